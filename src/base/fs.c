@@ -1,0 +1,268 @@
+/* Files and folders. */
+#include "base/fs.h"
+
+#include "base/time.h"
+#include "base/vec.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { READ_CHUNK = 64 * 1024 };
+
+static lt_status read_all(int fd, const char *path, lt_buf *out, lt_err *err)
+{
+    for (;;) {
+        size_t limit = out->limit ? out->limit : LT_BUF_LIMIT;
+        if (out->len > limit)
+            return lt_fail(err, LT_TOO_BIG, "'%s' is larger than %zu bytes", path, limit);
+        size_t want = LT_MIN((size_t)READ_CHUNK, limit - out->len);
+        char last;
+        char *room =
+            want ? lt_buf_room(out, want) : &last; /* one byte more tells "full" from "too big" */
+        ssize_t got = read(fd, room, want ? want : 1);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return lt_fail_errno(err, errno, "cannot read '%s'", path);
+        if (got == 0)
+            return LT_OK;
+        if (!want)
+            return lt_fail(err, LT_TOO_BIG, "'%s' is larger than %zu bytes", path, limit);
+        lt_buf_grown(out, (size_t)got);
+    }
+}
+
+lt_status lt_file_read(const char *path, lt_buf *out, lt_err *err)
+{
+    LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return lt_fail_errno(err, errno, "cannot read '%s'", path);
+    struct stat info;
+    if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode))
+        return lt_fail(err, LT_INVALID, "cannot read '%s': it is a folder", path);
+    return read_all(fd, path, out, err);
+}
+
+lt_status lt_fd_write(int fd, lt_text text, const char *what, lt_err *err)
+{
+    while (text.len) {
+        ssize_t wrote = write(fd, text.ptr, text.len);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote < 0)
+            return lt_fail_errno(err, errno, "cannot write '%s'", what);
+        text = lt_text_sub(text, (size_t)wrote, SIZE_MAX);
+    }
+    return LT_OK;
+}
+
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return lt_xstrdup(".");
+    return slash == path ? lt_xstrdup("/") : lt_xstrndup(path, (size_t)(slash - path));
+}
+
+static lt_status write_new(const char *temp, lt_text content, unsigned mode, bool durably,
+                           lt_err *err)
+{
+    LT_AUTO(lt_fd) fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0)
+        return lt_fail_errno(err, errno, "cannot create '%s'", temp);
+    LT_TRY(lt_fd_write(fd, content, temp, err));
+    if (durably && fdatasync(fd) != 0)
+        return lt_fail_errno(err, errno, "cannot sync '%s'", temp);
+    return LT_OK;
+}
+
+static lt_status replace(const char *path, lt_text content, unsigned mode, bool durably,
+                         lt_err *err)
+{
+    LT_AUTO(lt_chars) temp = lt_format("%s.%08x.tmp", path, arc4random());
+    lt_status status = write_new(temp, content, mode, durably, err);
+    if (status == LT_OK && rename(temp, path) != 0)
+        status = lt_fail_errno(err, errno, "cannot write '%s'", path);
+    if (status != LT_OK) {
+        (void)unlink(temp);
+        return status;
+    }
+    LT_AUTO(lt_chars) folder = folder_of(path);
+    return durably ? lt_folder_sync(folder, err) : LT_OK;
+}
+
+lt_status lt_file_write(const char *path, lt_text content, unsigned mode, lt_err *err)
+{
+    return replace(path, content, mode, false, err);
+}
+
+lt_status lt_file_write_durably(const char *path, lt_text content, unsigned mode, lt_err *err)
+{
+    return replace(path, content, mode, true, err);
+}
+
+bool lt_path_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+bool lt_path_is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+lt_status lt_folder_make(const char *path, unsigned mode, lt_err *err)
+{
+    LT_AUTO(lt_chars) part = lt_xstrdup(path);
+    for (char *slash = part + (part[0] == '/'); (slash = strchr(slash, '/')); slash++) {
+        *slash = '\0';
+        if (mkdir(part, mode) != 0 && errno != EEXIST && !lt_path_is_folder(part))
+            return lt_fail_errno(err, errno, "cannot create the folder '%s'", part);
+        *slash = '/';
+    }
+    if (mkdir(part, mode) != 0 && (errno != EEXIST || !lt_path_is_folder(part)))
+        return lt_fail_errno(err, errno, "cannot create the folder '%s'", path);
+    return LT_OK;
+}
+
+lt_status lt_folder_sync(const char *path, lt_err *err)
+{
+    LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0)
+        return lt_fail_errno(err, errno, "cannot sync the folder '%s'", path);
+    return LT_OK;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    (void)info;
+    (void)type;
+    (void)where;
+    return remove(path) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+lt_status lt_path_remove(const char *path, lt_err *err)
+{
+    struct stat info;
+    if (lstat(path, &info) != 0)
+        return errno == ENOENT ? LT_OK : lt_fail_errno(err, errno, "cannot remove '%s'", path);
+    int code = nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    if (code != 0)
+        return lt_fail_errno(err, code > 0 ? code : errno, "cannot remove '%s'", path);
+    return LT_OK;
+}
+
+lt_status lt_folder_make_temp(const char *prefix, char **path, lt_err *err)
+{
+    LT_AUTO(lt_chars) name = lt_format("%sXXXXXX", prefix);
+    if (!mkdtemp(name))
+        return lt_fail_errno(err, errno, "cannot create a folder '%s'", name);
+    *path = LT_TAKE(name);
+    return LT_OK;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    char *const *left = a, *const *right = b;
+    return strcmp(*left, *right);
+}
+
+/* The names in root/folder: files that fit go to `files`, folders (relative) to `folders`. */
+static lt_status list_folder(const char *root, const char *folder, const char *suffix,
+                             lt_path_list *files, lt_path_list *folders, lt_err *err)
+{
+    LT_AUTO(lt_chars) path = lt_path_join(root, folder);
+    DIR *opened = opendir(path);
+    if (!opened)
+        return lt_fail_errno(err, errno, "cannot read the folder '%s'", path);
+    struct dirent *entry;
+    while ((entry = readdir(opened))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        char *name = folder[0] ? lt_path_join(folder, entry->d_name) : lt_xstrdup(entry->d_name);
+        struct stat info;
+        bool known = fstatat(dirfd(opened), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0;
+        if (known && S_ISDIR(info.st_mode))
+            lt_push(folders, name);
+        else if (known && S_ISREG(info.st_mode) &&
+                 lt_text_ends(lt_text_of(name), lt_text_of(suffix)))
+            lt_push(files, name);
+        else
+            lt_free(name);
+    }
+    (void)closedir(opened);
+    return LT_OK;
+}
+
+lt_status lt_files_below(const char *root, const char *suffix, size_t limit, lt_path_list *out,
+                         lt_err *err)
+{
+    LT_AUTO(lt_path_list) files = {0};
+    LT_AUTO(lt_path_list) folders = {0};
+    lt_push(&folders, lt_xstrdup(""));
+    for (size_t i = 0; i < folders.len; i++) {
+        LT_TRY(list_folder(root, folders.items[i], suffix, &files, &folders, err));
+        if (files.len > limit || folders.len > limit)
+            return lt_fail(err, LT_TOO_BIG, "'%s' holds more than %zu files or folders", root,
+                           limit);
+    }
+    if (files.len)
+        qsort(files.items, files.len, sizeof(*files.items), by_bytes);
+    for (size_t i = 0; i < files.len; i++)
+        lt_push(out, LT_TAKE(files.items[i]));
+    return LT_OK;
+}
+
+void lt_path_list_cleanup(lt_path_list *list)
+{
+    for (size_t i = 0; i < list->len; i++)
+        lt_free(list->items[i]);
+    lt_vec_free(list);
+}
+
+char *lt_path_join(const char *folder, const char *name)
+{
+    if (name[0] == '/')
+        return lt_xstrdup(name);
+    if (!name[0])
+        return lt_xstrdup(folder);
+    size_t len = strlen(folder);
+    return lt_format("%s%s%s", folder, len && folder[len - 1] == '/' ? "" : "/", name);
+}
+
+const char *lt_path_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+lt_status lt_file_lock(const char *path, int64_t wait_us, int *fd, lt_err *err)
+{
+    enum { FIRST_PAUSE_US = 1000, LAST_PAUSE_US = 50000 };
+    LT_AUTO(lt_fd) locked = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (locked < 0)
+        return lt_fail_errno(err, errno, "cannot open the lock file '%s'", path);
+    int64_t until_us = lt_mono_us() + wait_us;
+    for (int64_t pause_us = FIRST_PAUSE_US;;
+         pause_us = LT_MIN(pause_us * 2, (int64_t)LAST_PAUSE_US)) {
+        if (flock(locked, wait_us < 0 ? LOCK_EX : LOCK_EX | LOCK_NB) == 0)
+            break;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return lt_fail_errno(err, errno, "cannot lock '%s'", path);
+        if (wait_us >= 0 && lt_mono_us() >= until_us)
+            return lt_fail(err, LT_CONFLICT, "'%s' is locked by another process", path);
+        if (wait_us >= 0)
+            lt_sleep_us(pause_us);
+    }
+    *fd = locked;
+    locked = -1;
+    return LT_OK;
+}

@@ -1,0 +1,51 @@
+/* Log lines: one write each, so that threads do not mix. */
+#include "base/log.h"
+
+#include "base/buf.h"
+#include "base/mask.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+static _Atomic(lt_log_level) current_level = LT_LOG_INFO;
+
+void lt_log_set_level(lt_log_level level)
+{
+    current_level = level;
+}
+
+lt_log_level lt_log_get_level(void)
+{
+    return current_level;
+}
+
+static void write_masked(const lt_buf *lines)
+{
+    LT_AUTO(lt_buf) masked = {0};
+    lt_mask(lt_buf_text(lines), &masked);
+    (void)fwrite(lt_buf_chars(&masked), 1, masked.len, stderr);
+}
+
+void lt_log(lt_log_level level, const char *format, ...)
+{
+    static const char *const words[] = {"error: ", "warning: ", "", "debug: "};
+    if (level > current_level)
+        return;
+    LT_AUTO(lt_buf) line = {0};
+    lt_buf_printf(&line, "leat: %s", words[level]);
+    va_list args;
+    va_start(args, format);
+    lt_buf_vprintf(&line, format, args);
+    va_end(args);
+    lt_buf_add_byte(&line, '\n');
+    write_masked(&line);
+}
+
+void lt_log_err(const lt_err *err)
+{
+    LT_AUTO(lt_buf) lines = {0};
+    lt_buf_printf(&lines, "leat: error: %s\n", err->message);
+    if (err->hint[0])
+        lt_buf_printf(&lines, "  hint: %s\n", err->hint);
+    write_masked(&lines);
+}

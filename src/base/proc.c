@@ -1,0 +1,140 @@
+/* Processes: memory figures, start times, running a program, the stop flag. */
+#include "base/proc.h"
+
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* A "VmHWM:   123 kB" line of /proc/self/status, in bytes. */
+static size_t status_bytes(const char *field)
+{
+    lt_err err;
+    LT_AUTO(lt_buf) status = {.limit = 64 * LT_KIB};
+    if (lt_file_read("/proc/self/status", &status, &err) != LT_OK)
+        return 0;
+    const char *line = strstr(lt_buf_chars(&status), field);
+    return line ? (size_t)strtoull(line + strlen(field), NULL, 10) * LT_KIB : 0;
+}
+
+size_t lt_proc_peak_bytes(void)
+{
+    return status_bytes("VmHWM:");
+}
+
+size_t lt_proc_resident_bytes(void)
+{
+    return status_bytes("VmRSS:");
+}
+
+uint64_t lt_proc_started(int pid)
+{
+    enum { FIELDS_BEFORE = 20 }; /* between the ')' of the name and field 22 */
+    char path[32];
+    lt_err err;
+    LT_AUTO(lt_buf) stat = {.limit = 4 * LT_KIB};
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    if (lt_file_read(path, &stat, &err) != LT_OK)
+        return 0;
+    const char *at = strrchr(lt_buf_chars(&stat), ')'); /* the name may hold anything */
+    for (int i = 0; at && i < FIELDS_BEFORE; i++)
+        at = strchr(at + 1, ' ');
+    return at ? strtoull(at, NULL, 10) : 0;
+}
+
+char *lt_proc_path(void)
+{
+    char path[4096];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof(path));
+    return lt_xstrndup(path, len > 0 ? (size_t)len : 0);
+}
+
+static lt_status spawn_into(char *const argv[], int out_fd, pid_t *pid, lt_err *err)
+{
+    posix_spawn_file_actions_t actions;
+    (void)posix_spawn_file_actions_init(&actions);
+    int code = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (code == 0)
+        code = posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
+    if (code == 0)
+        code = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    if (code == 0)
+        code = posix_spawnp(pid, argv[0], &actions, NULL, argv, environ);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return code == 0 ? LT_OK : lt_fail_errno(err, code, "cannot start '%s'", argv[0]);
+}
+
+static lt_status drain(int fd, const char *name, lt_buf *out, lt_err *err)
+{
+    for (;;) {
+        char chunk[4096];
+        ssize_t got = read(fd, chunk, sizeof(chunk));
+        if (got < 0 && errno != EINTR)
+            return lt_fail_errno(err, errno, "cannot read the output of '%s'", name);
+        if (got == 0)
+            return lt_buf_check(out, "the output", err);
+        if (got > 0)
+            lt_buf_add(out, lt_text_at(chunk, (size_t)got));
+    }
+}
+
+lt_status lt_proc_run(char *const argv[], lt_buf *out, int *exit_code, lt_err *err)
+{
+    int ends[2];
+    pid_t pid;
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return lt_fail_errno(err, errno, "cannot make a pipe");
+    LT_AUTO(lt_fd) from = ends[0];
+    lt_status status = spawn_into(argv, ends[1], &pid, err);
+    lt_fd_close(ends[1]);
+    LT_TRY(status);
+    status = drain(from, argv[0], out, err);
+    int how;
+    while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
+        ;
+    *exit_code = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
+    return status;
+}
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int number)
+{
+    if (stop_signal) {
+        (void)signal(number, SIG_DFL);
+        (void)raise(number);
+    }
+    stop_signal = number;
+}
+
+void lt_stop_on_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+bool lt_stop_asked(void)
+{
+    return stop_signal != 0;
+}
+
+void lt_stop_ask(void)
+{
+    stop_signal = SIGINT;
+}
+
+int lt_stop_signal(void)
+{
+    return stop_signal;
+}

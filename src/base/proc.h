@@ -1,0 +1,23 @@
+/* proc.h - what this process is, and other programs that it starts. */
+#pragma once
+#include "base/buf.h"
+
+/* The most memory this process has held at once, in bytes (VmHWM), and what it holds now (VmRSS). 0 if unknown. */
+size_t lt_proc_peak_bytes(void);
+size_t lt_proc_resident_bytes(void);
+/* When a process started, in clock ticks after boot (/proc/PID/stat field 22): with the pid it names a process for good.
+ * 0 when there is no such process. */
+uint64_t lt_proc_started(int pid);
+/* The path of the running binary, a heap string. */
+char *lt_proc_path(void);
+
+/* Run a program to its end with its output (stdout) appended to `out` (limit counts) and stderr dropped, stdin from
+ * /dev/null. `argv` ends with NULL; argv[0] is looked up on PATH. *exit_code is 128 + N after a signal. */
+LT_MUST_CHECK lt_status lt_proc_run(char *const argv[], lt_buf *out, int *exit_code, lt_err *err);
+
+/* The stop flag: set by SIGINT and SIGTERM once lt_stop_on_signals() was called; long work asks it. A second signal ends
+ * the process at once. */
+void lt_stop_on_signals(void);
+bool lt_stop_asked(void);
+void lt_stop_ask(void);   /* as a signal would */
+int lt_stop_signal(void); /* SIGINT or SIGTERM, 0 when none came */

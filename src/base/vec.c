@@ -1,0 +1,23 @@
+/* Growth of vectors: by half, from 8. */
+#include "base/vec.h"
+
+static size_t next_cap(size_t cap)
+{
+    return cap < 8 ? 8 : cap + cap / 2;
+}
+
+void *lt_vec_grow(void *items, size_t *cap, size_t item_size)
+{
+    *cap = next_cap(*cap);
+    return lt_xrealloc_array(items, *cap, item_size);
+}
+
+void *lt_vec_grow_in(lt_arena *arena, const void *items, size_t *cap, size_t item_size)
+{
+    size_t held = *cap;
+    *cap = next_cap(held);
+    void *grown = lt_alloc_array(arena, *cap, item_size);
+    if (held)
+        memcpy(grown, items, held * item_size);
+    return grown;
+}

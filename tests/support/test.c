@@ -1,0 +1,141 @@
+/* The runner of the unit tests: registers, selects, runs under cmocka, adds up. */
+#include "support/test.h"
+
+#include "base/buf.h"
+#include "base/fs.h"
+#include "base/vec.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static LT_VEC(lt_test)
+tests;
+static const char *skip_reason; /* of the test that runs */
+static LT_VEC(const char *)
+skip_reasons;
+static LT_VEC(char *)
+folders; /* of the test that runs; owned */
+
+void lt_test_add(const char *name, void (*run)(void **state))
+{
+    lt_test test = {.name = name, .run = run};
+    lt_push(&tests, test);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const lt_test *left = a, *right = b;
+    return strcmp(left->name, right->name);
+}
+
+void lt_check_int(int64_t got, int64_t wanted, const char *what, const char *file, int line)
+{
+    if (got == wanted)
+        return;
+    print_error("%s is %lld, not %lld\n", what, (long long)got, (long long)wanted);
+    _fail(file, line);
+}
+
+void lt_check_text(lt_text got, lt_text wanted, const char *what, const char *file, int line)
+{
+    if (lt_text_eq(got, wanted))
+        return;
+    print_error("%s is\n  %.*s\nnot\n  %.*s\n", what, LT_ARG(got), LT_ARG(wanted));
+    _fail(file, line);
+}
+
+void lt_check_has(const char *string, const char *part, const char *what, const char *file,
+                  int line)
+{
+    if (lt_has(string, part))
+        return;
+    print_error("%s is\n  %s\nand has no\n  %s\n", what, string, part);
+    _fail(file, line);
+}
+
+void lt_check_status(lt_status got, lt_status wanted, const lt_err *err, const char *what,
+                     const char *file, int line)
+{
+    if (got == wanted)
+        return;
+    print_error("%s gave %s, not %s: %s\n", what, lt_status_name(got), lt_status_name(wanted),
+                got == LT_OK ? "" : err->message);
+    _fail(file, line);
+}
+
+void lt_test_skip(const char *reason)
+{
+    skip_reason = reason;
+    skip();
+    abort(); /* skip() does not come back */
+}
+
+const char *lt_test_folder(void)
+{
+    lt_err err = {0};
+    char *path = NULL;
+    const char *parent = getenv("TMPDIR");
+    LT_AUTO(lt_chars) prefix = lt_format("%s/leat-test-", parent ? parent : "/tmp");
+    CHECK_OK(lt_folder_make_temp(prefix, &path, &err), err);
+    lt_push(&folders, path);
+    return path;
+}
+
+static int remove_folders(void **state)
+{
+    (void)state;
+    lt_err err;
+    for (size_t i = 0; i < folders.len; i++) {
+        lt_ignore(lt_path_remove(folders.items[i], &err));
+        lt_free(folders.items[i]);
+    }
+    folders.len = 0;
+    if (skip_reason)
+        lt_push(&skip_reasons, skip_reason);
+    skip_reason = NULL;
+    return 0;
+}
+
+static bool selected(const char *name, int count, char **patterns)
+{
+    for (int i = 0; i < count; i++)
+        if (lt_has(name, patterns[i]))
+            return true;
+    return count == 0;
+}
+
+static int run_all(struct CMUnitTest *chosen, size_t count)
+{
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
+    cmocka_set_message_output(CM_OUTPUT_STDOUT);
+    size_t failed = (size_t)_cmocka_run_group_tests("leat", chosen, count, NULL, NULL);
+    for (size_t i = 0; i < skip_reasons.len; i++)
+        (void)printf("skipped: %s\n", skip_reasons.items[i]);
+    (void)printf("%zu passed, %zu failed, %zu skipped\n", count - failed - skip_reasons.len, failed,
+                 skip_reasons.len);
+    lt_vec_free(&skip_reasons);
+    return failed != 0;
+}
+
+int main(int argc, char **argv)
+{
+    bool list = argc > 1 && strcmp(argv[1], "-l") == 0;
+    qsort(tests.items, tests.len, sizeof(*tests.items), by_name);
+    struct CMUnitTest *chosen = lt_xcalloc(tests.len, sizeof(*chosen));
+    size_t count = 0;
+    for (size_t i = 0; i < tests.len; i++) {
+        if (!selected(tests.items[i].name, argc - 1 - list, argv + 1 + list))
+            continue;
+        chosen[count++] = (struct CMUnitTest){.name = tests.items[i].name,
+                                              .test_func = tests.items[i].run,
+                                              .teardown_func = remove_folders};
+        if (list)
+            (void)puts(tests.items[i].name);
+    }
+    int code = list ? 0 : run_all(chosen, count);
+    lt_free(chosen);
+    lt_vec_free(&folders);
+    lt_vec_free(&tests);
+    return code;
+}
