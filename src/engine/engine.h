@@ -8,6 +8,7 @@
  * statement is in lt_session_error_at()); LT_IO the server or the machine failed; LT_CANCELLED after lt_session_cancel(). */
 #pragma once
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/vec.h"
 #include "engine/arrow.h"
 
@@ -55,9 +56,9 @@ void lt_session_progress(lt_session *session, int64_t *rows, double *fraction);
 
 /* Run one or several statements separated by ';'. `rows` (may be NULL) gets the rows that the last one changed. */
 LT_MUST_CHECK lt_status lt_exec(lt_session *session, lt_text sql, int64_t *rows, lt_err *err);
-LT_MUST_CHECK lt_status lt_begin(lt_session *session, lt_err *err);
-LT_MUST_CHECK lt_status lt_commit(lt_session *session, lt_err *err);
-void lt_rollback(
+LT_MUST_CHECK lt_status lt_session_begin(lt_session *session, lt_err *err);
+LT_MUST_CHECK lt_status lt_session_commit(lt_session *session, lt_err *err);
+void lt_session_rollback(
     lt_session *session); /* also fine without a transaction, or on a dead connection */
 
 /* One statement whose rows are wanted, as a stream. The session is busy until the stream is released. `params` are bound
@@ -102,8 +103,7 @@ typedef struct lt_column {
     lt_text type; /* as this engine writes it in CREATE TABLE */
     bool not_null;
 } lt_column;
-typedef LT_VEC(lt_column)
-lt_columns;
+typedef LT_VEC(lt_column) lt_columns;
 
 LT_MUST_CHECK lt_status lt_relation_find(lt_session *session, const lt_relation *relation,
                                          lt_relation_kind *kind, lt_err *err);
@@ -136,13 +136,18 @@ LT_MUST_CHECK lt_status lt_ingest(lt_session *session, const lt_relation *table,
                                   lt_err *err);
 
 /* Where the bytes of a table lie: for load and for writing files. */
-typedef enum lt_format { LT_PARQUET, LT_NDJSON, LT_CSV, LT_JSON } lt_format;
+typedef enum lt_file_format {
+    LT_FILE_PARQUET,
+    LT_FILE_NDJSON,
+    LT_FILE_CSV,
+    LT_FILE_JSON
+} lt_file_format;
 
 /* What a SELECT over files is, for engines that can read files themselves (lt_engine_reads_files()): appends a DuckDB
  * FROM-item `read_parquet([...])`. Partition values, when given, become constant columns; `union_by_name` fills columns that
  * only some files have with NULL. Column types apply to ndjson, json and csv (NULL: the engine guesses). */
 typedef struct lt_file_set {
-    lt_format format;
+    lt_file_format format;
     const lt_texts *paths;     /* local paths */
     const lt_columns *columns; /* may be NULL */
     bool union_by_name;

@@ -8,6 +8,7 @@
  * On LT_OK a write survives a power cut. Readers see the old object or the whole new one, never a part. */
 #pragma once
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/vec.h"
 
 typedef struct lt_store lt_store;
@@ -31,8 +32,7 @@ typedef struct lt_bucket_info {
     lt_versioning versioning;
     int64_t created_at_us;
 } lt_bucket_info;
-typedef LT_VEC(lt_bucket_info)
-lt_bucket_infos;
+typedef LT_VEC(lt_bucket_info) lt_bucket_infos;
 
 /* Bucket names: 3 to 63 of a-z 0-9 . - (S3's rules). LT_CONFLICT: it is there already. */
 LT_MUST_CHECK lt_status lt_bucket_create(lt_store *store, lt_text bucket, lt_versioning versioning,
@@ -158,8 +158,7 @@ typedef struct lt_data_file {
     lt_text version_id, sha256;
     int64_t size_bytes, rows;
 } lt_data_file;
-typedef LT_VEC(lt_data_file)
-lt_data_files;
+typedef LT_VEC(lt_data_file) lt_data_files;
 
 typedef struct lt_commit_info {
     int64_t sequence;  /* 1, 2, ... in this dataset */
@@ -195,8 +194,7 @@ typedef struct lt_dataset_info {
     lt_text bucket, prefix;
     lt_commit_info last;
 } lt_dataset_info;
-typedef LT_VEC(lt_dataset_info)
-lt_dataset_infos;
+typedef LT_VEC(lt_dataset_info) lt_dataset_infos;
 LT_MUST_CHECK lt_status lt_dataset_list(lt_store *store, lt_arena *arena, lt_dataset_infos *out,
                                         lt_err *err);
 /* The last commit, or the one with `sequence` when > 0. LT_NOT_FOUND: no such dataset or commit. */

@@ -1,0 +1,104 @@
+/* Fenced writes: the lock, the token and the transaction around a change of a relation. */
+#include "engine/write.h"
+
+#include "base/buf.h"
+
+static bool is_postgres(const lt_session *session)
+{
+    return strcmp(lt_engine_target(lt_session_engine(session))->kind, "postgres") == 0;
+}
+
+/* "create if not exists" is not safe against itself in PostgreSQL: two sessions may both find nothing. */
+static lt_status lock_name(lt_session *session, lt_text name, lt_err *err)
+{
+    LT_AUTO(lt_buf) sql = {0};
+    if (!is_postgres(session))
+        return LT_OK; /* one process owns the file, and its transactions see each other's conflicts */
+    lt_buf_add_str(&sql, "select pg_advisory_xact_lock(hashtextextended(");
+    lt_quote_literal(name, &sql);
+    lt_buf_add_str(&sql, ", 7340))");
+    return lt_exec(session, lt_buf_text(&sql), NULL, err);
+}
+
+static lt_status make_tables(lt_session *session, lt_err *err)
+{
+    LT_TRY(lock_name(session, T("leat"), err));
+    LT_TRY(lt_schema_create(session, T("leat"), err));
+    return lt_exec(
+        session,
+        T("create table if not exists leat.writes (relation text primary key, home text not null, "
+          "token bigint not null, run_id text not null, task text not null, "
+          "written_at timestamptz not null)"),
+        NULL, err);
+}
+
+lt_status lt_write_prepare(lt_session *session, lt_err *err)
+{
+    lt_relation writes = {.schema = T("leat"), .name = T("writes")};
+    lt_relation_kind kind = LT_RELATION_NONE;
+    LT_TRY(lt_relation_find(session, &writes, &kind, err));
+    if (kind == LT_RELATION_TABLE)
+        return LT_OK;
+    LT_TRY(lt_session_begin(session, err));
+    lt_status status = make_tables(session, err);
+    if (status == LT_OK)
+        status = lt_session_commit(session, err);
+    if (status != LT_OK)
+        lt_session_rollback(session);
+    return status;
+}
+
+static lt_status check_token(lt_session *session, lt_text relation, const lt_attempt *attempt,
+                             lt_err *err)
+{
+    lt_table found;
+    LT_AUTO(lt_arena) arena = {0};
+    lt_text params[] = {relation, attempt->home,
+                        lt_text_of(lt_arena_format(&arena, "%lld", (long long)attempt->token))};
+    LT_TRY(
+        lt_query_table(session,
+                       T("select run_id, task from leat.writes where relation = $1 and home = $2 "
+                         "and token > cast($3 as bigint)"),
+                       params, LT_COUNT(params), 1, NULL, &arena, &found, err));
+    if (!found.row_count)
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_CONFLICT, "a later attempt (run %.*s, %.*s) has already written %.*s",
+                      LT_ARG(lt_table_cell(&found, 0, 0)), LT_ARG(lt_table_cell(&found, 0, 1)),
+                      LT_ARG(relation)));
+    return lt_hint(err, "nothing was changed by this attempt; look at 'leat runs'");
+}
+
+static lt_status record_token(lt_session *session, lt_text relation, const lt_attempt *attempt,
+                              lt_err *err)
+{
+    LT_AUTO(lt_buf) sql = {0};
+    lt_buf_add_str(&sql, "insert into leat.writes values (");
+    lt_quote_literal(relation, &sql);
+    lt_buf_add_str(&sql, ", ");
+    lt_quote_literal(attempt->home, &sql);
+    lt_buf_printf(&sql, ", %lld, ", (long long)attempt->token);
+    lt_quote_literal(attempt->run_id, &sql);
+    lt_buf_add_str(&sql, ", ");
+    lt_quote_literal(attempt->task, &sql);
+    lt_buf_add_str(
+        &sql, ", now()) on conflict (relation) do update set home = excluded.home, token = "
+              "excluded.token, "
+              "run_id = excluded.run_id, task = excluded.task, written_at = excluded.written_at");
+    return lt_exec(session, lt_buf_text(&sql), NULL, err);
+}
+
+lt_status lt_write_begin(lt_session *session, const lt_relation *relation,
+                         const lt_attempt *attempt, lt_err *err)
+{
+    LT_AUTO(lt_buf) name = {0};
+    lt_quote_relation(relation, &name);
+    LT_TRY(lt_session_begin(session, err));
+    lt_status status = lock_name(session, lt_buf_text(&name), err);
+    if (status == LT_OK && attempt->home.len)
+        status = check_token(session, lt_buf_text(&name), attempt, err);
+    if (status == LT_OK && attempt->home.len)
+        status = record_token(session, lt_buf_text(&name), attempt, err);
+    if (status != LT_OK)
+        lt_session_rollback(session);
+    return status;
+}

@@ -1,0 +1,27 @@
+/* write.h - one change of a target: one transaction, one attempt at a time, nothing half-done.
+ *
+ * The change of a relation goes: lock the relation, check that no later attempt has written it, record this attempt, do the
+ * work, commit. A killed client's statement may still commit on a server after the client is gone; the recorded token makes a
+ * late attempt stop instead of writing over a newer one.
+ *
+ *     LT_TRY(lt_write_begin(session, &relation, &attempt, err));   the transaction is open, the relation is ours
+ *     ... statements ...
+ *     LT_TRY(lt_session_commit(session, err));                             or lt_session_rollback(session)
+ */
+#pragma once
+#include "engine/engine.h"
+
+/* Who writes. Tokens of one home grow with every attempt; those of different homes are not compared. */
+typedef struct lt_attempt {
+    lt_text
+        home; /* a random id of the state.db that gave the token; empty: no check, nothing recorded */
+    int64_t token; /* from 1 */
+    lt_text run_id, task;
+} lt_attempt;
+
+/* The schema "leat" with its tables is there; call once for each target before writing. Safe to call at any time, by several. */
+LT_MUST_CHECK lt_status lt_write_prepare(lt_session *session, lt_err *err);
+
+/* Begin as above. On failure no transaction is open. LT_CONFLICT: a later attempt has written this relation. */
+LT_MUST_CHECK lt_status lt_write_begin(lt_session *session, const lt_relation *relation,
+                                       const lt_attempt *attempt, lt_err *err);
