@@ -22,8 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(read == checked || read == LT_TOO_BIG);
     if (read != LT_OK)
         return 0;
-    lt_json_writer first = {.out = &once, .indent = size % 3},
-                   second = {.out = &twice, .indent = size % 3};
+    lt_json_writer first = {.out = &once, .indent = (unsigned)(size % 3)},
+                   second = {.out = &twice, .indent = (unsigned)(size % 3)};
     lt_json_tree(&first, root);
     must(lt_json_read(lt_buf_text(&once), NULL, NULL, &arena, &again, &err) == LT_OK);
     lt_json_tree(&second, again);
