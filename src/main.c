@@ -1,0 +1,54 @@
+/* leat: find the command, print the error, choose the exit code. */
+#include "cli/cmd.h"
+
+#include "base/log.h"
+#include "base/mask.h"
+#include "base/proc.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* Also when the options could not be read. */
+static bool wants_json(const lt_app *app, int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return app->globals.json;
+}
+
+static void print_json(const lt_err *err)
+{
+    LT_AUTO(lt_buf) line = {0};
+    LT_AUTO(lt_buf) masked = {0};
+    lt_buf_printf(&line,
+                  "{\"error\": {\"status\": \"%s\", \"message\": ", lt_status_name(err->status));
+    lt_out_json_string(&line, lt_text_of(err->message));
+    lt_buf_add_str(&line, ", \"hint\": ");
+    lt_out_json_string(&line, lt_text_of(err->hint));
+    lt_buf_add_str(&line, "}}\n");
+    lt_mask(lt_buf_text(&line), &masked);
+    (void)fwrite(lt_buf_chars(&masked), 1, masked.len, stderr);
+}
+
+int main(int argc, char **argv)
+{
+    lt_app app = {.commands = lt_commands};
+    lt_err err = {0}, write_err = {0};
+    lt_stop_on_signals();
+    lt_out_open(&app.out, STDOUT_FILENO, true);
+    lt_status status =
+        lt_cli_run(&app, argc > 0 ? (size_t)argc - 1 : 0, (const char *const *)argv + 1, &err);
+    lt_status written = lt_out_flush(&app.out, &write_err);
+    if (status != LT_OK && wants_json(&app, argc, argv))
+        print_json(&err);
+    else if (status != LT_OK)
+        lt_log_err(&err);
+    else if (written == LT_IO)
+        lt_log_err(&write_err);
+    if (status == LT_OK && written != LT_CANCELLED)
+        status = written; /* a reader that has enough (`| head`) is no error */
+    lt_out_cleanup(&app.out);
+    lt_arena_cleanup(&app.arena);
+    return lt_cli_exit_code(status);
+}
