@@ -11,8 +11,7 @@ enum { SHORTEST = 4 };
 static const char SHOWN[] = "***";
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-static LT_VEC(lt_text)
-secrets; /* owned, longest first */
+static LT_VEC(lt_text) secrets; /* owned, longest first */
 
 static int longer_first(const void *a, const void *b)
 {

@@ -12,8 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* A "VmHWM:   123 kB" line of /proc/self/status, in bytes. */
 static size_t status_bytes(const char *field)
 {

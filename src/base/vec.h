@@ -38,5 +38,4 @@
 void *lt_vec_grow(void *items, size_t *cap, size_t item_size);
 void *lt_vec_grow_in(lt_arena *arena, const void *items, size_t *cap, size_t item_size);
 
-typedef LT_VEC(lt_text)
-lt_texts;
+typedef LT_VEC(lt_text) lt_texts;

@@ -9,13 +9,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static LT_VEC(lt_test)
-tests;
+static LT_VEC(lt_test) tests;
 static const char *skip_reason; /* of the test that runs */
-static LT_VEC(const char *)
-skip_reasons;
-static LT_VEC(char *)
-folders; /* of the test that runs; owned */
+static LT_VEC(const char *) skip_reasons;
+static LT_VEC(char *) folders; /* of the test that runs; owned */
 
 void lt_test_add(const char *name, void (*run)(void **state))
 {

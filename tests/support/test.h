@@ -22,12 +22,12 @@ typedef struct lt_test {
 void lt_test_add(const char *name, void (*run)(void **state));
 
 #define Test(suite_, name_)                                                                        \
-    static void test_##suite_##_##name_(void **state);                                             \
+    static void test_##suite_##_##name_(void **cmocka_state_);                                             \
     __attribute__((constructor)) static void add_##suite_##_##name_(void)                          \
     {                                                                                              \
         lt_test_add(#suite_ "." #name_, test_##suite_##_##name_);                                  \
     }                                                                                              \
-    static void test_##suite_##_##name_(LT_UNUSED void **state)
+    static void test_##suite_##_##name_(LT_UNUSED void **cmocka_state_)
 
 #define CHECK(condition) assert_true(condition)
 #define CHECK_INT(got, wanted)                                                                     \

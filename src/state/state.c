@@ -1,0 +1,506 @@
+/* The records of runs, tasks and attempts in state.db. */
+#include "state/state.h"
+
+#include "base/buf.h"
+#include "base/fs.h"
+#include "base/mask.h"
+#include "base/proc.h"
+#include "base/time.h"
+#include "db/db.h"
+
+#include <unistd.h>
+
+struct lt_state {
+    lt_db *db;      /* owned */
+    lt_arena arena; /* the home id */
+    lt_text home_id;
+};
+
+static const lt_db_schema schema = {.name = "state"};
+
+static const char *const run_statuses[] = {
+    [LT_RUN_RUNNING] = "running",     [LT_RUN_SUCCEEDED] = "succeeded", [LT_RUN_FAILED] = "failed",
+    [LT_RUN_CANCELLED] = "cancelled", [LT_RUN_LOST] = "lost",
+};
+
+static const char *const task_statuses[] = {
+    [LT_TASK_PENDING] = "pending",     [LT_TASK_RUNNING] = "running",
+    [LT_TASK_SUCCEEDED] = "succeeded", [LT_TASK_WARNED] = "warned",
+    [LT_TASK_FAILED] = "failed",       [LT_TASK_SKIPPED] = "skipped",
+    [LT_TASK_CANCELLED] = "cancelled", [LT_TASK_REUSED] = "reused",
+};
+
+const char *lt_run_status_name(lt_run_status status)
+{
+    return run_statuses[status];
+}
+
+const char *lt_task_status_name(lt_task_status status)
+{
+    return task_statuses[status];
+}
+
+static size_t status_from(const char *const *names, size_t count, lt_text name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (lt_text_eq(lt_text_of(names[i]), name))
+            return i;
+    return 0;
+}
+
+static lt_status read_home_id(lt_tx *tx, void *context, lt_err *err)
+{
+    lt_state *state = context;
+    LT_AUTO(lt_query) q = lt_tx_query(tx, "select id from home");
+    if (lt_query_next(&q))
+        state->home_id = lt_query_text_in(&q, &state->arena, 0);
+    return lt_query_check(&q, err);
+}
+
+lt_status lt_state_open(const char *home, lt_state **out, lt_err *err)
+{
+    LT_TRY(lt_folder_make(home, 0750, err));
+    LT_AUTO(lt_chars) path = lt_path_join(home, "state.db");
+    lt_state *state = lt_xcalloc(1, sizeof(*state));
+    lt_status status = lt_db_open(path, &schema, &state->db, err);
+    if (status == LT_OK)
+        status = lt_db_read(state->db, read_home_id, state, err);
+    if (status != LT_OK) {
+        lt_state_close(state);
+        return status;
+    }
+    *out = state;
+    return LT_OK;
+}
+
+void lt_state_close(lt_state *state)
+{
+    if (!state)
+        return;
+    lt_db_close(state->db);
+    lt_arena_cleanup(&state->arena);
+    lt_free(state);
+}
+
+lt_text lt_state_home_id(const lt_state *state)
+{
+    return state->home_id;
+}
+
+/* ---- writing ---- */
+
+/* What people may read later must not hold a secret. */
+static lt_text masked(lt_text text, lt_arena *arena)
+{
+    LT_AUTO(lt_buf) out = {0};
+    lt_mask(text, &out);
+    return lt_arena_text(arena, lt_buf_text(&out));
+}
+
+typedef struct run_start {
+    lt_run_record *run;
+    const lt_task_record *tasks;
+    size_t task_count;
+} run_start;
+
+static lt_status insert_run(lt_tx *tx, const lt_run_record *run, lt_err *err)
+{
+    int pid = getpid();
+    return lt_tx_exec(tx, err,
+                      "insert into runs (command, pipeline, selection, exclusion, target, "
+                      "vars_json, clock_us, threads, "
+                      "full_refresh, retry_of, git_commit, git_branch, git_dirty, tree, engine, "
+                      "status, started_at_us, "
+                      "pid, pid_started) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                      "'running', ?, ?, ?)",
+                      V(run->command), V(run->pipeline), V(run->selection), V(run->exclusion),
+                      V(run->target), V(run->vars_json), V(run->clock_us), V(run->threads),
+                      V(run->full_refresh), V(run->retry_of), V(run->git_commit),
+                      V(run->git_branch), V(run->git_dirty), V(run->tree), V(run->engine),
+                      V(lt_now_us()), V(pid), V((int64_t)lt_proc_started(pid)));
+}
+
+static lt_status insert_task(lt_tx *tx, int64_t run_id, size_t ordinal, const lt_task_record *task,
+                             lt_err *err)
+{
+    return lt_tx_exec(tx, err,
+                      "insert into tasks (run_id, ordinal, id, kind, name, status, rows_in, "
+                      "rows_out, result_json) "
+                      "values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                      V(run_id), V((int64_t)ordinal), V(task->id), V(task->kind), V(task->name),
+                      V(lt_task_status_name(task->status)), V(task->rows_in), V(task->rows_out),
+                      V(task->result_json));
+}
+
+static lt_status start_run(lt_tx *tx, void *context, lt_err *err)
+{
+    run_start *start = context;
+    LT_TRY(insert_run(tx, start->run, err));
+    int64_t id = lt_tx_last_id(tx);
+    for (size_t i = 0; i < start->task_count; i++)
+        LT_TRY(insert_task(tx, id, i, &start->tasks[i], err));
+    start->run->id = id;
+    return LT_OK;
+}
+
+lt_status lt_state_run_start(lt_state *state, lt_run_record *run, const lt_task_record *tasks,
+                             size_t task_count, lt_err *err)
+{
+    run_start start = {.run = run, .tasks = tasks, .task_count = task_count};
+    return lt_db_write(state->db, start_run, &start, err);
+}
+
+lt_status lt_state_run_finish(lt_state *state, int64_t run_id, lt_run_status status,
+                              lt_text message, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    return lt_db_exec(
+        state->db, err, "update runs set status = ?, message = ?, finished_at_us = ? where id = ?",
+        V(lt_run_status_name(status)), V(masked(message, &arena)), V(lt_now_us()), V(run_id));
+}
+
+typedef struct task_start {
+    int64_t run_id;
+    lt_text task;
+    int64_t token, attempt;
+} task_start;
+
+static lt_status count_attempt(lt_tx *tx, task_start *start, lt_err *err)
+{
+    LT_AUTO(lt_query)
+    q = lt_tx_query(tx, "select attempts + 1 from tasks where run_id = ? and id = ?",
+                    V(start->run_id), V(start->task));
+    bool found = lt_query_next(&q);
+    LT_TRY(lt_query_check(&q, err));
+    if (!found)
+        return lt_fail(err, LT_NOT_FOUND, "run %lld has no task '%.*s'", (long long)start->run_id,
+                       LT_ARG(start->task));
+    start->attempt = lt_query_i64(&q, 0);
+    return LT_OK;
+}
+
+static lt_status start_task(lt_tx *tx, void *context, lt_err *err)
+{
+    task_start *start = context;
+    int64_t now_us = lt_now_us();
+    LT_TRY(count_attempt(tx, start, err));
+    LT_TRY(lt_tx_exec(
+        tx, err,
+        "update tasks set status = 'running', attempts = ?, finished_at_us = 0, started_at_us = "
+        "case when started_at_us = 0 then ? else started_at_us end where run_id = ? and id = ?",
+        V(start->attempt), V(now_us), V(start->run_id), V(start->task)));
+    LT_TRY(lt_tx_exec(tx, err,
+                      "insert into attempts (run_id, task, attempt, started_at_us, status) "
+                      "values (?, ?, ?, ?, 'running')",
+                      V(start->run_id), V(start->task), V(start->attempt), V(now_us)));
+    start->token = lt_tx_last_id(tx);
+    return LT_OK;
+}
+
+lt_status lt_state_task_start(lt_state *state, int64_t run_id, lt_text task, int64_t *token,
+                              int64_t *attempt, lt_err *err)
+{
+    task_start start = {.run_id = run_id, .task = task};
+    LT_TRY(lt_db_write(state->db, start_task, &start, err));
+    *token = start.token;
+    *attempt = start.attempt;
+    return LT_OK;
+}
+
+lt_status lt_state_task_backend(lt_state *state, int64_t token, int pid, lt_text started,
+                                lt_err *err)
+{
+    return lt_db_exec(state->db, err,
+                      "update attempts set backend_pid = ?, backend_started = ? where token = ?",
+                      V(pid), V(started), V(token));
+}
+
+typedef struct task_finish {
+    int64_t run_id;
+    const lt_task_record *task;
+} task_finish;
+
+static lt_status finish_task(lt_tx *tx, void *context, lt_err *err)
+{
+    const task_finish *finish = context;
+    const lt_task_record *task = finish->task;
+    const char *status = lt_task_status_name(task->status);
+    LT_AUTO(lt_arena) arena = {0};
+    lt_text message = masked(task->message, &arena);
+    int64_t now_us = lt_now_us();
+    LT_TRY(lt_tx_exec(tx, err,
+                      "update tasks set status = ?, finished_at_us = ?, rows_in = ?, rows_out = ?, "
+                      "peak_bytes = ?, "
+                      "message = ?, hint = ?, result_json = ? where run_id = ? and id = ?",
+                      V(status), V(now_us), V(task->rows_in), V(task->rows_out),
+                      V(task->peak_bytes), V(message), V(masked(task->hint, &arena)),
+                      V(masked(task->result_json, &arena)), V(finish->run_id), V(task->id)));
+    return lt_tx_exec(
+        tx, err,
+        "update attempts set status = ?, finished_at_us = ?, message = ?, backend_pid = 0 "
+        "where run_id = ? and task = ? and status = 'running'",
+        V(status), V(now_us), V(message), V(finish->run_id), V(task->id));
+}
+
+lt_status lt_state_task_finish(lt_state *state, int64_t run_id, const lt_task_record *task,
+                               lt_err *err)
+{
+    task_finish finish = {.run_id = run_id, .task = task};
+    return lt_db_write(state->db, finish_task, &finish, err);
+}
+
+lt_status lt_state_backend_ended(lt_state *state, int64_t token, lt_err *err)
+{
+    return lt_db_exec(state->db, err, "update attempts set backend_pid = 0 where token = ?",
+                      V(token));
+}
+
+lt_status lt_state_pin(lt_state *state, int64_t run_id, const lt_pin *pin, lt_err *err)
+{
+    return lt_db_exec(
+        state->db, err,
+        "insert into pins (run_id, bucket, prefix, sequence, commit_id) values (?, ?, ?, ?, ?) "
+        "on conflict do update set sequence = excluded.sequence, commit_id = excluded.commit_id",
+        V(run_id), V(pin->bucket), V(pin->prefix), V(pin->sequence), V(pin->commit_id));
+}
+
+/* ---- reading ---- */
+
+typedef struct reading {
+    int64_t run_id;
+    size_t limit;
+    lt_text target;
+    lt_arena *arena;
+    void *out;
+} reading;
+
+#define RUN_COLUMNS                                                                                \
+    "id, command, pipeline, selection, exclusion, target, vars_json, clock_us, threads, "          \
+    "full_refresh, retry_of, "                                                                     \
+    "git_commit, git_branch, git_dirty, tree, engine, status, message, started_at_us, "            \
+    "finished_at_us, pid"
+
+static lt_run_record read_run(const lt_query *q, lt_arena *arena)
+{
+    return (lt_run_record){
+        .id = lt_query_i64(q, 0),
+        .command = lt_query_text_in(q, arena, 1),
+        .pipeline = lt_query_text_in(q, arena, 2),
+        .selection = lt_query_text_in(q, arena, 3),
+        .exclusion = lt_query_text_in(q, arena, 4),
+        .target = lt_query_text_in(q, arena, 5),
+        .vars_json = lt_query_text_in(q, arena, 6),
+        .clock_us = lt_query_i64(q, 7),
+        .threads = lt_query_i64(q, 8),
+        .full_refresh = lt_query_i64(q, 9) != 0,
+        .retry_of = lt_query_i64(q, 10),
+        .git_commit = lt_query_text_in(q, arena, 11),
+        .git_branch = lt_query_text_in(q, arena, 12),
+        .git_dirty = lt_query_i64(q, 13) != 0,
+        .tree = lt_query_text_in(q, arena, 14),
+        .engine = lt_query_text_in(q, arena, 15),
+        .status =
+            (lt_run_status)status_from(run_statuses, LT_COUNT(run_statuses), lt_query_text(q, 16)),
+        .message = lt_query_text_in(q, arena, 17),
+        .started_at_us = lt_query_i64(q, 18),
+        .finished_at_us = lt_query_i64(q, 19),
+        .pid = lt_query_i64(q, 20),
+    };
+}
+
+static lt_status get_run(lt_tx *tx, void *context, lt_err *err)
+{
+    const reading *r = context;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(
+        tx, "select " RUN_COLUMNS " from runs where id = ? or ? = 0 order by id desc limit 1",
+        V(r->run_id), V(r->run_id));
+    bool found = lt_query_next(&q);
+    LT_TRY(lt_query_check(&q, err));
+    if (found) {
+        *(lt_run_record *)r->out = read_run(&q, r->arena);
+        return LT_OK;
+    }
+    LT_AUTO(lt_query) last = lt_tx_query(tx, "select coalesce(max(id), 0) from runs");
+    int64_t newest = lt_query_next(&last) ? lt_query_i64(&last, 0) : 0;
+    if (!newest)
+        lt_ignore(lt_fail(err, LT_NOT_FOUND, "there are no runs here yet"));
+    else
+        lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no run %lld", (long long)r->run_id));
+    return newest
+               ? lt_hint(err, "the newest run is %lld; 'leat runs' lists them", (long long)newest)
+               : lt_hint(err, "start one with 'leat run'");
+}
+
+lt_status lt_state_run_get(lt_state *state, int64_t run_id, lt_arena *arena, lt_run_record *out,
+                           lt_err *err)
+{
+    reading r = {.run_id = run_id, .arena = arena, .out = out};
+    return lt_db_read(state->db, get_run, &r, err);
+}
+
+static lt_status list_runs(lt_tx *tx, void *context, lt_err *err)
+{
+    const reading *r = context;
+    lt_run_records *out = r->out;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(tx, "select " RUN_COLUMNS " from runs order by id desc limit ?",
+                    V((int64_t)r->limit));
+    while (lt_query_next(&q))
+        lt_push_in(r->arena, out, read_run(&q, r->arena));
+    return lt_query_check(&q, err);
+}
+
+lt_status lt_state_runs(lt_state *state, size_t limit, lt_arena *arena, lt_run_records *out,
+                        lt_err *err)
+{
+    reading r = {.limit = limit, .arena = arena, .out = out};
+    return lt_db_read(state->db, list_runs, &r, err);
+}
+
+static lt_status list_tasks(lt_tx *tx, void *context, lt_err *err)
+{
+    const reading *r = context;
+    lt_task_records *out = r->out;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(
+        tx,
+        "select id, kind, name, status, attempts, started_at_us, finished_at_us, rows_in, "
+        "rows_out, peak_bytes, message, hint, result_json from tasks where run_id = ? "
+        "order by ordinal",
+        V(r->run_id));
+    while (lt_query_next(&q)) {
+        lt_task_record task = {
+            .id = lt_query_text_in(&q, r->arena, 0),
+            .kind = lt_query_text_in(&q, r->arena, 1),
+            .name = lt_query_text_in(&q, r->arena, 2),
+            .status = (lt_task_status)status_from(task_statuses, LT_COUNT(task_statuses),
+                                                  lt_query_text(&q, 3)),
+            .attempts = lt_query_i64(&q, 4),
+            .started_at_us = lt_query_i64(&q, 5),
+            .finished_at_us = lt_query_i64(&q, 6),
+            .rows_in = lt_query_i64(&q, 7),
+            .rows_out = lt_query_i64(&q, 8),
+            .peak_bytes = lt_query_i64(&q, 9),
+            .message = lt_query_text_in(&q, r->arena, 10),
+            .hint = lt_query_text_in(&q, r->arena, 11),
+            .result_json = lt_query_text_in(&q, r->arena, 12),
+        };
+        lt_push_in(r->arena, out, task);
+    }
+    return lt_query_check(&q, err);
+}
+
+lt_status lt_state_tasks(lt_state *state, int64_t run_id, lt_arena *arena, lt_task_records *out,
+                         lt_err *err)
+{
+    reading r = {.run_id = run_id, .arena = arena, .out = out};
+    return lt_db_read(state->db, list_tasks, &r, err);
+}
+
+static lt_status list_pins(lt_tx *tx, void *context, lt_err *err)
+{
+    const reading *r = context;
+    lt_pins *out = r->out;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(tx,
+                    "select bucket, prefix, commit_id, sequence from pins where run_id = ? order "
+                    "by bucket, prefix",
+                    V(r->run_id));
+    while (lt_query_next(&q)) {
+        lt_pin pin = {.bucket = lt_query_text_in(&q, r->arena, 0),
+                      .prefix = lt_query_text_in(&q, r->arena, 1),
+                      .commit_id = lt_query_text_in(&q, r->arena, 2),
+                      .sequence = lt_query_i64(&q, 3)};
+        lt_push_in(r->arena, out, pin);
+    }
+    return lt_query_check(&q, err);
+}
+
+lt_status lt_state_pins(lt_state *state, int64_t run_id, lt_arena *arena, lt_pins *out, lt_err *err)
+{
+    reading r = {.run_id = run_id, .arena = arena, .out = out};
+    return lt_db_read(state->db, list_pins, &r, err);
+}
+
+static lt_status list_lost_backends(lt_tx *tx, void *context, lt_err *err)
+{
+    const reading *r = context;
+    lt_backends *out = r->out;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(
+        tx,
+        "select token, backend_pid, backend_started from attempts join runs on runs.id = "
+        "attempts.run_id where backend_pid <> 0 and runs.status <> 'running' and target = ?",
+        V(r->target));
+    while (lt_query_next(&q)) {
+        lt_backend backend = {.token = lt_query_i64(&q, 0),
+                              .pid = (int)lt_query_i64(&q, 1),
+                              .started = lt_query_text_in(&q, r->arena, 2),
+                              .target = r->target};
+        lt_push_in(r->arena, out, backend);
+    }
+    return lt_query_check(&q, err);
+}
+
+lt_status lt_state_lost_backends(lt_state *state, lt_text target, lt_arena *arena, lt_backends *out,
+                                 lt_err *err)
+{
+    reading r = {.target = target, .arena = arena, .out = out};
+    return lt_db_read(state->db, list_lost_backends, &r, err);
+}
+
+/* ---- what died without a word ---- */
+
+typedef LT_VEC(int64_t) run_ids;
+
+static lt_status find_lost(lt_tx *tx, void *context, lt_err *err)
+{
+    run_ids *lost = context;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(tx, "select id, pid, pid_started from runs where status = 'running'");
+    while (lt_query_next(&q))
+        if (lt_proc_started((int)lt_query_i64(&q, 1)) != (uint64_t)lt_query_i64(&q, 2))
+            lt_push(lost, lt_query_i64(&q, 0));
+    return lt_query_check(&q, err);
+}
+
+static lt_status mark_lost(lt_tx *tx, int64_t run_id, lt_err *err)
+{
+    static const char message[] = "the process of the run ended without a word";
+    int64_t now_us = lt_now_us();
+    LT_TRY(lt_tx_exec(
+        tx, err,
+        "update tasks set status = case status when 'running' then 'failed' else 'cancelled' end, "
+        "message = case status when 'running' then ? else '' end, finished_at_us = ? "
+        "where run_id = ? and status in ('running', 'pending')",
+        V(message), V(now_us), V(run_id)));
+    LT_TRY(lt_tx_exec(tx, err,
+                      "update attempts set status = 'failed', message = ?, finished_at_us = ? "
+                      "where run_id = ? and status = 'running'",
+                      V(message), V(now_us), V(run_id)));
+    return lt_tx_exec(tx, err,
+                      "update runs set status = 'lost', message = ?, finished_at_us = ? "
+                      "where id = ? and status = 'running'",
+                      V(message), V(now_us), V(run_id));
+}
+
+static lt_status mark_all_lost(lt_tx *tx, void *context, lt_err *err)
+{
+    const run_ids *lost = context;
+    for (size_t i = 0; i < lost->len; i++)
+        LT_TRY(mark_lost(tx, lost->items[i], err));
+    return LT_OK;
+}
+
+lt_status lt_state_reap(lt_state *state, int64_t *count, lt_err *err)
+{
+    run_ids lost = {0};
+    lt_status status = lt_db_read(state->db, find_lost, &lost, err);
+    if (status == LT_OK && lost.len)
+        status = lt_db_write(state->db, mark_all_lost, &lost, err);
+    if (status == LT_OK && count)
+        *count = (int64_t)lost.len;
+    lt_vec_free(&lost);
+    return status;
+}
