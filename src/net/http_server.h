@@ -1,0 +1,88 @@
+/* http_server.h - answer HTTP/1.1 requests. libmicrohttpd is the transport; the URI is taken raw, so that %2F stays %2F.
+ *
+ * Threads: `handle` is called by several threads at once. With `threads` > 0 it must not block for long (it holds up the
+ * other connections of its thread); with `threads` 0 each connection has a thread of its own and may wait. */
+#pragma once
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/vec.h"
+
+typedef struct lt_http_server lt_http_server;
+
+typedef struct lt_param {
+    lt_text name, value;
+} lt_param;
+typedef LT_VEC(lt_param) lt_params;
+
+/* A request with its whole body. Everything is borrowed, for the time of the call. */
+typedef struct lt_server_request {
+    lt_http_server *server;
+    lt_text method;
+    lt_text target;    /* raw: "/a%2Fb/c?x=1" */
+    lt_text path;      /* raw: "/a%2Fb/c" */
+    lt_texts segments; /* decoded: "a/b", "c"; "/" has none, "/a/" has "a" and "" */
+    lt_params query;   /* decoded, in order */
+    lt_text body;
+    lt_arena *arena;  /* memory for the handler, kept until the response is sent */
+    void *connection; /* for lt_server_header() */
+} lt_server_request;
+
+lt_text lt_server_header(const lt_server_request *request, lt_text name); /* NULL ptr: none */
+/* The first query parameter of that name; NULL ptr: none. A parameter without '=' is empty but there. */
+lt_text lt_server_query(const lt_server_request *request, lt_text name);
+
+/* What to answer; starts as 200 without body. Bytes of `parts` must stay until `release` is called. */
+typedef struct lt_server_reply {
+    int status;
+    LT_VEC(lt_param)
+    headers;     /* in the request's arena: lt_server_reply_header() */
+    lt_buf body; /* owned; the server frees it */
+    lt_texts
+        parts; /* instead of body: pieces that are sent without a copy; in the request's arena */
+    int fd;    /* instead of body, if >= 0: owned; `fd_size` bytes from `fd_offset` (sendfile) */
+    int64_t fd_offset, fd_size;
+    /* Instead of body: called again and again; fills up to `size` bytes, gives their number, 0 at the end, -1 to break off.
+     * May block only on a server with `threads` 0. */
+    int64_t (*stream)(void *state, char *out, size_t size);
+    void *state;
+    void (*release)(void *state); /* may be NULL: called once when all is sent or given up */
+    bool compress; /* gzip the body (not parts, fd, stream) when the client takes it */
+    bool hang_up;  /* answer nothing: close the connection */
+} lt_server_reply;
+
+/* Add a response header; copied. Control characters in the value become spaces. */
+void lt_server_reply_header(const lt_server_request *request, lt_server_reply *reply, lt_text name,
+                            lt_text value);
+/* The usual answers: a JSON text (copied); {"error": message} with a status. */
+void lt_server_reply_json(const lt_server_request *request, lt_server_reply *reply, int status,
+                          lt_text json);
+void lt_server_reply_error(const lt_server_request *request, lt_server_reply *reply, int status,
+                           const char *format, ...) LT_PRINTF(4, 5);
+
+typedef void lt_server_handle(void *context, const lt_server_request *request,
+                              lt_server_reply *reply);
+
+typedef struct lt_server_options {
+    const char *host;          /* an address; NULL: 127.0.0.1 */
+    unsigned port;             /* 0: a free one */
+    unsigned threads;          /* a pool of so many; 0: one for each connection */
+    unsigned connection_limit; /* [256] */
+    unsigned idle_timeout_s;   /* [60] */
+    size_t body_limit;         /* of a request [1 MiB]; more is answered with 413 */
+    lt_server_handle *handle;
+    void *context;
+} lt_server_options;
+
+/* Listen and serve in threads of its own until lt_http_server_stop(). LT_CONFLICT: the port is in use. LT_INVALID: the
+ * host is no address of this machine. */
+LT_MUST_CHECK lt_status lt_http_server_start(const lt_server_options *options, lt_http_server **out,
+                                             lt_err *err);
+/* Stop listening, wait for the handlers that run, close every connection. NULL is fine. */
+void lt_http_server_stop(lt_http_server *server);
+LT_OWNED(lt_http_server_ref, lt_http_server *, lt_http_server_stop)
+
+unsigned lt_http_server_port(const lt_http_server *server);
+const char *lt_http_server_url(
+    const lt_http_server *server); /* "http://127.0.0.1:34567", borrowed */
+/* In a handler that waits: sleep until `length_us` is over or the server stops; false when it stops. */
+bool lt_http_server_wait(lt_http_server *server, int64_t length_us);
