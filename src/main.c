@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mask.h"
 #include "base/proc.h"
+#include "fmt/json.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -21,12 +22,16 @@ static void print_json(const lt_err *err)
 {
     LT_AUTO(lt_buf) line = {0};
     LT_AUTO(lt_buf) masked = {0};
-    lt_buf_printf(&line,
-                  "{\"error\": {\"status\": \"%s\", \"message\": ", lt_status_name(err->status));
-    lt_out_json_string(&line, lt_text_of(err->message));
-    lt_buf_add_str(&line, ", \"hint\": ");
-    lt_out_json_string(&line, lt_text_of(err->hint));
-    lt_buf_add_str(&line, "}}\n");
+    lt_json_writer writer = {.out = &line};
+    lt_json_begin(&writer, '{');
+    lt_json_key(&writer, T("error"));
+    lt_json_begin(&writer, '{');
+    lt_json_set(&writer, "status", lt_text_of(lt_status_name(err->status)));
+    lt_json_set(&writer, "message", lt_text_of(err->message));
+    lt_json_set(&writer, "hint", lt_text_of(err->hint));
+    lt_json_end(&writer);
+    lt_json_end(&writer);
+    lt_buf_add_byte(&line, '\n');
     lt_mask(lt_buf_text(&line), &masked);
     (void)fwrite(lt_buf_chars(&masked), 1, masked.len, stderr);
 }

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/mask.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -19,11 +20,32 @@ lt_log_level lt_log_get_level(void)
     return current_level;
 }
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static void (*before_line)(void *context);
+static void (*after_line)(void *context);
+static void *around_context;
+
+void lt_log_set_around(void (*before)(void *context), void (*after)(void *context), void *context)
+{
+    (void)pthread_mutex_lock(&lock);
+    before_line = before;
+    after_line = after;
+    around_context = context;
+    (void)pthread_mutex_unlock(&lock);
+}
+
 static void write_masked(const lt_buf *lines)
 {
     LT_AUTO(lt_buf) masked = {0};
     lt_mask(lt_buf_text(lines), &masked);
+    (void)pthread_mutex_lock(&lock);
+    if (before_line)
+        before_line(around_context);
     (void)fwrite(lt_buf_chars(&masked), 1, masked.len, stderr);
+    (void)fflush(stderr);
+    if (after_line)
+        after_line(around_context);
+    (void)pthread_mutex_unlock(&lock);
 }
 
 void lt_log(lt_log_level level, const char *format, ...)

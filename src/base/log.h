@@ -11,3 +11,6 @@ lt_log_level lt_log_get_level(void);
 void lt_log(lt_log_level level, const char *format, ...) LT_PRINTF(2, 3);
 /* "leat: error: <message>", and "  hint: <hint>" on the next line when there is one. */
 void lt_log_err(const lt_err *err);
+/* Called around every line that is written, one line at a time: a live display steps aside and comes back. They must not
+ * log. NULL takes them out; afterwards they are not running any more. */
+void lt_log_set_around(void (*before)(void *context), void (*after)(void *context), void *context);

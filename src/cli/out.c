@@ -2,6 +2,7 @@
 #include "cli/out.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -106,22 +107,31 @@ lt_status lt_out_flush(lt_out *out, lt_err *err)
     return LT_OK;
 }
 
-void lt_out_json_string(lt_buf *out, lt_text text)
+const char *lt_count_write(int64_t count, char out[LT_COUNT_CHARS])
 {
-    static const char escaped[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+    char digits[LT_COUNT_CHARS];
+    uint64_t size = count < 0 ? 0 - (uint64_t)count : (uint64_t)count;
+    size_t len = (size_t)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)size);
     size_t at = 0;
-    uint32_t point;
-    lt_buf_add_byte(out, '"');
-    for (size_t start = 0; lt_utf8_next(text, &at, &point); start = at) {
-        const char *found = point && point < 0x80 ? strchr(escaped, (int)point) : NULL;
-        if (found)
-            lt_buf_printf(out, "\\%c", letters[found - escaped]);
-        else if (point < 0x20 || point == 0x7f)
-            lt_buf_printf(out, "\\u%04x", point);
-        else if (point == 0xfffd)
-            lt_buf_add(out, T("\xef\xbf\xbd"));
-        else
-            lt_buf_add(out, lt_text_sub(text, start, at - start));
+    if (count < 0)
+        out[at++] = '-';
+    for (size_t i = 0; i < len; i++) {
+        if (i && (len - i) % 3 == 0)
+            out[at++] = ',';
+        out[at++] = digits[i];
     }
-    lt_buf_add_byte(out, '"');
+    out[at] = '\0';
+    return out;
+}
+
+const char *lt_count_short(double count, char out[LT_COUNT_CHARS])
+{
+    static const char *const units[] = {"", "k", "M", "G", "T"};
+    size_t unit = 0;
+    while (count >= 999.5 && unit + 1 < LT_COUNT(units)) {
+        count /= 1000;
+        unit++;
+    }
+    (void)snprintf(out, LT_COUNT_CHARS, "%.*f%s", unit && count < 9.95, count, units[unit]);
+    return out;
 }

@@ -38,12 +38,14 @@ const char *lt_style_off(const lt_out *out);
 /* Write everything. LT_IO: it could not be written; a reader that has gone (EPIPE) is LT_CANCELLED. */
 LT_MUST_CHECK lt_status lt_out_flush(lt_out *out, lt_err *err);
 
-/* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
-void lt_out_json_string(lt_buf *out, lt_text text);
-
 /* How many columns a text takes on a terminal: 2 for wide East Asian characters and emoji, 0 for combining marks. */
 size_t lt_text_columns(lt_text text);
 /* The longest prefix that takes at most `columns`. */
 lt_text lt_text_cut_columns(lt_text text, size_t columns);
 /* Append with control characters and wrong bytes made visible ("\n", "\x1b"): what came from outside cannot move the cursor. */
 void lt_buf_add_visible(lt_buf *out, lt_text text);
+
+enum { LT_COUNT_CHARS = 32 };
+const char *lt_count_write(int64_t count, char out[LT_COUNT_CHARS]); /* "1,234,567" */
+const char *lt_count_short(double count,
+                           char out[LT_COUNT_CHARS]); /* "999", "1.2k", "310k", "4.5M" */

@@ -37,13 +37,6 @@ Test(columns, what_moves_a_cursor_is_shown_instead)
     CHECK_STR(out.data, "a\\n\\t\\r\\x1b[2J\\x7f\\x9b\\xff\\u202e\\x00b\u00e9");
 }
 
-Test(out, json_strings_are_valid_whatever_the_bytes)
-{
-    LT_AUTO(lt_buf) out = {0};
-    lt_out_json_string(&out, T("a\"\\\n\b\f\r\t\x01\x7f\0\xffz\u00e9\u2028"));
-    CHECK_STR(out.data, "\"a\\\"\\\\\\n\\b\\f\\r\\t\\u0001\\u007f\\u0000\ufffdz\u00e9\u2028\"");
-}
-
 Test(out, has_colour_only_when_it_may)
 {
     lt_out plain = {.fd = -1}, colored = {.fd = -1, .has_color = true};
