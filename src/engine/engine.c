@@ -1,0 +1,387 @@
+/* Checks what comes in, finds the engine of a kind, and alone calls the back ends. */
+#include "engine/engine_ops.h"
+
+#include "base/embed.h"
+#include "base/log.h"
+
+#include <assert.h>
+
+#include <stdio.h>
+
+enum { SQL_LIMIT = 64 * 1024 * 1024 };
+
+/* Every kind of engine. */
+static const lt_engine_ops *const kinds[] = {&lt_duckdb_ops};
+
+static lt_text kind_at(const void *context, size_t i)
+{
+    (void)context;
+    return lt_text_of(kinds[i]->kind);
+}
+
+static lt_status find_kind(const lt_target *target, const lt_engine_ops **out, lt_err *err)
+{
+    const char *kind = target->kind ? target->kind : "";
+    for (size_t i = 0; i < LT_COUNT(kinds); i++) {
+        if (strcmp(kinds[i]->kind, kind) == 0) {
+            *out = kinds[i];
+            return LT_OK;
+        }
+    }
+    lt_text near = {0};
+    lt_ignore(lt_fail(err, LT_INVALID, "there is no engine '%s' (target '%s')", kind,
+                      target->name ? target->name : ""));
+    if (lt_text_nearest(lt_text_of(kind), LT_COUNT(kinds), kind_at, NULL, &near))
+        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(near));
+    return lt_hint(err, "engines are: duckdb, postgres");
+}
+
+lt_status lt_engine_open(const lt_target *target, lt_engine **out, lt_err *err)
+{
+    const lt_engine_ops *ops = NULL;
+    lt_engine *engine = NULL;
+    LT_TRY(find_kind(target, &ops, err));
+    LT_TRY(ops->open(target, &engine, err));
+    engine->ops = ops;
+    engine->target = target;
+    *out = engine;
+    return LT_OK;
+}
+
+void lt_engine_close(lt_engine *engine)
+{
+    if (engine)
+        engine->ops->close(engine);
+}
+
+const lt_target *lt_engine_target(const lt_engine *engine)
+{
+    return engine->target;
+}
+
+const char *lt_engine_default_schema(const lt_engine *engine)
+{
+    return engine->target->schema ? engine->target->schema : engine->ops->default_schema;
+}
+
+bool lt_engine_reads_files(const lt_engine *engine)
+{
+    return engine->ops->capabilities & LT_ENGINE_READS_FILES;
+}
+
+lt_status lt_session_open(lt_engine *engine, lt_session **out, lt_err *err)
+{
+    lt_session *session = NULL;
+    LT_TRY(engine->ops->session_open(engine, &session, err));
+    session->engine = engine;
+    session->error_at = -1;
+    *out = session;
+    return LT_OK;
+}
+
+void lt_session_close(lt_session *session)
+{
+    if (!session)
+        return;
+    assert(!session->streaming); /* a stream must be released before its session ends */
+    session->engine->ops->session_close(session);
+}
+
+lt_engine *lt_session_engine(const lt_session *session)
+{
+    return session->engine;
+}
+
+void lt_session_cancel(lt_session *session)
+{
+    atomic_store(&session->cancelled, true);
+    session->engine->ops->cancel(session);
+}
+
+int64_t lt_session_error_at(const lt_session *session)
+{
+    return session->error_at;
+}
+
+bool lt_session_backend(lt_session *session, int *pid, char started[64])
+{
+    return session->engine->ops->backend && session->engine->ops->backend(session, pid, started);
+}
+
+void lt_session_progress(lt_session *session, int64_t *rows, double *fraction)
+{
+    *rows = atomic_load(&session->rows_done);
+    *fraction = -1;
+    if (session->engine->ops->progress)
+        session->engine->ops->progress(session, rows, fraction);
+}
+
+/* What every call starts with. */
+static lt_status start(lt_session *session, lt_text sql, lt_err *err)
+{
+    session->error_at = -1;
+    if (session->streaming)
+        return lt_fail(err, LT_INVALID,
+                       "the session is still reading the rows of another statement");
+    if (sql.len > SQL_LIMIT)
+        return lt_fail(err, LT_TOO_BIG, "the statement is larger than %d bytes", SQL_LIMIT);
+    if (sql.len && memchr(sql.ptr, '\0', sql.len))
+        return lt_fail(err, LT_INVALID, "the statement holds a NUL byte");
+    atomic_store(&session->cancelled, false);
+    atomic_store(&session->rows_done, -1);
+    if (sql.len)
+        lt_log(LT_LOG_DEBUG, "%s: %.*s", session->engine->ops->kind, LT_ARG(sql));
+    return LT_OK;
+}
+
+lt_status lt_exec(lt_session *session, lt_text sql, int64_t *rows, lt_err *err)
+{
+    int64_t changed = 0;
+    LT_TRY(start(session, sql, err));
+    LT_TRY(session->engine->ops->exec(session, sql, &changed, err));
+    if (rows)
+        *rows = changed;
+    return LT_OK;
+}
+
+lt_status lt_session_begin(lt_session *session, lt_err *err)
+{
+    LT_TRY(start(session, (lt_text){0}, err));
+    return session->engine->ops->begin(session, err);
+}
+
+lt_status lt_session_commit(lt_session *session, lt_err *err)
+{
+    LT_TRY(start(session, (lt_text){0}, err));
+    return session->engine->ops->commit(session, err);
+}
+
+void lt_session_rollback(lt_session *session)
+{
+    lt_err err;
+    if (start(session, (lt_text){0}, &err) == LT_OK)
+        session->engine->ops->rollback(session);
+}
+
+lt_status lt_query(lt_session *session, lt_text sql, const lt_text *params, size_t param_count,
+                   lt_stream *out, lt_err *err)
+{
+    LT_TRY(start(session, sql, err));
+    return session->engine->ops->query(session, sql, params, param_count, out, err);
+}
+
+lt_status lt_query_table(lt_session *session, lt_text sql, const lt_text *params,
+                         size_t param_count, size_t row_limit, bool *more, lt_arena *arena,
+                         lt_table *out, lt_err *err)
+{
+    LT_TRY(start(session, sql, err));
+    bool cut = false;
+    lt_table table = {0};
+    LT_TRY(session->engine->ops->query_table(session, sql, params, param_count, row_limit, &cut,
+                                             arena, &table, err));
+    if (cut && !more)
+        return lt_fail(err, LT_TOO_BIG, "the result has more than %zu rows", row_limit);
+    if (more)
+        *more = cut;
+    *out = table;
+    return LT_OK;
+}
+
+lt_status lt_query_columns(lt_session *session, lt_text sql, lt_arena *arena, lt_columns *out,
+                           lt_err *err)
+{
+    LT_TRY(start(session, sql, err));
+    return session->engine->ops->query_columns(session, sql, arena, out, err);
+}
+
+/* ---- the catalogue, asked by statements of sql/<kind>/ with the same parameters and columns for every kind ---- */
+
+enum { CATALOG_ROWS = 10000 };
+
+static lt_status ask_catalog(lt_session *session, const char *statement,
+                             const lt_relation *relation, lt_arena *arena, lt_table *out,
+                             lt_err *err)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "sql/%s/%s.sql", session->engine->ops->kind, statement);
+    const lt_embedded *file = lt_embedded_find(path);
+    assert(file);
+    const lt_text params[] = {
+        lt_text_at(relation->database.len ? relation->database.ptr : "", relation->database.len),
+        lt_text_at(relation->schema.len ? relation->schema.ptr : "", relation->schema.len),
+        lt_text_at(relation->name.len ? relation->name.ptr : "", relation->name.len),
+    };
+    return lt_query_table(session, lt_text_at((const char *)file->data, file->len), params,
+                          LT_COUNT(params), CATALOG_ROWS, NULL, arena, out, err);
+}
+
+lt_status lt_relation_find(lt_session *session, const lt_relation *relation, lt_relation_kind *kind,
+                           lt_err *err)
+{
+    static const struct {
+        const char *name;
+        lt_relation_kind kind;
+    } names[] = {{"table", LT_RELATION_TABLE}, {"view", LT_RELATION_VIEW}};
+    LT_AUTO(lt_arena) arena = {0};
+    lt_table table;
+    LT_TRY(ask_catalog(session, "relation_kind", relation, &arena, &table, err));
+    *kind = table.row_count ? LT_RELATION_OTHER : LT_RELATION_NONE;
+    for (size_t i = 0; table.row_count && i < LT_COUNT(names); i++)
+        if (lt_text_eq(lt_table_cell(&table, 0, 0), lt_text_of(names[i].name)))
+            *kind = names[i].kind;
+    return LT_OK;
+}
+
+lt_status lt_relation_columns(lt_session *session, const lt_relation *relation, lt_arena *arena,
+                              lt_columns *out, lt_err *err)
+{
+    lt_table table;
+    LT_TRY(ask_catalog(session, "relation_columns", relation, arena, &table, err));
+    if (table.row_count == 0) {
+        LT_AUTO(lt_buf) name = {0};
+        lt_quote_relation(relation, &name);
+        return lt_fail(err, LT_NOT_FOUND, "there is no relation %s", lt_buf_chars(&name));
+    }
+    lt_columns columns = {0};
+    for (size_t i = 0; i < table.row_count; i++) {
+        lt_column column = {.name = lt_table_cell(&table, i, 0),
+                            .type = lt_table_cell(&table, i, 1),
+                            .not_null = lt_text_eq(lt_table_cell(&table, i, 2), T("true"))};
+        if (!column.name.ptr) /* the relation is there, without a column */
+            continue;
+        lt_push_in(arena, &columns, column);
+    }
+    *out = columns;
+    return LT_OK;
+}
+
+lt_status lt_schema_create(lt_session *session, lt_text schema, lt_err *err)
+{
+    LT_AUTO(lt_buf) sql = {0};
+    lt_buf_add_str(&sql, "CREATE SCHEMA IF NOT EXISTS ");
+    lt_quote_name(schema, &sql);
+    return lt_exec(session, lt_buf_text(&sql), NULL, err);
+}
+
+/* ---- quoting: the same in every engine here ---- */
+
+static void quote(lt_text value, char mark, lt_buf *out)
+{
+    lt_buf_add_byte(out, mark);
+    for (size_t i = 0; i < value.len && value.ptr[i]; i++) {
+        if (value.ptr[i] == mark)
+            lt_buf_add_byte(out, mark);
+        lt_buf_add_byte(out, value.ptr[i]);
+    }
+    lt_buf_add_byte(out, mark);
+}
+
+void lt_quote_name(lt_text name, lt_buf *out)
+{
+    quote(name, '"', out);
+}
+
+void lt_quote_relation(const lt_relation *relation, lt_buf *out)
+{
+    const lt_text parts[] = {relation->database, relation->schema};
+    for (size_t i = 0; i < LT_COUNT(parts); i++) {
+        if (!parts[i].len)
+            continue;
+        lt_quote_name(parts[i], out);
+        lt_buf_add_byte(out, '.');
+    }
+    lt_quote_name(relation->name, out);
+}
+
+void lt_quote_literal(lt_text value, lt_buf *out)
+{
+    quote(value, '\'',
+          out); /* backslashes are plain: standard_conforming_strings is set in every session */
+}
+
+void lt_quote_names(const lt_texts *names, lt_buf *out)
+{
+    for (size_t i = 0; i < names->len; i++) {
+        lt_buf_add_str(out, i ? ", " : "");
+        lt_quote_name(names->items[i], out);
+    }
+}
+
+lt_text lt_sql_bare(lt_text sql)
+{
+    while (sql.len && (lt_is_space(sql.ptr[sql.len - 1]) || sql.ptr[sql.len - 1] == ';'))
+        sql.len--;
+    return sql;
+}
+
+/* ---- bulk ---- */
+
+lt_status lt_type_from_duckdb(lt_engine *engine, lt_text duckdb_type, lt_arena *arena, lt_text *out,
+                              lt_err *err)
+{
+    return engine->ops->type_from_duckdb(duckdb_type, arena, out, err);
+}
+
+lt_status lt_ingest_names(const lt_texts *columns, const lt_stream *stream, lt_arena *arena,
+                          lt_texts *out, lt_err *err)
+{
+    size_t count = (size_t)stream->schema.n_children;
+    if (columns && columns->len != count)
+        return lt_fail(err, LT_INVALID, "the stream has %zu fields for %zu columns", count,
+                       columns->len);
+    if (count == 0)
+        return lt_fail(err, LT_INVALID, "the stream has no fields");
+    lt_texts names = {0};
+    for (size_t i = 0; i < count; i++) {
+        lt_text name = columns ? columns->items[i] : lt_text_of(stream->schema.children[i]->name);
+        lt_push_in(arena, &names, name);
+    }
+    *out = names;
+    return LT_OK;
+}
+
+lt_status lt_ingest(lt_session *session, const lt_relation *table, const lt_texts *columns,
+                    lt_stream *stream, int64_t *rows, lt_err *err)
+{
+    int64_t count = 0;
+    LT_TRY(start(session, (lt_text){0}, err));
+    atomic_store(&session->rows_done, 0);
+    LT_TRY(session->engine->ops->ingest(session, table, columns, stream, &count, err));
+    if (rows)
+        *rows = count;
+    return LT_OK;
+}
+
+lt_status lt_write_parquet(lt_session *session, lt_text select, const char *path, int64_t *rows,
+                           lt_err *err)
+{
+    int64_t count = 0;
+    LT_TRY(start(session, select, err));
+    if (!session->engine->ops->write_parquet)
+        return lt_fail(err, LT_INVALID, "the engine '%s' cannot write Parquet files",
+                       session->engine->ops->kind);
+    LT_TRY(session->engine->ops->write_parquet(session, select, path, &count, err));
+    if (rows)
+        *rows = count;
+    return LT_OK;
+}
+
+lt_status lt_copy(lt_session *from, lt_text select, lt_session *to, const lt_relation *table,
+                  int64_t *rows, lt_err *err)
+{
+    if (from == to)
+        return lt_fail(err, LT_INVALID, "a copy needs two sessions");
+    LT_AUTO(lt_stream) stream = {0};
+    LT_TRY(lt_query(from, select, NULL, 0, &stream, err));
+    return lt_ingest(to, table, NULL, &stream, rows, err);
+}
+
+void lt_stream_release(lt_stream *stream)
+{
+    if (stream->release)
+        stream->release(stream);
+    stream->release = NULL;
+    if (stream->schema.release)
+        stream->schema.release(&stream->schema);
+    stream->schema.release = NULL;
+}
