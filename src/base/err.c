@@ -5,12 +5,24 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* The length of `line` without a character that was cut at its end. Wrong bytes before it stay: messages quote them. */
+static size_t without_half_character(const char *line, size_t len)
+{
+    size_t start = len;
+    while (start && len - start < 3 && ((unsigned char)line[start - 1] & 0xc0) == 0x80)
+        start--;
+    if (!start || (unsigned char)line[start - 1] < 0xc0)
+        return len;
+    size_t last = start - 1;
+    return last + lt_utf8_valid_len(lt_text_at(line + last, len - last));
+}
+
 /* Printed text as one whole line: no control characters, no half character at the end. */
 static void tidy(char *line, size_t size, int printed)
 {
     size_t len = strnlen(line, size - 1);
     if (printed >= (int)size && size > 4) {
-        len = lt_utf8_valid_len(lt_text_at(line, size - 4));
+        len = without_half_character(line, size - 4);
         memcpy(line + len, "...", 4);
         len += 3;
     }

@@ -119,18 +119,26 @@ bool lt_path_is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+/* One folder; one that is there is fine. */
+static lt_status make_one(const char *path, unsigned mode, lt_err *err)
+{
+    if (mkdir(path, mode) == 0)
+        return LT_OK;
+    int code = errno;
+    if (lt_path_is_folder(path)) /* also where making one is refused: "/", a read-only disk */
+        return LT_OK;
+    return lt_fail_errno(err, code, "cannot create the folder '%s'", path);
+}
+
 lt_status lt_folder_make(const char *path, unsigned mode, lt_err *err)
 {
     LT_AUTO(lt_chars) part = lt_xstrdup(path);
     for (char *slash = part + (part[0] == '/'); (slash = strchr(slash, '/')); slash++) {
         *slash = '\0';
-        if (mkdir(part, mode) != 0 && errno != EEXIST && !lt_path_is_folder(part))
-            return lt_fail_errno(err, errno, "cannot create the folder '%s'", part);
+        LT_TRY(make_one(part, mode, err));
         *slash = '/';
     }
-    if (mkdir(part, mode) != 0 && (errno != EEXIST || !lt_path_is_folder(part)))
-        return lt_fail_errno(err, errno, "cannot create the folder '%s'", path);
-    return LT_OK;
+    return make_one(part, mode, err);
 }
 
 lt_status lt_folder_sync(const char *path, lt_err *err)

@@ -7,11 +7,16 @@
 #include "base/buf.h"
 
 /* From now on `secret` is shown as "***". Values shorter than 4 bytes are not masked (they would eat common text). Its
- * percent-encoded and base64 forms, and JSON-escaped form, are masked too where they differ. */
+ * percent-encoded, JSON-escaped and one-line forms are masked too, and base64 of it or of a text that holds it ("user:secret"),
+ * in both alphabets: all digits that only the secret decides. */
 void lt_mask_register(lt_text secret);
 
-/* Append `text` to `out` with every registered secret replaced. The longest secret that starts at a place wins. */
+/* Append `text` to `out` with every registered secret replaced. Secrets that overlap are replaced together. */
 void lt_mask(lt_text text, lt_buf *out);
 void lt_mask_in_place(char *line, size_t size); /* a C string in a buffer of `size` bytes */
+
+/* For output that comes in pieces: how much of `text` can be masked and written now; the rest may be the beginning of a
+ * secret and waits for the next piece (or the end). */
+size_t lt_mask_safe_len(lt_text text);
 
 void lt_mask_forget_all(void); /* for tests */

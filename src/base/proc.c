@@ -58,14 +58,22 @@ char *lt_proc_path(void)
 static lt_status spawn_into(char *const argv[], int out_fd, pid_t *pid, lt_err *err)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t how;
+    sigset_t pipe_signal;
     (void)posix_spawn_file_actions_init(&actions);
+    (void)posix_spawnattr_init(&how);
+    (void)sigemptyset(&pipe_signal);
+    (void)sigaddset(&pipe_signal, SIGPIPE); /* ignored here, but others count on it */
+    (void)posix_spawnattr_setsigdefault(&how, &pipe_signal);
+    (void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGDEF);
     int code = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (code == 0)
         code = posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
     if (code == 0)
         code = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     if (code == 0)
-        code = posix_spawnp(pid, argv[0], &actions, NULL, argv, environ);
+        code = posix_spawnp(pid, argv[0], &actions, &how, argv, environ);
+    (void)posix_spawnattr_destroy(&how);
     (void)posix_spawn_file_actions_destroy(&actions);
     return code == 0 ? LT_OK : lt_fail_errno(err, code, "cannot start '%s'", argv[0]);
 }

@@ -52,7 +52,7 @@ bool lt_has(const char *string, const char *part)
 
 size_t lt_text_find(lt_text text, lt_text part, size_t from)
 {
-    if (from > text.len)
+    if (from > text.len || part.len > text.len - from)
         return SIZE_MAX;
     if (part.len == 0)
         return from;
@@ -173,7 +173,8 @@ size_t lt_text_distance(lt_text a, lt_text b, size_t limit)
         for (size_t j = 1; j <= b.len; j++) {
             size_t swap_cost = above[j - 1] + (lt_lower(a.ptr[i - 1]) != lt_lower(b.ptr[j - 1]));
             now[j] = LT_MIN(LT_MIN(above[j], now[j - 1]) + 1, swap_cost);
-            if (i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] && a.ptr[i - 2] == b.ptr[j - 1])
+            if (i > 1 && j > 1 && lt_lower(a.ptr[i - 1]) == lt_lower(b.ptr[j - 2]) &&
+                lt_lower(a.ptr[i - 2]) == lt_lower(b.ptr[j - 1]))
                 now[j] = LT_MIN(now[j], before[j - 2] + 1);
         }
     }
@@ -188,7 +189,8 @@ bool lt_text_nearest(lt_text text, size_t count, lt_name_at *name_at, const void
     for (size_t i = 0; i < count; i++) {
         lt_text name = name_at(context, i);
         size_t distance = lt_text_distance(text, name, limit);
-        if (distance < best) {
+        bool shares = distance < LT_MAX(text.len, name.len); /* "a" is no slip for "b" */
+        if (name.len && shares && distance < best) {
             best = distance;
             *nearest = name;
         }

@@ -241,7 +241,7 @@ const char *lt_length_write(int64_t length_us, char out[LT_TIME_CHARS])
     if (ms < 1000)
         (void)snprintf(out, LT_TIME_CHARS, "%lld ms", ms);
     else if (s < 60)
-        (void)snprintf(out, LT_TIME_CHARS, "%.1f s", (double)ms / 1000.0);
+        (void)snprintf(out, LT_TIME_CHARS, "%lld.%lld s", s, ms / 100 % 10);
     else if (s < 3600)
         (void)snprintf(out, LT_TIME_CHARS, "%lld min %lld s", s / 60, s % 60);
     else

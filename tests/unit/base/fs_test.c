@@ -1,0 +1,403 @@
+/* Files and folders: whole, durable in the right order, and clear when the machine says no. */
+#include "base/fs.h"
+
+#include "base/time.h"
+#include "support/child.h"
+#include "support/test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char *inside(const char *folder, const char *name)
+{
+    return lt_path_join(folder, name);
+}
+
+Test(fs, file_is_written_whole_and_read_back)
+{
+    static lt_status (*const writers[])(const char *, lt_text, unsigned,
+                                        lt_err *) = {lt_file_write, lt_file_write_durably};
+    for (size_t i = 0; i < LT_COUNT(writers); i++) {
+        lt_err err = {0};
+        struct stat info;
+        LT_AUTO(lt_buf) got = {0};
+        LT_AUTO(lt_path_list) list = {0};
+        const char *folder = lt_test_folder();
+        LT_AUTO(lt_chars) path = inside(folder, "x");
+        CHECK_OK(writers[i](path, T("first, and longer"), 0600, &err), err);
+        CHECK_OK(writers[i](path, T("a\0b"), 0600, &err), err);
+        CHECK_OK(lt_file_read(path, &got, &err), err);
+        CHECK(lt_text_eq(lt_buf_text(&got), T("a\0b")));
+        CHECK(stat(path, &info) == 0 && (info.st_mode & 07777) == 0600);
+        CHECK_OK(lt_files_below(folder, "", 10, &list, &err), err);
+        CHECK_INT(list.len, 1); /* no temporary file is left */
+    }
+}
+
+Test(fs, a_relative_file_without_a_folder_can_be_written)
+{
+    lt_err err = {0};
+    char before[4096];
+    CHECK(getcwd(before, sizeof(before)) != NULL && chdir(lt_test_folder()) == 0);
+    lt_status status = lt_file_write_durably("plain", T("x"), 0600, &err);
+    bool is_there = lt_path_exists("plain");
+    CHECK(chdir(before) == 0);
+    CHECK_OK(status, err);
+    CHECK(is_there);
+}
+
+Test(fs, reading_has_a_limit)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_chars) path = inside(lt_test_folder(), "x");
+    LT_AUTO(lt_chars) content = lt_xcalloc(1, 100000);
+    LT_AUTO(lt_buf) exact = {.limit = 100000}, small = {.limit = 99999}, full = {.limit = 3};
+    CHECK_OK(lt_file_write(path, lt_text_at(content, 100000), 0600, &err), err);
+    CHECK_OK(lt_file_read(path, &exact, &err), err);
+    CHECK_INT(exact.len, 100000);
+    CHECK_STATUS(lt_file_read(path, &small, &err), LT_TOO_BIG, err);
+    CHECK_HAS(err.message, "is larger than 99999 bytes");
+    lt_buf_add(&full, T("abc"));
+    full.limit = 2;
+    CHECK_STATUS(lt_file_read(path, &full, &err), LT_TOO_BIG, err);
+}
+
+Test(fs, reading_says_what_is_wrong)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_buf) got = {0};
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_chars) none = inside(folder, "none");
+    CHECK_STATUS(lt_file_read(none, &got, &err), LT_NOT_FOUND, err);
+    CHECK_HAS(err.message, "/none': No such file");
+    CHECK_STATUS(lt_file_read(folder, &got, &err), LT_INVALID, err);
+    CHECK_HAS(err.message, "it is a folder");
+    CHECK_STATUS(lt_file_read("/proc/self/mem", &got, &err), LT_IO, err);
+}
+
+Test(fs, writing_to_a_full_device_fails)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_fd) full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    CHECK_STATUS(lt_fd_write(full, T("x"), "the pipe", &err), LT_IO, err);
+    CHECK_HAS(err.message, "cannot write 'the pipe': No space left");
+    CHECK_HAS(err.hint, "free some disk space");
+}
+
+Test(fs, writing_goes_on_after_short_writes)
+{
+    int ends[2];
+    lt_err err = {0};
+    LT_AUTO(lt_chars) large = lt_xcalloc(1, LT_MIB);
+    LT_AUTO(lt_buf) got = {0};
+    CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char chunk[4096];
+        size_t sum = 0;
+        ssize_t len;
+        (void)close(ends[1]);
+        while ((len = read(ends[0], chunk, sizeof(chunk))) > 0)
+            sum += (size_t)len;
+        _exit(sum == LT_MIB ? 0 : 1);
+    }
+    (void)close(ends[0]);
+    lt_status status = lt_fd_write(ends[1], lt_text_at(large, LT_MIB), "the pipe", &err);
+    (void)close(ends[1]);
+    int how = -1;
+    CHECK(waitpid(pid, &how, 0) == pid);
+    CHECK_OK(status, err);
+    CHECK_INT(how, 0);
+}
+
+/* ---- what a machine may refuse ---- */
+
+typedef struct refusal {
+    const char *path;
+    lt_status (*act)(const char *path, lt_err *err);
+    lt_status wanted;
+} refusal;
+
+static int act_as_nobody(void *context)
+{
+    const refusal *r = context;
+    lt_err err = {0};
+    if (!lt_child_become_nobody())
+        return 99;
+    lt_status got = r->act(r->path, &err);
+    if (got != r->wanted)
+        (void)fprintf(stderr, "%s: %s\n", lt_status_name(got), err.message);
+    return got == r->wanted ? 0 : 1;
+}
+
+static lt_status act_write(const char *path, lt_err *err)
+{
+    LT_AUTO(lt_chars) file = inside(path, "file");
+    return lt_file_write_durably(file, T("x"), 0600, err);
+}
+
+static lt_status act_make(const char *path, lt_err *err)
+{
+    LT_AUTO(lt_chars) file = inside(path, "a/b");
+    return lt_folder_make(file, 0700, err);
+}
+
+static lt_status act_temp(const char *path, lt_err *err)
+{
+    char *made = NULL;
+    LT_AUTO(lt_chars) prefix = inside(path, "t-");
+    lt_status status = lt_folder_make_temp(prefix, &made, err);
+    lt_free(made);
+    return status;
+}
+
+static lt_status act_lock(const char *path, lt_err *err)
+{
+    int fd = -1;
+    LT_AUTO(lt_chars) file = inside(path, "lock");
+    return lt_file_lock(file, 0, &fd, err);
+}
+
+static lt_status act_remove(const char *path, lt_err *err)
+{
+    LT_AUTO(lt_chars) file = inside(path, "there");
+    return lt_path_remove(file, err);
+}
+
+static lt_status act_list(const char *path, lt_err *err)
+{
+    LT_AUTO(lt_path_list) list = {0};
+    return lt_files_below(path, "", 10, &list, err);
+}
+
+Test(fs, a_folder_without_rights_is_said_to_be_one)
+{
+    lt_err err = {0};
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_chars) there = inside(folder, "there");
+    CHECK_OK(lt_file_write(there, T("x"), 0600, &err), err);
+    static lt_status (*const writes[])(const char *, lt_err *) = {act_write, act_make, act_temp,
+                                                                  act_lock, act_remove};
+    CHECK(chmod(folder, 0555) == 0);
+    for (size_t i = 0; i < LT_COUNT(writes); i++) {
+        refusal r = {folder, writes[i], LT_DENIED};
+        LT_AUTO(lt_buf) said = {0};
+        int code = lt_child_run(act_as_nobody, &r, &said);
+        if (code == 99)
+            SKIP("root without the right to become somebody else");
+        CHECK_STR(lt_buf_chars(&said), "");
+    }
+    CHECK(chmod(folder, 0000) == 0);
+    refusal r = {folder, act_list, LT_DENIED};
+    CHECK_INT(lt_child_run(act_as_nobody, &r, NULL), 0);
+    CHECK(chmod(folder, 0700) == 0);
+}
+
+enum { NO_MOUNT = 99 };
+
+/* On a file system of one page: the old content stays, nothing else is left. */
+static int write_to_a_full_disk(void *context)
+{
+    const char *folder = context;
+    lt_err err = {0};
+    LT_AUTO(lt_buf) got = {0};
+    LT_AUTO(lt_path_list) list = {0};
+    LT_AUTO(lt_chars) path = inside(folder, "x");
+    LT_AUTO(lt_chars) large = lt_xcalloc(1, LT_MIB);
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("tmpfs", folder, "tmpfs", 0, "size=64k") != 0)
+        return NO_MOUNT;
+    if (lt_file_write_durably(path, T("old"), 0600, &err) != LT_OK)
+        return 1;
+    if (lt_file_write_durably(path, lt_text_at(large, LT_MIB), 0600, &err) != LT_IO ||
+        !lt_has(err.hint, "free some disk space"))
+        return 2;
+    if (lt_file_read(path, &got, &err) != LT_OK || !lt_text_eq(lt_buf_text(&got), T("old")))
+        return 3;
+    if (lt_files_below(folder, "", 9, &list, &err) != LT_OK || list.len != 1)
+        return 4;
+    return 0;
+}
+
+Test(fs, a_full_disk_leaves_the_old_file)
+{
+    LT_AUTO(lt_chars) folder = lt_xstrdup(lt_test_folder());
+    int code = lt_child_run(write_to_a_full_disk, folder, NULL);
+    if (code == NO_MOUNT)
+        SKIP("mounting a small file system is not allowed here");
+    CHECK_INT(code, 0);
+}
+
+Test(fs, writing_where_a_folder_is_fails_and_leaves_nothing)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_path_list) list = {0};
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_chars) sub = inside(folder, "sub/x");
+    LT_AUTO(lt_chars) path = inside(folder, "sub");
+    CHECK_OK(lt_folder_make(sub, 0700, &err), err);
+    CHECK(lt_file_write(path, T("x"), 0600, &err) != LT_OK);
+    CHECK_OK(lt_files_below(folder, "", 9, &list, &err), err);
+    CHECK_INT(list.len, 0);
+}
+
+/* ---- the order of durable steps: these stand before the C library's own ---- */
+
+static char steps[256];
+static bool recording;
+
+static void record(const char *step)
+{
+    if (!recording)
+        return;
+    size_t len = strlen(steps);
+    (void)strncat(steps, step, sizeof(steps) - len - 1);
+}
+
+int fdatasync(int fd)
+{
+    record("data ");
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+int fsync(int fd)
+{
+    struct stat info;
+    record(fstat(fd, &info) == 0 && S_ISDIR(info.st_mode) ? "folder " : "file ");
+    return (int)syscall(SYS_fsync, fd);
+}
+
+int rename(const char *from, const char *to)
+{
+    record("name ");
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+Test(fs, data_is_durable_before_its_name_and_the_folder_after)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_chars) path = inside(lt_test_folder(), "x");
+    steps[0] = '\0';
+    recording = true;
+    lt_status durable = lt_file_write_durably(path, T("x"), 0600, &err);
+    record("| ");
+    lt_status plain = lt_file_write(path, T("x"), 0600, &err);
+    recording = false;
+    CHECK_OK(durable, err);
+    CHECK_OK(plain, err);
+    CHECK_STR(steps, "data name folder | name ");
+}
+
+/* ---- folders ---- */
+
+Test(fs, folders_are_made_with_those_above)
+{
+    lt_err err = {0};
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_chars) deep = inside(folder, "a/b//c/");
+    LT_AUTO(lt_chars) file = inside(folder, "f");
+    LT_AUTO(lt_chars) below = inside(folder, "f/x");
+    CHECK_OK(lt_folder_make(deep, 0700, &err), err);
+    CHECK_OK(lt_folder_make(deep, 0700, &err), err);
+    CHECK_OK(lt_folder_make("/", 0700, &err), err);
+    CHECK(lt_path_is_folder(deep));
+    CHECK_OK(lt_folder_sync(folder, &err), err);
+    CHECK_OK(lt_file_write(file, T(""), 0600, &err), err);
+    CHECK(lt_folder_make(file, 0700, &err) == LT_CONFLICT);
+    CHECK(lt_folder_make(below, 0700, &err) == LT_CONFLICT);
+    CHECK_HAS(err.message, "/f': File exists");
+    CHECK(lt_folder_sync(file, &err) == LT_INVALID);
+    CHECK(!lt_path_is_folder(file) && lt_path_exists(file));
+}
+
+Test(fs, removing_takes_links_and_not_what_they_name)
+{
+    lt_err err = {0};
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_chars) tree = inside(folder, "tree/a/b");
+    LT_AUTO(lt_chars) root = inside(folder, "tree");
+    LT_AUTO(lt_chars) kept = inside(folder, "kept");
+    LT_AUTO(lt_chars) link = inside(tree, "link");
+    CHECK_OK(lt_folder_make(tree, 0700, &err), err);
+    CHECK_OK(lt_file_write(kept, T("x"), 0600, &err), err);
+    CHECK(symlink(folder, link) == 0);
+    CHECK_OK(lt_path_remove(root, &err), err);
+    CHECK(!lt_path_exists(root) && lt_path_exists(kept));
+    CHECK_OK(lt_path_remove(root, &err), err);
+    CHECK_OK(lt_path_remove(kept, &err), err);
+    CHECK(!lt_path_exists(kept));
+    CHECK(lt_path_remove("/dev/null/x", &err) == LT_INVALID);
+    CHECK(lt_path_remove("/proc/self/status", &err) != LT_OK);
+}
+
+static void make_file(const char *folder, const char *name)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_chars) path = inside(folder, name);
+    LT_AUTO(lt_chars) above = lt_xstrndup(path, (size_t)(strrchr(path, '/') - path));
+    CHECK_OK(lt_folder_make(above, 0700, &err), err);
+    CHECK_OK(lt_file_write(path, T(""), 0600, &err), err);
+}
+
+Test(fs, files_below_are_sorted_and_links_and_hidden_names_left_out)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_path_list) list = {0};
+    const char *folder = lt_test_folder();
+    static const char *const names[] = {"b.sql", "a/z.sql",    "a.sql",   "a/b/c.sql",
+                                        "x.yml", ".git/h.sql", "a/.h.sql"};
+    static const char *const wanted[] = {"a.sql", "a/b/c.sql", "a/z.sql", "b.sql"};
+    for (size_t i = 0; i < LT_COUNT(names); i++)
+        make_file(folder, names[i]);
+    LT_AUTO(lt_chars) link = inside(folder, "link");
+    LT_AUTO(lt_chars) file_link = inside(folder, "l.sql");
+    CHECK(symlink(folder, link) == 0 && symlink("b.sql", file_link) == 0);
+    CHECK_OK(lt_files_below(folder, ".sql", 100, &list, &err), err);
+    CHECK_INT(list.len, LT_COUNT(wanted));
+    for (size_t i = 0; i < LT_COUNT(wanted); i++)
+        CHECK_STR(list.items[i], wanted[i]);
+    CHECK_STATUS(lt_files_below(folder, ".sql", 3, &list, &err), LT_TOO_BIG, err);
+    CHECK_INT(list.len, LT_COUNT(wanted));
+    LT_AUTO(lt_chars) none = inside(folder, "none");
+    CHECK_STATUS(lt_files_below(none, "", 3, &list, &err), LT_NOT_FOUND, err);
+}
+
+Test(fs, paths_are_joined_and_named)
+{
+    static const struct {
+        const char *folder, *name, *joined;
+    } cases[] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"a", "/b", "/b"}, {"a", "", "a"}};
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        LT_AUTO(lt_chars) joined = lt_path_join(cases[i].folder, cases[i].name);
+        CHECK_STR(joined, cases[i].joined);
+    }
+    CHECK_STR(lt_path_name("/a/b.c"), "b.c");
+    CHECK_STR(lt_path_name("b"), "b");
+}
+
+/* ---- locks ---- */
+
+Test(fs, a_lock_has_one_holder)
+{
+    lt_err err = {0};
+    int first = -1, second = -1;
+    LT_AUTO(lt_chars) path = inside(lt_test_folder(), "lock");
+    CHECK_OK(lt_file_lock(path, 0, &first, &err), err);
+    CHECK_STATUS(lt_file_lock(path, 0, &second, &err), LT_CONFLICT, err);
+    int64_t start = lt_mono_us();
+    CHECK_STATUS(lt_file_lock(path, 5000, &second, &err), LT_CONFLICT, err);
+    CHECK(lt_mono_us() - start >= 5000);
+    CHECK_INT(second, -1);
+    lt_fd_close(first);
+    CHECK_OK(lt_file_lock(path, -1, &second, &err), err);
+    lt_fd_close(second);
+    CHECK(lt_file_lock("/no/such/lock", 0, &second, &err) == LT_NOT_FOUND);
+}

@@ -1,0 +1,118 @@
+/* This process, other programs, and the stop flag. */
+#include "base/proc.h"
+
+#include "base/time.h"
+#include "support/child.h"
+#include "support/test.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+Test(proc, memory_figures_are_plausible)
+{
+    size_t peak = lt_proc_peak_bytes(), now = lt_proc_resident_bytes();
+    CHECK(now > LT_MIB && peak >= now / 2 && peak < 1024 * LT_GIB);
+}
+
+Test(proc, start_time_names_a_process)
+{
+    uint64_t mine = lt_proc_started(getpid());
+    CHECK(mine > 0);
+    CHECK(mine == lt_proc_started(getpid()));
+    CHECK(lt_proc_started(1) <= mine);
+    CHECK(lt_proc_started(-1) == 0 && lt_proc_started(999999999) == 0);
+}
+
+Test(proc, knows_its_own_path)
+{
+    LT_AUTO(lt_chars) path = lt_proc_path();
+    CHECK_HAS(path, "/leat-unit");
+}
+
+static lt_status run(const char *script, lt_buf *out, int *code, lt_err *err)
+{
+    char shell[] = "sh", flag[] = "-c";
+    LT_AUTO(lt_chars) text = lt_xstrdup(script);
+    char *argv[] = {shell, flag, text, NULL};
+    return lt_proc_run(argv, out, code, err);
+}
+
+Test(proc, runs_a_program_to_its_end)
+{
+    lt_err err = {0};
+    int code = -1;
+    LT_AUTO(lt_buf) out = {0};
+    CHECK_OK(run("echo out; echo err >&2; cat; exit 3", &out, &code, &err), err);
+    CHECK_STR(out.data, "out\n");
+    CHECK_INT(code, 3);
+    CHECK_OK(run("kill -9 $$", &out, &code, &err), err);
+    CHECK_INT(code, 128 + 9);
+}
+
+Test(proc, gives_children_the_usual_sigpipe)
+{
+    lt_err err = {0};
+    int code = -1;
+    LT_AUTO(lt_buf) out = {0};
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+    lt_status status = run("grep SigIgn /proc/self/status", &out, &code, &err);
+    (void)signal(SIGPIPE, before);
+    CHECK_OK(status, err);
+    uint64_t ignored = strtoull(strchr(out.data, ':') + 1, NULL, 16);
+    CHECK(!(ignored & (uint64_t)1 << (SIGPIPE - 1)));
+}
+
+Test(proc, output_has_a_limit)
+{
+    lt_err err = {0};
+    int code = -1;
+    LT_AUTO(lt_buf) out = {.limit = 1000};
+    CHECK_STATUS(run("head -c 100000 /dev/zero", &out, &code, &err), LT_TOO_BIG, err);
+    CHECK_INT(code, 0);
+}
+
+Test(proc, says_which_program_is_missing)
+{
+    lt_err err = {0};
+    int code = -1;
+    char name[] = "leat-no-such-program";
+    char *argv[] = {name, NULL};
+    LT_AUTO(lt_buf) out = {0};
+    CHECK_STATUS(lt_proc_run(argv, &out, &code, &err), LT_NOT_FOUND, err);
+    CHECK_HAS(err.message, "cannot start 'leat-no-such-program'");
+}
+
+static int stop_by_signal(void *context)
+{
+    lt_stop_on_signals();
+    if (lt_stop_asked())
+        return 1;
+    (void)raise(SIGPIPE); /* ignored */
+    (void)raise(*(int *)context);
+    if (!lt_stop_asked() || lt_stop_signal() != *(int *)context)
+        return 2;
+    (void)raise(SIGINT); /* the second one ends the process */
+    return 3;
+}
+
+Test(proc, first_signal_asks_and_second_ends)
+{
+    int number = SIGTERM;
+    CHECK_INT(lt_child_run(stop_by_signal, &number, NULL), 128 + SIGINT);
+    number = SIGINT;
+    CHECK_INT(lt_child_run(stop_by_signal, &number, NULL), 128 + SIGINT);
+}
+
+static int ask_to_stop(void *context)
+{
+    (void)context;
+    lt_stop_ask();
+    return lt_stop_asked() && lt_stop_signal() == SIGINT ? 0 : 1;
+}
+
+Test(proc, stop_may_be_asked_without_a_signal)
+{
+    CHECK_INT(lt_child_run(ask_to_stop, NULL, NULL), 0);
+}
