@@ -62,6 +62,10 @@ static inline lt_value lt_value_i64(int64_t value)
 {
     return (lt_value){.kind = LT_VALUE_I64, .i64 = value};
 }
+static inline lt_value lt_value_size(size_t value)
+{
+    return lt_value_i64((int64_t)value);
+}
 static inline lt_value lt_value_double(double value)
 {
     return (lt_value){.kind = LT_VALUE_DOUBLE, .real = value};
@@ -78,14 +82,17 @@ static inline lt_value lt_value_blob(lt_text value)
 {
     return (lt_value){.kind = LT_VALUE_BLOB, .text = value};
 }
+/* clang-format off */
 #define V(value)                                                                                   \
-    _Generic((value), lt_text                                                                      \
-             : lt_value_text, char *                                                               \
-             : lt_value_chars, const char *                                                        \
-             : lt_value_chars, float                                                               \
-             : lt_value_double, double                                                             \
-             : lt_value_double, default                                                            \
-             : lt_value_i64)(value)
+    _Generic((value),                                                                              \
+        lt_text: lt_value_text,                                                                    \
+        char *: lt_value_chars,                                                                    \
+        const char *: lt_value_chars,                                                              \
+        float: lt_value_double,                                                                    \
+        double: lt_value_double,                                                                   \
+        size_t: lt_value_size,                                                                     \
+        default: lt_value_i64)(value)
+/* clang-format on */
 #define LT_BLOB(value) lt_value_blob(value)
 #define LT_NULL ((lt_value){.kind = LT_VALUE_NULL})
 
@@ -107,6 +114,9 @@ LT_MUST_CHECK lt_status lt_db_run(lt_db *db, lt_err *err, const char *sql, size_
 int64_t lt_tx_changes(const lt_tx *tx); /* rows that the last statement changed */
 int64_t lt_tx_last_id(const lt_tx *tx); /* rowid of the last insert */
 
+/* The error of this transaction's queries so far, LT_OK if there was none. */
+LT_MUST_CHECK lt_status lt_tx_check(const lt_tx *tx, lt_err *err);
+
 /* A statement with rows. Declared with LT_AUTO; texts and blobs are borrowed until the next row. */
 typedef struct lt_query {
     lt_tx *tx;                   /* borrowed */
@@ -122,6 +132,6 @@ int64_t lt_query_i64(const lt_query *query, int column);   /* NULL is 0 */
 double lt_query_double(const lt_query *query, int column); /* NULL is 0 */
 lt_text lt_query_text(const lt_query *query, int column);  /* of a text or a blob; NULL is empty */
 lt_text lt_query_text_in(const lt_query *query, lt_arena *arena, int column);
-/* The error of this transaction's queries so far, LT_OK if there was none. */
+/* lt_tx_check() of its transaction. */
 LT_MUST_CHECK lt_status lt_query_check(const lt_query *query, lt_err *err);
 void lt_query_cleanup(lt_query *query);

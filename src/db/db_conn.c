@@ -246,11 +246,16 @@ lt_text lt_query_text_in(const lt_query *query, lt_arena *arena, int column)
     return lt_arena_text(arena, lt_query_text(query, column));
 }
 
+lt_status lt_tx_check(const lt_tx *tx, lt_err *err)
+{
+    if (tx->error.status != LT_OK)
+        *err = tx->error;
+    return tx->error.status;
+}
+
 lt_status lt_query_check(const lt_query *query, lt_err *err)
 {
-    if (query->tx->error.status != LT_OK)
-        *err = query->tx->error;
-    return query->tx->error.status;
+    return lt_tx_check(query->tx, err);
 }
 
 int64_t lt_tx_changes(const lt_tx *tx)

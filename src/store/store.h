@@ -41,10 +41,11 @@ LT_MUST_CHECK lt_status lt_bucket_find(lt_store *store, lt_text bucket, lt_versi
                                        lt_err *err);
 LT_MUST_CHECK lt_status lt_bucket_list(lt_store *store, lt_arena *arena, lt_bucket_infos *out,
                                        lt_err *err);
-/* From unversioned to enabled, and between enabled and suspended; never back to unversioned (LT_INVALID). */
+/* From unversioned to enabled or suspended, and between these; never back to unversioned (LT_INVALID). */
 LT_MUST_CHECK lt_status lt_bucket_set_versioning(lt_store *store, lt_text bucket,
                                                  lt_versioning versioning, lt_err *err);
-/* LT_CONFLICT unless it is empty, old versions and markers included. */
+/* LT_CONFLICT unless it is empty, old versions and markers included, and no run keeps a commit in it. The commits of its
+ * datasets go with it. */
 LT_MUST_CHECK lt_status lt_bucket_delete(lt_store *store, lt_text bucket, lt_err *err);
 
 /* ---- objects ---- */
@@ -68,10 +69,11 @@ typedef struct lt_fd_body {
 } lt_fd_body;
 lt_body *lt_body_from_fd(lt_fd_body *body, int fd, int64_t size);
 
-/* A condition on the current version, checked in the same transaction as the write. Empty texts are no condition. */
+/* A condition on the current version, checked in the same transaction as the write. Empty texts are no condition. It does
+ * not hold: LT_CONFLICT; but LT_NOT_FOUND when an ETag is wanted and there is no object (or a current marker). */
 typedef struct lt_when {
     bool absent;  /* If-None-Match: * ; a current delete marker counts as absent */
-    lt_text etag; /* If-Match */
+    lt_text etag; /* If-Match, without quotes; "*" is any */
 } lt_when;
 
 typedef struct lt_object_info {
@@ -97,7 +99,7 @@ LT_MUST_CHECK lt_status lt_store_put(lt_store *store, lt_text bucket, lt_text ke
                                      lt_object_info *info, lt_err *err);
 
 /* What is known of a version; an empty `version_id` means the current one. LT_NOT_FOUND: no such key, or its current version is
- * a marker (the message says which). Asking for a marker by its id gives it. */
+ * a marker: then the message says so, and *info is that marker all the same. Asking for a marker by its id gives it. */
 LT_MUST_CHECK lt_status lt_store_head(lt_store *store, lt_text bucket, lt_text key,
                                       lt_text version_id, lt_arena *arena, lt_object_info *info,
                                       lt_err *err);
@@ -106,19 +108,20 @@ LT_MUST_CHECK lt_status lt_store_head(lt_store *store, lt_text bucket, lt_text k
 LT_MUST_CHECK lt_status lt_store_get(lt_store *store, lt_text bucket, lt_text key,
                                      lt_text version_id, size_t offset, size_t len, lt_buf *out,
                                      lt_err *err);
-/* The whole object into a descriptor, checked as above. */
+/* The whole object into a descriptor, checked as above: on failure a part may have been written. */
 LT_MUST_CHECK lt_status lt_store_get_to_fd(lt_store *store, lt_text bucket, lt_text key,
                                            lt_text version_id, int fd, lt_err *err);
 
 /* Delete. Without version_id: S3's rules (enabled: a marker; suspended: the null version becomes a null marker;
  * unversioned: gone). With it: that version is gone for good (deleting a marker brings the object back). Deleting what is not there
- * is LT_OK. `info` (may be NULL): the marker made, or the version removed. */
+ * is LT_OK. `info` (may be NULL): the marker made, or the version removed (with an empty version_id if there was none).
+ * Bytes that are also a file of a dataset's commit stay until that commit is forgotten. */
 LT_MUST_CHECK lt_status lt_store_delete(lt_store *store, lt_text bucket, lt_text key,
                                         lt_text version_id, const lt_when *when, lt_arena *arena,
                                         lt_object_info *info, lt_err *err);
 
-/* Make an old version the current one by writing it again (no bytes are copied). Empty version_id: the newest version
- * that is data. LT_INVALID in a bucket that never was versioned. */
+/* Make an old version the current one by writing it again (no bytes are copied); one that is current already is left alone.
+ * Empty version_id: the newest version that is data. LT_INVALID in a bucket that never was versioned, and for a marker. */
 LT_MUST_CHECK lt_status lt_store_restore(lt_store *store, lt_text bucket, lt_text key,
                                          lt_text version_id, lt_arena *arena, lt_object_info *info,
                                          lt_err *err);
@@ -128,7 +131,7 @@ typedef struct lt_list_request {
     lt_text after_key;     /* start after this key (or, with after_version, within it) */
     lt_text after_version; /* only with `versions` */
     bool versions; /* all versions and markers, newest first within a key; else current data only */
-    size_t limit;  /* items and prefixes together, at most 1000; 0 is 1000 */
+    size_t limit;  /* items and prefixes together; 0 and more than 1000 are 1000 */
 } lt_list_request;
 typedef struct lt_listing {
     LT_VEC(lt_object_info)
@@ -144,15 +147,20 @@ LT_MUST_CHECK lt_status lt_store_list(lt_store *store, lt_text bucket,
 /* ---- datasets ----
  *
  * A dataset is a set of objects below a prefix ("domain=x/dataset=y/"), changed by commits. Reading one means pinning a
- * commit and reading exactly its files. Commits of one dataset form a line; each has a sequence number from 1. */
+ * commit and reading exactly its files. Commits of one dataset form a line; each has a sequence number from 1.
+ *
+ * The files are also ordinary objects, written in the commit's transaction: listings and copies see them. Files that a commit
+ * takes out are deleted as objects by the rules of the bucket, unless somebody has put another object there meanwhile.
+ * The commit itself holds the bytes, in every kind of bucket: what was pinned can be read whatever happens to the objects,
+ * until lt_dataset_forget() forgets the commit. */
 
 typedef enum lt_commit_mode {
-    LT_COMMIT_APPEND,             /* the files are added */
+    LT_COMMIT_APPEND,             /* the files are added; LT_CONFLICT: one is there already */
     LT_COMMIT_REPLACE_PARTITIONS, /* files of the same partition folder are replaced, others stay */
     LT_COMMIT_OVERWRITE,          /* the files are all there is */
 } lt_commit_mode;
 
-/* One file of a dataset: an object version, its row count and the values of its partition columns as JSON object text. */
+/* One file of a dataset: an object version and its row count. Partition values are in the folders of its key. */
 typedef struct lt_data_file {
     lt_text key; /* full key: prefix + partition folders + name */
     lt_text version_id, sha256;
@@ -174,11 +182,12 @@ typedef struct lt_commit_info {
 
 typedef struct lt_commit lt_commit;
 
-/* Begin a commit. Nothing is visible before lt_commit_finish(). The bucket is made (versioned) if missing. `prefix` ends in '/'. */
+/* Begin a commit. Nothing is visible before lt_commit_finish(), which also makes the bucket (versioned) if it is
+ * missing. `prefix` ends in '/'. The store must stay open until lt_commit_close(). */
 LT_MUST_CHECK lt_status lt_commit_begin(lt_store *store, lt_text bucket, lt_text prefix,
                                         lt_commit_mode mode, lt_commit **out, lt_err *err);
 /* Add a file: its bytes are made durable now. `name` is relative to the prefix and may hold partition folders
- * ("import_date=2026-11-22/part-0.parquet"). Several threads may add to one commit. */
+ * ("import_date=2026-11-22/part-0.parquet"). Several threads may add to one commit. LT_INVALID: the name was added before. */
 LT_MUST_CHECK lt_status lt_commit_add(lt_commit *commit, lt_text name, lt_body *body, int64_t rows,
                                       lt_err *err);
 /* Make the commit visible, in one transaction: all of it or nothing. `expected_sequence` is that of the commit on which the writer
@@ -216,14 +225,21 @@ LT_MUST_CHECK lt_status lt_dataset_pin_since(lt_store *store, lt_text bucket, lt
                                              lt_view *out, lt_err *err);
 
 /* Local paths that hold the bytes of the view's files, in its order, for engines to read. Blobs of the local
- * store are given as they are (they stay while something pins them); inline and remote objects are put into `cache_folder` (content-addressed, bounded). */
+ * store are given as they are (they stay while a commit holds them, and an hour longer); small and remote objects are put
+ * into `cache_folder`/<sha256>. When that holds more than 8 GiB, what was not used for an hour goes, oldest first. */
 LT_MUST_CHECK lt_status lt_view_paths(lt_store *store, lt_text bucket, const lt_view *view,
                                       const char *cache_folder, lt_arena *arena, lt_texts *out,
                                       lt_err *err);
 
 /* ---- keeping ---- */
 
-/* What a run has pinned, so that retention keeps it: `owner` is a run id; sequence 0 forgets all that this owner keeps. */
+/* Forget the commits with a sequence below `before`, but never the last one and none that a run keeps; the bytes of files that
+ * no commit and no object holds any more are given back. *forgotten (may be NULL) counts the commits. */
+LT_MUST_CHECK lt_status lt_dataset_forget(lt_store *store, lt_text bucket, lt_text prefix,
+                                          int64_t before, int64_t *forgotten, lt_err *err);
+
+/* What a run has pinned, so that retention keeps it: `owner` is a run id; sequence 0 forgets all that this owner keeps (bucket
+ * and prefix are not looked at then). LT_NOT_FOUND: no such commit. */
 LT_MUST_CHECK lt_status lt_store_keep(lt_store *store, lt_text owner, lt_text bucket,
                                       lt_text prefix, int64_t sequence, lt_err *err);
 
@@ -233,6 +249,7 @@ typedef struct lt_check_report {
         orphans; /* orphans are normal after a crash, and removed with `repair` when old enough */
     lt_texts problems; /* one line each, at most 1000 */
 } lt_check_report;
-/* Read and verify every checksum, and that index and blobs agree. LT_OK with damaged or missing > 0 is bad news: look. */
+/* Read and verify every checksum, and that index and blobs agree. LT_OK with damaged or missing > 0 is bad news: look. `repair`
+ * removes orphans that are older than an hour. */
 LT_MUST_CHECK lt_status lt_store_check(lt_store *store, bool repair, lt_arena *arena,
                                        lt_check_report *out, lt_err *err);

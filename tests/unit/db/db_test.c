@@ -390,7 +390,7 @@ Test(db, a_missing_folder_is_named)
 Test(db, files_are_closed_to_others)
 {
     const char *folder = lt_test_folder();
-    LT_AUTO(lt_db_ref) db = open_in(folder, &one);
+    LT_UNUSED LT_AUTO(lt_db_ref) db = open_in(folder, &one);
     static const char *const names[] = {"test.db", "test.db-wal", "test.db-shm", "test.db.lock"};
     for (size_t i = 0; i < LT_COUNT(names); i++) {
         LT_AUTO(lt_chars) path = lt_path_join(folder, names[i]);
