@@ -294,6 +294,7 @@ typedef struct lt_project {
         lt_conf_target *items;
         size_t len, cap;
     } targets;                    /* at least one: "dev" on duckdb when none is written */
+    lt_text target_name;          /* as written; empty: the first */
     const lt_conf_target *target; /* the default one */
     lt_conf_store store;
     int64_t threads;

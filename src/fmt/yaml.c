@@ -345,8 +345,10 @@ static lt_status merge(builder *self, pairs *all, const lt_yaml *value, lt_err *
 /* Merged pairs stand in front, so that the mapping's own win. */
 static lt_status collect_pairs(builder *self, const open_node *top, pairs *all, lt_err *err)
 {
-    lt_yaml **children = self->waiting.items + top->start;
     size_t count = (self->waiting.len - top->start) / 2;
+    if (count == 0)
+        return LT_OK;
+    lt_yaml **children = self->waiting.items + top->start;
     if (self->options.yaml11)
         for (size_t i = 0; i < count; i++)
             if (is_merge(children[2 * i]))

@@ -1,0 +1,297 @@
+/* The project: finds its folder, reads its files in a stable order, and checks what holds across files. */
+#include "conf/conf.h"
+#include "conf/setting.h"
+
+#include "base/fs.h"
+#include "base/map.h"
+#include "base/vec.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+
+enum { MOST_FILES = 10000, MOST_BYTES = 4 << 20 };
+
+/* ---- single files ---- */
+
+static lt_status read_file(const lt_setting_group *group, lt_text text, const char *file,
+                           const lt_project_options *options, lt_arena *arena, void *made,
+                           lt_err *err)
+{
+    lt_conf_reader reader = {
+        .file = lt_arena_str(arena, lt_text_of(file)), .arena = arena, .options = options};
+    lt_yaml *root;
+    LT_TRY(lt_yaml_read(text, file, NULL, arena, &root, err));
+    return lt_setting_read(&reader, group, root, made, err);
+}
+
+lt_status lt_conf_read_project(lt_text text, const char *file, const lt_project_options *options,
+                               lt_arena *arena, lt_project *out, lt_err *err)
+{
+    lt_project made = {0};
+    LT_TRY(read_file(&lt_conf_project_group, text, file, options, arena, &made, err));
+    *out = made;
+    return LT_OK;
+}
+
+lt_status lt_conf_read_source(lt_text text, const char *file, const lt_project_options *options,
+                              lt_arena *arena, lt_conf_source *out, lt_err *err)
+{
+    lt_conf_source made = {0};
+    LT_TRY(read_file(&lt_conf_source_group, text, file, options, arena, &made, err));
+    *out = made;
+    for (size_t i = 0; i < out->resources.len; i++)
+        out->resources.items[i].source = out;
+    return LT_OK;
+}
+
+lt_status lt_conf_read_pipeline(lt_text text, const char *file, const lt_project_options *options,
+                                lt_arena *arena, lt_conf_pipeline *out, lt_err *err)
+{
+    lt_conf_pipeline made = {0};
+    LT_TRY(read_file(&lt_conf_pipeline_group, text, file, options, arena, &made, err));
+    *out = made;
+    return LT_OK;
+}
+
+/* ---- finding ---- */
+
+static bool holds(const char *folder, const char *name)
+{
+    LT_AUTO(lt_chars) path = lt_path_join(folder, name);
+    return lt_path_exists(path);
+}
+
+/* Cut the last part of an absolute path; false at the root. */
+static bool go_up(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (!slash || path[1] == '\0')
+        return false;
+    slash[slash == path] = '\0';
+    return true;
+}
+
+static lt_status fail_no_project(const char *start, const char *dbt, lt_err *err)
+{
+    if (dbt) {
+        lt_ignore(lt_fail(err, LT_NOT_FOUND, "'%s' is a dbt project without a leat.yml", dbt));
+        return lt_hint(
+            err,
+            "write a leat.yml beside dbt_project.yml with at least the line 'name: my_project'");
+    }
+    lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no leat.yml in '%s' or above", start));
+    return lt_hint(err, "go into a project, or make one: leat init NAME");
+}
+
+lt_status lt_project_find(const char *start, char **root, lt_err *err)
+{
+    char real[PATH_MAX];
+    if (!realpath(start ? start : ".", real))
+        return lt_fail_errno(err, errno, "cannot find the folder '%s'", start ? start : ".");
+    LT_AUTO(lt_chars) at = lt_xstrdup(real);
+    LT_AUTO(lt_chars) dbt = NULL;
+    do {
+        if (holds(at, "leat.yml")) {
+            *root = LT_TAKE(at);
+            return LT_OK;
+        }
+        if (!dbt && holds(at, "dbt_project.yml"))
+            dbt = lt_xstrdup(at);
+    } while (go_up(at));
+    return fail_no_project(real, dbt, err);
+}
+
+/* ---- loading ---- */
+
+/* What goes through the loading of one project. */
+typedef struct loader {
+    const char *root;
+    const lt_project_options *options;
+    lt_arena *arena;
+    lt_project *project;
+} loader;
+
+typedef lt_status add_file(loader *self, lt_text text, const char *file, lt_err *err);
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* All *.yml and *.yaml below the folder; none when it is not there. */
+static lt_status list_files(const char *folder, lt_path_list *all, lt_err *err)
+{
+    static const char *const suffixes[] = {".yml", ".yaml"};
+    if (!lt_path_is_folder(folder))
+        return LT_OK;
+    for (size_t i = 0; i < LT_COUNT(suffixes); i++) {
+        LT_AUTO(lt_path_list) some = {0};
+        LT_TRY(lt_files_below(folder, suffixes[i], MOST_FILES, &some, err));
+        for (size_t j = 0; j < some.len; j++)
+            lt_push(all, LT_TAKE(some.items[j]));
+    }
+    if (all->len)
+        qsort(all->items, all->len, sizeof(*all->items), by_bytes);
+    return LT_OK;
+}
+
+static lt_status load_file(loader *self, const char *file, add_file *add, lt_err *err)
+{
+    LT_AUTO(lt_chars) path = lt_path_join(self->root, file);
+    LT_AUTO(lt_buf) text = {.limit = MOST_BYTES};
+    LT_TRY(lt_file_read(path, &text, err));
+    return add(self, lt_buf_text(&text), file, err);
+}
+
+static lt_status load_folder(loader *self, const char *name, add_file *add, lt_err *err)
+{
+    LT_AUTO(lt_chars) folder = lt_path_join(self->root, name);
+    LT_AUTO(lt_path_list) files = {0};
+    LT_TRY(list_files(folder, &files, err));
+    for (size_t i = 0; i < files.len; i++) {
+        LT_AUTO(lt_chars) file = lt_path_join(name, files.items[i]);
+        LT_TRY(load_file(self, file, add, err));
+    }
+    return LT_OK;
+}
+
+static lt_status fail_twice(const char *what, lt_text name, lt_conf_place first,
+                            lt_conf_place second, lt_err *err)
+{
+    return lt_conf_fail(second, err, "the %s '%.*s' is there twice (first at %s:%u:%u)", what,
+                        LT_ARG(name), first.file, first.line, first.col);
+}
+
+static lt_status add_project(loader *self, lt_text text, const char *file, lt_err *err)
+{
+    return lt_conf_read_project(text, file, self->options, self->arena, self->project, err);
+}
+
+static lt_status add_source(loader *self, lt_text text, const char *file, lt_err *err)
+{
+    lt_conf_source source = {0};
+    LT_TRY(lt_conf_read_source(text, file, self->options, self->arena, &source, err));
+    const lt_conf_source *first = lt_project_source(self->project, source.name);
+    if (first)
+        return fail_twice("source", source.name, first->place, source.place, err);
+    lt_push_in(self->arena, &self->project->sources, source);
+    return LT_OK;
+}
+
+static lt_status add_pipeline(loader *self, lt_text text, const char *file, lt_err *err)
+{
+    lt_conf_pipeline pipeline = {0};
+    LT_TRY(lt_conf_read_pipeline(text, file, self->options, self->arena, &pipeline, err));
+    const lt_conf_pipeline *first = lt_project_pipeline(self->project, pipeline.name);
+    if (first)
+        return fail_twice("pipeline", pipeline.name, first->place, pipeline.place, err);
+    lt_push_in(self->arena, &self->project->pipelines, pipeline);
+    return LT_OK;
+}
+
+/* Two resources must not load into one table. */
+static lt_status check_tables(const lt_project *project, lt_err *err)
+{
+    LT_AUTO(lt_map) tables = {0};
+    for (size_t i = 0; i < project->sources.len; i++) {
+        const lt_conf_source *source = &project->sources.items[i];
+        for (size_t j = 0; j < source->resources.len; j++) {
+            lt_conf_resource *resource = &source->resources.items[j];
+            if (resource->load.table.len == 0)
+                continue;
+            const lt_conf_resource *first = lt_map_put(&tables, resource->load.table, resource);
+            if (first)
+                return fail_twice("table", resource->load.table, first->load.place,
+                                  resource->load.place, err);
+        }
+    }
+    return LT_OK;
+}
+
+/* The vectors have moved while they grew. */
+static void point_to_sources(lt_project *project)
+{
+    for (size_t i = 0; i < project->sources.len; i++) {
+        lt_conf_source *source = &project->sources.items[i];
+        for (size_t j = 0; j < source->resources.len; j++)
+            source->resources.items[j].source = source;
+    }
+}
+
+lt_status lt_project_load(const char *root, const lt_project_options *options, lt_arena *arena,
+                          lt_project **project, lt_err *err)
+{
+    lt_project *made = LT_NEW(arena, lt_project);
+    loader self = {.root = root, .options = options, .arena = arena, .project = made};
+    char real[PATH_MAX];
+    if (!realpath(root, real))
+        return lt_fail_errno(err, errno, "cannot find the folder '%s'", root);
+    if (!holds(real, "leat.yml"))
+        return fail_no_project(real, holds(real, "dbt_project.yml") ? real : NULL, err);
+    LT_TRY(load_file(&self, "leat.yml", add_project, err));
+    made->root = lt_arena_str(arena, lt_text_of(real));
+    LT_TRY(load_folder(&self, "sources", add_source, err));
+    LT_TRY(load_folder(&self, "pipelines", add_pipeline, err));
+    LT_TRY(check_tables(made, err));
+    point_to_sources(made);
+    *project = made;
+    return LT_OK;
+}
+
+/* ---- asking ---- */
+
+const lt_conf_target *lt_project_target(const lt_project *project, lt_text name)
+{
+    for (size_t i = 0; i < project->targets.len; i++)
+        if (lt_text_eq(project->targets.items[i].name, name))
+            return &project->targets.items[i];
+    return NULL;
+}
+
+const lt_conf_source *lt_project_source(const lt_project *project, lt_text name)
+{
+    for (size_t i = 0; i < project->sources.len; i++)
+        if (lt_text_eq(project->sources.items[i].name, name))
+            return &project->sources.items[i];
+    return NULL;
+}
+
+const lt_conf_pipeline *lt_project_pipeline(const lt_project *project, lt_text name)
+{
+    for (size_t i = 0; i < project->pipelines.len; i++)
+        if (lt_text_eq(project->pipelines.items[i].name, name))
+            return &project->pipelines.items[i];
+    return NULL;
+}
+
+const lt_conf_resource *lt_conf_resource_find(const lt_conf_source *source, lt_text name)
+{
+    for (size_t i = 0; i < source->resources.len; i++)
+        if (lt_text_eq(source->resources.items[i].name, name))
+            return &source->resources.items[i];
+    return NULL;
+}
+
+static lt_text target_name_at(const void *context, size_t i)
+{
+    return ((const lt_project *)context)->targets.items[i].name;
+}
+
+lt_status lt_project_target_get(const lt_project *project, lt_text name,
+                                const lt_conf_target **target, lt_err *err)
+{
+    const lt_conf_target *found = name.len ? lt_project_target(project, name) : project->target;
+    lt_text nearest;
+    if (found) {
+        *target = found;
+        return LT_OK;
+    }
+    lt_ignore(lt_fail(err, LT_NOT_FOUND, "leat.yml has no target '%.*s'", LT_ARG(name)));
+    if (lt_text_nearest(name, project->targets.len, target_name_at, project, &nearest))
+        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
+    LT_AUTO(lt_buf) names = {.limit = 400};
+    for (size_t i = 0; i < project->targets.len; i++)
+        lt_buf_printf(&names, "%s%.*s", i ? ", " : "", LT_ARG(project->targets.items[i].name));
+    return lt_hint(err, "there are: %s", lt_buf_chars(&names));
+}
