@@ -18,7 +18,7 @@ enum { COLLECT_EVERY_S = 60, BLOBS_PER_TRANSACTION = 200, PATH_CHARS = 64 };
 static int open_lock(const lt_local *self, const char *owner, int flags)
 {
     char path[PATH_CHARS];
-    (void)snprintf(path, sizeof(path), "tmp/%s/lock", owner);
+    (void)snprintf(path, sizeof(path), "tmp/%.16s/lock", owner);
     return openat(self->root, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0640);
 }
 
@@ -26,7 +26,7 @@ static int open_lock(const lt_local *self, const char *owner, int flags)
 static bool is_still_there(const lt_local *self, const char *owner, int fd)
 {
     char path[PATH_CHARS];
-    (void)snprintf(path, sizeof(path), "tmp/%s/lock", owner);
+    (void)snprintf(path, sizeof(path), "tmp/%.16s/lock", owner);
     struct stat mine, there;
     return fstat(fd, &mine) == 0 && fstatat(self->root, path, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
            mine.st_ino == there.st_ino && mine.st_dev == there.st_dev;
@@ -38,7 +38,7 @@ lt_status lt_local_owner_begin(lt_local *self, lt_err *err)
     for (int i = 0; i < TRIES; i++) {
         char owner[LT_LOCAL_OWNER_CHARS], folder[PATH_CHARS];
         (void)snprintf(owner, sizeof(owner), "%08x%08x", arc4random(), arc4random());
-        (void)snprintf(folder, sizeof(folder), "tmp/%s", owner);
+        (void)snprintf(folder, sizeof(folder), "tmp/%.16s", owner);
         if (mkdirat(self->root, folder, 0750) != 0)
             return lt_fail_errno(err, errno, "cannot create '%s/%s'", self->folder, folder);
         LT_AUTO(lt_fd) fd = open_lock(self, owner, O_CREAT);
@@ -57,7 +57,7 @@ lt_status lt_local_owner_begin(lt_local *self, lt_err *err)
 static void remove_folder(const lt_local *self, const char *owner)
 {
     char folder[PATH_CHARS];
-    (void)snprintf(folder, sizeof(folder), "tmp/%s", owner);
+    (void)snprintf(folder, sizeof(folder), "tmp/%.16s", owner);
     int fd = openat(self->root, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     DIR *opened = fd < 0 ? NULL : fdopendir(fd);
     if (!opened) {
@@ -114,16 +114,23 @@ static void add_dead(collection *it, lt_text name, int lock)
 static bool is_old_folder(const collection *it, const char *owner)
 {
     char folder[PATH_CHARS];
-    (void)snprintf(folder, sizeof(folder), "tmp/%s", owner);
+    (void)snprintf(folder, sizeof(folder), "tmp/%.16s", owner);
     struct stat info;
     return fstatat(it->self->root, folder, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
            (int64_t)info.st_mtime * 1000000 < it->before_us;
 }
 
+/* It becomes part of a path. */
+static bool is_owner_name(lt_text name)
+{
+    char bytes[(LT_LOCAL_OWNER_CHARS - 1) / 2];
+    return lt_hex_read(name, bytes, sizeof(bytes));
+}
+
 static void look_at_owner(collection *it, const char *name)
 {
     lt_text owner = lt_text_of(name);
-    if (owner.len != LT_LOCAL_OWNER_CHARS - 1 || strcmp(name, it->self->owner) == 0)
+    if (!is_owner_name(owner) || strcmp(name, it->self->owner) == 0)
         return;
     int lock = open_lock(it->self, name, 0);
     if (lock < 0) {
@@ -160,9 +167,11 @@ static lt_status do_look(lt_tx *tx, void *context, lt_err *err)
     while (lt_query_next(&owners)) {
         char path[PATH_CHARS];
         struct stat info;
-        (void)snprintf(path, sizeof(path), "tmp/%.*s", LT_ARG(lt_query_text(&owners, 0)));
-        if (fstatat(it->self->root, path, &info, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
-            add_dead(it, lt_query_text(&owners, 0), -1);
+        lt_text owner = lt_query_text(&owners, 0);
+        (void)snprintf(path, sizeof(path), "tmp/%.*s", LT_ARG(owner));
+        if (is_owner_name(owner) &&
+            fstatat(it->self->root, path, &info, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+            add_dead(it, owner, -1);
     }
     LT_AUTO(lt_query)
     blobs = lt_tx_query(tx, "SELECT 1 FROM blobs WHERE dead_at_us <= ? LIMIT 1", V(it->before_us));

@@ -96,7 +96,7 @@ char *lt_test_bytes(size_t size, uint32_t seed)
     uint32_t state = seed * 2654435761U + 1;
     for (size_t i = 0; i < size; i++) {
         state = state * 1664525U + 1013904223U;
-        bytes[i] = (char)(state >> 24);
+        bytes[i] = (char)(1 + (state >> 24) % 255);
     }
     bytes[size] = '\0';
     return bytes;

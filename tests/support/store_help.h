@@ -15,7 +15,7 @@ void lt_test_has_not(lt_store *store, const char *bucket, lt_text key, lt_text v
 /* "key=size" of each object, '|' of each prefix, in a heap string: "a=1 b/|". Versions: "a=1 a=marker*" (* is current). */
 char *lt_test_list(lt_store *store, const char *bucket, const lt_list_request *request);
 
-/* `size` bytes that depend on `seed`. A heap string. */
+/* `size` bytes that depend on `seed`, none of them NUL. A heap string. */
 char *lt_test_bytes(size_t size, uint32_t seed);
 
 /* The store is whole: nothing damaged, missing, or otherwise wrong. Gives the report's orphans. */

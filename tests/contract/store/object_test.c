@@ -465,7 +465,6 @@ static lt_status put_when(lt_store *store, lt_text value, lt_when when, lt_err *
 static void check_conditions_hold_or_nothing_happens(lt_store *store)
 {
     lt_err err = {0};
-    LT_AUTO(lt_arena) arena = {0};
     make_bucket(store, LT_VERSIONING_ENABLED);
     LT_AUTO(lt_chars) bytes = lt_test_bytes(LARGE, 5);
     const lt_text one = T("c4ca4238a0b923820dcc509a6f75849b"); /* MD5 of "1" */
