@@ -11,7 +11,7 @@
 enum { SQL_LIMIT = 64 * 1024 * 1024 };
 
 /* Every kind of engine. */
-static const lt_engine_ops *const kinds[] = {&lt_duckdb_ops};
+static const lt_engine_ops *const kinds[] = {&lt_duckdb_ops, &lt_postgres_ops};
 
 static lt_text kind_at(const void *context, size_t i)
 {
