@@ -84,10 +84,22 @@ static void write_choice(lt_json_writer *w, const lt_setting *setting)
     lt_json_end(w);
 }
 
+static void write_object(lt_json_writer *w, const lt_setting *setting)
+{
+    if (!lt_setting_may_be_empty(setting)) {
+        write_type(w, "object");
+        return;
+    }
+    lt_json_key(w, T("type"));
+    lt_json_raw(w, T("[\"object\", \"null\"]"));
+}
+
 static void write_texts(lt_json_writer *w)
 {
     lt_json_key(w, T("anyOf"));
     lt_json_begin(w, '[');
+    begin_of_type(w, "null");
+    lt_json_end(w);
     begin_of_type(w, "string");
     lt_json_end(w);
     begin_of_type(w, "array");
@@ -155,19 +167,19 @@ static void write_collection(lt_json_writer *w, const lt_setting *setting)
         write_items(w, "items", setting->group);
         return;
     case LT_SET_MAP:
-        write_type(w, "object");
+        write_object(w, setting);
         write_names(w);
         write_items(w, "additionalProperties", setting->group);
         return;
     case LT_SET_PAIRS:
-        write_type(w, "object");
+        write_object(w, setting);
         lt_json_key(w, T("additionalProperties"));
         lt_json_begin(w, '{');
         write_any_scalar(w);
         lt_json_end(w);
         return;
     default:
-        write_type(w, "object");
+        write_object(w, setting);
         if (setting->type == LT_SET_VALUES)
             write_names(w);
         return;

@@ -89,7 +89,7 @@ void lt_setting_describe(const lt_setting *setting, lt_buf *out)
         [LT_SET_LIST] = "a list",
         [LT_SET_MAP] = "a mapping of names to mappings",
     };
-    if (setting->wanted)
+    if (setting->wanted && setting->type != LT_SET_PAIRS) /* there it is about the keys */
         lt_buf_add_str(out, setting->wanted);
     else if (setting->type == LT_SET_CHOICE)
         describe_words(setting, out);
@@ -352,10 +352,8 @@ static lt_status read_texts(const lt_conf_reader *reader, const lt_setting *sett
 static lt_status fail_not_mapping(const lt_conf_reader *reader, const lt_setting *setting,
                                   const lt_yaml *node, lt_err *err)
 {
-    lt_setting collection = *setting;
     value from = value_of(node);
-    collection.wanted = NULL; /* that is of its keys */
-    return fail_type(reader, &collection, &from, err);
+    return fail_type(reader, setting, &from, err);
 }
 
 static lt_status read_pairs(const lt_conf_reader *reader, const lt_setting *setting,
@@ -572,6 +570,11 @@ static lt_status find_kind(const lt_conf_reader *reader, const lt_setting_group 
     return LT_OK;
 }
 
+bool lt_setting_may_be_empty(const lt_setting *setting)
+{
+    return !setting->required && is_collection(setting) && setting->type != LT_SET_GROUP;
+}
+
 /* What is written in the file, in its order. */
 static lt_status read_written(const lt_conf_reader *reader, const allowed *here,
                               const lt_yaml *node, char *made, lt_err *err)
@@ -581,7 +584,7 @@ static lt_status read_written(const lt_conf_reader *reader, const allowed *here,
         if (!setting)
             return fail_unknown(reader, here, node->keys[i], err);
         bool empty = node->items[i]->kind == LT_YAML_SCALAR && node->items[i]->type == LT_YAML_NULL;
-        if (empty && is_collection(setting) && !setting->required)
+        if (empty && lt_setting_may_be_empty(setting))
             continue; /* "tasks:" and nothing behind it */
         LT_TRY(read_setting(reader, setting, node->items[i], made, err));
     }

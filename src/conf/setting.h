@@ -71,6 +71,8 @@ LT_MUST_CHECK lt_status lt_setting_read(const lt_conf_reader *reader, const lt_s
                                         const lt_yaml *node, void *made, lt_err *err);
 /* Is the setting there for the kind with this index? `kind` < 0: for any. */
 bool lt_setting_is_for(const lt_setting *setting, int kind);
+/* Does nothing at all behind its key count as not written? */
+bool lt_setting_may_be_empty(const lt_setting *setting);
 /* The discriminator's setting, or NULL. */
 const lt_setting *lt_setting_discriminator(const lt_setting_group *group);
 /* LT_INVALID at a node. */

@@ -1,6 +1,7 @@
 /* YAML documents: libfyaml's events into a tree in an arena, with limits. */
 #include "fmt/yaml.h"
 
+#include "base/buf.h"
 #include "base/map.h"
 #include "base/vec.h"
 #include "fmt/yaml_scalar.h"
@@ -24,6 +25,7 @@ typedef struct builder {
     lt_arena *arena;
     struct fy_diag *diag;
     struct fy_parser *parser;
+    lt_text text; /* what is parsed */
     LT_VEC(open_node) open;
     LT_VEC(lt_yaml *) waiting;
     lt_map anchors; /* name to finished node */
@@ -212,11 +214,63 @@ static lt_status set_type(builder *self, lt_yaml *node, lt_err *err)
                    LT_ARG(node->tag));
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Step over a folded line break: one is a blank, n are n - 1 line breaks (YAML 1.2, 6.5). */
+static size_t fold(lt_text raw, size_t at, lt_buf *out)
+{
+    size_t breaks = 0;
+    while (out->len && is_blank(out->data[out->len - 1]))
+        lt_buf_cut(out, out->len - 1);
+    for (; at < raw.len && (is_blank(raw.ptr[at]) || raw.ptr[at] == '\n' || raw.ptr[at] == '\r');
+         at++)
+        breaks += raw.ptr[at] == '\n' ||
+                  (raw.ptr[at] == '\r' && !(at + 1 < raw.len && raw.ptr[at + 1] == '\n'));
+    if (breaks == 1)
+        lt_buf_add_byte(out, ' ');
+    for (size_t i = 1; i < breaks; i++)
+        lt_buf_add_byte(out, '\n');
+    return at;
+}
+
+/* libfyaml 0.7.12 leaks memory while it decodes a single-quoted scalar with many '', so that is done here. False: it does not
+ * stand in the text as expected. */
+static bool decode_quoted(const builder *self, struct fy_token *token, lt_buf *out)
+{
+    const struct fy_mark *start = fy_token_start_mark(token), *end = fy_token_end_mark(token);
+    if (!start || !end || start->input_pos < 1 || end->input_pos < start->input_pos ||
+        end->input_pos >= self->text.len || self->text.ptr[start->input_pos - 1] != '\'' ||
+        self->text.ptr[end->input_pos] != '\'')
+        return false;
+    lt_text raw = lt_text_sub(self->text, start->input_pos, end->input_pos - start->input_pos);
+    for (size_t at = 0; at < raw.len;) {
+        char c = raw.ptr[at];
+        if (c == '\n' || c == '\r') {
+            at = fold(raw, at, out);
+            continue;
+        }
+        at += c == '\'' ? 2 : 1;
+        lt_buf_add_byte(out, c);
+    }
+    return true;
+}
+
+static lt_text scalar_text(builder *self, struct fy_token *token)
+{
+    LT_AUTO(lt_buf) decoded = {.limit = self->text.len + 1};
+    if (token && style_of(token) == LT_YAML_SINGLE_QUOTED && decode_quoted(self, token, &decoded))
+        return lt_arena_text(self->arena, lt_buf_text(&decoded));
+    return lt_arena_text(self->arena, token_text(token));
+}
+
 static lt_status on_scalar(builder *self, const struct fy_event *event, lt_err *err)
 {
     lt_yaml *node;
     LT_TRY(new_node(self, LT_YAML_SCALAR, event->scalar.tag, &node, err));
-    node->text = lt_arena_text(self->arena, token_text(event->scalar.value));
+    node->text = scalar_text(self, event->scalar.value);
     if (event->scalar.value)
         node->style = style_of(event->scalar.value);
     LT_TRY(set_type(self, node, err));
@@ -461,6 +515,7 @@ static lt_status read_events(builder *self, lt_err *err)
 static lt_status start(builder *self, lt_text text, lt_err *err)
 {
     struct fy_diag_cfg diag_cfg;
+    self->text = text;
     fy_diag_cfg_default(&diag_cfg);
     diag_cfg.fp = NULL;
     diag_cfg.level = FYET_ERROR;

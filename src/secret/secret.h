@@ -1,10 +1,12 @@
 /* secret.h - values that must not lie in the clear: from the environment, or from <project>/secrets.sealed.
  *
  * The sealed file may be committed: names are readable (so that a diff says what changed), values are not. It is text:
- *     leat-secrets 1 KEY-ID-SALT...
- *     NAME base64(nonce, sealed value)
- * Each value is sealed by itself (XChaCha20-Poly1305, libsodium) with its name, the file's salt and its place in the header as
- * associated data, and the last line seals the whole list: a changed, moved, renamed, added or removed line is found out.
+ *     leat-secrets 1 SALT CHECK
+ *     NAME base64(nonce, sealed value)          sorted by name
+ *     = base64(nonce, seal of every byte before)
+ * Each value is sealed by itself (XChaCha20-Poly1305, libsodium) and bound to its name and the file's salt; the last line binds
+ * all lines together: a changed, renamed, moved, added or removed line is found out. CHECK tells a wrong key from a changed file.
+ * Lengths are rounded up to 32 bytes. Not found out: the whole file put back to an older one (git shows that).
  *
  * The master key, the first that is there: LEAT_KEY in the environment (32 bytes in base64, or a passphrase of at least 12
  * characters, stretched by argon2id with the file's salt); $CREDENTIALS_DIRECTORY/leat.key (systemd); ~/.config/leat/key
