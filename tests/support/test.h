@@ -22,7 +22,7 @@ typedef struct lt_test {
 void lt_test_add(const char *name, void (*run)(void **state));
 
 #define Test(suite_, name_)                                                                        \
-    static void test_##suite_##_##name_(void **cmocka_state_);                                             \
+    static void test_##suite_##_##name_(void **cmocka_state_);                                     \
     __attribute__((constructor)) static void add_##suite_##_##name_(void)                          \
     {                                                                                              \
         lt_test_add(#suite_ "." #name_, test_##suite_##_##name_);                                  \

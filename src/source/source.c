@@ -1,0 +1,545 @@
+/* Extracts resources: finds the kind, reads where the last extract stopped, lands what was read, commits it whole. */
+#include "source/source_ops.h"
+
+#include "base/fs.h"
+#include "base/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { ROW_GROUP_BYTES = 8 * 1024 * 1024, PART_NAME_CHARS = 32 };
+
+/* Every kind of source. */
+static const lt_source_ops *const kinds[] = {&lt_rest_ops};
+
+/* ---- where it lands ---- */
+
+lt_status lt_resource_place(const lt_conf_resource *resource, lt_arena *arena,
+                            lt_landing_place *out, lt_err *err)
+{
+    const lt_conf_text *path = &resource->land.path;
+    size_t end = path->raw.len;
+    if (path->is_template) {
+        size_t braces = lt_text_find(path->raw, T("{{"), 0);
+        size_t percent = lt_text_find(path->raw, T("{%"), 0);
+        end = LT_MIN(LT_MIN(braces, percent), end);
+        while (end > 0 && path->raw.ptr[end - 1] != '/')
+            end--;
+    }
+    if (end == 0)
+        return lt_conf_fail(path->place, err,
+                            "land.path must begin with a folder without a template, "
+                            "such as domain=%.*s/",
+                            LT_ARG(resource->name));
+    *out = (lt_landing_place){.bucket = lt_arena_text(arena, resource->land.bucket),
+                              .prefix = lt_arena_text(arena, lt_text_sub(path->raw, 0, end))};
+    if (end < path->raw.len) {
+        out->folder = *path;
+        out->folder.raw = lt_arena_text(arena, lt_text_sub(path->raw, end, path->raw.len));
+    }
+    return LT_OK;
+}
+
+lt_status lt_extraction_render(lt_extraction *self, const lt_conf_text *text, lt_text *out,
+                               lt_err *err)
+{
+    *out = (lt_text){0};
+    if (!text->raw.ptr)
+        return LT_OK;
+    return lt_conf_render(text, self->job->render, self->job->render_context, self->arena, out,
+                          err);
+}
+
+bool lt_extraction_stopped(const lt_extraction *self)
+{
+    return lt_stop_asked() || (self->job->stop && atomic_load(self->job->stop));
+}
+
+/* ---- where the last one stopped ---- */
+
+static lt_status read_last(lt_extraction *self, lt_err *err)
+{
+    lt_json *record = NULL;
+    lt_err missing;
+    lt_status status = lt_dataset_commit(self->job->store, self->place.bucket, self->place.prefix,
+                                         0, self->arena, &self->last, &missing);
+    self->has_last = status == LT_OK;
+    if (status != LT_OK && status != LT_NOT_FOUND) {
+        *err = missing;
+        return status;
+    }
+    if (!self->has_last)
+        return LT_OK;
+    if (self->last.record_json.len > 0)
+        LT_TRY(lt_json_read(self->last.record_json, "record of the last commit", NULL, self->arena,
+                            &record, err));
+    self->record = record;
+    return lt_schema_read(self->last.schema_json, self->arena, &self->before, err);
+}
+
+/* A cursor value out of the record, raw as it was. */
+static lt_text raw_value(const lt_json *value, lt_arena *arena)
+{
+    LT_AUTO(lt_buf) raw = {.limit = 64 * LT_KIB};
+    if (!value || (value->kind != LT_JSON_STRING && value->kind != LT_JSON_NUMBER))
+        return (lt_text){0};
+    if (value->kind == LT_JSON_STRING)
+        lt_json_quote(value->text, &raw);
+    else
+        lt_buf_add(&raw, value->text);
+    return lt_arena_text(arena, lt_buf_text(&raw));
+}
+
+static lt_status find_start(lt_extraction *self, lt_err *err)
+{
+    const lt_conf_cursor *cursor = &self->resource->cursor;
+    if (cursor->field.len == 0)
+        return LT_OK;
+    const lt_json *stored = lt_json_find(self->record, "cursor");
+    if (stored && !self->job->full_refresh &&
+        lt_text_eq(lt_json_text_or(stored, "field", T("")), cursor->field))
+        self->from_raw = raw_value(lt_json_find(stored, "value"), self->arena);
+    if (self->from_raw.len > 0)
+        return lt_mark_ask(self->from_raw, cursor, self->arena, &self->from, err);
+    return lt_extraction_render(self, &cursor->initial, &self->from, err);
+}
+
+static lt_status render_keys(lt_extraction *self, lt_err *err)
+{
+    const lt_conf_texts *keys = &self->resource->key;
+    if (keys->len > LT_KEYS_MAX)
+        return lt_conf_fail(keys->items[0].place, err, "a key has at most %d columns", LT_KEYS_MAX);
+    for (size_t i = 0; i < keys->len; i++) {
+        lt_text key;
+        LT_TRY(lt_extraction_render(self, &keys->items[i], &key, err));
+        lt_push_in(self->arena, &self->keys, key);
+    }
+    return LT_OK;
+}
+
+/* The folder of this run behind the prefix; it comes from a template, so it is checked. */
+static lt_status render_folder(lt_extraction *self, lt_err *err)
+{
+    LT_TRY(lt_extraction_render(self, &self->place.folder, &self->folder, err));
+    if (self->folder.len > 0 && !lt_text_ends(self->folder, T("/")))
+        self->folder = lt_text_of(lt_arena_format(self->arena, "%.*s/", LT_ARG(self->folder)));
+    if (self->folder.len > 512 || lt_text_find_byte(self->folder, 0, 0) != SIZE_MAX)
+        return lt_conf_fail(self->place.folder.place, err, "land.path is too long, or holds a NUL");
+    return LT_OK;
+}
+
+/* ---- landing ---- */
+
+lt_status lt_extraction_session(lt_extraction *self, lt_session **out, lt_err *err)
+{
+    if (!self->session) {
+        size_t cap = self->job->memory_bytes ? self->job->memory_bytes : 128 * LT_MIB;
+        lt_target *target = LT_NEW(self->arena, lt_target);
+        *target = (lt_target){.name = "extract",
+                              .kind = "duckdb",
+                              .path = ":memory:",
+                              .memory_bytes = cap,
+                              .threads = 1,
+                              .temp_folder =
+                                  lt_arena_format(self->arena, "%s/spill", self->job->scratch)};
+        LT_TRY(lt_engine_open(target, &self->engine, err));
+        LT_TRY(lt_session_open(self->engine, &self->session, err));
+        /* One thread keeps the order anyway, and this way a row group is the most that is held. */
+        LT_TRY(lt_exec(self->session, T("SET preserve_insertion_order = false"), NULL, err));
+    }
+    *out = self->session;
+    return LT_OK;
+}
+
+/* The type with which a column is read from JSON. */
+static void write_read_type(const lt_schema_column *column, lt_buf *out)
+{
+    bool container = column->type.kind == LT_TYPE_LIST || column->type.kind == LT_TYPE_STRUCT;
+    if (column->to_null)
+        lt_buf_add(out, container ? T("JSON") : T("VARCHAR"));
+    else
+        lt_type_write(&column->type, out);
+}
+
+/* read_json() cannot tell keys apart that differ only in case. */
+static bool has_case_twins(const lt_schema *schema)
+{
+    for (size_t i = 0; i < schema->columns.len; i++)
+        for (size_t k = i + 1; k < schema->columns.len; k++)
+            if (schema->columns.items[i].present && schema->columns.items[k].present &&
+                lt_text_eq_nocase(schema->columns.items[i].key, schema->columns.items[k].key))
+                return true;
+    return false;
+}
+
+static void write_ndjson(const lt_schema *schema, const lt_texts *paths, bool whole, lt_buf *out)
+{
+    lt_columns columns = {0};
+    lt_arena arena = {0};
+    for (size_t i = 0; !whole && i < schema->columns.len; i++) {
+        LT_AUTO(lt_buf) type = {.limit = LT_MIB};
+        if (!schema->columns.items[i].present)
+            continue;
+        write_read_type(&schema->columns.items[i], &type);
+        lt_column column = {.name = schema->columns.items[i].key,
+                            .type = lt_arena_text(&arena, lt_buf_text(&type))};
+        lt_push_in(&arena, &columns, column);
+    }
+    if (whole) {
+        lt_column column = {.name = T("json"), .type = T("JSON")};
+        lt_push_in(&arena, &columns, column);
+    }
+    lt_buf_add_str(out, whole ? "read_ndjson_objects([" : "read_json([");
+    for (size_t i = 0; i < paths->len; i++) {
+        lt_buf_add_str(out, i ? ", " : "");
+        lt_quote_literal(paths->items[i], out);
+    }
+    lt_buf_add_str(
+        out,
+        whole ? "]" : "], format = 'newline_delimited', hive_partitioning = false, columns = {");
+    for (size_t i = 0; !whole && i < columns.len; i++) {
+        lt_buf_add_str(out, i ? ", " : "");
+        lt_quote_literal(columns.items[i].name, out);
+        lt_buf_add_str(out, ": ");
+        lt_quote_literal(columns.items[i].type, out);
+    }
+    lt_buf_add_str(out, whole ? ")" : "})");
+    lt_arena_cleanup(&arena);
+}
+
+/* A JSON pointer (RFC 6901) to a member. */
+static void write_pointer(lt_text key, lt_buf *out)
+{
+    LT_AUTO(lt_buf) pointer = {.limit = LT_MIB};
+    lt_buf_add_byte(&pointer, '/');
+    for (size_t i = 0; i < key.len; i++)
+        if (key.ptr[i] == '~' || key.ptr[i] == '/')
+            lt_buf_add_str(&pointer, key.ptr[i] == '~' ? "~0" : "~1");
+        else
+            lt_buf_add_byte(&pointer, key.ptr[i]);
+    lt_quote_literal(lt_buf_text(&pointer), out);
+}
+
+/* What a column is made of: its key in the FROM-item, or a member of the whole record. */
+static void write_value(const lt_schema_column *column, bool whole, lt_buf *out)
+{
+    LT_AUTO(lt_buf) value = {.limit = LT_MIB};
+    LT_AUTO(lt_buf) type = {.limit = LT_MIB};
+    lt_type_write(&column->type, &type);
+    bool text = column->type.kind == LT_TYPE_TEXT || column->to_null;
+    if (whole) {
+        lt_buf_add_str(&value, text ? "json_extract_string(json, " : "json_extract(json, ");
+        write_pointer(column->key, &value);
+        lt_buf_add_byte(&value, ')');
+    } else {
+        lt_quote_name(column->key, &value);
+    }
+    bool cast = column->to_null || (whole && !text);
+    lt_buf_printf(out, cast ? "%s(%s AS %s)" : "%s%s",
+                  cast ? (column->to_null ? "TRY_CAST" : "CAST") : "", lt_buf_chars(&value),
+                  lt_buf_chars(&type));
+}
+
+static void write_key_list(const lt_extraction *self, const lt_schema *schema, lt_buf *out)
+{
+    bool first = true;
+    for (size_t i = 0; i < schema->columns.len; i++)
+        for (size_t k = 0; k < self->keys.len; k++) {
+            const lt_schema_column *column = &schema->columns.items[i];
+            if (!lt_text_eq(self->keys.items[k], column->key) &&
+                !lt_text_eq(self->keys.items[k], column->name))
+                continue;
+            lt_buf_add_str(out, first ? "" : ", ");
+            lt_quote_name(column->name, out);
+            first = false;
+            break;
+        }
+}
+
+/* Of records with the same key the one with the greatest cursor stays. */
+static void write_without_twins(const lt_extraction *self, const lt_schema *schema, lt_buf *sql)
+{
+    lt_buf_add(sql, T(") AS records QUALIFY row_number() OVER (PARTITION BY "));
+    write_key_list(self, schema, sql);
+    for (size_t i = 0; i < schema->columns.len; i++)
+        if (schema->columns.items[i].present &&
+            lt_text_eq(schema->columns.items[i].key, self->resource->cursor.field)) {
+            lt_buf_add(sql, T(" ORDER BY "));
+            lt_quote_name(schema->columns.items[i].name, sql);
+            lt_buf_add(sql, T(" DESC NULLS LAST"));
+        }
+    lt_buf_add(sql, T(") = 1"));
+}
+
+static void write_select(const lt_extraction *self, const lt_schema *schema,
+                         const lt_landing *landing, lt_buf *sql)
+{
+    bool whole = landing->ndjson && has_case_twins(schema);
+    bool first = true;
+    lt_buf_add_str(sql, landing->remove_twins ? "SELECT * FROM (SELECT " : "SELECT ");
+    for (size_t i = 0; i < schema->columns.len; i++) {
+        if (!schema->columns.items[i].present)
+            continue;
+        lt_buf_add_str(sql, first ? "" : ", ");
+        write_value(&schema->columns.items[i], whole, sql);
+        lt_buf_add(sql, T(" AS "));
+        lt_quote_name(schema->columns.items[i].name, sql);
+        first = false;
+    }
+    lt_buf_add(sql, T(" FROM "));
+    if (landing->ndjson)
+        write_ndjson(schema, landing->ndjson, whole, sql);
+    else
+        lt_buf_add(sql, landing->relation);
+    if (landing->remove_twins)
+        write_without_twins(self, schema, sql);
+}
+
+/* A row group holds about 8 MiB of JSON: that bounds the memory of writer and readers. */
+static int64_t row_group_rows(size_t record_bytes)
+{
+    size_t rows = ROW_GROUP_BYTES / LT_MAX(record_bytes, (size_t)1);
+    return (int64_t)LT_MIN(LT_MAX(rows, (size_t)2048), (size_t)122880);
+}
+
+static lt_status write_parquet(lt_extraction *self, const lt_schema *schema,
+                               const lt_landing *landing, const char *path, int64_t *rows,
+                               lt_err *err)
+{
+    lt_session *session;
+    LT_AUTO(lt_buf) sql = {.limit = 16 * LT_MIB};
+    LT_TRY(lt_extraction_session(self, &session, err));
+    lt_buf_add(&sql, T("COPY ("));
+    write_select(self, schema, landing, &sql);
+    lt_buf_add(&sql, T(") TO "));
+    lt_quote_literal(lt_text_of(path), &sql);
+    lt_buf_printf(&sql, " (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %lld)",
+                  (long long)row_group_rows(landing->record_bytes ? landing->record_bytes : 256));
+    LT_TRY(lt_buf_check(&sql, "the statement that writes Parquet", err));
+    if (lt_exec(session, lt_buf_text(&sql), rows, err) != LT_OK)
+        return lt_wrap(err, "writing the records of '%.*s' as Parquet",
+                       LT_ARG(self->resource->name));
+    return LT_OK;
+}
+
+/* How many values of columns with discarded types became null. */
+static lt_status count_nulled(lt_extraction *self, const lt_schema *schema, const char *path,
+                              lt_err *err)
+{
+    lt_arena arena = {0};
+    lt_table table;
+    lt_status status = LT_OK;
+    for (size_t i = 0; status == LT_OK && i < schema->columns.len; i++) {
+        const lt_schema_column *column = &schema->columns.items[i];
+        int64_t left = 0;
+        if (!column->present || !column->to_null)
+            continue;
+        LT_AUTO(lt_buf) sql = {.limit = LT_MIB};
+        lt_buf_add(&sql, T("SELECT count("));
+        lt_quote_name(column->name, &sql);
+        lt_buf_add(&sql, T(") FROM read_parquet("));
+        lt_quote_literal(lt_text_of(path), &sql);
+        lt_buf_add(&sql, T(")"));
+        status =
+            lt_query_table(self->session, lt_buf_text(&sql), NULL, 0, 1, NULL, &arena, &table, err);
+        if (status == LT_OK && lt_text_to_i64(lt_table_cell(&table, 0, 0), &left))
+            self->result->discarded += LT_MAX(column->non_null - left, 0);
+    }
+    lt_arena_cleanup(&arena);
+    return status;
+}
+
+static lt_commit_mode mode_of(const lt_extraction *self)
+{
+    bool appends = self->resource->cursor.field.len > 0 && !self->job->full_refresh;
+    return appends ? LT_COMMIT_APPEND : LT_COMMIT_OVERWRITE;
+}
+
+static size_t present_count(const lt_schema *schema)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < schema->columns.len; i++)
+        count += schema->columns.items[i].present;
+    return count;
+}
+
+lt_status lt_extraction_land(lt_extraction *self, const lt_schema *schema,
+                             const lt_landing *landing, lt_text mark, lt_err *err)
+{
+    LT_AUTO(lt_chars) path = lt_path_join(self->job->scratch, "part.parquet");
+    lt_landing_file file = {.path = path};
+    char name[PART_NAME_CHARS];
+    if (present_count(schema) == 0) {
+        lt_ignore(lt_fail(err, LT_FAILED, "%.*s.%.*s: the records hold no values at all",
+                          LT_ARG(self->source->name), LT_ARG(self->resource->name)));
+        return lt_hint(err, "check that `records` points at the records");
+    }
+    LT_TRY(write_parquet(self, schema, landing, path, &file.rows, err));
+    LT_TRY(count_nulled(self, schema, path, err));
+    (void)snprintf(name, sizeof(name), "part-%08x%08x.parquet", arc4random(), arc4random());
+    file.name = lt_text_of(name);
+    return lt_extraction_commit(self, schema, &file, 1, mode_of(self), mark, (lt_text){0}, err);
+}
+
+/* ---- the commit ---- */
+
+static lt_status add_file(const lt_extraction *self, lt_commit *commit, const lt_landing_file *file,
+                          lt_err *err)
+{
+    LT_AUTO(lt_fd) fd = open(file->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return lt_fail_errno(err, errno, "cannot open '%s'", file->path);
+    off_t size = lseek(fd, 0, SEEK_END);
+    if (size < 0 || lseek(fd, 0, SEEK_SET) < 0)
+        return lt_fail_errno(err, errno, "cannot read '%s'", file->path);
+    LT_AUTO(lt_chars) name = lt_format("%.*s%.*s", LT_ARG(self->folder), LT_ARG(file->name));
+    lt_fd_body body;
+    return lt_commit_add(commit, lt_text_of(name), lt_body_from_fd(&body, fd, size), file->rows,
+                         err);
+}
+
+static const char *mode_name(lt_commit_mode mode)
+{
+    return mode == LT_COMMIT_APPEND ? "append" : "overwrite";
+}
+
+static void write_cursor(const lt_extraction *self, lt_text mark, lt_json_writer *w)
+{
+    lt_json_key(w, T("cursor"));
+    lt_json_begin(w, '{');
+    lt_json_set(w, "field", self->resource->cursor.field);
+    lt_json_key(w, T("value"));
+    lt_json_raw(w, mark);
+    lt_json_end(w);
+}
+
+static void write_record(const lt_extraction *self, lt_commit_mode mode, lt_text mark,
+                         lt_text extra, lt_buf *out)
+{
+    const lt_extract_result *r = self->result;
+    lt_json_writer w = {.out = out};
+    lt_json_begin(&w, '{');
+    lt_json_set(&w, "source", self->source->name);
+    lt_json_set(&w, "resource", self->resource->name);
+    lt_json_set(&w, "run_id", self->job->run_id);
+    lt_json_set(&w, "task", self->job->task);
+    lt_json_set_int(&w, "attempt", self->job->attempt);
+    lt_json_set_int(&w, "run_started_at_us", self->job->run_started_at_us);
+    lt_json_set(&w, "mode", lt_text_of(mode_name(mode)));
+    if (mark.len > 0)
+        write_cursor(self, mark, &w);
+    lt_json_set_int(&w, "rows", r->rows);
+    lt_json_set_int(&w, "fetched", r->fetched);
+    lt_json_set_int(&w, "duplicates", r->duplicates);
+    lt_json_set_int(&w, "discarded", r->discarded);
+    lt_json_set_int(&w, "requests", r->requests);
+    lt_json_set_int(&w, "bytes", r->bytes);
+    if (r->note.len > 0)
+        lt_json_set(&w, "note", r->note);
+    if (extra.len > 0) {
+        lt_json_key(&w, T("extra"));
+        lt_json_raw(&w, extra);
+    }
+    lt_json_end(&w);
+}
+
+lt_status lt_extraction_commit(lt_extraction *self, const lt_schema *schema,
+                               const lt_landing_file *files, size_t count, lt_commit_mode mode,
+                               lt_text mark, lt_text extra, lt_err *err)
+{
+    LT_AUTO(lt_commit_ref) commit = NULL;
+    LT_AUTO(lt_buf) schema_json = {.limit = 16 * LT_MIB};
+    LT_AUTO(lt_buf) record = {.limit = 16 * LT_MIB};
+    lt_extract_result *r = self->result;
+    int64_t rows = 0;
+    LT_TRY(lt_commit_begin(self->job->store, self->place.bucket, self->place.prefix, mode, &commit,
+                           err));
+    for (size_t i = 0; i < count; i++) {
+        LT_TRY(add_file(self, commit, &files[i], err));
+        rows += files[i].rows;
+    }
+    r->rows = rows;
+    r->duplicates = LT_MAX(r->fetched - rows, 0);
+    lt_schema_write(schema, &schema_json);
+    write_record(self, mode, mark, extra, &record);
+    LT_TRY(lt_buf_check(&schema_json, "the schema", err));
+    LT_TRY(lt_buf_check(&record, "the commit's record", err));
+    if (lt_extraction_stopped(self))
+        return lt_fail(err, LT_CANCELLED, "stopped before the commit");
+    LT_TRY(lt_commit_finish(commit, lt_buf_text(&schema_json), lt_buf_text(&record),
+                            self->has_last ? self->last.sequence : 0, self->arena, &r->commit,
+                            err));
+    r->committed = true;
+    r->cursor = mark.len > 0 ? lt_arena_text(self->arena, mark) : (lt_text){0};
+    r->schema = *schema;
+    if (self->job->progress)
+        lt_progress_add(&self->job->progress->rows_out, rows);
+    return LT_OK;
+}
+
+/* ---- the whole ---- */
+
+/* A run that was killed between the commit and its own record of it must not append twice. */
+static bool was_done(const lt_extraction *self)
+{
+    return self->record && self->job->run_id.len > 0 &&
+           lt_text_eq(lt_json_text_or(self->record, "run_id", T("")), self->job->run_id) &&
+           lt_text_eq(lt_json_text_or(self->record, "task", T("")), self->job->task);
+}
+
+static void report_done(lt_extraction *self)
+{
+    lt_extract_result *r = self->result;
+    r->was_done = true;
+    r->rows = lt_json_i64_or(self->record, "rows", 0);
+    r->fetched = lt_json_i64_or(self->record, "fetched", 0);
+    r->requests = lt_json_i64_or(self->record, "requests", 0);
+    r->bytes = lt_json_i64_or(self->record, "bytes", 0);
+    r->duplicates = lt_json_i64_or(self->record, "duplicates", 0);
+    r->discarded = lt_json_i64_or(self->record, "discarded", 0);
+    r->cursor = raw_value(lt_json_find(lt_json_find(self->record, "cursor"), "value"), self->arena);
+    r->committed = true;
+}
+
+static lt_status prepare(lt_extraction *self, lt_err *err)
+{
+    LT_TRY(lt_resource_place(self->resource, self->arena, &self->place, err));
+    LT_TRY(render_folder(self, err));
+    LT_TRY(render_keys(self, err));
+    LT_TRY(read_last(self, err));
+    self->result->bucket = self->place.bucket;
+    self->result->prefix = self->place.prefix;
+    self->result->commit = self->last;
+    self->result->schema = self->before;
+    return find_start(self, err);
+}
+
+lt_status lt_extract(const lt_extract_job *job, lt_arena *arena, lt_extract_result *result,
+                     lt_err *err)
+{
+    lt_extract_result made = {0};
+    lt_extraction self = {.job = job,
+                          .resource = job->resource,
+                          .source = job->resource->source,
+                          .arena = arena,
+                          .result = &made};
+    LT_TRY(prepare(&self, err));
+    lt_status status = LT_INVALID;
+    if (was_done(&self)) {
+        report_done(&self);
+        status = LT_OK;
+    } else {
+        made.cursor = self.from_raw;
+        for (size_t i = 0; i < LT_COUNT(kinds); i++)
+            if (kinds[i]->kind == self.source->kind)
+                status = kinds[i]->extract(&self, err);
+    }
+    lt_session_close(self.session);
+    lt_engine_close(self.engine);
+    if (status == LT_OK)
+        *result = made;
+    return status;
+}
