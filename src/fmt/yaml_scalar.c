@@ -80,12 +80,12 @@ static lt_text without_sign(lt_text text, bool *minus)
     return *minus || lt_text_starts(text, T("+")) ? behind(text, 1) : text;
 }
 
-/* 1:30:00 is 5400: the first part without a leading 0, the others 0 to 59. */
+/* 1:30:00 is 5400: the parts behind the first are 0 to 59. */
 static bool read_sexagesimal(lt_text text, number *out)
 {
     lt_text part;
     size_t parts = 0;
-    if (text.len == 0 || text.ptr[0] == '0' || lt_text_find_byte(text, ':', 0) == SIZE_MAX)
+    if (text.len == 0 || !lt_is_digit(text.ptr[0]))
         return false;
     while (lt_text_cut(&text, ':', &part)) {
         number one = {0};
@@ -108,8 +108,8 @@ static bool read_int11(lt_text text, number *out)
     if (lt_text_starts(text, T("0x")))
         return read_digits(behind(text, 2), 16, true, out);
     if (text.len > 1 && text.ptr[0] == '0')
-        return read_digits(behind(text, 1), 8, true, out);
-    if (lt_text_find_byte(text, ':', 0) != SIZE_MAX)
+        return read_digits(text, 8, true, out);
+    if (text.len && lt_text_find_byte(text, ':', 0) != SIZE_MAX)
         return read_sexagesimal(text, out);
     return text.len && lt_is_digit(text.ptr[0]) && read_digits(text, 10, true, out);
 }
@@ -150,7 +150,11 @@ static size_t skip_digits(lt_text text, size_t *at, bool blanks)
 static bool has_float_shape(lt_text text, bool yaml11)
 {
     bool minus;
+    lt_text written = text;
     text = without_sign(text, &minus);
+    if (yaml11 && text.len && text.ptr[0] == '.' &&
+        (text.len != written.len || text.len < 2 || text.ptr[1] == '_'))
+        return false; /* PyYAML: neither a sign nor a blank around that point */
     size_t at = 0;
     size_t digits = skip_digits(text, &at, yaml11);
     bool point = at < text.len && text.ptr[at] == '.';
