@@ -140,6 +140,11 @@ void lt_stop_ask(void)
     stop_signal = SIGINT;
 }
 
+void lt_stop_forget(void)
+{
+    stop_signal = 0;
+}
+
 int lt_stop_signal(void)
 {
     return stop_signal;

@@ -19,5 +19,6 @@ LT_MUST_CHECK lt_status lt_proc_run(char *const argv[], lt_buf *out, int *exit_c
  * the process at once. */
 void lt_stop_on_signals(void);
 bool lt_stop_asked(void);
-void lt_stop_ask(void);   /* as a signal would */
-int lt_stop_signal(void); /* SIGINT or SIGTERM, 0 when none came */
+void lt_stop_ask(void);    /* as a signal would */
+void lt_stop_forget(void); /* a shell has stopped what ran and goes on */
+int lt_stop_signal(void);  /* SIGINT or SIGTERM, 0 when none came */

@@ -2,6 +2,8 @@
 #include "cli/cmd.h"
 
 #include "base/version.h"
+#include "cli/target.h"
+#include "fmt/json.h"
 
 #include <sqlite3.h>
 
@@ -9,13 +11,23 @@ static lt_status version(lt_app *app, const void *opts, const lt_args *args, lt_
 {
     (void)opts;
     (void)args;
-    (void)err;
-    if (app->globals.json)
-        lt_out_printf(&app->out, "{\"version\": \"%s\", \"commit\": \"%s\", \"sqlite\": \"%s\"}\n",
-                      LT_VERSION, LT_COMMIT, sqlite3_libversion());
-    else
-        lt_out_printf(&app->out, "leat %s (%s), SQLite %s\n", LT_VERSION, LT_COMMIT,
-                      sqlite3_libversion());
+    lt_text duckdb = {0};
+    lt_json_writer writer = {.out = &app->out.buf};
+    if (app->globals.verbose)
+        LT_TRY(lt_duckdb_version(&app->arena, &duckdb, err));
+    if (!app->globals.json) {
+        lt_out_printf(&app->out, "leat %s (%s), SQLite %s%s%.*s\n", LT_VERSION, LT_COMMIT,
+                      sqlite3_libversion(), duckdb.len ? ", DuckDB " : "", LT_ARG(duckdb));
+        return LT_OK;
+    }
+    lt_json_begin(&writer, '{');
+    lt_json_set(&writer, "version", T(LT_VERSION));
+    lt_json_set(&writer, "commit", T(LT_COMMIT));
+    lt_json_set(&writer, "sqlite", lt_text_of(sqlite3_libversion()));
+    if (duckdb.len)
+        lt_json_set(&writer, "duckdb", duckdb);
+    lt_json_end(&writer);
+    lt_out_str(&app->out, "\n");
     return LT_OK;
 }
 

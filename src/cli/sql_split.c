@@ -128,6 +128,7 @@ lt_sql_kind lt_sql_kind_of(lt_text statement)
     static const lt_text shows[] = {T("show"),      T("describe"), T("desc"),
                                     T("explain"),   T("pragma"),   T("call"),
                                     T("summarize"), T("pivot"),    T("unpivot")};
+    static const lt_text writes[] = {T("insert"), T("update"), T("delete"), T("merge")};
     size_t len = 0;
     if (at(statement, 0) == '(')
         return LT_SQL_SELECT;
@@ -135,6 +136,9 @@ lt_sql_kind lt_sql_kind_of(lt_text statement)
         len++;
     lt_text word = lt_text_sub(statement, 0, len);
     bool changes = has_word(statement, T("returning"));
+    if (lt_text_eq_nocase(word, T("with")))
+        for (size_t i = 0; i < LT_COUNT(writes); i++)
+            changes = changes || has_word(statement, writes[i]);
     for (size_t i = 0; i < LT_COUNT(selects) && !changes; i++)
         if (lt_text_eq_nocase(word, selects[i]))
             return LT_SQL_SELECT;

@@ -109,7 +109,10 @@ static int ask_to_stop(void *context)
 {
     (void)context;
     lt_stop_ask();
-    return lt_stop_asked() && lt_stop_signal() == SIGINT ? 0 : 1;
+    if (!lt_stop_asked() || lt_stop_signal() != SIGINT)
+        return 1;
+    lt_stop_forget();
+    return lt_stop_asked() ? 2 : 0;
 }
 
 Test(proc, stop_may_be_asked_without_a_signal)

@@ -1,0 +1,341 @@
+/* leat doctor: looks at everything that leat needs, and says what to do about what is wrong. */
+#include "cli/cmd.h"
+
+#include "base/fs.h"
+#include "base/size.h"
+#include "base/time.h"
+#include "base/version.h"
+#include "cli/grid.h"
+#include "cli/store_address.h"
+#include "cli/target.h"
+#include "git/git.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+typedef enum grade { GOOD, WARN, FAIL } grade;
+
+typedef struct finding {
+    grade grade;
+    char what[512];
+    char next[512]; /* the next step; empty when good */
+} finding;
+
+typedef struct examination {
+    lt_app *app;
+    const char *root, *home;   /* NULL: there is none */
+    const lt_project *project; /* NULL: it could not be read */
+    lt_grid grid;
+    size_t counts[3];
+} examination;
+
+LT_PRINTF(3, 4)
+static finding *say(finding *f, grade how, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(f->what, sizeof(f->what), format, args);
+    va_end(args);
+    f->grade = how;
+    f->next[0] = '\0';
+    return f;
+}
+
+static void then(finding *f, const char *next)
+{
+    (void)snprintf(f->next, sizeof(f->next), "%s", next);
+}
+
+static void bad(finding *f, grade how, const lt_err *err)
+{
+    (void)say(f, how, "%s", err->message);
+    then(f, err->hint);
+}
+
+/* ---- the checks ---- */
+
+static void check_program(examination *e, finding *f)
+{
+    (void)e;
+    (void)say(f, GOOD, "leat %s (%s), SQLite %s", LT_VERSION, LT_COMMIT, sqlite3_libversion());
+}
+
+static void check_duckdb(examination *e, finding *f)
+{
+    lt_text version;
+    lt_err err = {0};
+    if (lt_duckdb_version(&e->app->arena, &version, &err) == LT_OK) {
+        (void)say(f, GOOD, "DuckDB %.*s", LT_ARG(version));
+        return;
+    }
+    bad(f, FAIL, &err);
+    if (!f->next[0])
+        then(f, "install leat again (make install), or name the library with LEAT_DUCKDB");
+}
+
+static void check_git(examination *e, finding *f)
+{
+    lt_git_state now;
+    lt_git_look(e->root ? e->root : ".", &now);
+    if (now.is_known) {
+        (void)say(f, GOOD, "git: branch %s, commit %.12s%s", now.branch[0] ? now.branch : "-",
+                  now.commit[0] ? now.commit : "-", now.is_dirty ? ", with changes" : "");
+        return;
+    }
+    (void)say(f, WARN, "git: %s", now.why);
+    then(f, "runs will not know their commit; 'git init' begins a repository");
+}
+
+static void check_project(examination *e, finding *f)
+{
+    lt_err err = {0};
+    lt_project *project = NULL;
+    if (lt_app_project(e->app, &e->root, &err) != LT_OK) {
+        bad(f, e->app->globals.project_dir ? FAIL : WARN, &err);
+        return;
+    }
+    if (lt_app_load(e->app, &project, &err) != LT_OK) {
+        bad(f, FAIL, &err);
+        return;
+    }
+    e->project = project;
+    (void)say(f, GOOD, "project '%.*s': %zu sources, %zu pipelines, %zu targets",
+              LT_ARG(project->name), project->sources.len, project->pipelines.len,
+              project->targets.len);
+}
+
+static void check_home(examination *e, finding *f)
+{
+    lt_err err = {0};
+    int first = -1, second = -1;
+    if (!e->root && !e->app->globals.home) {
+        (void)say(f, WARN, "there is no home folder outside of a project");
+        then(f, "go into a project, or name a folder with --home DIR");
+        return;
+    }
+    if (lt_app_home(e->app, &e->home, &err) != LT_OK) {
+        bad(f, FAIL, &err);
+        return;
+    }
+    LT_AUTO(lt_chars) path = lt_format("%s/.doctor-%d", e->home, (int)getpid());
+    lt_status made = lt_file_write_durably(path, T("x"), 0600, &err);
+    lt_status locked = made == LT_OK ? lt_file_lock(path, 0, &first, &err) : made;
+    if (locked != LT_OK) {
+        bad(f, FAIL, &err);
+    } else if (lt_file_lock(path, 0, &second, &err) != LT_CONFLICT) {
+        (void)say(f, FAIL, "'%s' lies on a file system without working locks", e->home);
+        then(f, "choose a local disk with --home DIR");
+    } else {
+        (void)say(f, GOOD, "home '%s' can be written, synced and locked", e->home);
+    }
+    lt_fd_close(first);
+    lt_fd_close(second);
+    lt_ignore(lt_path_remove(path, &err));
+}
+
+static void check_file_system(examination *e, finding *f)
+{
+    static const struct {
+        long kind;
+        const char *name;
+    } remote[] = {{0x6969, "NFS"}, {0x517b, "SMB"}, {0xfe534d42, "SMB"}, {0xff534d42, "CIFS"}};
+    struct statfs info;
+    const char *path = e->home ? e->home : ".";
+    (void)say(f, GOOD, "file system of '%s' is local", path);
+    if (statfs(path, &info) != 0)
+        return;
+    for (size_t i = 0; i < LT_COUNT(remote); i++) {
+        if ((long)info.f_type != remote[i].kind)
+            continue;
+        (void)say(f, WARN, "'%s' lies on %s, where SQLite's WAL and locks are not safe", path,
+                  remote[i].name);
+        then(f, "choose a local disk with --home DIR");
+    }
+}
+
+static void check_space(examination *e, finding *f)
+{
+    struct statvfs info;
+    char free_text[LT_SIZE_CHARS];
+    const char *path = e->home ? e->home : ".";
+    if (statvfs(path, &info) != 0) {
+        (void)say(f, WARN, "cannot see how much disk space is free at '%s'", path);
+        return;
+    }
+    uint64_t bytes = (uint64_t)info.f_bavail * info.f_frsize;
+    grade how = bytes < 100 * LT_MIB ? FAIL : bytes < 2 * LT_GIB ? WARN : GOOD;
+    (void)say(f, how, "%s of disk space free at '%s'",
+              lt_size_write((int64_t)LT_MIN(bytes, (uint64_t)INT64_MAX), free_text), path);
+    if (how != GOOD)
+        then(f, "free some disk space, or choose another disk with --home DIR");
+}
+
+static void check_open_files(examination *e, finding *f)
+{
+    enum { FEW = 1024 };
+    struct rlimit limit = {0};
+    (void)e;
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    bool few = limit.rlim_cur < FEW;
+    (void)say(f, few ? WARN : GOOD, "%llu files may be open at once",
+              (unsigned long long)limit.rlim_cur);
+    if (few)
+        then(f, "raise the limit: ulimit -n 4096");
+}
+
+static void check_clock(examination *e, finding *f)
+{
+    static const int64_t BUILT_US = 1763000000 * (int64_t)1000000; /* November 2025 */
+    char now[LT_TIME_CHARS];
+    bool past = lt_now_us() < BUILT_US;
+    (void)e;
+    (void)say(f, past ? FAIL : GOOD, "the clock says %.19sZ", lt_time_write(lt_now_us(), now));
+    if (past)
+        then(
+            f,
+            "set the clock: signed requests and schedules depend on it (timedatectl set-ntp true)");
+}
+
+static void check_dotenv(examination *e, finding *f)
+{
+    struct stat info;
+    LT_AUTO(lt_chars) path = lt_path_join(e->root ? e->root : ".", ".env");
+    if (stat(path, &info) != 0) {
+        (void)say(f, GOOD, "no .env file");
+    } else if (e->root && lt_git_tracks(e->root, ".env")) {
+        (void)say(f, FAIL, "git tracks .env");
+        then(f, "git rm --cached .env; then change the secrets in it, they are in the history");
+    } else if (info.st_mode & 077) {
+        (void)say(f, WARN, "others can read .env (mode %03o)", (unsigned)info.st_mode & 0777);
+        then(f, "chmod 600 .env");
+    } else {
+        (void)say(f, GOOD, ".env is private");
+    }
+}
+
+/* Quick: the index answers, every bucket lists. 'leat store check' reads everything. */
+static void check_store(examination *e, finding *f)
+{
+    lt_err err = {0};
+    lt_bucket_infos buckets = {0};
+    LT_AUTO(lt_store_ref) store = NULL;
+    lt_status status = e->home ? lt_app_store(e->app, &store, &err) : LT_OK;
+    if (status == LT_OK && store)
+        status = lt_bucket_list(store, &e->app->arena, &buckets, &err);
+    for (size_t i = 0; i < buckets.len && status == LT_OK; i++) {
+        lt_listing page = {0};
+        lt_list_request one = {.limit = 1};
+        status = lt_store_list(store, buckets.items[i].name, &one, &e->app->arena, &page, &err);
+    }
+    if (status != LT_OK)
+        bad(f, FAIL, &err);
+    else if (!store)
+        (void)say(f, GOOD, "no store without a home folder");
+    else
+        (void)say(f, GOOD, "store: %zu buckets ('leat store check' verifies every byte)",
+                  buckets.len);
+}
+
+static lt_status ping(examination *e, const char *name, lt_target *target, lt_err *err)
+{
+    lt_table table;
+    LT_AUTO(lt_engine_ref) engine = NULL;
+    LT_AUTO(lt_session_ref) session = NULL;
+    LT_TRY(lt_app_target(e->app, e->project, name, target, err));
+    if (strcmp(target->kind, "duckdb") == 0 && !lt_path_exists(target->path))
+        return LT_OK; /* it is made by the first run */
+    LT_TRY(lt_engine_open(target, &engine, err));
+    LT_TRY(lt_session_open(engine, &session, err));
+    return lt_query_table(session, T("select 1"), NULL, 0, 1, NULL, &e->app->arena, &table, err);
+}
+
+static void check_target(examination *e, const lt_conf_target *conf, finding *f)
+{
+    lt_err err = {0};
+    lt_target target = {0};
+    const char *name = lt_arena_str(&e->app->arena, conf->name);
+    int64_t start = lt_mono_us();
+    char took[LT_TIME_CHARS];
+    lt_status status = ping(e, name, &target, &err);
+    if (status == LT_OK) {
+        (void)say(f, GOOD, "target '%s' (%s) answers, %s", name, target.kind,
+                  lt_length_write(lt_mono_us() - start, took));
+        return;
+    }
+    bad(f, e->project->target == conf ? FAIL : WARN, &err);
+    LT_AUTO(lt_chars) what = lt_format("target '%s': %s", name, err.message);
+    (void)snprintf(f->what, sizeof(f->what), "%s", what);
+    if (!f->next[0])
+        then(f, "check its settings in leat.yml, and that the server runs");
+}
+
+/* ---- all of them ---- */
+
+static void show(examination *e, const finding *f)
+{
+    static const char *const words[] = {"OK", "WARN", "FAIL"};
+    static const lt_style styles[] = {LT_GREEN, LT_YELLOW, LT_RED};
+    LT_AUTO(lt_buf) safe = {0};
+    e->counts[f->grade]++;
+    if (e->app->globals.json) {
+        lt_text cells[] = {lt_text_of(words[f->grade]), lt_text_of(f->what), lt_text_of(f->next)};
+        lt_grid_row(&e->grid, cells);
+        return;
+    }
+    lt_out_styled(&e->app->out, styles[f->grade], lt_text_of(words[f->grade]));
+    lt_out_printf(&e->app->out, "%*s", (int)(6 - strlen(words[f->grade])), "");
+    lt_buf_add_visible(&safe, lt_text_of(f->what));
+    lt_buf_add_byte(&safe, '\n');
+    if (f->next[0])
+        lt_buf_printf(&safe, "      next: %s\n", f->next);
+    lt_out_text(&e->app->out, lt_buf_text(&safe));
+}
+
+static void examine(examination *e)
+{
+    static void (*const checks[])(examination *, finding *) = {
+        check_program,    check_duckdb, check_project, check_home, check_file_system, check_space,
+        check_open_files, check_clock,  check_dotenv,  check_git,  check_store};
+    finding f = {0};
+    for (size_t i = 0; i < LT_COUNT(checks); i++) {
+        checks[i](e, &f);
+        show(e, &f);
+    }
+    for (size_t i = 0; e->project && i < e->project->targets.len; i++) {
+        check_target(e, &e->project->targets.items[i], &f);
+        show(e, &f);
+    }
+}
+
+static lt_status doctor(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    static const lt_grid_column columns[] = {
+        {T("grade"), LT_CELL_TEXT}, {T("what"), LT_CELL_TEXT}, {T("next"), LT_CELL_TEXT}};
+    (void)opts;
+    (void)args;
+    examination e = {.app = app};
+    if (app->globals.json)
+        lt_grid_begin(&e.grid, &app->out, LT_SHOW_JSON, columns, LT_COUNT(columns));
+    examine(&e);
+    if (app->globals.json)
+        lt_grid_end(&e.grid);
+    lt_grid_cleanup(&e.grid);
+    if (!e.counts[FAIL])
+        return LT_OK;
+    return lt_fail(err, LT_IO, "%zu of %zu checks failed", e.counts[FAIL],
+                   e.counts[GOOD] + e.counts[WARN] + e.counts[FAIL]);
+}
+
+const lt_cmd lt_cmd_doctor = {
+    .name = "doctor",
+    .help = "check this machine and this project, and say what to do",
+    .group = LT_GROUP_MACHINE,
+    .run = doctor,
+};
