@@ -1,0 +1,287 @@
+/* Arithmetic as Python does it; integers have 64 bits, and a bigger result is an error. */
+#include "jinja/inner.h"
+
+#include <math.h>
+
+static lt_status fail_overflow(lt_err *err)
+{
+    return lt_fail(err, LT_INVALID, "the integer result does not fit into 64 bits");
+}
+
+static const char *op_word(char op)
+{
+    switch (op) {
+    case OP_FLOOR:
+        return "//";
+    case OP_POW:
+        return "** or pow()";
+    case '+':
+        return "+";
+    case '-':
+        return "-";
+    case '*':
+        return "*";
+    case '/':
+        return "/";
+    default:
+        return "%";
+    }
+}
+
+static lt_status fail_types(char op, lt_jinja_value a, lt_jinja_value b, lt_err *err)
+{
+    if (op == '+' && a.type == LT_JINJA_STR)
+        return lt_fail(err, LT_INVALID, "can only concatenate str (not \"%s\") to str",
+                       lt_jinja_type_name(b));
+    if (op == '+' && lt_jinja_is_list(a) && a.as.list->kind == LIST_PLAIN)
+        return lt_fail(err, LT_INVALID, "can only concatenate %s (not \"%s\") to %s",
+                       lt_jinja_type_name(a), lt_jinja_type_name(b), lt_jinja_type_name(a));
+    return lt_fail(err, LT_INVALID, "unsupported operand type(s) for %s: '%s' and '%s'",
+                   op_word(op), lt_jinja_type_name(a), lt_jinja_type_name(b));
+}
+
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    int64_t quotient = a / b;
+    return a % b != 0 && (a < 0) != (b < 0) ? quotient - 1 : quotient;
+}
+
+static lt_status int_pow(int64_t base, int64_t exponent, lt_jinja_value *out, lt_err *err)
+{
+    int64_t result = 1;
+    if (exponent < 0) {
+        if (base == 0)
+            return lt_fail(err, LT_INVALID, "0.0 cannot be raised to a negative power");
+        *out = lt_jinja_float(pow((double)base, (double)exponent));
+        return LT_OK;
+    }
+    while (exponent) {
+        if ((exponent & 1) && __builtin_mul_overflow(result, base, &result))
+            return fail_overflow(err);
+        exponent >>= 1;
+        if (exponent && __builtin_mul_overflow(base, base, &base))
+            return fail_overflow(err);
+    }
+    *out = lt_jinja_int(result);
+    return LT_OK;
+}
+
+static lt_status int_divide(char op, int64_t a, int64_t b, lt_jinja_value *out, lt_err *err)
+{
+    if (b == 0)
+        return lt_fail(err, LT_INVALID,
+                       op == '/'   ? "division by zero"
+                       : op == '%' ? "integer modulo by zero"
+                                   : "integer division or modulo by zero");
+    if (op == '/')
+        *out = lt_jinja_float((double)a / (double)b);
+    else if (b == -1 && op == '%')
+        *out = lt_jinja_int(0);
+    else if (b == -1 && a == INT64_MIN)
+        return fail_overflow(err);
+    else
+        *out = lt_jinja_int(op == OP_FLOOR ? floor_div(a, b) : a - floor_div(a, b) * b);
+    return LT_OK;
+}
+
+static lt_status int_binary(char op, int64_t a, int64_t b, lt_jinja_value *out, lt_err *err)
+{
+    int64_t result = 0;
+    bool over = false;
+    switch (op) {
+    case '+':
+        over = __builtin_add_overflow(a, b, &result);
+        break;
+    case '-':
+        over = __builtin_sub_overflow(a, b, &result);
+        break;
+    case '*':
+        over = __builtin_mul_overflow(a, b, &result);
+        break;
+    case OP_POW:
+        return int_pow(a, b, out, err);
+    default:
+        return int_divide(op, a, b, out, err);
+    }
+    if (over)
+        return fail_overflow(err);
+    *out = lt_jinja_int(result);
+    return LT_OK;
+}
+
+/* float_divmod() of CPython: the remainder has the sign of the divisor, the quotient is floored. */
+static double float_mod(double a, double b)
+{
+    double rest = fmod(a, b);
+    if (rest != 0)
+        return (b < 0) != (rest < 0) ? rest + b : rest;
+    return copysign(0.0, b);
+}
+
+static double float_floor_div(double a, double b)
+{
+    double quotient = (a - float_mod(a, b)) / b;
+    if (quotient == 0)
+        return copysign(0.0, a / b);
+    double whole = floor(quotient);
+    return quotient - whole > 0.5 ? whole + 1 : whole;
+}
+
+static lt_status float_pow(double a, double b, lt_jinja_value *out, lt_err *err)
+{
+    if (a == 0 && b < 0)
+        return lt_fail(err, LT_INVALID, "0.0 cannot be raised to a negative power");
+    double result = pow(a, b);
+    if (isnan(result) && !isnan(a) && !isnan(b))
+        return lt_fail(err, LT_INVALID, "a negative number has no real power with a fraction");
+    if (isinf(result) && !isinf(a) && !isinf(b))
+        return lt_fail(err, LT_INVALID, "(34, 'Numerical result out of range')");
+    *out = lt_jinja_float(result);
+    return LT_OK;
+}
+
+static lt_status float_binary(char op, double a, double b, lt_jinja_value *out, lt_err *err)
+{
+    if (b == 0 && (op == '/' || op == OP_FLOOR || op == '%'))
+        return lt_fail(err, LT_INVALID,
+                       op == '/'   ? "float division by zero"
+                       : op == '%' ? "float modulo"
+                                   : "float floor division by zero");
+    switch (op) {
+    case '+':
+        *out = lt_jinja_float(a + b);
+        return LT_OK;
+    case '-':
+        *out = lt_jinja_float(a - b);
+        return LT_OK;
+    case '*':
+        *out = lt_jinja_float(a * b);
+        return LT_OK;
+    case '/':
+        *out = lt_jinja_float(a / b);
+        return LT_OK;
+    case OP_POW:
+        return float_pow(a, b, out, err);
+    case OP_FLOOR:
+        *out = lt_jinja_float(float_floor_div(a, b));
+        return LT_OK;
+    default:
+        *out = lt_jinja_float(float_mod(a, b));
+        return LT_OK;
+    }
+}
+
+static bool is_sequence(lt_jinja_value v)
+{
+    return v.type == LT_JINJA_STR || (lt_jinja_is_list(v) && v.as.list->kind == LIST_PLAIN);
+}
+
+/* "ab" * 3, [0] * 3 */
+static lt_status repeat(lt_jinja_render *r, lt_jinja_value what, int64_t times, lt_jinja_value *out,
+                        lt_err *err)
+{
+    bool is_text = what.type == LT_JINJA_STR;
+    size_t one = is_text ? what.len : what.as.list->len;
+    size_t count = times < 0 ? 0 : (size_t)times, total, size;
+    if (__builtin_mul_overflow(one, count, &total) ||
+        __builtin_mul_overflow(total, is_text ? (size_t)1 : sizeof(lt_jinja_value), &size))
+        size = SIZE_MAX;
+    LT_TRY(lt_jinja_room(r->heap, size, err));
+    LT_TRY(lt_jinja_charge(r, size / 32, err));
+    if (is_text) {
+        char *made = lt_jinja_alloc(r->heap, total + 1);
+        for (size_t i = 0; i < total; i += one)
+            memcpy(made + i, what.as.s, one);
+        *out = lt_jinja_text(lt_text_at(made, total));
+        return LT_OK;
+    }
+    lt_jinja_value list = lt_jinja_list_of(r->heap, LIST_PLAIN, total);
+    list.type = what.type;
+    for (size_t i = 0; i < total; i++)
+        lt_jinja_list_push(list.as.list, what.as.list->items[i % one]);
+    *out = list;
+    return LT_OK;
+}
+
+static lt_status join_lists(lt_jinja_render *r, lt_jinja_value a, lt_jinja_value b,
+                            lt_jinja_value *out, lt_err *err)
+{
+    size_t count = a.as.list->len + b.as.list->len;
+    LT_TRY(lt_jinja_room(r->heap, count * sizeof(lt_jinja_value), err));
+    LT_TRY(lt_jinja_charge(r, count / 2, err));
+    lt_jinja_value made = lt_jinja_list_of(r->heap, LIST_PLAIN, count);
+    made.type = a.type;
+    for (size_t i = 0; i < a.as.list->len; i++)
+        lt_jinja_list_push(made.as.list, a.as.list->items[i]);
+    for (size_t i = 0; i < b.as.list->len; i++)
+        lt_jinja_list_push(made.as.list, b.as.list->items[i]);
+    *out = made;
+    return LT_OK;
+}
+
+static lt_status set_minus(lt_jinja_render *r, lt_jinja_value a, lt_jinja_value b,
+                           lt_jinja_value *out)
+{
+    *out = lt_jinja_set(r->heap);
+    lt_jinja_value key, value;
+    for (size_t at = 0; lt_jinja_next(a, &at, &key, &value);)
+        if (!lt_jinja_dict_get(b.as.dict, key))
+            lt_jinja_add(*out, key);
+    return LT_OK;
+}
+
+static lt_status object_binary(lt_jinja_render *r, char op, lt_jinja_value a, lt_jinja_value b,
+                               lt_jinja_value *out, bool *found, lt_err *err)
+{
+    *found = false;
+    if (a.type == LT_JINJA_OBJECT && a.as.object->class->arithmetic)
+        LT_TRY(a.as.object->class->arithmetic(r, a.as.object, op, b, false, out, found, err));
+    if (!*found && b.type == LT_JINJA_OBJECT && b.as.object->class->arithmetic)
+        LT_TRY(b.as.object->class->arithmetic(r, b.as.object, op, a, true, out, found, err));
+    return LT_OK;
+}
+
+static lt_status add(lt_jinja_render *r, lt_jinja_value a, lt_jinja_value b, lt_jinja_value *out,
+                     lt_err *err)
+{
+    if (a.type == LT_JINJA_STR && b.type == LT_JINJA_STR) {
+        LT_TRY(lt_jinja_charge(r, b.len / 32, err));
+        *out = lt_jinja_concat(r->heap, lt_jinja_as_text(a), lt_jinja_as_text(b));
+        return LT_OK;
+    }
+    if (is_sequence(a) && a.type == b.type && is_sequence(b))
+        return join_lists(r, a, b, out, err);
+    return fail_types('+', a, b, err);
+}
+
+lt_status lt_jinja_binary(lt_jinja_render *r, char op, lt_jinja_value a, lt_jinja_value b,
+                          lt_jinja_value *out, lt_err *err)
+{
+    if (lt_jinja_is_number(a) && lt_jinja_is_number(b)) {
+        if (a.type == LT_JINJA_FLOAT || b.type == LT_JINJA_FLOAT)
+            return float_binary(op, lt_jinja_to_float(a), lt_jinja_to_float(b), out, err);
+        return int_binary(op, lt_jinja_intlike(a), lt_jinja_intlike(b), out, err);
+    }
+    if (op == '%' && a.type == LT_JINJA_STR)
+        return lt_jinja_percent(r, lt_jinja_as_text(a), b, out, err);
+    if (lt_jinja_is_undefined(a) || lt_jinja_is_undefined(b)) {
+        lt_jinja_value missing = lt_jinja_is_undefined(a) ? a : b;
+        if (r->env->undefined != LT_JINJA_ABSORBING)
+            return lt_jinja_fail_undefined(r, missing, err);
+        *out = missing;
+        return LT_OK;
+    }
+    bool found;
+    LT_TRY(object_binary(r, op, a, b, out, &found, err));
+    if (found)
+        return LT_OK;
+    if (op == '+')
+        return add(r, a, b, out, err);
+    if (op == '*' && is_sequence(a) && lt_jinja_is_intlike(b))
+        return repeat(r, a, lt_jinja_intlike(b), out, err);
+    if (op == '*' && is_sequence(b) && lt_jinja_is_intlike(a))
+        return repeat(r, b, lt_jinja_intlike(a), out, err);
+    if (op == '-' && a.type == LT_JINJA_SET && b.type == LT_JINJA_SET)
+        return set_minus(r, a, b, out);
+    return fail_types(op, a, b, err);
+}
