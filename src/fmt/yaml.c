@@ -6,6 +6,7 @@
 #include "base/vec.h"
 #include "fmt/yaml_scalar.h"
 
+#include <assert.h>
 #include <libfyaml.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -143,16 +144,22 @@ static void note_place(builder *self, struct fy_event *event)
     }
 }
 
-static lt_status new_node(builder *self, lt_yaml_kind kind, struct fy_token *tag, lt_yaml **out,
-                          lt_err *err)
+static lt_yaml *make_node(builder *self, lt_yaml_kind kind)
 {
-    if (++self->nodes > self->options.node_limit)
-        return fail_too_many(self, err);
     lt_yaml *node = LT_NEW(self->arena, lt_yaml);
     node->kind = kind;
     node->line = self->line;
     node->col = self->col;
     node->size = node->height = 1;
+    return node;
+}
+
+static lt_status new_node(builder *self, lt_yaml_kind kind, struct fy_token *tag, lt_yaml **out,
+                          lt_err *err)
+{
+    if (++self->nodes > self->options.node_limit)
+        return fail_too_many(self, err);
+    lt_yaml *node = make_node(self, kind);
     if (tag)
         node->tag = lt_arena_text(self->arena, token_text(tag));
     *out = node;
@@ -451,6 +458,7 @@ static lt_status measure(builder *self, lt_yaml *node, lt_err *err)
 
 static lt_status on_close(builder *self, lt_err *err)
 {
+    assert(self->open.len && self->open.items); /* libfyaml closes what it opened */
     open_node top = self->open.items[--self->open.len];
     if (top.node->kind == LT_YAML_MAPPING)
         LT_TRY(fill_mapping(self, &top, err));
@@ -569,9 +577,9 @@ lt_status lt_yaml_read(lt_text text, const char *path, const lt_yaml_options *op
         LT_TRY(start(&self, text, err));
         LT_TRY(read_events(&self, err));
     }
-    if (!self.root) {
+    if (!self.root) { /* nothing but comments */
         self.line = self.col = 1;
-        LT_TRY(new_node(&self, LT_YAML_SCALAR, NULL, &self.root, err));
+        self.root = make_node(&self, LT_YAML_SCALAR);
         self.root->text = T("");
         self.root->type = LT_YAML_NULL;
     }

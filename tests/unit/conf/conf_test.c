@@ -266,6 +266,9 @@ Test(conf, numbers_are_rendered_at_load_and_texts_when_used)
     CHECK_TEXT(url, "public");
     CHECK_STATUS(lt_conf_render(&p.target->url, NULL, NULL, &arena, &url, &err), LT_INVALID, err);
     CHECK_STR(err.message, "f:3:40: a template cannot be used here");
+    lt_conf_place nowhere = {0};
+    CHECK_STATUS(lt_conf_fail(nowhere, &err, "no place"), LT_INVALID, err);
+    CHECK_STR(err.message, "no place");
     CHECK_STATUS(lt_conf_read_project(T("name: x\nthreads: '{{ secret }}'"), "f", &options, &arena,
                                       &p, &err),
                  LT_INVALID, err);
