@@ -1,0 +1,203 @@
+/* The settings of leat.yml. A new one is a line here and a field in conf.h. */
+#include "conf/tables.h"
+
+#include "base/vec.h"
+
+static const char *const engines[] = {"duckdb", "postgres"};
+
+static const lt_setting target_settings[] = {
+    {.name = "engine",
+     .type = LT_SET_CHOICE,
+     .offset = AT(lt_conf_target, engine),
+     .required = true,
+     WORDS(engines),
+     .help = "the warehouse"},
+    {.name = "path",
+     .type = LT_SET_TEXT,
+     .offset = AT(lt_conf_target, path),
+     .kinds = BIT(LT_CONF_DUCKDB),
+     .fallback = ".leat/warehouse.duckdb",
+     .fits = lt_fits_set,
+     .wanted = "the path of a file",
+     .help = "the database file, relative to the project"},
+    {.name = "url",
+     .type = LT_SET_TEXT,
+     .offset = AT(lt_conf_target, url),
+     .kinds = BIT(LT_CONF_POSTGRES),
+     .required = true,
+     .fits = lt_fits_set,
+     .wanted = "a connection such as postgres://user@host/db",
+     .help = "where the server is: a `postgres://` URL or a libpq connection string; keep the "
+             "password in a secret"},
+    {.name = "schema",
+     .type = LT_SET_TEXT,
+     .offset = AT(lt_conf_target, schema),
+     .kinds = BIT(LT_CONF_DUCKDB),
+     .fallback = "main",
+     .fits = lt_fits_identifier,
+     .wanted = "the name of a schema",
+     .help = "where models are built"},
+    {.name = "schema",
+     .type = LT_SET_TEXT,
+     .offset = AT(lt_conf_target, schema),
+     .kinds = BIT(LT_CONF_POSTGRES),
+     .fallback = "public",
+     .fits = lt_fits_identifier,
+     .wanted = "the name of a schema",
+     .help = "where models are built"},
+    {.name = "memory",
+     .type = LT_SET_SIZE,
+     .offset = AT(lt_conf_target, memory_bytes),
+     .min = LEAST_MEMORY,
+     .max = MOST_MEMORY,
+     .kinds = BIT(LT_CONF_DUCKDB),
+     .shown = "the project's",
+     .help = "the most memory that DuckDB may use before it spills to disk"},
+    {.name = "threads",
+     .type = LT_SET_INT,
+     .offset = AT(lt_conf_target, threads),
+     .min = 1,
+     .max = 256,
+     .shown = "the project's",
+     .help = "how many models are built at once"},
+};
+
+static const lt_setting_group target_group = {.name = "a target",
+                                              .help = "One warehouse.",
+                                              SETTINGS(target_settings),
+                                              .size = sizeof(lt_conf_target),
+                                              .place_offset = AT(lt_conf_target, place),
+                                              .discriminator = "engine"};
+
+static const lt_setting store_settings[] = {
+    {.name = "url",
+     .type = LT_SET_WORD,
+     .offset = AT(lt_conf_store, url),
+     .fallback = "local",
+     .fits = lt_fits_store_url,
+     .wanted = "local or local:/folder",
+     .help = "`local` is `.leat/store` in the project; `local:/folder` another place"},
+};
+static const char *const store_later[] = {"endpoint", "region", "profile", "prefix", NULL};
+
+static lt_status check_store(const lt_conf_reader *reader, void *made, const lt_yaml *node,
+                             lt_err *err)
+{
+    const lt_conf_store *store = made;
+    if (!lt_text_starts(store->url, T("s3://")))
+        return LT_OK;
+    lt_ignore(lt_setting_fail(reader, lt_yaml_find(node, T("url")), err,
+                              "stores on S3 are not supported yet"));
+    return lt_hint(err, "use 'local' or 'local:/folder'");
+}
+
+static const lt_setting_group store_group = {.name = "'store'",
+                                             .help = "Where the versioned objects live.",
+                                             SETTINGS(store_settings),
+                                             .size = sizeof(lt_conf_store),
+                                             .place_offset = AT(lt_conf_store, place),
+                                             .later = store_later,
+                                             .check = check_store};
+
+static const lt_setting project_settings[] = {
+    {.name = "name",
+     .type = LT_SET_NAME,
+     .offset = AT(lt_project, name),
+     .required = true,
+     .help = "the project's name"},
+    {.name = "version",
+     .type = LT_SET_WORD,
+     .offset = AT(lt_project, version),
+     .help = "the project's version, for people"},
+    {.name = "targets",
+     .type = LT_SET_MAP,
+     .offset = AT(lt_project, targets),
+     .group = &target_group,
+     .shown = "`dev`, on DuckDB",
+     .help = "the warehouses by name"},
+    {.name = "target",
+     .type = LT_SET_WORD,
+     .offset = AT(lt_project, target_name),
+     .shown = "the first target",
+     .help = "the target that is used when none is asked for"},
+    {.name = "store",
+     .type = LT_SET_GROUP,
+     .offset = AT(lt_project, store),
+     .group = &store_group,
+     .help = "where versioned objects live"},
+    {.name = "threads",
+     .type = LT_SET_INT,
+     .offset = AT(lt_project, threads),
+     .fallback = "4",
+     .min = 1,
+     .max = 256,
+     .help = "how many tasks run at once"},
+    {.name = "memory",
+     .type = LT_SET_SIZE,
+     .offset = AT(lt_project, memory_bytes),
+     .fallback = "2GiB",
+     .min = LEAST_MEMORY,
+     .max = MOST_MEMORY,
+     .help = "the most memory that DuckDB may use before it spills to disk; the rest of leat needs "
+             "about 100 MB beside"},
+    {.name = "vars",
+     .type = LT_SET_VALUES,
+     .offset = AT(lt_project, vars),
+     .help = "values for `{{ var('name') }}`: texts, numbers, lists, mappings"},
+    {.name = "models",
+     .type = LT_SET_NODE,
+     .offset = AT(lt_project, models),
+     .help = "settings of models by folder, as in dbt: `staging: {+materialized: view}`"},
+    {.name = "tests",
+     .type = LT_SET_NODE,
+     .offset = AT(lt_project, tests),
+     .help = "settings of tests by folder, as in dbt: `+severity: warn`"},
+};
+static const char *const project_later[] = {"environments", "packages", "seeds",
+                                            "snapshots",    "notify",   NULL};
+
+static lt_text target_at(const void *context, size_t i)
+{
+    return ((const lt_project *)context)->targets.items[i].name;
+}
+
+static lt_status set_default_target(const lt_conf_reader *reader, lt_project *project,
+                                    const lt_yaml *node, lt_err *err)
+{
+    lt_text name = project->target_name, nearest;
+    project->target = name.len ? lt_project_target(project, name) : &project->targets.items[0];
+    if (project->target)
+        return LT_OK;
+    lt_ignore(lt_setting_fail(reader, lt_yaml_find(node, T("target")), err,
+                              "there is no target '%.*s'", LT_ARG(name)));
+    if (lt_text_nearest(name, project->targets.len, target_at, project, &nearest))
+        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
+    return lt_hint(err, "name one of 'targets'");
+}
+
+static lt_status check_project(const lt_conf_reader *reader, void *made, const lt_yaml *node,
+                               lt_err *err)
+{
+    lt_project *project = made;
+    if (project->targets.len == 0) {
+        lt_conf_target dev = {.name = T("dev"),
+                              .engine = LT_CONF_DUCKDB,
+                              .path.raw = T(".leat/warehouse.duckdb"),
+                              .schema.raw = T("main")};
+        lt_push_in(reader->arena, &project->targets, dev);
+    }
+    for (size_t i = 0; i < project->targets.len; i++) {
+        lt_conf_target *target = &project->targets.items[i];
+        target->memory_bytes = target->memory_bytes ? target->memory_bytes : project->memory_bytes;
+        target->threads = target->threads ? target->threads : project->threads;
+    }
+    return set_default_target(reader, project, node, err);
+}
+
+const lt_setting_group lt_conf_project_group = {.name = "leat.yml",
+                                                .help = "What the project is, and where it runs.",
+                                                SETTINGS(project_settings),
+                                                .size = sizeof(lt_project),
+                                                .place_offset = AT(lt_project, place),
+                                                .later = project_later,
+                                                .check = check_project};
