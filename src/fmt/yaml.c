@@ -93,6 +93,19 @@ static lt_status fail_too_deep(const builder *self, lt_err *err)
                    self->options.depth);
 }
 
+static lt_status hint_quotes(lt_err *err)
+{
+    return lt_hint(err, "a value that begins with {{ must stand in quotes: \"{{ ... }}\"");
+}
+
+static lt_text line_of(lt_text text, uint32_t number)
+{
+    lt_text line = {0};
+    for (uint32_t i = 0; i < number && lt_text_cut(&text, '\n', &line); i++)
+        ;
+    return line;
+}
+
 /* What libfyaml said first. */
 static lt_status fail_syntax(builder *self, lt_err *err)
 {
@@ -102,7 +115,11 @@ static lt_status fail_syntax(builder *self, lt_err *err)
         return fail_at(self, self->line, self->col, LT_INVALID, err, "not valid YAML");
     uint32_t line = error->line > 0 ? (uint32_t)error->line : 1;
     uint32_t col = error->column > 0 ? (uint32_t)error->column : 1;
-    return fail_at(self, line, col, LT_INVALID, err, "not valid YAML: %s", error->msg);
+    lt_ignore(fail_at(self, line, col, LT_INVALID, err, "not valid YAML: %s", error->msg));
+    lt_text there = line_of(self->text, line);
+    if (lt_text_has(there, T(": {{")) || lt_text_has(there, T("- {{")))
+        lt_ignore(hint_quotes(err));
+    return LT_INVALID;
 }
 
 /* ---- nodes ---- */
@@ -178,7 +195,7 @@ static bool wants_key(const builder *self)
 static lt_status fail_key(const builder *self, lt_err *err)
 {
     lt_ignore(fail_at(self, self->line, self->col, LT_INVALID, err, "a key must be a text"));
-    return lt_hint(err, "a value that begins with {{ must stand in quotes: \"{{ ... }}\"");
+    return hint_quotes(err);
 }
 
 /* A node, finished or an alias to one, becomes a child of the open collection or the root. */

@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     lt_err err = {0};
     LT_AUTO(lt_arena) arena = {0};
     lt_sealed file = {0};
-    if (sodium_init() < 0 || lt_sealed_read(lt_text_at((const char *)data, size), &arena, &file, &err) != LT_OK)
+    if (sodium_init() < 0 ||
+        lt_sealed_read(lt_text_at((const char *)data, size), &arena, &file, &err) != LT_OK)
         return 0;
     lt_ignore(lt_sealed_check(&file, key, &err));
     for (size_t i = 0; i < file.lines.len; i++) {

@@ -124,6 +124,13 @@ Test(yaml, a_template_without_quotes_is_explained)
     CHECK_STATUS(lt_yaml_read(T("a: {{ x }}"), "f", NULL, &arena, &root, &err), LT_INVALID, err);
     CHECK_HAS(err.hint, "must stand in quotes");
     CHECK(root == NULL);
+    CHECK_STATUS(lt_yaml_read(T("x: 1\na: {{ x }}/b\n"), "f", NULL, &arena, &root, &err),
+                 LT_INVALID, err);
+    CHECK_HAS(err.hint, "must stand in quotes");
+    lt_err other = {0};
+    CHECK_STATUS(lt_yaml_read(T("x: \"{{ y }}\"\na: @x\n"), "f", NULL, &arena, &root, &other),
+                 LT_INVALID, other);
+    CHECK_STR(other.hint, "");
 }
 
 Test(yaml, a_billion_laughs_are_refused)
