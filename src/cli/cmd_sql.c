@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <histedit.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -177,6 +176,7 @@ typedef struct typed {
     EditLine *line;
     History *history;
     char *history_path;
+    bool is_cancelled; /* Ctrl-C while typing */
 } typed;
 
 static void typed_cleanup(typed *t)
@@ -203,6 +203,17 @@ static char *prompt(EditLine *line)
     return t && t->text.len ? more : first;
 }
 
+/* Ctrl-C while typing comes as a key: libedit swallows interrupted reads. */
+static unsigned char cancel_line(EditLine *line, int key)
+{
+    typed *t = NULL;
+    (void)key;
+    (void)el_get(line, EL_CLIENTDATA, &t);
+    if (t)
+        t->is_cancelled = true;
+    return CC_NEWLINE;
+}
+
 static lt_status typed_open(shell *s, typed *t, lt_err *err)
 {
     enum { HISTORY_LINES = 2000 };
@@ -222,6 +233,9 @@ static lt_status typed_open(shell *s, typed *t, lt_err *err)
     (void)el_set(t->line, EL_PROMPT, prompt);
     (void)el_set(t->line, EL_HIST, history, t->history);
     (void)el_set(t->line, EL_BIND, "^R", "em-inc-search-prev", NULL);
+    (void)el_set(t->line, EL_SETTY, "-d", "-isig", NULL); /* only while a line is edited */
+    (void)el_set(t->line, EL_ADDFN, "leat-cancel", "forget what was typed", cancel_line);
+    (void)el_set(t->line, EL_BIND, "^C", "leat-cancel", NULL);
     return LT_OK;
 }
 
@@ -279,13 +293,11 @@ static lt_status run_shell(shell *s, lt_err *err)
     for (;;) {
         int len = 0;
         const char *line = el_gets(t.line, &len);
-        if (lt_stop_signal() == SIGTERM)
+        if (lt_stop_asked())
             return lt_fail(err, LT_CANCELLED, "stopped");
-        if (lt_stop_asked()) { /* Ctrl-C: a new line */
-            lt_stop_forget();
+        if (t.is_cancelled) {
+            t.is_cancelled = false;
             lt_buf_clear(&t.text);
-            lt_out_str(&s->app->out, "\n");
-            lt_ignore(lt_out_flush(&s->app->out, err));
             continue;
         }
         if (!line || len <= 0 || !take_line(s, &t, lt_text_at(line, (size_t)len)))
