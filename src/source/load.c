@@ -38,6 +38,11 @@ static lt_status run(load *self, const lt_buf *sql, int64_t *rows, lt_err *err)
 
 static lt_status name_relation(load *self, lt_err *err)
 {
+    if (self->resource->land.format == LT_CONF_RAW) {
+        lt_ignore(lt_conf_fail(self->resource->load.place, err,
+                               "files that land as they are (raw) are not loaded"));
+        return lt_hint(err, "set land: {format: parquet}, or leave `load` out");
+    }
     lt_text table = self->resource->load.table;
     size_t dot = lt_text_find_byte(table, '.', 0);
     self->relation = self->job->relation;

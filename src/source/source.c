@@ -13,7 +13,7 @@
 enum { ROW_GROUP_BYTES = 8 * 1024 * 1024, PART_NAME_CHARS = 32 };
 
 /* Every kind of source. */
-static const lt_source_ops *const kinds[] = {&lt_rest_ops};
+static const lt_source_ops *const kinds[] = {&lt_rest_ops, &lt_files_ops, &lt_database_ops};
 
 /* ---- where it lands ---- */
 
@@ -224,23 +224,31 @@ static void write_pointer(lt_text key, lt_buf *out)
 }
 
 /* What a column is made of: its key in the FROM-item, or a member of the whole record. */
-static void write_value(const lt_schema_column *column, bool whole, lt_buf *out)
+static void write_value(const lt_schema_column *column, bool whole, bool typed, lt_buf *out)
 {
     LT_AUTO(lt_buf) value = {.limit = LT_MIB};
     LT_AUTO(lt_buf) type = {.limit = LT_MIB};
     lt_type_write(&column->type, &type);
     bool text = column->type.kind == LT_TYPE_TEXT || column->to_null;
+    bool nested = column->found.kind == LT_TYPE_LIST || column->found.kind == LT_TYPE_STRUCT;
     if (whole) {
         lt_buf_add_str(&value, text ? "json_extract_string(json, " : "json_extract(json, ");
         write_pointer(column->key, &value);
         lt_buf_add_byte(&value, ')');
+    } else if (typed && text && nested) {
+        lt_buf_add(&value, T("to_json("));
+        lt_quote_name(column->key, &value);
+        lt_buf_add_byte(&value, ')');
     } else {
         lt_quote_name(column->key, &value);
     }
-    bool cast = column->to_null || (whole && !text);
-    lt_buf_printf(out, cast ? "%s(%s AS %s)" : "%s%s",
-                  cast ? (column->to_null ? "TRY_CAST" : "CAST") : "", lt_buf_chars(&value),
-                  lt_buf_chars(&type));
+    bool cast = column->to_null || (whole && !text) ||
+                (typed && !lt_type_eq(&column->found, &column->type));
+    if (cast)
+        lt_buf_printf(out, "%s(%s AS %s)", column->to_null ? "TRY_CAST" : "CAST",
+                      lt_buf_chars(&value), lt_buf_chars(&type));
+    else
+        lt_buf_add(out, lt_buf_text(&value));
 }
 
 static void write_key_list(const lt_extraction *self, const lt_schema *schema, lt_buf *out)
@@ -284,7 +292,7 @@ static void write_select(const lt_extraction *self, const lt_schema *schema,
         if (!schema->columns.items[i].present)
             continue;
         lt_buf_add_str(sql, first ? "" : ", ");
-        write_value(&schema->columns.items[i], whole, sql);
+        write_value(&schema->columns.items[i], whole, !landing->ndjson, sql);
         lt_buf_add(sql, T(" AS "));
         lt_quote_name(schema->columns.items[i].name, sql);
         first = false;
@@ -325,28 +333,43 @@ static lt_status write_parquet(lt_extraction *self, const lt_schema *schema,
     return LT_OK;
 }
 
+static lt_status ask_count(lt_extraction *self, const lt_buf *sql, lt_arena *arena, int64_t *out,
+                           lt_err *err)
+{
+    lt_table table;
+    LT_TRY(lt_query_table(self->session, lt_buf_text(sql), NULL, 0, 1, NULL, arena, &table, err));
+    if (!lt_text_to_i64(lt_table_cell(&table, 0, 0), out))
+        return lt_fail(err, LT_IO, "DuckDB gave no count");
+    return LT_OK;
+}
+
 /* How many values of columns with discarded types became null. */
-static lt_status count_nulled(lt_extraction *self, const lt_schema *schema, const char *path,
-                              lt_err *err)
+static lt_status count_nulled(lt_extraction *self, const lt_schema *schema,
+                              const lt_landing *landing, const char *path, lt_err *err)
 {
     lt_arena arena = {0};
-    lt_table table;
     lt_status status = LT_OK;
     for (size_t i = 0; status == LT_OK && i < schema->columns.len; i++) {
         const lt_schema_column *column = &schema->columns.items[i];
         int64_t left = 0;
         if (!column->present || !column->to_null)
             continue;
-        LT_AUTO(lt_buf) sql = {.limit = LT_MIB};
+        LT_AUTO(lt_buf) sql = {.limit = 64 * LT_MIB};
         lt_buf_add(&sql, T("SELECT count("));
         lt_quote_name(column->name, &sql);
         lt_buf_add(&sql, T(") FROM read_parquet("));
         lt_quote_literal(lt_text_of(path), &sql);
         lt_buf_add(&sql, T(")"));
-        status =
-            lt_query_table(self->session, lt_buf_text(&sql), NULL, 0, 1, NULL, &arena, &table, err);
-        if (status == LT_OK && lt_text_to_i64(lt_table_cell(&table, 0, 0), &left))
-            self->result->discarded += LT_MAX(column->non_null - left, 0);
+        status = ask_count(self, &sql, &arena, &left, err);
+        int64_t had = column->non_null;
+        if (status == LT_OK && !landing->ndjson) {
+            lt_buf_clear(&sql);
+            lt_buf_add(&sql, T("SELECT count("));
+            lt_quote_name(column->key, &sql);
+            lt_buf_printf(&sql, ") FROM %.*s", LT_ARG(landing->relation));
+            status = ask_count(self, &sql, &arena, &had, err);
+        }
+        self->result->discarded += LT_MAX(had - left, 0);
     }
     lt_arena_cleanup(&arena);
     return status;
@@ -378,10 +401,10 @@ lt_status lt_extraction_land(lt_extraction *self, const lt_schema *schema,
         return lt_hint(err, "check that `records` points at the records");
     }
     LT_TRY(write_parquet(self, schema, landing, path, &file.rows, err));
-    LT_TRY(count_nulled(self, schema, path, err));
+    LT_TRY(count_nulled(self, schema, landing, path, err));
     (void)snprintf(name, sizeof(name), "part-%08x%08x.parquet", arc4random(), arc4random());
     file.name = lt_text_of(name);
-    return lt_extraction_commit(self, schema, &file, 1, mode_of(self), mark, (lt_text){0}, err);
+    return lt_extraction_commit(self, schema, &file, 1, mode_of(self), mark, landing->extra, err);
 }
 
 /* ---- the commit ---- */
@@ -462,7 +485,8 @@ lt_status lt_extraction_commit(lt_extraction *self, const lt_schema *schema,
         rows += files[i].rows;
     }
     r->rows = rows;
-    r->duplicates = LT_MAX(r->fetched - rows, 0);
+    r->fetched = LT_MAX(r->fetched, rows); /* kinds that do not count beforehand */
+    r->duplicates = r->fetched - rows;
     lt_schema_write(schema, &schema_json);
     write_record(self, mode, mark, extra, &record);
     LT_TRY(lt_buf_check(&schema_json, "the schema", err));
@@ -506,6 +530,11 @@ static void report_done(lt_extraction *self)
 
 static lt_status prepare(lt_extraction *self, lt_err *err)
 {
+    if (self->resource->land.format == LT_CONF_RAW && self->source->kind != LT_CONF_FILES) {
+        lt_ignore(
+            lt_conf_fail(self->resource->place, err, "only files can land as they are (raw)"));
+        return lt_hint(err, "leave land.format out: the records land as Parquet");
+    }
     LT_TRY(lt_resource_place(self->resource, self->arena, &self->place, err));
     LT_TRY(render_folder(self, err));
     LT_TRY(render_keys(self, err));

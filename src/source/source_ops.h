@@ -45,6 +45,7 @@ typedef struct lt_landing {
     const lt_texts *ndjson; /* files of records, read with the planned types */
     lt_text relation;       /* or: a FROM-item whose columns are named by the keys */
     bool remove_twins;      /* records with the same key: keep the one with the greatest cursor */
+    lt_text extra;          /* raw JSON for the commit record; may be empty */
     size_t
         record_bytes; /* about so many bytes a record: sets the size of row groups; 0: not known */
 } lt_landing;
@@ -60,7 +61,7 @@ typedef struct lt_landing_file {
     const char *path; /* its bytes */
     int64_t rows;
 } lt_landing_file;
-/* Commit files as they are. `extra` (may be empty): members for the commit's record, raw JSON without braces. */
+/* Commit files as they are. `extra` (may be empty): raw JSON for the commit's record. */
 LT_MUST_CHECK lt_status lt_extraction_commit(lt_extraction *self, const lt_schema *schema,
                                              const lt_landing_file *files, size_t count,
                                              lt_commit_mode mode, lt_text mark, lt_text extra,
