@@ -37,8 +37,22 @@ lt_status lt_jinja_print(lt_jinja_render *r, lt_jinja_value value, lt_err *err)
     return lt_jinja_charge(r, (r->out.len - before) / 32, err);
 }
 
+/* What is written next comes from `pos`. Spans of text that was captured, and so cut off again, go. */
+static void note_span(lt_jinja_render *r, uint32_t pos, bool is_text)
+{
+    lt_jinja_spans *spans = r->context->spans;
+    if (!spans || !r->active)
+        return;
+    lt_jinja_span span = {.start = r->out.len, .name = r->active->home->name, .is_text = is_text};
+    lt_jinja_place(r->active->home->source, pos, &span.line, &span.col);
+    while (spans->len && spans->items[spans->len - 1].start >= r->out.len)
+        spans->len--;
+    lt_push(spans, span);
+}
+
 static lt_status exec_text(lt_jinja_render *r, const lt_jinja_node *node, lt_err *err)
 {
+    note_span(r, node->pos, true);
     lt_buf_add(&r->out, lt_jinja_as_text(node->value));
     return lt_jinja_charge(r, node->value.len / 32, err);
 }
@@ -47,6 +61,7 @@ static lt_status exec_output(lt_jinja_render *r, const lt_jinja_node *node, lt_e
 {
     lt_jinja_value value;
     LT_TRY(lt_jinja_eval(r, node->a, &value, err));
+    note_span(r, node->a->pos, false);
     lt_status status = lt_jinja_print(r, value, err);
     return status == LT_OK ? LT_OK : lt_jinja_locate(r, node->a->pos, status, err);
 }

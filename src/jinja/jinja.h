@@ -34,6 +34,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/vec.h"
 
 /* ---- values */
 
@@ -339,10 +340,21 @@ typedef lt_status lt_jinja_lookup(void *user, lt_jinja_render *render,
                                   const lt_jinja_template *from, lt_text name, lt_jinja_value *out,
                                   bool *found, lt_err *err);
 
+/* Where rendered text comes from: from `start` (a byte of this render's output) to the next span. Text stands in the
+ * template as it does in the output, from line:col on; all that {{ }} wrote belongs to the place of its expression. */
+typedef struct lt_jinja_span {
+    size_t start;
+    lt_text name; /* of the template; borrowed from it */
+    unsigned line, col;
+    bool is_text;
+} lt_jinja_span;
+typedef LT_VEC(lt_jinja_span) lt_jinja_spans;
+
 typedef struct lt_jinja_context {
     lt_jinja_value vars; /* a dict, or undefined for none; read only */
     lt_jinja_lookup *lookup;
     void *user;
+    lt_jinja_spans *spans; /* filled by lt_jinja_render_text(), freed by the caller; may be NULL */
     lt_jinja_render *
         inside; /* a render that is running on this thread: its limits go on counting; may be NULL */
 } lt_jinja_context;

@@ -121,7 +121,7 @@ static lt_status lex_raw(lt_jinja_lexer *lexer, size_t tag_len, char right, lt_j
         lt_text text = lt_text_at(lexer->source.ptr + start, at - start);
         text = strip_start(text, right); /* trim_blocks does not reach into raw */
         out->kind = TOKEN_TEXT;
-        out->pos = (uint32_t)start;
+        out->pos = (uint32_t)(text.ptr - lexer->source.ptr);
         out->text = strip_end(lexer, text, left, false);
         lexer->strip = strip_after(lexer, end_right, false);
         lexer->at = at + end_len;
@@ -159,7 +159,8 @@ static lt_status lex_text(lt_jinja_lexer *lexer, lt_jinja_token *out, lt_err *er
                 text = strip_end(lexer, text, sign, is_variable);
             lexer->strip = '\0';
             lexer->at = end;
-            *out = (lt_jinja_token){.kind = TOKEN_TEXT, .pos = (uint32_t)start, .text = text};
+            *out = (lt_jinja_token){
+                .kind = TOKEN_TEXT, .pos = (uint32_t)(text.ptr - source.ptr), .text = text};
             if (text.len)
                 return LT_OK;
         }
