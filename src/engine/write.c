@@ -2,6 +2,7 @@
 #include "engine/write.h"
 
 #include "base/buf.h"
+#include "base/time.h"
 
 static bool is_postgres(const lt_session *session)
 {
@@ -101,4 +102,37 @@ lt_status lt_write_begin(lt_session *session, const lt_relation *relation,
     if (status != LT_OK)
         lt_session_rollback(session);
     return status;
+}
+
+static lt_status is_backend_alive(lt_session *session, int pid, lt_text started, bool end_it,
+                                  bool *alive, lt_err *err)
+{
+    lt_table table;
+    LT_AUTO(lt_arena) arena = {0};
+    lt_text params[] = {lt_text_of(lt_arena_format(&arena, "%d", pid)), started};
+    lt_text look = T(
+        "select 1 from pg_stat_activity where pid = cast($1 as int) and backend_start::text = $2");
+    lt_text end =
+        T("select pg_terminate_backend(pid) from pg_stat_activity where pid = cast($1 as int) "
+          "and backend_start::text = $2");
+    LT_TRY(lt_query_table(session, end_it ? end : look, params, LT_COUNT(params), 2, NULL, &arena,
+                          &table, err));
+    *alive = table.row_count > 0;
+    return LT_OK;
+}
+
+lt_status lt_write_end_backend(lt_session *session, int pid, lt_text started, lt_err *err)
+{
+    static const int64_t LOOK_US = 20000, LONGEST_US = 30 * (int64_t)1000000;
+    bool alive = false;
+    if (!is_postgres(session))
+        return LT_OK;
+    LT_TRY(is_backend_alive(session, pid, started, true, &alive, err));
+    for (int64_t until = lt_mono_us() + LONGEST_US; alive && lt_mono_us() < until;
+         lt_sleep_us(LOOK_US))
+        LT_TRY(is_backend_alive(session, pid, started, false, &alive, err));
+    if (!alive)
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_IO, "the backend %d of an earlier attempt does not end", pid));
+    return lt_hint(err, "end it by hand: select pg_terminate_backend(%d)", pid);
 }

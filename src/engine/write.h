@@ -25,3 +25,8 @@ LT_MUST_CHECK lt_status lt_write_prepare(lt_session *session, lt_err *err);
 /* Begin as above. On failure no transaction is open. LT_CONFLICT: a later attempt has written this relation. */
 LT_MUST_CHECK lt_status lt_write_begin(lt_session *session, const lt_relation *relation,
                                        const lt_attempt *attempt, lt_err *err);
+
+/* Make an end of a server's backend that a dead process left behind, and wait until it is gone (at most 30 s, else LT_IO). Nothing
+ * to do where targets have no backends, and when the pid is another's by now. */
+LT_MUST_CHECK lt_status lt_write_end_backend(lt_session *session, int pid, lt_text started,
+                                             lt_err *err);

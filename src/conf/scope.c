@@ -1,0 +1,258 @@
+/* The names that all templates of a project share. */
+#include "conf/scope.h"
+
+#include "base/buf.h"
+#include "base/time.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+/* ---- YAML ---- */
+
+static lt_jinja_value value_of_scalar(lt_jinja_heap *heap, const lt_yaml *node)
+{
+    switch (node->type) {
+    case LT_YAML_NULL:
+        return lt_jinja_none();
+    case LT_YAML_BOOL:
+        return lt_jinja_bool(node->truth);
+    case LT_YAML_INT:
+        return node->huge ? lt_jinja_float(node->real) : lt_jinja_int(node->integer);
+    case LT_YAML_FLOAT:
+        return lt_jinja_float(node->real);
+    default:
+        return lt_jinja_text_copy(heap, node->text);
+    }
+}
+
+/* The depth of a tree is limited by its reader (64). */
+lt_jinja_value lt_scope_value(lt_jinja_heap *heap, const lt_yaml *node)
+{
+    if (!node)
+        return lt_jinja_none();
+    if (node->kind == LT_YAML_SCALAR)
+        return value_of_scalar(heap, node);
+    bool list = node->kind == LT_YAML_SEQUENCE;
+    lt_jinja_value made = list ? lt_jinja_list(heap) : lt_jinja_dict(heap);
+    for (size_t i = 0; i < node->count; i++) {
+        lt_jinja_value value = lt_scope_value(heap, node->items[i]);
+        if (list)
+            lt_jinja_add(made, value);
+        else
+            lt_jinja_put_value(made, value_of_scalar(heap, node->keys[i]), value);
+    }
+    return made;
+}
+
+/* ---- variables and secrets ---- */
+
+static lt_status text_argument(const lt_jinja_call *call, lt_jinja_value value, const char *what,
+                               lt_text *out, lt_err *err)
+{
+    if (value.type != LT_JINJA_STR)
+        return lt_fail(err, LT_INVALID, "%s(): the %s must be a text, not %s", call->name, what,
+                       lt_jinja_type_name(value));
+    *out = lt_jinja_as_text(value);
+    return LT_OK;
+}
+
+static lt_status var(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
+{
+    const lt_scope *scope = lt_jinja_user(call->render);
+    lt_jinja_value args[2];
+    lt_text name = {0};
+    LT_TRY(lt_jinja_bind(call, "name default?", args, err));
+    LT_TRY(text_argument(call, args[0], "name", &name, err));
+    if (lt_jinja_find(scope->vars, name, result))
+        return LT_OK;
+    if (!lt_jinja_is_absent(args[1])) {
+        *result = args[1];
+        return LT_OK;
+    }
+    lt_ignore(lt_fail(err, LT_INVALID, "the variable '%.*s' is not set and has no default",
+                      LT_ARG(name)));
+    return lt_hint(err, "add it below vars: in leat.yml, or give --vars '{%.*s: ...}'",
+                   LT_ARG(name));
+}
+
+static lt_status env_var(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
+{
+    lt_jinja_value args[2];
+    lt_text name = {0};
+    LT_TRY(lt_jinja_bind(call, "name default?", args, err));
+    LT_TRY(text_argument(call, args[0], "name", &name, err));
+    LT_AUTO(lt_chars) key = lt_text_dup(name);
+    const char *value = getenv(key);
+    if (value) {
+        *result = lt_jinja_text_copy(call->heap, lt_text_of(value));
+        return LT_OK;
+    }
+    if (lt_jinja_is_absent(args[1])) {
+        lt_ignore(lt_fail(err, LT_INVALID,
+                          "the environment variable '%s' is not set and has no default", key));
+        return lt_hint(err, "set it, put it into .env, or write env_var('%s', 'default')", key);
+    }
+    *result = args[1];
+    return LT_OK;
+}
+
+static lt_status secret(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
+{
+    const lt_scope *scope = lt_jinja_user(call->render);
+    lt_jinja_value args[1];
+    lt_text name, value = {0};
+    LT_TRY(lt_jinja_bind(call, "name", args, err));
+    LT_TRY(text_argument(call, args[0], "name", &name, err));
+    if (!scope->secret)
+        return lt_fail(err, LT_DENIED, "secrets are not readable here");
+    LT_TRY(scope->secret(scope->secret_user, name, &call->heap->arena, &value, err));
+    *result = lt_jinja_text(value);
+    return LT_OK;
+}
+
+/* ---- the clock ---- */
+
+static void started_at_text(const lt_jinja_object *self, lt_buf *out)
+{
+    const lt_scope *scope =
+        (const lt_scope *)(const void *)((const char *)self - offsetof(lt_scope, started_at));
+    char moment[LT_TIME_CHARS];
+    lt_buf_add_str(out, lt_time_write(scope->clock_us, moment));
+}
+
+static struct tm broken_down(int64_t moment_us)
+{
+    int64_t second = moment_us / 1000000, days = second / 86400, in_day = second % 86400;
+    lt_date date = lt_date_from_days(days);
+    return (struct tm){
+        .tm_year = (int)date.year - 1900,
+        .tm_mon = (int)date.month - 1,
+        .tm_mday = (int)date.day,
+        .tm_hour = (int)(in_day / 3600),
+        .tm_min = (int)(in_day / 60 % 60),
+        .tm_sec = (int)(in_day % 60),
+        .tm_wday = (int)((days + 4) % 7),
+        .tm_yday =
+            (int)(days - lt_days_from_date((lt_date){.year = date.year, .month = 1, .day = 1})),
+    };
+}
+
+static lt_status started_at_method(lt_jinja_call *call, lt_text name, lt_jinja_value *out,
+                                   bool *found, lt_err *err)
+{
+    const lt_scope *scope = lt_jinja_user(call->render);
+    lt_jinja_value args[1];
+    lt_text format = T("%Y-%m-%dT%H:%M:%S+00:00");
+    char text[256];
+    bool iso = lt_text_eq(name, T("isoformat"));
+    *found = iso || lt_text_eq(name, T("strftime"));
+    if (!*found)
+        return LT_OK;
+    if (!iso) {
+        LT_TRY(lt_jinja_bind(call, "format", args, err));
+        LT_TRY(text_argument(call, args[0], "format", &format, err));
+    }
+    LT_AUTO(lt_chars) pattern = lt_text_dup(format);
+    struct tm when = broken_down(scope->clock_us);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* strftime reads no arguments by its format */
+    size_t len = strftime(text, sizeof(text), pattern, &when);
+#pragma GCC diagnostic pop
+    if (!len && format.len)
+        return lt_fail(err, LT_INVALID, "strftime(): the format gives more than %zu bytes",
+                       sizeof(text));
+    *out = lt_jinja_text_copy(call->heap, lt_text_at(text, len));
+    return LT_OK;
+}
+
+static const lt_jinja_class started_at_class = {
+    .name = "datetime", .method = started_at_method, .str = started_at_text};
+
+/* ---- the scope ---- */
+
+static const lt_jinja_func functions[] = {
+    {"var", var, NULL}, {"env_var", env_var, NULL}, {"secret", secret, NULL}};
+
+void lt_scope_init(lt_scope *scope, const lt_project *project, const lt_yaml *more,
+                   lt_jinja_heap *heap)
+{
+    *scope = (lt_scope){.vars = lt_jinja_dict(heap),
+                        .project = project->name,
+                        .started_at.class = &started_at_class};
+    for (size_t i = 0; i < project->vars.len; i++)
+        lt_jinja_put_value(scope->vars, lt_jinja_text(project->vars.items[i].name),
+                           lt_scope_value(heap, project->vars.items[i].value));
+    for (size_t i = 0; more && i < more->count; i++)
+        lt_jinja_put_value(scope->vars, lt_jinja_text(more->keys[i]->text),
+                           lt_scope_value(heap, more->items[i]));
+}
+
+bool lt_scope_find(lt_scope *scope, lt_text name, lt_jinja_value *out)
+{
+    for (size_t i = 0; i < LT_COUNT(functions); i++) {
+        if (!lt_text_eq(lt_text_of(functions[i].name), name))
+            continue;
+        *out = lt_jinja_func_value(&functions[i]);
+        return true;
+    }
+    if (lt_text_eq(name, T("project_name")))
+        *out = lt_jinja_text(scope->project);
+    else if (lt_text_eq(name, T("run_id")) || lt_text_eq(name, T("invocation_id")))
+        *out = lt_jinja_text(scope->run_id);
+    else if (scope->clock_us && lt_text_eq(name, T("run_started_at")))
+        *out = lt_jinja_object_value(&scope->started_at);
+    else
+        return false;
+    return true;
+}
+
+/* For the project's own files: the same, and run_date, which needs memory for its text. */
+static lt_status lookup(void *user, lt_jinja_render *render, const lt_jinja_template *from,
+                        lt_text name, lt_jinja_value *out, bool *found, lt_err *err)
+{
+    (void)render;
+    (void)from;
+    (void)err;
+    *found = lt_scope_find(user, name, out);
+    return LT_OK;
+}
+
+static void add_run_date(lt_jinja_heap *heap, lt_scope *scope, lt_jinja_value vars)
+{
+    char moment[LT_TIME_CHARS];
+    if (scope->clock_us)
+        lt_jinja_put(vars, "run_date",
+                     lt_jinja_text_copy(heap, lt_text_at(lt_time_write(scope->clock_us, moment),
+                                                         strlen("2026-11-22"))));
+}
+
+static lt_status render(lt_scope *scope, const lt_conf_text *text, lt_jinja_heap *heap, lt_buf *out,
+                        lt_err *err)
+{
+    static const lt_jinja_env env = {.undefined = LT_JINJA_STRICT};
+    LT_AUTO(lt_jinja_template_ref) compiled = NULL;
+    lt_jinja_error where = {0};
+    lt_jinja_context context = {.vars = lt_jinja_dict(heap), .lookup = lookup, .user = scope};
+    add_run_date(heap, scope, context.vars);
+    LT_TRY(lt_jinja_compile(&env, lt_text_of(text->place.file), text->raw, &compiled, &where, err));
+    return lt_jinja_render_text(compiled, &context, heap, out, &where, err);
+}
+
+lt_status lt_scope_render(void *user, lt_conf_when when, const lt_conf_text *text, lt_arena *arena,
+                          lt_text *out, lt_err *err)
+{
+    lt_scope scope = *(lt_scope *)user;
+    lt_jinja_heap heap = {0};
+    LT_AUTO(lt_buf) rendered = {.limit = LT_MIB};
+    if (when == LT_CONF_AT_LOAD) { /* no run yet, and nothing that a secret could leak into */
+        scope.clock_us = 0;
+        scope.secret = NULL;
+    }
+    lt_status status = render(&scope, text, &heap, &rendered, err);
+    if (status == LT_OK)
+        *out = lt_arena_text(arena, lt_buf_text(&rendered));
+    else
+        lt_wrap(err, "%s:%u:%u", text->place.file, text->place.line, text->place.col);
+    lt_jinja_heap_cleanup(&heap);
+    return status;
+}
