@@ -1,0 +1,372 @@
+/* From files to a graph: extracts, loads, models, tests and the tasks of a pipeline. */
+#include "run/plan.h"
+
+#include "base/buf.h"
+
+static lt_text format_in(lt_plan *plan, const char *a, lt_text b, lt_text c)
+{
+    return lt_text_of(lt_arena_format(&plan->arena, "%s%.*s.%.*s", a, LT_ARG(b), LT_ARG(c)));
+}
+
+static lt_status add_step(lt_plan *plan, const lt_node *node, const lt_step *step, lt_node **out,
+                          lt_err *err)
+{
+    lt_step *kept = LT_NEW(&plan->arena, lt_step);
+    lt_node added = *node;
+    *kept = *step;
+    added.payload = kept;
+    added.package = plan->request.scope.project;
+    return lt_graph_add(&plan->graph, &added, out, err);
+}
+
+/* "schema.table" or "table" as a relation of this target, with the prefix of a scratch copy. */
+static lt_relation table_relation(lt_plan *plan, lt_text table)
+{
+    size_t dot = lt_text_find_byte(table, '.', 0);
+    bool has_schema = dot != SIZE_MAX;
+    const lt_target *target = &plan->request.target;
+    lt_text own = lt_text_of(target->schema                        ? target->schema
+                             : strcmp(target->kind, "duckdb") == 0 ? "main"
+                                                                   : "public");
+    lt_text schema = has_schema ? lt_text_sub(table, 0, dot) : own;
+    return (lt_relation){
+        .schema = lt_text_of(lt_arena_format(&plan->arena, "%.*s%.*s",
+                                             LT_ARG(plan->request.schema_prefix), LT_ARG(schema))),
+        .name = has_schema ? lt_text_sub(table, dot + 1, SIZE_MAX) : table};
+}
+
+static lt_status add_resource(lt_plan *plan, const lt_conf_source *source,
+                              const lt_conf_resource *resource, lt_err *err)
+{
+    lt_node *extract = NULL, *load = NULL;
+    lt_node node = {.id = format_in(plan, "extract.", source->name, resource->name),
+                    .kind = T("extract"),
+                    .name = format_in(plan, "", source->name, resource->name),
+                    .group = source->name,
+                    .path = lt_text_of(source->place.file)};
+    lt_step step = {.kind = LT_STEP_EXTRACT, .resource = resource};
+    LT_TRY(add_step(plan, &node, &step, &extract, err));
+    if (!resource->load.table.len)
+        return LT_OK;
+    node.id = format_in(plan, "load.", source->name, resource->name);
+    node.kind = T("load");
+    step = (lt_step){.kind = LT_STEP_LOAD,
+                     .resource = resource,
+                     .relation = table_relation(plan, resource->load.table)};
+    LT_TRY(add_step(plan, &node, &step, &load, err));
+    lt_graph_need(&plan->graph, load, extract);
+    return LT_OK;
+}
+
+static lt_status add_resources(lt_plan *plan, const lt_project *project, lt_err *err)
+{
+    for (size_t i = 0; i < project->sources.len; i++) {
+        const lt_conf_source *source = &project->sources.items[i];
+        for (size_t k = 0; k < source->resources.len; k++)
+            LT_TRY(add_resource(plan, source, &source->resources.items[k], err));
+    }
+    return LT_OK;
+}
+
+/* ---- models and tests ---- */
+
+typedef LT_VEC(lt_dbt_source) dbt_sources;
+
+/* Every loaded resource can be read with source('source', 'resource'). */
+static void list_sources(lt_plan *plan, dbt_sources *out)
+{
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        const lt_node *node = plan->graph.nodes.items[i];
+        const lt_step *step = node->payload;
+        if (step->kind != LT_STEP_LOAD)
+            continue;
+        lt_dbt_source source = {.source = node->group,
+                                .name = step->resource->name,
+                                .id = node->id,
+                                .relation = step->relation};
+        lt_push_in(&plan->arena, out, source);
+    }
+}
+
+static lt_status load_models(lt_plan *plan, lt_workspace *workspace, lt_err *err)
+{
+    dbt_sources sources = {0};
+    const lt_target *target = &plan->request.target;
+    list_sources(plan, &sources);
+    const char *schema = target->schema                        ? target->schema
+                         : strcmp(target->kind, "duckdb") == 0 ? "main"
+                                                               : "public";
+    lt_dbt_settings settings = {.root = workspace->root,
+                                .name = workspace->project->name,
+                                .target_name = lt_text_of(target->name),
+                                .target_kind = lt_text_of(target->kind),
+                                .target_schema = lt_text_of(schema),
+                                .schema_prefix = plan->request.schema_prefix,
+                                .models = workspace->project->models,
+                                .tests = workspace->project->tests,
+                                .sources = sources.items,
+                                .source_count = sources.len,
+                                .scope = &plan->request.scope,
+                                .full_refresh = plan->request.full_refresh};
+    return lt_dbt_load(&settings, &plan->dbt, err);
+}
+
+static lt_status add_dbt_node(lt_plan *plan, lt_dbt_node *node, lt_err *err)
+{
+    bool model = node->kind == LT_DBT_MODEL;
+    lt_node added = {.id = node->id,
+                     .kind = model ? T("model") : T("test"),
+                     .name = node->name,
+                     .path = node->path,
+                     .tags = node->config.tags};
+    lt_step step = {.kind = model ? LT_STEP_MODEL : LT_STEP_TEST, .node = node};
+    return add_step(plan, &added, &step, NULL, err);
+}
+
+static void add_needs(lt_plan *plan, const lt_dbt_node *node)
+{
+    lt_node *from = lt_graph_find(&plan->graph, node->id);
+    for (size_t i = 0; i < node->needs.len; i++) {
+        lt_node *needed = lt_graph_find(&plan->graph, node->needs.items[i]);
+        if (needed) /* a `sources:` table of a .yml file is nobody's work */
+            lt_graph_need(&plan->graph, from, needed);
+    }
+}
+
+static lt_status add_models(lt_plan *plan, lt_err *err)
+{
+    size_t count = lt_dbt_node_count(plan->dbt);
+    for (size_t i = 0; i < count; i++)
+        LT_TRY(add_dbt_node(plan, lt_dbt_node_at(plan->dbt, i), err));
+    for (size_t i = 0; i < count; i++)
+        add_needs(plan, lt_dbt_node_at(plan->dbt, i));
+    return LT_OK;
+}
+
+static bool is_kind(const lt_node *node, lt_step_kind kind)
+{
+    return ((const lt_step *)node->payload)->kind == kind;
+}
+
+/* True when everything that the test reads is upstream of the model. */
+static bool guards(const lt_node *test, const lt_node_set *upstream)
+{
+    for (size_t i = 0; i < test->needs.len; i++)
+        if (!lt_node_set_has(upstream, test->needs.items[i]))
+            return false;
+    return test->needs.len > 0;
+}
+
+/* A model waits for the tests of what it reads, as in `dbt build`: bad data goes no further. */
+static void let_tests_guard(lt_plan *plan)
+{
+    lt_graph *graph = &plan->graph;
+    size_t count = graph->nodes.len;
+    lt_node_set *upstream = lt_xcalloc(count, sizeof(*upstream));
+    for (size_t i = 0; i < count; i++) { /* all sets first: the new edges must not count */
+        lt_node_set_init(&upstream[i], count);
+        if (!is_kind(graph->nodes.items[i], LT_STEP_MODEL))
+            continue;
+        lt_node_set_add(&upstream[i], i);
+        lt_graph_grow(graph, &upstream[i], true, SIZE_MAX);
+        lt_node_set_remove(&upstream[i], i);
+    }
+    for (size_t m = 0; m < count; m++)
+        for (size_t t = 0; t < count && is_kind(graph->nodes.items[m], LT_STEP_MODEL); t++)
+            if (is_kind(graph->nodes.items[t], LT_STEP_TEST) &&
+                guards(graph->nodes.items[t], &upstream[m]))
+                lt_graph_need(graph, graph->nodes.items[m], graph->nodes.items[t]);
+    for (size_t i = 0; i < count; i++)
+        lt_node_set_cleanup(&upstream[i]);
+    lt_free(upstream);
+}
+
+/* ---- tasks of the pipeline ---- */
+
+static lt_status add_task(lt_plan *plan, const lt_conf_pipeline *pipeline, const lt_conf_task *task,
+                          lt_err *err)
+{
+    lt_node node = {.id = format_in(plan, "task.", pipeline->name, task->name),
+                    .kind = T("sql"),
+                    .name = task->name,
+                    .path = lt_text_of(task->place.file)};
+    lt_step step = {.kind = LT_STEP_SQL, .task = task};
+    return add_step(plan, &node, &step, NULL, err);
+}
+
+static lt_status link_task(lt_plan *plan, const lt_conf_pipeline *pipeline,
+                           const lt_conf_task *task, lt_err *err)
+{
+    lt_node *node =
+        lt_graph_find(&plan->graph, format_in(plan, "task.", pipeline->name, task->name));
+    for (size_t i = 0; i < task->after.len; i++) {
+        const lt_conf_text *after = &task->after.items[i];
+        lt_text unmatched;
+        LT_AUTO(lt_node_set) before;
+        lt_node_set_init(&before, plan->graph.nodes.len);
+        LT_TRY(lt_graph_select(&plan->graph, after->raw, &before, &unmatched, err));
+        if (unmatched.len) {
+            lt_ignore(lt_conf_fail(after->place, err, "'%.*s' is no task and selects nothing",
+                                   LT_ARG(unmatched)));
+            return lt_hint(err, "name a task of this pipeline, or select nodes as in --select");
+        }
+        for (size_t k = 0; k < plan->graph.nodes.len; k++)
+            if (lt_node_set_has(&before, k))
+                lt_graph_need(&plan->graph, node, plan->graph.nodes.items[k]);
+    }
+    return LT_OK;
+}
+
+static lt_status add_tasks(lt_plan *plan, lt_err *err)
+{
+    const lt_conf_pipeline *pipeline = plan->request.pipeline;
+    for (size_t i = 0; pipeline && i < pipeline->tasks.len; i++)
+        LT_TRY(add_task(plan, pipeline, &pipeline->tasks.items[i], err));
+    for (size_t i = 0; pipeline && i < pipeline->tasks.len; i++)
+        LT_TRY(link_task(plan, pipeline, &pipeline->tasks.items[i], err));
+    return LT_OK;
+}
+
+/* ---- selection ---- */
+
+static lt_status select_words(lt_plan *plan, lt_text words, lt_node_set *set, lt_err *err)
+{
+    lt_text unmatched;
+    LT_TRY(lt_graph_select(&plan->graph, words, set, &unmatched, err));
+    if (!unmatched.len)
+        return LT_OK;
+    lt_ignore(
+        lt_fail(err, LT_NOT_FOUND, "the selection '%.*s' matches nothing", LT_ARG(unmatched)));
+    return lt_hint(err, "select by name, tag:x, path:models/x, source:x, resource_type:model; "
+                        "'leat run --dry-run' lists all");
+}
+
+static lt_status select_texts(lt_plan *plan, const lt_conf_texts *texts, lt_node_set *set,
+                              lt_err *err)
+{
+    for (size_t i = 0; i < texts->len; i++)
+        if (select_words(plan, texts->items[i].raw, set, err) != LT_OK)
+            return lt_wrap(err, "%s:%u:%u", texts->items[i].place.file, texts->items[i].place.line,
+                           texts->items[i].place.col);
+    return LT_OK;
+}
+
+/* Tests come with the models that they look at (dbt calls this eager). */
+static void add_tests_of_selected(lt_plan *plan)
+{
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        const lt_node *node = plan->graph.nodes.items[i];
+        for (size_t k = 0; is_kind(node, LT_STEP_TEST) && k < node->needs.len; k++)
+            if (lt_node_set_has(&plan->selected, node->needs.items[k]))
+                lt_node_set_add(&plan->selected, i);
+    }
+}
+
+static void keep_only_kind(lt_plan *plan, lt_text kind)
+{
+    for (size_t i = 0; i < plan->graph.nodes.len; i++)
+        if (!lt_text_eq(plan->graph.nodes.items[i]->kind, kind))
+            lt_node_set_remove(&plan->selected, i);
+}
+
+static void take_whole_upstream(lt_plan *plan)
+{
+    lt_graph_grow(&plan->graph, &plan->selected, true, SIZE_MAX);
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        const lt_node *node = plan->graph.nodes.items[i];
+        if (!is_kind(node, LT_STEP_LOAD) && !is_kind(node, LT_STEP_MODEL))
+            lt_node_set_remove(&plan->selected, i);
+    }
+}
+
+static lt_status exclude(lt_plan *plan, lt_err *err)
+{
+    const lt_plan_request *request = &plan->request;
+    LT_AUTO(lt_node_set) out;
+    lt_node_set_init(&out, plan->graph.nodes.len);
+    if (request->exclude.len)
+        LT_TRY(select_words(plan, request->exclude, &out, err));
+    else if (request->pipeline && !request->select.len)
+        LT_TRY(select_texts(plan, &request->pipeline->exclude, &out, err));
+    for (size_t i = 0; i < plan->graph.nodes.len; i++)
+        if (lt_node_set_has(&out, i))
+            lt_node_set_remove(&plan->selected, i);
+    return LT_OK;
+}
+
+static lt_status select_steps(lt_plan *plan, lt_err *err)
+{
+    const lt_plan_request *request = &plan->request;
+    bool by_pipeline = !request->select.len && request->pipeline && request->pipeline->select.len;
+    lt_node_set_init(&plan->selected, plan->graph.nodes.len);
+    if (request->select.len)
+        LT_TRY(select_words(plan, request->select, &plan->selected, err));
+    else if (by_pipeline)
+        LT_TRY(select_texts(plan, &request->pipeline->select, &plan->selected, err));
+    for (size_t i = 0; i < plan->graph.nodes.len; i++)
+        if ((!request->select.len && !by_pipeline) ||
+            (by_pipeline && is_kind(plan->graph.nodes.items[i], LT_STEP_SQL)))
+            lt_node_set_add(&plan->selected, i);
+    add_tests_of_selected(plan);
+    LT_TRY(exclude(plan, err));
+    if (request->only_kind)
+        keep_only_kind(plan, lt_text_of(request->only_kind));
+    if (request->whole_upstream)
+        take_whole_upstream(plan);
+    if (lt_node_set_size(&plan->selected))
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is nothing to %s",
+                      request->only_kind ? request->only_kind : "run"));
+    return lt_hint(err, "add sources/*.yml or models/*.sql, or select something else");
+}
+
+static lt_status make(lt_plan *plan, lt_workspace *workspace, lt_err *err)
+{
+    lt_graph_init(&plan->graph, &plan->arena);
+    LT_TRY(add_resources(plan, workspace->project, err));
+    LT_TRY(load_models(plan, workspace, err));
+    LT_TRY(add_models(plan, err));
+    LT_TRY(add_tasks(plan, err));
+    LT_TRY(select_steps(plan, err));
+    LT_TRY(lt_graph_order(&plan->graph, &plan->order, err));
+    let_tests_guard(plan);
+    return lt_graph_order(&plan->graph, &plan->order, err);
+}
+
+lt_status lt_plan_make(lt_workspace *workspace, const lt_plan_request *request, lt_plan **out,
+                       lt_err *err)
+{
+    lt_plan *plan = lt_xcalloc(1, sizeof(*plan));
+    plan->request = *request;
+    lt_status status = make(plan, workspace, err);
+    if (status != LT_OK) {
+        lt_plan_free(plan);
+        return status;
+    }
+    *out = plan;
+    return LT_OK;
+}
+
+void lt_plan_schemas(lt_plan *plan, lt_texts *out)
+{
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        const lt_step *step = plan->graph.nodes.items[i]->payload;
+        lt_text schema = step->node ? step->node->relation.schema : step->relation.schema;
+        bool known = !schema.len || !lt_node_set_has(&plan->selected, i);
+        for (size_t k = 0; k < out->len && !known; k++)
+            known = lt_text_eq(out->items[k], schema);
+        if (!known)
+            lt_push_in(&plan->arena, out, schema);
+    }
+}
+
+void lt_plan_free(lt_plan *plan)
+{
+    if (!plan)
+        return;
+    lt_dbt_close(plan->dbt);
+    lt_node_set_cleanup(&plan->selected);
+    lt_graph_cleanup(&plan->graph);
+    lt_arena_cleanup(&plan->arena);
+    lt_free(plan);
+}

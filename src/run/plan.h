@@ -1,0 +1,52 @@
+/* plan.h - what a run would do: the graph of the whole project, and the part of it that is meant. */
+#pragma once
+#include "dbt/dbt.h"
+#include "graph/graph.h"
+#include "run/workspace.h"
+
+typedef enum lt_step_kind {
+    LT_STEP_EXTRACT,
+    LT_STEP_LOAD,
+    LT_STEP_MODEL,
+    LT_STEP_TEST,
+    LT_STEP_SQL
+} lt_step_kind;
+
+/* One node of the graph: the payload of its lt_node. */
+typedef struct lt_step {
+    lt_step_kind kind;
+    const lt_conf_resource *resource; /* extract, load */
+    lt_relation relation;             /* load: the table */
+    lt_dbt_node *node;                /* model, test */
+    const lt_conf_task *task;         /* sql */
+} lt_step;
+
+typedef struct lt_plan_request {
+    lt_target target;
+    const lt_conf_pipeline *pipeline; /* or NULL */
+    lt_text select, exclude;          /* empty: the pipeline's, or everything */
+    const char *only_kind;            /* "extract", "load": nothing else; NULL: all kinds */
+    bool full_refresh;
+    lt_text schema_prefix; /* a scratch copy: */
+    bool
+        whole_upstream; /* with all loads and models that the selected models need, without extracts and tests */
+    lt_scope scope; /* of the run */
+} lt_plan_request;
+
+typedef struct lt_plan {
+    lt_arena arena;
+    lt_plan_request request;
+    lt_dbt *dbt; /* owned */
+    lt_graph graph;
+    lt_node_set selected;
+    size_t *order; /* of the whole graph */
+} lt_plan;
+
+/* Read the models, build the graph, find its order, select. LT_INVALID: files, cycles, references or selectors are wrong;
+ * LT_NOT_FOUND: the selection matches nothing. The caller ends *out with lt_plan_free(). */
+LT_MUST_CHECK lt_status lt_plan_make(lt_workspace *workspace, const lt_plan_request *request,
+                                     lt_plan **out, lt_err *err);
+/* The schemas that the selected steps write, each once, in the plan's arena. */
+void lt_plan_schemas(lt_plan *plan, lt_texts *out);
+void lt_plan_free(lt_plan *plan); /* NULL is fine */
+LT_OWNED(lt_plan_ref, lt_plan *, lt_plan_free)

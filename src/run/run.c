@@ -1,0 +1,376 @@
+/* A run from its record to its end. */
+#include "run/run.h"
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "base/time.h"
+#include "run/inner.h"
+#include "run/tree.h"
+
+#include <stdio.h>
+
+/* ---- what the run is ---- */
+
+static lt_status find_pipeline(const lt_workspace *workspace, lt_text name,
+                               const lt_conf_pipeline **out, lt_err *err)
+{
+    *out = NULL;
+    if (!name.len)
+        return LT_OK;
+    *out = lt_project_pipeline(workspace->project, name);
+    if (*out)
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no pipeline '%.*s'", LT_ARG(name)));
+    LT_AUTO(lt_buf) names = {.limit = 400};
+    for (size_t i = 0; i < workspace->project->pipelines.len; i++)
+        lt_buf_printf(&names, "%s%.*s", i ? ", " : "",
+                      LT_ARG(workspace->project->pipelines.items[i].name));
+    return names.len ? lt_hint(err, "pipelines are %s", lt_buf_chars(&names))
+                     : lt_hint(err, "pipelines are the .yml files below pipelines/");
+}
+
+static lt_status describe(lt_workspace *workspace, const lt_run_request *request,
+                          const lt_target *target, lt_run_record *record, lt_err *err)
+{
+    *record = (lt_run_record){.command = request->command,
+                              .pipeline = request->pipeline,
+                              .selection = request->select,
+                              .exclusion = request->exclude,
+                              .target = lt_text_of(target->name),
+                              .vars_json = workspace->vars_text,
+                              .clock_us = lt_now_us(),
+                              .full_refresh = request->full_refresh,
+                              .retry_of = request->retry_of,
+                              .engine = lt_text_of(target->kind)};
+    const lt_conf_target *conf = lt_project_target(workspace->project, record->target);
+    record->threads = request->threads ? request->threads : conf->threads;
+    int64_t before_id = request->retry_of ? request->retry_of : request->reproduces;
+    if (!before_id)
+        return LT_OK;
+    lt_run_record before;
+    LT_TRY(lt_state_run_get(workspace->state, before_id, &workspace->arena, &before, err));
+    record->clock_us =
+        before.clock_us; /* the same "now": what was landed for that day stays together */
+    record->full_refresh = before.full_refresh || request->reproduces;
+    return LT_OK;
+}
+
+/* ---- the tasks ---- */
+
+static void make_tasks(executor *run)
+{
+    const lt_plan *plan = run->plan;
+    run->task_count = lt_node_set_size(&plan->selected);
+    run->tasks = lt_xcalloc(run->task_count, sizeof(*run->tasks));
+    run->missing = lt_xcalloc(run->task_count, sizeof(*run->missing));
+    run->task_of_node = lt_xcalloc(plan->graph.nodes.len, sizeof(*run->task_of_node));
+    size_t count = 0;
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        const lt_node *node = plan->graph.nodes.items[plan->order[i]];
+        if (!lt_node_set_has(&plan->selected, node->index))
+            continue;
+        lt_run_task *task = &run->tasks[count++];
+        task->node = node;
+        task->progress.percent = -1;
+        task->record = (lt_task_record){
+            .id = node->id, .kind = node->kind, .name = node->name, .rows_in = -1, .rows_out = -1};
+        run->task_of_node[node->index] = count;
+    }
+}
+
+static lt_task_status status_before(const lt_task_records *before, lt_text id,
+                                    const lt_task_record **record)
+{
+    for (size_t i = 0; i < before->len; i++) {
+        if (!lt_text_eq(before->items[i].id, id))
+            continue;
+        *record = &before->items[i];
+        return before->items[i].status;
+    }
+    return LT_TASK_PENDING;
+}
+
+/* Of the tasks that succeeded before, those that depend on nothing that is done again are not done again. */
+static lt_status reuse_from(executor *run, int64_t run_id, lt_err *err)
+{
+    lt_task_records before = {0};
+    size_t left = 0;
+    LT_TRY(lt_state_tasks(run->workspace->state, run_id, &run->plan->arena, &before, err));
+    for (size_t i = 0; i < run->task_count; i++) {
+        lt_run_task *task = &run->tasks[i];
+        const lt_task_record *then = NULL;
+        lt_task_status status = status_before(&before, task->node->id, &then);
+        bool again =
+            status != LT_TASK_SUCCEEDED && status != LT_TASK_WARNED && status != LT_TASK_REUSED;
+        for (size_t k = 0; k < task->node->needs.len; k++) {
+            size_t needed = run->task_of_node[task->node->needs.items[k]];
+            again = again || (needed && run->tasks[needed - 1].record.status == LT_TASK_PENDING);
+        }
+        left += again;
+        if (again)
+            continue;
+        task->record = *then;
+        task->record.status = LT_TASK_REUSED;
+    }
+    if (left)
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_INVALID, "run %lld has nothing left to do: every task succeeded",
+                      (long long)run_id));
+    return lt_hint(err, "start a new one with 'leat run'");
+}
+
+static lt_status record_start(executor *run, lt_err *err)
+{
+    lt_task_record *records = lt_xcalloc(run->task_count, sizeof(*records));
+    for (size_t i = 0; i < run->task_count; i++)
+        records[i] = run->tasks[i].record;
+    lt_status status =
+        lt_state_run_start(run->workspace->state, run->record, records, run->task_count, err);
+    lt_free(records);
+    return status;
+}
+
+/* ---- the target ---- */
+
+/* A statement of a process that was killed may still be at work on the server: end it before anything is written again. */
+static lt_status end_lost_backends(executor *run, lt_session *session, lt_err *err)
+{
+    lt_backends lost = {0};
+    LT_TRY(lt_state_lost_backends(run->workspace->state, run->record->target, &run->plan->arena,
+                                  &lost, err));
+    for (size_t i = 0; i < lost.len; i++) {
+        LT_TRY(lt_write_end_backend(session, lost.items[i].pid, lost.items[i].started, err));
+        LT_TRY(lt_state_backend_ended(run->workspace->state, lost.items[i].token, err));
+    }
+    return LT_OK;
+}
+
+/* The schemas of a reproduction: before, in case an earlier one was killed, and after. */
+static lt_status drop_scratch(executor *run, lt_session *session, lt_err *err)
+{
+    lt_texts schemas = {0};
+    lt_plan_schemas(run->plan, &schemas);
+    for (size_t i = 0; i < schemas.len; i++) {
+        LT_AUTO(lt_buf) sql = {0};
+        lt_buf_add_str(&sql, "drop schema if exists ");
+        lt_quote_name(schemas.items[i], &sql);
+        lt_buf_add_str(&sql, " cascade");
+        LT_TRY(lt_exec(session, lt_buf_text(&sql), NULL, err));
+    }
+    return LT_OK;
+}
+
+static lt_status clean_up(executor *run, lt_err *err)
+{
+    LT_AUTO(lt_session_ref) session = NULL;
+    if (!run->request->reproduces || run->request->keep_scratch)
+        return LT_OK;
+    LT_TRY(lt_session_open(run->engine, &session, err));
+    return drop_scratch(run, session, err);
+}
+
+static bool needs_target(const executor *run)
+{
+    for (size_t i = 0; i < run->task_count; i++)
+        if (((const lt_step *)run->tasks[i].node->payload)->kind != LT_STEP_EXTRACT)
+            return true;
+    return false;
+}
+
+/* Before the tasks: two transactions that make the same schema would conflict. */
+static lt_status make_schemas(executor *run, lt_session *session, lt_err *err)
+{
+    lt_texts schemas = {0};
+    lt_plan_schemas(run->plan, &schemas);
+    for (size_t i = 0; i < schemas.len; i++)
+        LT_TRY(lt_schema_create(session, schemas.items[i], err));
+    return LT_OK;
+}
+
+static lt_status open_target(executor *run, lt_err *err)
+{
+    LT_AUTO(lt_session_ref) session = NULL;
+    LT_TRY(lt_engine_open(&run->plan->request.target, &run->engine, err));
+    LT_TRY(lt_session_open(run->engine, &session, err));
+    LT_TRY(end_lost_backends(run, session, err));
+    LT_TRY(lt_write_prepare(session, err));
+    if (run->request->reproduces)
+        LT_TRY(drop_scratch(run, session, err));
+    return make_schemas(run, session, err);
+}
+
+/* ---- the end ---- */
+
+static void count_ends(const executor *run, lt_run_report *report)
+{
+    for (size_t i = 0; i < run->task_count; i++) {
+        lt_task_status status = run->tasks[i].record.status;
+        report->failed += status == LT_TASK_FAILED;
+        report->skipped += status == LT_TASK_SKIPPED || status == LT_TASK_CANCELLED;
+        report->warned += status == LT_TASK_WARNED;
+        report->succeeded +=
+            status == LT_TASK_SUCCEEDED || status == LT_TASK_WARNED || status == LT_TASK_REUSED;
+    }
+}
+
+static const lt_task_record *first_failure(const executor *run)
+{
+    for (size_t i = 0; i < run->task_count; i++)
+        if (run->tasks[i].record.status == LT_TASK_FAILED)
+            return &run->tasks[i].record;
+    return NULL;
+}
+
+static lt_status judge(const executor *run, const lt_run_report *report, lt_err *err)
+{
+    if (run->broken != LT_OK) {
+        *err = run->broken_err;
+        return lt_wrap(err, "the run cannot be recorded");
+    }
+    if (lt_stop_asked())
+        return lt_fail(err, LT_CANCELLED, "run %lld was cancelled", (long long)run->record->id);
+    const lt_task_record *failure = first_failure(run);
+    if (!failure)
+        return LT_OK;
+    if (report->failed == 1)
+        lt_ignore(lt_fail(err, LT_FAILED, "%.*s", LT_ARG(failure->message)));
+    else
+        lt_ignore(lt_fail(err, LT_FAILED, "%zu tasks failed; the first: %.*s", report->failed,
+                          LT_ARG(failure->message)));
+    return lt_hint(err, "%.*s%sthen 'leat retry %lld' goes on from here", LT_ARG(failure->hint),
+                   failure->hint.len ? "; " : "mend it, ", (long long)run->record->id);
+}
+
+static lt_status record_end(executor *run, lt_status status, const lt_err *why, lt_err *err)
+{
+    lt_run_status end = status == LT_OK          ? LT_RUN_SUCCEEDED
+                        : status == LT_CANCELLED ? LT_RUN_CANCELLED
+                                                 : LT_RUN_FAILED;
+    lt_text message = status == LT_OK ? T("") : lt_text_of(why->message);
+    LT_TRY(lt_state_run_finish(run->workspace->state, run->record->id, end, message, err));
+    run->record->status = end;
+    return LT_OK;
+}
+
+static lt_status execute(executor *run, lt_err *err)
+{
+    LT_TRY(record_start(run, err));
+    if (run->request->watch) {
+        lt_run_view view = {
+            .record = run->record, .tasks = run->tasks, .task_count = run->task_count};
+        run->request->watch->opened(run->request->watch->context, &view);
+    }
+    lt_status status = needs_target(run) ? open_target(run, err) : LT_OK;
+    if (status == LT_OK) {
+        lt_pool_run(run, (size_t)LT_MAX(run->record->threads, (int64_t)1));
+        status = clean_up(run, err);
+    }
+    if (status != LT_OK)
+        lt_ignore(lt_state_run_finish(run->workspace->state, run->record->id, LT_RUN_FAILED,
+                                      lt_text_of(err->message), &(lt_err){0}));
+    return status;
+}
+
+static lt_status plan_run(executor *run, const lt_target *target, lt_err *err)
+{
+    lt_run_record *record = run->record;
+    lt_plan_request plan = {.target = *target,
+                            .select = record->selection,
+                            .exclude = record->exclusion,
+                            .only_kind = run->request->only_kind,
+                            .full_refresh = record->full_refresh,
+                            .whole_upstream = run->request->reproduces != 0,
+                            .scope = lt_workspace_scope(run->workspace, record->clock_us, T(""))};
+    if (run->request->reproduces)
+        plan.schema_prefix = lt_text_of(lt_arena_format(
+            &run->workspace->arena, "leat_reproduce_%lld_", (long long)run->request->reproduces));
+    LT_TRY(find_pipeline(run->workspace, record->pipeline, &plan.pipeline, err));
+    LT_TRY(lt_plan_make(run->workspace, &plan, &run->plan, err));
+    make_tasks(run);
+    if (run->request->reproduces)
+        LT_TRY(lt_state_pins(run->workspace->state, run->request->reproduces, &run->plan->arena,
+                             &run->pins, err));
+    return run->request->retry_of ? reuse_from(run, run->request->retry_of, err) : LT_OK;
+}
+
+static void executor_init(executor *run)
+{
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&run->changed, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    (void)pthread_mutex_init(&run->lock, NULL);
+}
+
+/* Not the tasks and the plan: they are the report's. */
+static void executor_cleanup(executor *run)
+{
+    lt_engine_close(run->engine);
+    lt_free(run->missing);
+    lt_free(run->task_of_node);
+    (void)pthread_mutex_destroy(&run->lock);
+    (void)pthread_cond_destroy(&run->changed);
+}
+
+static lt_status run_with_lease(executor *run, const lt_target *target, lt_run_report *report,
+                                lt_err *err)
+{
+    LT_AUTO(lt_fd) lease = -1;
+    lt_err why = {0};
+    LT_TRY(plan_run(run, target, err));
+    LT_AUTO(lt_chars) what = lt_format("'leat %.*s'", LT_ARG(run->record->command));
+    LT_TRY(lt_workspace_lease(run->workspace, target, what, &lease, err));
+    if (!run->request->reproduces)
+        LT_TRY(lt_tree_record(run->workspace, run->record, err));
+    LT_TRY(execute(run, err));
+    count_ends(run, report);
+    lt_status status = judge(run, report, &why);
+    LT_TRY(record_end(run, status, &why, err));
+    *err = why;
+    return status;
+}
+
+lt_status lt_run(lt_workspace *workspace, const lt_run_request *request, lt_run_report *report,
+                 lt_err *err)
+{
+    lt_target target;
+    *report = (lt_run_report){0};
+    executor run = {.workspace = workspace, .request = request, .record = &report->record};
+    LT_TRY(lt_workspace_target(workspace, request->target, &target, err));
+    LT_TRY(describe(workspace, request, &target, &report->record, err));
+    executor_init(&run);
+    lt_status status = run_with_lease(&run, &target, report, err);
+    report->plan = run.plan;
+    report->tasks = run.tasks;
+    report->task_count = run.task_count;
+    executor_cleanup(&run);
+    return status;
+}
+
+lt_status lt_run_plan(lt_workspace *workspace, const lt_run_request *request, lt_plan **out,
+                      lt_err *err)
+{
+    lt_target target;
+    lt_run_record record;
+    executor run = {.workspace = workspace, .request = request, .record = &record};
+    LT_TRY(lt_workspace_target(workspace, request->target, &target, err));
+    LT_TRY(describe(workspace, request, &target, &record, err));
+    executor_init(&run);
+    lt_status status = plan_run(&run, &target, err);
+    lt_free(run.tasks);
+    executor_cleanup(&run);
+    if (status == LT_OK)
+        *out = run.plan;
+    else
+        lt_plan_free(run.plan);
+    return status;
+}
+
+void lt_run_report_cleanup(lt_run_report *report)
+{
+    lt_free(report->tasks);
+    lt_plan_free(report->plan);
+    *report = (lt_run_report){0};
+}
