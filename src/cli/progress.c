@@ -18,23 +18,18 @@ enum { REDRAW_MS = 125, BAR_CELLS = 10, NAME_COLUMNS = 36, MOST_LINES = LT_LIVE_
 static const int64_t SECOND_US = 1000000;
 
 static const struct {
-    const char *name;
     const char *mark;
     lt_style style;
 } states[] = {
-    [LT_TASK_WAITING] = {"waiting", " ", LT_DIM},
-    [LT_TASK_RUNNING] = {"running", ">", LT_PLAIN},
-    [LT_TASK_DONE] = {"done", "\xe2\x9c\x93", LT_GREEN},
-    [LT_TASK_WARNED] = {"warned", "!", LT_YELLOW},
-    [LT_TASK_FAILED] = {"failed", "\xe2\x9c\x97", LT_RED},
-    [LT_TASK_SKIPPED] = {"skipped", "-", LT_DIM},
-    [LT_TASK_CANCELLED] = {"cancelled", "-", LT_YELLOW},
+    [LT_TASK_PENDING] = {" ", LT_DIM},
+    [LT_TASK_RUNNING] = {">", LT_PLAIN},
+    [LT_TASK_SUCCEEDED] = {"\xe2\x9c\x93", LT_GREEN},
+    [LT_TASK_WARNED] = {"!", LT_YELLOW},
+    [LT_TASK_FAILED] = {"\xe2\x9c\x97", LT_RED},
+    [LT_TASK_SKIPPED] = {"-", LT_DIM},
+    [LT_TASK_CANCELLED] = {"-", LT_YELLOW},
+    [LT_TASK_REUSED] = {"=", LT_DIM},
 };
-
-const char *lt_task_state_name(lt_task_state state)
-{
-    return (size_t)state < LT_COUNT(states) ? states[state].name : "unknown";
-}
 
 /* ---- the figures of a task ---- */
 
@@ -170,7 +165,7 @@ void lt_task_line(const lt_task_view *task, bool color, lt_buf *out)
     lt_out style = {.has_color = color};
     figures f = figures_of(task, task->started_mono_us);
     lt_buf_printf(out, "%s%s %s%s ", lt_style_on(&style, states[task->state].style),
-                  states[task->state].mark, states[task->state].name, lt_style_off(&style));
+                  states[task->state].mark, lt_task_status_name(task->state), lt_style_off(&style));
     lt_buf_add_visible(out, lt_text_of(task->name));
     if (task->ended_mono_us)
         lt_buf_printf(out, "  %s", lt_length_write(f.elapsed_us, length));
@@ -392,7 +387,7 @@ static void task_row(lt_grid *grid, const lt_task_view *task)
         memory = lt_text_of(lt_size_write(task->peak_bytes, size));
     lt_text cells[] = {
         lt_text_of(task->name),
-        lt_text_of(lt_task_state_name(task->state)),
+        lt_text_of(lt_task_status_name(task->state)),
         number(&arena, counted != NULL, people, counted ? counted->rows_in : 0),
         number(&arena, counted != NULL, people, counted ? counted->rows_out : 0),
         lt_text_of(lt_arena_format(&arena, "%.3f", (double)f.elapsed_us / (double)SECOND_US)),

@@ -8,23 +8,12 @@
 #include "base/progress.h"
 #include "cli/grid.h"
 #include "cli/out.h"
-
-typedef enum lt_task_state {
-    LT_TASK_WAITING,
-    LT_TASK_RUNNING,
-    LT_TASK_DONE,
-    LT_TASK_WARNED, /* done, and something to look at */
-    LT_TASK_FAILED,
-    LT_TASK_SKIPPED,
-    LT_TASK_CANCELLED,
-} lt_task_state;
-
-const char *lt_task_state_name(lt_task_state state); /* "done", "failed", ... */
+#include "state/state.h"
 
 /* What is known of a task at one moment. */
 typedef struct lt_task_view {
     const char *name; /* borrowed for the call */
-    lt_task_state state;
+    lt_task_status state;
     const lt_progress *progress;      /* borrowed; NULL: not counted */
     int64_t started_mono_us;          /* 0: not yet */
     int64_t ended_mono_us;            /* 0: not yet */

@@ -93,7 +93,7 @@ Test(progress, event_lines_tell_the_end_of_a_task)
 static const lt_progress counted = {.rows_in = 1000, .rows_out = 900};
 static const lt_task_view closing[] = {
     {.name = "a",
-     .state = LT_TASK_DONE,
+     .state = LT_TASK_SUCCEEDED,
      .progress = &counted,
      .started_mono_us = 1,
      .ended_mono_us = 1500001,
@@ -105,13 +105,13 @@ Test(progress, closing_table_is_for_people_and_for_programs)
 {
     lt_out out = {.fd = -1};
     lt_tasks_write(&out, LT_SHOW_TABLE, closing, LT_COUNT(closing));
-    CHECK_STR(out.buf.data, "task  status   rows in  rows out  seconds  peak memory\n"
-                            "----  -------  -------  --------  -------  -----------\n"
-                            "a     done       1,000       900    1.500      1.5 KiB\n"
-                            "b     skipped        -         -    0.000            -\n");
+    CHECK_STR(out.buf.data, "task  status     rows in  rows out  seconds  peak memory\n"
+                            "----  ---------  -------  --------  -------  -----------\n"
+                            "a     succeeded    1,000       900    1.500      1.5 KiB\n"
+                            "b     skipped          -         -    0.000            -\n");
     lt_buf_clear(&out.buf);
     lt_tasks_write(&out, LT_SHOW_NDJSON, closing, LT_COUNT(closing));
-    CHECK_STR(out.buf.data, "{\"task\":\"a\",\"status\":\"done\",\"rows_in\":1000,\"rows_out\":900,"
+    CHECK_STR(out.buf.data, "{\"task\":\"a\",\"status\":\"succeeded\",\"rows_in\":1000,\"rows_out\":900,"
                             "\"seconds\":1.500,\"peak_memory_bytes\":1536}\n"
                             "{\"task\":\"b\",\"status\":\"skipped\",\"rows_in\":null,\"rows_out\":"
                             "null,\"seconds\":0.000,\"peak_memory_bytes\":null}\n");
@@ -168,7 +168,7 @@ Test(progress, on_a_terminal_the_block_is_redrawn_and_taken_away)
     struct winsize size = {.ws_row = 10, .ws_col = 60};
     LT_AUTO(lt_buf) got = {0};
     lt_task_view done = {
-        .name = "model z", .state = LT_TASK_DONE, .started_mono_us = 1, .ended_mono_us = 2};
+        .name = "model z", .state = LT_TASK_SUCCEEDED, .started_mono_us = 1, .ended_mono_us = 2};
     if (openpty(&master, &slave, NULL, NULL, &size) != 0)
         SKIP("no pseudo-terminals here");
     CHECK(fcntl(master, F_SETFL, O_NONBLOCK) == 0);

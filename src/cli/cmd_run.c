@@ -1,0 +1,332 @@
+/* leat run, extract, load, retry: start a run, show it, close with a table. */
+#include "cli/cmd.h"
+
+#include "cli/progress.h"
+#include "cli/work.h"
+#include "fmt/json.h"
+#include "run/run.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+typedef struct run_opts {
+    const char *pipeline, *select, *exclude, *vars;
+    int64_t threads;
+    bool full_refresh, dry_run;
+} run_opts;
+
+#define SELECTION_OPTS                                                                             \
+    {.name = "select",                                                                             \
+     .letter = 's',                                                                                \
+     .type = LT_OPT_TEXT,                                                                          \
+     LT_AT(run_opts, select),                                                                      \
+     .value = "NODES",                                                                             \
+     .help = "only these: names, tag:x, path:x, source:x, with + for what is up- or downstream"},  \
+    {                                                                                              \
+        .name = "exclude", .type = LT_OPT_TEXT, LT_AT(run_opts, exclude), .value = "NODES",        \
+        .help = "not these"                                                                        \
+    }
+#define COMMON_OPTS                                                                                \
+    {.name = "threads",                                                                            \
+     .letter = 't',                                                                                \
+     .type = LT_OPT_INT,                                                                           \
+     LT_AT(run_opts, threads),                                                                     \
+     .value = "N",                                                                                 \
+     .min = 1,                                                                                     \
+     .max = 64,                                                                                    \
+     .help = "tasks at once"},                                                                     \
+        {.name = "vars",                                                                           \
+         .type = LT_OPT_TEXT,                                                                      \
+         LT_AT(run_opts, vars),                                                                    \
+         .value = "YAML",                                                                          \
+         .help = "variables for this run: '{name: value}'"},                                       \
+    {                                                                                              \
+        .name = "dry-run", .type = LT_OPT_FLAG, LT_AT(run_opts, dry_run),                          \
+        .help = "list what would be done, in order"                                                \
+    }
+
+static const lt_opt run_table[] = {
+    {.name = "pipeline",
+     .letter = 'p',
+     .type = LT_OPT_TEXT,
+     LT_AT(run_opts, pipeline),
+     .value = "NAME",
+     .help = "what this file of pipelines/ selects"},
+    SELECTION_OPTS,
+    {.name = "full-refresh",
+     .letter = 'f',
+     .type = LT_OPT_FLAG,
+     LT_AT(run_opts, full_refresh),
+     .help = "build incremental models and loads anew"},
+    COMMON_OPTS,
+};
+static const lt_opt part_table[] = {SELECTION_OPTS, COMMON_OPTS};
+static const lt_opt retry_table[] = {COMMON_OPTS};
+
+/* ---- showing ---- */
+
+typedef struct show {
+    lt_app *app;
+    lt_live *live; /* owned */
+    lt_run_view run;
+} show;
+
+/* Of a task that this thread may look into: it has ended, or this is its own event. */
+static lt_task_view view_of(const lt_run_task *task)
+{
+    bool bad = task->record.status == LT_TASK_FAILED || task->record.status == LT_TASK_WARNED ||
+               task->record.status == LT_TASK_SKIPPED;
+    return (lt_task_view){.name = task->node->id.ptr,
+                          .state = task->record.status,
+                          .progress = &task->progress,
+                          .started_mono_us = task->started_mono_us,
+                          .ended_mono_us = task->ended_mono_us,
+                          .peak_bytes = task->peak_bytes,
+                          .note = bad && task->record.message.len ? task->record.message.ptr
+                                                                  : task->note};
+}
+
+static void list_running(void *context, lt_live_state *state)
+{
+    show *shown = context;
+    state->total_count = shown->run.task_count;
+    for (size_t i = 0; i < shown->run.task_count; i++) {
+        const lt_run_task *task = &shown->run.tasks[i];
+        if (task->ended_mono_us) {
+            state->done_count++;
+            state->failed_count += task->record.status == LT_TASK_FAILED;
+        } else if (task->started_mono_us && state->running_count++ < LT_LIVE_TASKS) {
+            state->running[state->running_count - 1] =
+                (lt_task_view){.name = task->node->id.ptr,
+                               .state = LT_TASK_RUNNING,
+                               .progress = &task->progress,
+                               .started_mono_us = task->started_mono_us,
+                               .peak_bytes = task->peak_bytes,
+                               .note = task->note};
+        }
+    }
+}
+
+static void opened(void *context, const lt_run_view *run)
+{
+    show *shown = context;
+    shown->run = *run;
+    shown->live = lt_live_start(STDERR_FILENO, !shown->app->globals.no_color,
+                                shown->app->globals.quiet, list_running, shown);
+}
+
+static void told(void *context, const lt_run_task *task)
+{
+    show *shown = context;
+    lt_task_view view = view_of(task);
+    lt_live_event(shown->live, &view);
+}
+
+static void write_json(lt_app *app, const lt_run_report *report)
+{
+    LT_AUTO(lt_buf) text = {0};
+    lt_json_writer w = {.out = &text, .indent = 2};
+    lt_json_begin(&w, '{');
+    lt_json_set_int(&w, "run", report->record.id);
+    lt_json_set(&w, "status", lt_text_of(lt_run_status_name(report->record.status)));
+    lt_json_key(&w, T("tasks"));
+    lt_json_begin(&w, '[');
+    for (size_t i = 0; i < report->task_count; i++)
+        lt_work_task_json(
+            &w, &report->tasks[i].record,
+            (double)(report->tasks[i].ended_mono_us - report->tasks[i].started_mono_us) / 1e6);
+    lt_json_end(&w);
+    lt_json_end(&w);
+    lt_buf_add_byte(&text, '\n');
+    lt_out_text(&app->out, lt_buf_text(&text));
+}
+
+static void write_table(lt_app *app, const lt_run_report *report)
+{
+    lt_task_view *views = lt_xcalloc(report->task_count, sizeof(*views));
+    for (size_t i = 0; i < report->task_count; i++)
+        views[i] = view_of(&report->tasks[i]);
+    lt_tasks_write(&app->out, LT_SHOW_TABLE, views, report->task_count);
+    lt_free(views);
+    lt_out_printf(&app->out, "run %lld %s: %zu done", (long long)report->record.id,
+                  lt_run_status_name(report->record.status), report->succeeded);
+    if (report->warned)
+        lt_out_printf(&app->out, " (%zu with warnings)", report->warned);
+    if (report->failed)
+        lt_out_printf(&app->out, ", %zu failed", report->failed);
+    if (report->skipped)
+        lt_out_printf(&app->out, ", %zu not done", report->skipped);
+    lt_out_str(&app->out, "\n");
+}
+
+/* ---- running ---- */
+
+static lt_status dry_run(lt_app *app, lt_workspace *workspace, const lt_run_request *request,
+                         lt_err *err)
+{
+    LT_AUTO(lt_plan_ref) plan = NULL;
+    static const lt_grid_column columns[] = {{T("step"), LT_CELL_NUMBER},
+                                             {T("kind"), LT_CELL_TEXT},
+                                             {T("name"), LT_CELL_TEXT},
+                                             {T("defined in"), LT_CELL_TEXT}};
+    LT_AUTO(lt_grid) grid = {0};
+    int64_t step = 0;
+    LT_TRY(lt_run_plan(workspace, request, &plan, err));
+    lt_grid_begin(&grid, &app->out, app->globals.json ? LT_SHOW_JSON : LT_SHOW_TABLE, columns,
+                  LT_COUNT(columns));
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        const lt_node *node = plan->graph.nodes.items[plan->order[i]];
+        if (!lt_node_set_has(&plan->selected, node->index))
+            continue;
+        char number[24];
+        (void)snprintf(number, sizeof(number), "%lld", (long long)++step);
+        lt_text cells[] = {lt_text_of(number), node->kind, node->name, node->path};
+        lt_grid_row(&grid, cells);
+    }
+    lt_grid_end(&grid);
+    return LT_OK;
+}
+
+static lt_status run_and_show(lt_app *app, lt_workspace *workspace, lt_run_request *request,
+                              lt_err *err)
+{
+    show shown = {.app = app};
+    lt_run_watch watch = {.opened = opened, .began = told, .ended = told, .context = &shown};
+    lt_run_report report;
+    request->watch = &watch;
+    lt_status status = lt_run(workspace, request, &report, err);
+    lt_live_stop(shown.live);
+    bool happened =
+        report.record.id && (status == LT_OK || status == LT_FAILED || status == LT_CANCELLED);
+    if (happened && app->globals.json)
+        write_json(app, &report);
+    else if (happened)
+        write_table(app, &report);
+    lt_run_report_cleanup(&report);
+    return status;
+}
+
+static lt_status start(lt_app *app, const run_opts *opts, lt_run_request *request, lt_err *err)
+{
+    LT_AUTO(lt_workspace_ref) workspace = NULL;
+    LT_TRY(lt_work_open(app, opts->vars, &workspace, err));
+    request->pipeline = lt_text_of(opts->pipeline);
+    request->exclude = lt_text_of(opts->exclude);
+    request->target = lt_text_of(app->globals.target);
+    request->threads = opts->threads;
+    request->full_refresh = opts->full_refresh;
+    if (opts->select)
+        request->select = lt_text_of(opts->select);
+    return opts->dry_run ? dry_run(app, workspace, request, err)
+                         : run_and_show(app, workspace, request, err);
+}
+
+/* Arguments are selections too: `leat run orders` is `leat run --select orders`. */
+static lt_text selection_of(lt_app *app, const lt_args *args)
+{
+    LT_AUTO(lt_buf) words = {0};
+    for (size_t i = 0; i < args->count; i++)
+        lt_buf_printf(&words, "%s%s", i ? " " : "", args->items[i]);
+    return lt_arena_text(&app->arena, lt_buf_text(&words));
+}
+
+static lt_status run(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    lt_run_request request = {.command = T("run"), .select = selection_of(app, args)};
+    return start(app, opts, &request, err);
+}
+
+static lt_status extract(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    lt_run_request request = {
+        .command = T("extract"), .only_kind = "extract", .select = selection_of(app, args)};
+    return start(app, opts, &request, err);
+}
+
+static lt_status load(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    lt_run_request request = {
+        .command = T("load"), .only_kind = "load", .select = selection_of(app, args)};
+    return start(app, opts, &request, err);
+}
+
+/* A retry does what the first run was asked to do. */
+static lt_status retry(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    const run_opts *given = opts;
+    LT_AUTO(lt_workspace_ref) workspace = NULL;
+    lt_run_record before;
+    int64_t run_id = 0;
+    LT_TRY(lt_work_run_id(args->items[0], &run_id, err));
+    LT_TRY(lt_work_open(app, given->vars, &workspace, err));
+    LT_TRY(lt_state_run_get(workspace->state, run_id, &app->arena, &before, err));
+    if (before.status == LT_RUN_RUNNING) {
+        lt_ignore(lt_fail(err, LT_CONFLICT, "run %lld is still running", (long long)run_id));
+        return lt_hint(err, "wait for its end");
+    }
+    lt_run_request request = {.command = T("retry"),
+                              .pipeline = before.pipeline,
+                              .select = before.selection,
+                              .exclude = before.exclusion,
+                              .target = before.target,
+                              .only_kind = lt_work_only_kind(&before),
+                              .threads = given->threads ? given->threads : before.threads,
+                              .retry_of = run_id};
+    return given->dry_run ? dry_run(app, workspace, &request, err)
+                          : run_and_show(app, workspace, &request, err);
+}
+
+const lt_cmd lt_cmd_run = {
+    .name = "run",
+    .help = "extract, load, build and test, in the order of the references",
+    .args = "[NODES...]",
+    .about = "Without a selection everything in the project is done. Tasks run in parallel; what "
+             "needs a task that failed is "
+             "skipped. Each step is recorded: 'leat runs' lists runs, 'leat logs' shows what a "
+             "task said, and 'leat retry' goes on "
+             "where a run failed.",
+    .examples = "leat run\tthe whole project\n"
+                "leat run +daily_flights\tone model and all that it needs\n"
+                "leat run --pipeline daily --target pg\ta pipeline, on another target\n",
+    .group = LT_GROUP_RUN,
+    .opts = run_table,
+    .opt_count = LT_COUNT(run_table),
+    .opts_size = sizeof(run_opts),
+    .run = run,
+};
+
+const lt_cmd lt_cmd_extract = {
+    .name = "extract",
+    .help = "read sources into the store",
+    .args = "[NODES...]",
+    .group = LT_GROUP_RUN,
+    .opts = part_table,
+    .opt_count = LT_COUNT(part_table),
+    .opts_size = sizeof(run_opts),
+    .run = extract,
+};
+
+const lt_cmd lt_cmd_load = {
+    .name = "load",
+    .help = "bring what has been extracted into the target",
+    .args = "[NODES...]",
+    .group = LT_GROUP_RUN,
+    .opts = part_table,
+    .opt_count = LT_COUNT(part_table),
+    .opts_size = sizeof(run_opts),
+    .run = load,
+};
+
+const lt_cmd lt_cmd_retry = {
+    .name = "retry",
+    .help = "run again what failed in a run, and what depends on it",
+    .args = "RUN",
+    .about = "Tasks that succeeded are not done again, unless something that they need is. The run "
+             "keeps the moment that it takes "
+             "for now.",
+    .group = LT_GROUP_RUN,
+    .opts = retry_table,
+    .opt_count = LT_COUNT(retry_table),
+    .opts_size = sizeof(run_opts),
+    .run = retry,
+};

@@ -1,0 +1,57 @@
+/* Opening the project for a command, and the words that commands share. */
+#include "cli/work.h"
+
+lt_status lt_work_open(lt_app *app, const char *vars, lt_workspace **out, lt_err *err)
+{
+    lt_workspace_options options = {.vars = lt_text_of(vars)};
+    LT_TRY(lt_app_project(app, &options.root, err));
+    LT_TRY(lt_app_home(app, &options.home, err));
+    return lt_workspace_open(&options, out, err);
+}
+
+lt_status lt_work_run_id(const char *word, int64_t *run_id, lt_err *err)
+{
+    if (strcmp(word, "last") == 0) {
+        *run_id = 0;
+        return LT_OK;
+    }
+    if (lt_text_to_i64(lt_text_of(word), run_id) && *run_id > 0)
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_INVALID, "'%s' is not a run", word));
+    return lt_hint(err, "give the number that 'leat runs' shows, or 'last'");
+}
+
+const char *lt_work_only_kind(const lt_run_record *run)
+{
+    static const char *const kinds[] = {"extract", "load"};
+    for (size_t i = 0; i < LT_COUNT(kinds); i++)
+        if (lt_text_eq(run->command, lt_text_of(kinds[i])))
+            return kinds[i];
+    return NULL;
+}
+
+void lt_work_task_json(lt_json_writer *writer, const lt_task_record *task, double seconds)
+{
+    lt_json_begin(writer, '{');
+    lt_json_set(writer, "id", task->id);
+    lt_json_set(writer, "kind", task->kind);
+    lt_json_set(writer, "name", task->name);
+    lt_json_set(writer, "status", lt_text_of(lt_task_status_name(task->status)));
+    lt_json_set_int(writer, "attempts", task->attempts);
+    if (task->rows_in >= 0)
+        lt_json_set_int(writer, "rows_in", task->rows_in);
+    if (task->rows_out >= 0)
+        lt_json_set_int(writer, "rows_out", task->rows_out);
+    lt_json_key(writer, T("seconds"));
+    lt_json_double(writer, seconds);
+    lt_json_set_int(writer, "peak_bytes", task->peak_bytes);
+    if (task->message.len)
+        lt_json_set(writer, "message", task->message);
+    if (task->hint.len)
+        lt_json_set(writer, "hint", task->hint);
+    if (task->result_json.len > 2) {
+        lt_json_key(writer, T("result"));
+        lt_json_raw(writer, task->result_json);
+    }
+    lt_json_end(writer);
+}

@@ -1,0 +1,15 @@
+/* work.h - what the commands around runs share. */
+#pragma once
+#include "cli/cmd.h"
+#include "fmt/json.h"
+#include "run/workspace.h"
+
+/* Open the project that the global options name. `vars`: --vars, or NULL. */
+LT_MUST_CHECK lt_status lt_work_open(lt_app *app, const char *vars, lt_workspace **out,
+                                     lt_err *err);
+/* A run id as people type it: a number, or "last" (0). */
+LT_MUST_CHECK lt_status lt_work_run_id(const char *word, int64_t *run_id, lt_err *err);
+/* What a recorded run was limited to: "extract", "load", or NULL. */
+const char *lt_work_only_kind(const lt_run_record *run);
+/* One task as a JSON object. */
+void lt_work_task_json(lt_json_writer *writer, const lt_task_record *task, double seconds);
