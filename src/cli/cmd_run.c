@@ -28,7 +28,7 @@ typedef struct run_opts {
     }
 #define COMMON_OPTS                                                                                \
     {.name = "threads",                                                                            \
-     .letter = 't',                                                                                \
+                                                                                                   \
      .type = LT_OPT_INT,                                                                           \
      LT_AT(run_opts, threads),                                                                     \
      .value = "N",                                                                                 \

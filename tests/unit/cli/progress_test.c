@@ -180,7 +180,7 @@ Test(progress, on_a_terminal_the_block_is_redrawn_and_taken_away)
     lt_live_stop(live);
     read_all(master, &got);
     CHECK_HAS(lt_buf_chars(&got), "model a");
-    CHECK_HAS(lt_buf_chars(&got), "\u2713 done model z");
+    CHECK_HAS(lt_buf_chars(&got), "\u2713 succeeded model z");
     CHECK_HAS(lt_buf_chars(&got), "\033[2F\033[J");
     CHECK_HAS(lt_buf_chars(&got), "\033[4F\033[J"); /* two lines of 59 and 20 columns: 3 + 1 rows */
     CHECK(lt_text_ends(lt_buf_text(&got), T("\033[J")));
