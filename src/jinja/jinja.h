@@ -219,7 +219,8 @@ typedef struct lt_jinja_frame {
     unsigned line;
 } lt_jinja_frame;
 bool lt_jinja_caller(const lt_jinja_render *render, size_t depth, lt_jinja_frame *frame);
-void *lt_jinja_user(const lt_jinja_render *render); /* context.user */
+void *lt_jinja_user(const lt_jinja_render *render);             /* context.user */
+lt_jinja_heap *lt_jinja_heap_of(const lt_jinja_render *render); /* for results */
 /* The value of a name as the running template sees it; undefined when there is none. */
 LT_MUST_CHECK lt_status lt_jinja_resolve(lt_jinja_render *render, lt_text name,
                                          lt_jinja_value *value, lt_err *err);

@@ -302,6 +302,11 @@ void *lt_jinja_user(const lt_jinja_render *render)
     return render->context->user;
 }
 
+lt_jinja_heap *lt_jinja_heap_of(const lt_jinja_render *render)
+{
+    return render->heap;
+}
+
 /* ---- run */
 
 LT_OWNED(own_heap, lt_jinja_heap *, lt_jinja_heap_cleanup)
