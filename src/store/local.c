@@ -22,12 +22,12 @@ static void local_close(lt_store *store)
 {
     lt_local *self = local_of(store);
     lt_err err;
-    if (self->db && self->root >= 0 && self->owner[0])
+    if (self->db && self->root >= 0)
         lt_ignore(lt_local_collect(self, &err)); /* what is left is found by the next one */
     lt_local_owner_end(self);
     lt_db_close(self->db);
     lt_fd_close(self->root);
-    (void)pthread_mutex_destroy(&self->folders_lock);
+    (void)pthread_mutex_destroy(&self->lock);
     lt_free(self->folder);
     lt_free(self);
 }
@@ -39,7 +39,7 @@ static lt_local *local_new(const lt_store_ops *ops)
     self->os = &lt_os_real;
     self->root = self->owner_lock = -1;
     self->grace_us = (int64_t)3600 * 1000000;
-    (void)pthread_mutex_init(&self->folders_lock, NULL);
+    (void)pthread_mutex_init(&self->lock, NULL);
     return self;
 }
 
@@ -57,8 +57,9 @@ static lt_status open_folder(lt_local *self, lt_err *err)
     LT_TRY(lt_db_open(index, &(lt_db_schema){.name = "store"}, &self->db, err));
     if (is_new)
         LT_TRY(lt_folder_sync(self->folder, err));
-    LT_TRY(lt_local_owner_begin(self, err));
-    return lt_local_collect(self, err);
+    lt_err later;
+    lt_ignore(lt_local_collect(self, &later)); /* a full disk must not keep anybody from reading */
+    return LT_OK;
 }
 
 static lt_status local_open(lt_text rest, lt_store **out, lt_err *err)
@@ -249,20 +250,36 @@ static lt_status local_head(lt_store *store, lt_object_name name, lt_arena *aren
     return status;
 }
 
+typedef struct read_call {
+    object_call object; /* first */
+    lt_local_content *content;
+} read_call;
+
+static lt_status do_read(lt_tx *tx, void *context, lt_err *err)
+{
+    read_call *it = context;
+    const lt_object_info *info = &it->object.version.info;
+    char sha256[LT_SHA256_BYTES];
+    LT_TRY(do_head(tx, &it->object, err));
+    if (info->is_marker)
+        return lt_fail(err, LT_NOT_FOUND, "version '%.*s' of '%.*s/%.*s' is a delete marker",
+                       LT_ARG(info->version_id), LT_ARG(it->object.name.bucket), LT_ARG(info->key));
+    if (!lt_hex_read(info->sha256, sha256, sizeof(sha256)))
+        return lt_fail(err, LT_IO, "the index knows no content of '%.*s/%.*s'",
+                       LT_ARG(it->object.name.bucket), LT_ARG(info->key));
+    return lt_local_content_find(tx, lt_text_at(sha256, sizeof(sha256)), it->content, err);
+}
+
 static lt_status local_read(lt_store *store, lt_object_name name, size_t offset, size_t len,
                             lt_sink *sink, lt_arena *arena, lt_object_info *info, lt_err *err)
 {
-    LT_TRY(local_head(store, name, arena, info, err));
-    if (info->is_marker)
-        return lt_fail(err, LT_NOT_FOUND, "version '%.*s' of '%.*s/%.*s' is a delete marker",
-                       LT_ARG(name.version_id), LT_ARG(name.bucket), LT_ARG(name.key));
-    char sha256[LT_SHA256_BYTES];
-    if (!lt_hex_read(info->sha256, sha256, sizeof(sha256)))
-        return lt_fail(err, LT_IO, "the index knows no content of '%.*s/%.*s'", LT_ARG(name.bucket),
-                       LT_ARG(name.key));
+    lt_local *self = local_of(store);
+    LT_AUTO(lt_local_content) content = {.offset = offset, .len = len};
+    read_call it = {.object = {.name = name, .arena = arena}, .content = &content};
+    LT_TRY(lt_db_read(self->db, do_read, &it, err));
+    *info = it.object.version.info;
     const char *what = lt_arena_format(arena, "%.*s/%.*s", LT_ARG(name.bucket), LT_ARG(name.key));
-    return lt_local_blob_read(local_of(store), lt_text_at(sha256, sizeof(sha256)), offset, len,
-                              sink, what, err);
+    return lt_local_content_read(self, &content, sink, what, err);
 }
 
 static lt_status do_remove(lt_tx *tx, void *context, lt_err *err)
@@ -338,6 +355,8 @@ static lt_status local_stage(lt_store *store, lt_body *body, lt_staged *out, lt_
     lt_local *self = local_of(store);
     lt_status status = lt_local_receive(self, body, out, err);
     stage_call it = {.self = self, .staged = out};
+    if (status == LT_OK && out->is_small)
+        status = lt_local_owner_need(self, err);
     if (status == LT_OK && out->is_small)
         status = lt_db_write(self->db, do_stage, &it, err);
     lt_buf_cleanup(&out->body);
@@ -478,8 +497,7 @@ static lt_status local_file_read(lt_store *store, LT_UNUSED lt_text bucket,
     if (!lt_hex_read(file->sha256, sha256, sizeof(sha256)))
         return lt_fail(err, LT_INVALID, "'%.*s' is no SHA-256 of a file", LT_ARG(file->sha256));
     LT_AUTO(lt_chars) what = lt_text_dup(file->key);
-    return lt_local_blob_read(local_of(store), lt_text_at(sha256, sizeof(sha256)), 0, SIZE_MAX,
-                              sink, what, err);
+    return lt_local_blob_read(local_of(store), lt_text_at(sha256, sizeof(sha256)), sink, what, err);
 }
 
 typedef struct paths_call {

@@ -23,11 +23,13 @@ typedef struct lt_local {
     char *folder;    /* owned; NULL: all is in memory */
     int root;        /* owned; the folder */
     size_t small_bytes;
-    char owner[LT_LOCAL_OWNER_CHARS]; /* this open store's name in tmp/ and intents */
-    int owner_lock;                   /* owned; says that the owner is alive */
     int64_t grace_us; /* how long an unreferenced file stays, for who may be reading it */
     _Atomic int64_t collect_at_us; /* when to look for garbage again; monotonic */
-    pthread_mutex_t folders_lock;
+
+    pthread_mutex_t lock; /* of what follows */
+    char owner
+        [LT_LOCAL_OWNER_CHARS]; /* this open store's name in tmp/ and intents; fixed once it is set */
+    int owner_lock;             /* owned; says that the owner is alive */
     uint8_t known_folders[65536 / 8]; /* blobs/aa/bb that are known to be durable */
 } lt_local;
 
@@ -45,14 +47,29 @@ LT_MUST_CHECK lt_status lt_local_receive(lt_local *self, lt_body *body, lt_stage
                                          lt_err *err);
 /* In a transaction: a small content is stored and a large one's intent settled; staged->blob_id is ready to be referred to. */
 LT_MUST_CHECK lt_status lt_local_settle(lt_tx *tx, lt_staged *staged, lt_err *err);
-/* The bytes of a content into a sink. `what` names it in errors. */
-LT_MUST_CHECK lt_status lt_local_blob_read(lt_local *self, lt_text sha256, size_t offset,
-                                           size_t len, lt_sink *sink, const char *what,
-                                           lt_err *err);
+/* A content that is to be read: found in the transaction that named it, so that no writer comes between, and read after it.
+ * LT_AUTO(lt_local_content) content = {.offset = 0, .len = SIZE_MAX}; */
+typedef struct lt_local_content {
+    size_t offset, len; /* what is wanted of it */
+    char sha256[LT_SHA256_BYTES];
+    bool is_known;
+    lt_index_blob blob;
+    lt_buf body; /* owned; what is wanted, of a small one */
+} lt_local_content;
+LT_MUST_CHECK lt_status lt_local_content_find(lt_tx *tx, lt_text sha256, lt_local_content *content,
+                                              lt_err *err);
+/* Its bytes into a sink. `what` names it in errors. */
+LT_MUST_CHECK lt_status lt_local_content_read(lt_local *self, const lt_local_content *content,
+                                              lt_sink *sink, const char *what, lt_err *err);
+void lt_local_content_cleanup(lt_local_content *content);
+/* Both at once, for a content that nobody can take away: all of it. */
+LT_MUST_CHECK lt_status lt_local_blob_read(lt_local *self, lt_text sha256, lt_sink *sink,
+                                           const char *what, lt_err *err);
 
 /* ---- local_collect.c ---- */
 
-LT_MUST_CHECK lt_status lt_local_owner_begin(lt_local *self, lt_err *err);
+/* This open store has a name from now on; asked for before the first intent or temporary file. */
+LT_MUST_CHECK lt_status lt_local_owner_need(lt_local *self, lt_err *err);
 void lt_local_owner_end(lt_local *self);
 /* Clean up after owners that died, and remove files that nothing has referred to for the grace period. */
 LT_MUST_CHECK lt_status lt_local_collect(lt_local *self, lt_err *err);

@@ -53,6 +53,7 @@ static lt_status write_part(receiver *it, lt_text part, lt_err *err)
 
 static lt_status open_temp(receiver *it, lt_err *err)
 {
+    LT_TRY(lt_local_owner_need(it->self, err));
     (void)snprintf(it->temp, sizeof(it->temp), "tmp/%s/%08x%08x", it->self->owner, arc4random(),
                    arc4random());
     it->fd = it->self->os->openat(it->self->root, it->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
@@ -137,9 +138,9 @@ static lt_status need_folder(lt_local *self, const char *blob_path, lt_text sha2
 {
     size_t bit = (size_t)(unsigned char)sha256.ptr[0] << 8 | (unsigned char)sha256.ptr[1];
     uint8_t mask = (uint8_t)(1U << (bit & 7));
-    (void)pthread_mutex_lock(&self->folders_lock);
+    (void)pthread_mutex_lock(&self->lock);
     bool known = (self->known_folders[bit >> 3] & mask) != 0;
-    (void)pthread_mutex_unlock(&self->folders_lock);
+    (void)pthread_mutex_unlock(&self->lock);
     if (known)
         return LT_OK;
     char outer[sizeof("blobs/aa")], inner[sizeof("blobs/aa/bb")];
@@ -147,9 +148,9 @@ static lt_status need_folder(lt_local *self, const char *blob_path, lt_text sha2
     (void)snprintf(inner, sizeof(inner), "%.11s", blob_path);
     LT_TRY(make_folder(self, outer, "blobs", err));
     LT_TRY(make_folder(self, inner, outer, err));
-    (void)pthread_mutex_lock(&self->folders_lock);
+    (void)pthread_mutex_lock(&self->lock);
     self->known_folders[bit >> 3] |= mask;
-    (void)pthread_mutex_unlock(&self->folders_lock);
+    (void)pthread_mutex_unlock(&self->lock);
     return LT_OK;
 }
 
@@ -237,28 +238,25 @@ lt_status lt_local_settle(lt_tx *tx, lt_staged *staged, lt_err *err)
 
 /* ---------------------------------------------------------------- reading */
 
-typedef struct body_read {
-    lt_text sha256;
-    size_t offset, len;
-    bool known;
-    lt_index_blob blob;
-    lt_buf body; /* owned; what was asked for, of a small content */
-} body_read;
-
-static lt_status do_read_body(lt_tx *tx, void *context, lt_err *err)
+lt_status lt_local_content_find(lt_tx *tx, lt_text sha256, lt_local_content *content, lt_err *err)
 {
-    body_read *it = context;
-    it->known = lt_index_blob_find(tx, it->sha256, &it->blob);
-    if (!it->known || it->blob.place != LT_PLACE_BODY)
-        return LT_OK;
+    memcpy(content->sha256, sha256.ptr, LT_SHA256_BYTES);
+    content->is_known = lt_index_blob_find(tx, sha256, &content->blob);
+    if (!content->is_known || content->blob.place != LT_PLACE_BODY)
+        return lt_tx_check(tx, err);
     LT_AUTO(lt_query)
-    q = lt_tx_query(tx, "SELECT body FROM bodies WHERE blob_id = ?", V(it->blob.id));
-    it->known = lt_query_next(&q);
-    if (!it->known)
-        return lt_query_check(&q, err);
-    it->body.limit = SIZE_MAX / 2; /* it is there, so it fits */
-    lt_buf_add(&it->body, lt_text_sub(lt_query_text(&q, 0), it->offset, it->len));
-    return LT_OK;
+    q = lt_tx_query(tx, "SELECT body FROM bodies WHERE blob_id = ?", V(content->blob.id));
+    content->is_known = lt_query_next(&q);
+    content->body.limit = SIZE_MAX / 2; /* it is there, so it fits */
+    if (content->is_known)
+        lt_buf_add(&content->body,
+                   lt_text_sub(lt_query_text(&q, 0), content->offset, content->len));
+    return lt_tx_check(tx, err);
+}
+
+void lt_local_content_cleanup(lt_local_content *content)
+{
+    lt_buf_cleanup(&content->body);
 }
 
 static lt_status pour_file(int fd, size_t offset, size_t len, lt_sink *sink, const char *what,
@@ -280,13 +278,12 @@ static lt_status pour_file(int fd, size_t offset, size_t len, lt_sink *sink, con
     return LT_OK;
 }
 
-static lt_status read_file(lt_local *self, const body_read *it, lt_sink *sink, const char *what,
-                           lt_err *err)
+static lt_status read_file(lt_local *self, const lt_local_content *content, lt_sink *sink,
+                           const char *what, lt_err *err)
 {
     char path[LT_BLOB_PATH_CHARS];
-    LT_AUTO(lt_fd)
-    fd = openat(self->root, lt_local_blob_path(it->sha256, path),
-                O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+    lt_local_blob_path(lt_text_at(content->sha256, LT_SHA256_BYTES), path);
+    LT_AUTO(lt_fd) fd = openat(self->root, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
     if (fd < 0 && errno == ENOENT) {
         lt_ignore(lt_fail(err, LT_IO, "the content of '%s' is missing: '%s/%s'", what, self->folder,
                           path));
@@ -295,22 +292,37 @@ static lt_status read_file(lt_local *self, const body_read *it, lt_sink *sink, c
     if (fd < 0)
         return lt_fail_errno(err, errno, "cannot read the content of '%s': '%s/%s'", what,
                              self->folder, path);
-    size_t size = (size_t)it->blob.size_bytes;
-    size_t from = LT_MIN(it->offset, size);
-    return pour_file(fd, from, LT_MIN(it->len, size - from), sink, what, err);
+    size_t size = (size_t)content->blob.size_bytes;
+    size_t from = LT_MIN(content->offset, size);
+    return pour_file(fd, from, LT_MIN(content->len, size - from), sink, what, err);
 }
 
-lt_status lt_local_blob_read(lt_local *self, lt_text sha256, size_t offset, size_t len,
-                             lt_sink *sink, const char *what, lt_err *err)
+lt_status lt_local_content_read(lt_local *self, const lt_local_content *content, lt_sink *sink,
+                                const char *what, lt_err *err)
 {
-    body_read it = {.sha256 = sha256, .offset = offset, .len = len};
-    lt_status status = lt_db_read(self->db, do_read_body, &it, err);
-    if (status == LT_OK && !it.known)
-        status = lt_fail(err, LT_IO, "the content of '%s' is missing from the index", what);
-    else if (status == LT_OK && it.blob.place == LT_PLACE_BODY)
-        status = sink->write(sink, lt_buf_text(&it.body), err);
-    else if (status == LT_OK)
-        status = read_file(self, &it, sink, what, err);
-    lt_buf_cleanup(&it.body);
-    return status;
+    if (!content->is_known)
+        return lt_fail(err, LT_IO, "the content of '%s' is missing from the index", what);
+    if (content->blob.place == LT_PLACE_BODY)
+        return sink->write(sink, lt_buf_text(&content->body), err);
+    return read_file(self, content, sink, what, err);
+}
+
+typedef struct blob_read {
+    lt_text sha256;
+    lt_local_content *content;
+} blob_read;
+
+static lt_status do_find(lt_tx *tx, void *context, lt_err *err)
+{
+    const blob_read *it = context;
+    return lt_local_content_find(tx, it->sha256, it->content, err);
+}
+
+lt_status lt_local_blob_read(lt_local *self, lt_text sha256, lt_sink *sink, const char *what,
+                             lt_err *err)
+{
+    LT_AUTO(lt_local_content) content = {.len = SIZE_MAX};
+    blob_read it = {.sha256 = sha256, .content = &content};
+    LT_TRY(lt_db_read(self->db, do_find, &it, err));
+    return lt_local_content_read(self, &content, sink, what, err);
 }

@@ -87,7 +87,7 @@ static bool has_right_sum(const check *it, const blob_row *row)
     lt_sums sums;
     lt_err err;
     bool right = lt_digest_begin(&hash.digest, false, &err) == LT_OK &&
-                 lt_local_blob_read(it->self, sha256, 0, SIZE_MAX, &hash.sink, "", &err) == LT_OK &&
+                 lt_local_blob_read(it->self, sha256, &hash.sink, "", &err) == LT_OK &&
                  lt_digest_end(&hash.digest, &sums, &err) == LT_OK &&
                  memcmp(sums.sha256, row->sha256, LT_SHA256_BYTES) == 0;
     lt_digest_cleanup(&hash.digest);

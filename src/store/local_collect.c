@@ -32,7 +32,7 @@ static bool is_still_there(const lt_local *self, const char *owner, int fd)
            mine.st_ino == there.st_ino && mine.st_dev == there.st_dev;
 }
 
-lt_status lt_local_owner_begin(lt_local *self, lt_err *err)
+static lt_status begin_owner(lt_local *self, lt_err *err)
 {
     enum { TRIES = 10 };
     for (int i = 0; i < TRIES; i++) {
@@ -52,6 +52,16 @@ lt_status lt_local_owner_begin(lt_local *self, lt_err *err)
         return LT_OK;
     }
     return lt_fail(err, LT_IO, "cannot make a folder of its own in '%s/tmp'", self->folder);
+}
+
+lt_status lt_local_owner_need(lt_local *self, lt_err *err)
+{
+    if (self->root < 0) /* in memory nothing outlives us */
+        return LT_OK;
+    (void)pthread_mutex_lock(&self->lock);
+    lt_status status = self->owner[0] ? LT_OK : begin_owner(self, err);
+    (void)pthread_mutex_unlock(&self->lock);
+    return status;
 }
 
 static void remove_folder(const lt_local *self, const char *owner)
@@ -130,7 +140,7 @@ static bool is_owner_name(lt_text name)
 static void look_at_owner(collection *it, const char *name)
 {
     lt_text owner = lt_text_of(name);
-    if (!is_owner_name(owner) || strcmp(name, it->self->owner) == 0)
+    if (!is_owner_name(owner))
         return;
     int lock = open_lock(it->self, name, 0);
     if (lock < 0) {

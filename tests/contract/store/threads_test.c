@@ -108,6 +108,37 @@ static void check_threads_put_get_list_and_delete(lt_store *store)
 }
 LT_CONTRACT(threads_put_get_list_and_delete)
 
+/* Some write one key, the others read it: always all of a value that was written, never a gap. */
+static void *overwrite_or_read(void *context)
+{
+    worker *it = context;
+    lt_err err = {0};
+    for (int i = 0; i < ROUNDS * 8; i++) {
+        char value[100];
+        memset(value, 'a' + i % 26, sizeof(value));
+        LT_AUTO(lt_buf) got = {0};
+        if (it->number < 2) {
+            it->wrong += put(it->store, T("k"), lt_text_at(value, sizeof(value)), NULL) != LT_OK;
+            continue;
+        }
+        it->wrong += lt_store_get(it->store, T("raw"), T("k"), (lt_text){0}, 0, SIZE_MAX, &got,
+                                  &err) != LT_OK;
+        it->wrong += got.len != sizeof(value) || got.data[0] != got.data[sizeof(value) - 1];
+    }
+    return NULL;
+}
+
+static void check_readers_see_the_old_or_the_new(lt_store *store)
+{
+    lt_err err = {0};
+    worker workers[THREADS];
+    char value[100] = {0};
+    CHECK_OK(lt_bucket_create(store, T("raw"), LT_UNVERSIONED, &err), err);
+    CHECK_INT(put(store, T("k"), lt_text_at(value, sizeof(value)), NULL), LT_OK);
+    run(store, NULL, overwrite_or_read, workers);
+}
+LT_CONTRACT(readers_see_the_old_or_the_new)
+
 static void *add_files(void *context)
 {
     worker *it = context;

@@ -158,7 +158,7 @@ Test(store_local, what_the_dead_left_is_cleaned_up)
     CHECK_INT(count_blobs(folder), 1);
 
     LT_AUTO(lt_store_ref) again = lt_test_store(folder);
-    CHECK_INT(count_temps(folder), 1); /* our own lock */
+    CHECK_INT(count_temps(folder), 0);
     CHECK_INT(lt_test_check(again), 0);
     lt_store_local_set_grace(again, -1000000);
     CHECK_OK(lt_local_collect((lt_local *)again, &err), err);
@@ -177,6 +177,76 @@ Test(store_local, a_closed_store_leaves_no_temporary_files)
     lt_test_put(store, "raw", T("a"), lt_text_at(bytes, LARGE), NULL);
     lt_store_close(store);
     CHECK_INT(count_temps(folder), 0);
+}
+
+/* ---------------------------------------------------------------- collecting while others write */
+
+enum { THREADS = 4, ROUNDS = 40 };
+
+typedef struct churner {
+    lt_store *store;
+    int number, wrong;
+    const atomic_int *busy;
+} churner;
+
+/* The same two contents come, go and come again in every thread, while they are being collected. */
+static void *churn(void *context)
+{
+    churner *it = context;
+    lt_err err = {0};
+    LT_AUTO(lt_chars) key = lt_format("k/%d", it->number);
+    for (int i = 0; i < ROUNDS; i++) {
+        LT_AUTO(lt_chars) bytes = lt_test_bytes(LARGE, (uint32_t)i % 2);
+        LT_AUTO(lt_buf) got = {0};
+        lt_text_body body;
+        lt_text value = lt_text_at(bytes, LARGE);
+        it->wrong += lt_store_put(it->store, T("raw"), lt_text_of(key),
+                                  lt_body_from_text(&body, value), NULL, NULL, NULL, &err) != LT_OK;
+        it->wrong += lt_store_get(it->store, T("raw"), lt_text_of(key), (lt_text){0}, 0, SIZE_MAX,
+                                  &got, &err) != LT_OK;
+        it->wrong += !lt_text_eq(lt_buf_text(&got), value);
+        it->wrong += lt_store_delete(it->store, T("raw"), lt_text_of(key), (lt_text){0}, NULL, NULL,
+                                     NULL, &err) != LT_OK;
+    }
+    return NULL;
+}
+
+static void *collect(void *context)
+{
+    churner *it = context;
+    lt_err err = {0};
+    while (atomic_load(it->busy)) {
+        LT_AUTO(lt_arena) arena = {0};
+        lt_check_report report = {0};
+        it->wrong += lt_local_collect((lt_local *)it->store, &err) != LT_OK;
+        it->wrong += lt_store_check(it->store, true, &arena, &report, &err) != LT_OK;
+        it->wrong += report.damaged || report.missing || report.problems.len;
+    }
+    return NULL;
+}
+
+Test(store_local, contents_come_and_go_while_they_are_collected_and_checked)
+{
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_store_ref) store = open_with_bucket(folder, LT_UNVERSIONED);
+    LT_AUTO(lt_store_ref) other = lt_test_store(folder);
+    lt_store_local_set_grace(other, -1000000);
+    atomic_int busy = 1;
+    pthread_t threads[THREADS], collector;
+    churner churners[THREADS], last = {.store = other, .busy = &busy};
+    CHECK_INT(pthread_create(&collector, NULL, collect, &last), 0);
+    for (int i = 0; i < THREADS; i++) {
+        churners[i] = (churner){.store = store, .number = i};
+        CHECK_INT(pthread_create(&threads[i], NULL, churn, &churners[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++)
+        CHECK_INT(pthread_join(threads[i], NULL), 0);
+    atomic_store(&busy, 0);
+    CHECK_INT(pthread_join(collector, NULL), 0);
+    for (int i = 0; i < THREADS; i++)
+        CHECK_INT(churners[i].wrong, 0);
+    CHECK_INT(last.wrong, 0);
+    CHECK_INT(lt_test_check(store), 0);
 }
 
 /* ---------------------------------------------------------------- damage */
