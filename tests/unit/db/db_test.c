@@ -229,6 +229,60 @@ Test(db, threads_share_commits_and_one_that_fails_hurts_no_other)
     CHECK_INT(number(db, "SELECT count(*) FROM notes WHERE id % 1000 % 5 = 4"), 0);
 }
 
+/* ---------------------------------------------------------------- a commit that is lost for all who shared it */
+
+typedef struct rower {
+    lt_db *db;
+    int64_t base;
+    bool breaks;
+    bool said_done[EACH];
+} rower;
+
+typedef struct row {
+    int64_t id;
+    bool breaks;
+} row;
+
+static lt_status insert_or_break(lt_tx *tx, void *context, lt_err *err)
+{
+    const row *it = context;
+    LT_TRY(lt_tx_exec(tx, err, "INSERT INTO notes (id) VALUES (?)", V(it->id)));
+    if (!it->breaks)
+        return LT_OK;
+    LT_TRY(lt_tx_exec(tx, err, "ROLLBACK")); /* as SQLite does itself when the disk fails */
+    return lt_fail(err, LT_IO, "the disk failed");
+}
+
+static void *insert_all(void *context)
+{
+    rower *it = context;
+    for (int i = 0; i < EACH; i++) {
+        lt_err err = {0};
+        row one_row = {.id = it->base + i, .breaks = it->breaks};
+        it->said_done[i] = lt_db_write(it->db, insert_or_break, &one_row, &err) == LT_OK;
+    }
+    return NULL;
+}
+
+Test(db, what_is_said_to_be_done_is_there_even_when_a_shared_commit_is_lost)
+{
+    LT_AUTO(lt_db_ref) db = open_in(lt_test_folder(), &one);
+    rower rowers[THREADS];
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        rowers[i] = (rower){.db = db, .base = i * 1000, .breaks = i % 4 == 3};
+        CHECK_INT(pthread_create(&threads[i], NULL, insert_all, &rowers[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++)
+        CHECK_INT(pthread_join(threads[i], NULL), 0);
+    for (int i = 0; i < THREADS; i++)
+        for (int j = 0; j < EACH; j++) {
+            LT_AUTO(lt_chars)
+            sql = lt_format("SELECT count(*) FROM notes WHERE id = %d", i * 1000 + j);
+            CHECK_INT(number(db, sql), rowers[i].said_done[j]);
+        }
+}
+
 /* A child opens the file itself: 0 when each of its rows was written. */
 static int child_writes(const char *path, int64_t base)
 {

@@ -95,6 +95,10 @@ Test(store_local, deleted_contents_are_collected_after_a_while)
     lt_store_local_set_grace(store, -1000000);
     CHECK_OK(lt_local_collect((lt_local *)store, &err), err);
     lt_test_has(store, "raw", T("c"), (lt_text){0}, value); /* it was wanted again in time */
+    LT_AUTO(lt_arena) arena = {0};
+    lt_check_report report = {0};
+    CHECK_OK(lt_store_check(store, false, &arena, &report, &err), err);
+    CHECK_INT(report.blobs, 1);
     delete (store, T("c"));
     CHECK_OK(lt_local_collect((lt_local *)store, &err), err);
     CHECK_INT(count_blobs(folder), 0);
