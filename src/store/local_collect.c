@@ -76,7 +76,9 @@ static void remove_folder(const lt_local *self, const char *owner)
     }
     struct dirent *entry;
     while ((entry = readdir(opened)))
-        (void)unlinkat(fd, entry->d_name, 0); /* "." and ".." fail, as they should */
+        if (entry->d_name[0] != '.' && strcmp(entry->d_name, "lock") != 0)
+            (void)unlinkat(fd, entry->d_name, 0);
+    (void)unlinkat(fd, "lock", 0); /* last: a folder without it is always an empty one */
     (void)closedir(opened);
     (void)unlinkat(self->root, folder, AT_REMOVEDIR);
 }
@@ -94,7 +96,7 @@ void lt_local_owner_end(lt_local *self)
 
 typedef struct dead_owner {
     char name[LT_LOCAL_OWNER_CHARS];
-    int lock; /* owned: nobody else cleans up after it now; -1: it has none */
+    int lock; /* owned: nobody else cleans up after it now; -1: it has not even a folder */
 } dead_owner;
 
 typedef struct collection {
@@ -120,14 +122,16 @@ static void add_dead(collection *it, lt_text name, int lock)
     lt_push(&it->dead, owner);
 }
 
-/* A folder without a lock is about to get one, or its owner died just there. */
-static bool is_old_folder(const collection *it, const char *owner)
+/* A folder without a lock is empty: it is about to get one, or its owner died just there. Removing it fails once the
+ * lock is there, and who wanted to make one finds no folder and takes another name. */
+static void remove_unlocked(const collection *it, const char *owner)
 {
     char folder[PATH_CHARS];
     (void)snprintf(folder, sizeof(folder), "tmp/%.16s", owner);
     struct stat info;
-    return fstatat(it->self->root, folder, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-           (int64_t)info.st_mtime * 1000000 < it->before_us;
+    if (fstatat(it->self->root, folder, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (int64_t)info.st_mtime * 1000000 < it->before_us)
+        (void)unlinkat(it->self->root, folder, AT_REMOVEDIR);
 }
 
 /* It becomes part of a path. */
@@ -144,8 +148,8 @@ static void look_at_owner(collection *it, const char *name)
         return;
     int lock = open_lock(it->self, name, 0);
     if (lock < 0) {
-        if (errno == ENOENT && is_old_folder(it, name))
-            add_dead(it, owner, -1);
+        if (errno == ENOENT)
+            remove_unlocked(it, name);
     } else if (flock(lock, LOCK_EX | LOCK_NB) == 0) {
         add_dead(it, owner, lock);
     } else {
