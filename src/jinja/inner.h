@@ -116,6 +116,7 @@ struct lt_jinja_template {
     const lt_jinja_env *env; /* borrowed */
     lt_arena arena;          /* everything below */
     lt_text name, source;
+    LT_VEC(uint32_t) lines; /* where each line starts */
     lt_jinja_node *body;
     lt_jinja_node_list calls;
     lt_jinja_block_list blocks;
@@ -129,6 +130,8 @@ LT_MUST_CHECK lt_status lt_jinja_parse(lt_jinja_template *compiled, lt_jinja_err
 /* The whole text as one expression. */
 LT_MUST_CHECK lt_status lt_jinja_parse_expression(lt_jinja_template *compiled,
                                                   lt_jinja_error *where, lt_err *err);
+/* The line alone, by binary search. */
+unsigned lt_jinja_line(const lt_jinja_template *compiled, uint32_t pos);
 void lt_jinja_place(lt_text source, uint32_t pos, unsigned *line, unsigned *col);
 /* scan.c: the value of a literal; false when it is none. */
 bool lt_jinja_literal_of(lt_jinja_heap *heap, const lt_jinja_node *node, lt_jinja_value *out);

@@ -406,8 +406,13 @@ typedef struct lt_jinja_static_call {
     bool is_literal;       /* all arguments are, and there is no * or ** */
     bool is_certain; /* it is run whenever the template is: not within if, for, macro or the like */
     bool is_whole;   /* it is all of an {{ output }} */
-    unsigned line, col;
+    unsigned line;
+    uint32_t pos; /* in lt_jinja_source(), for lt_jinja_position() */
 } lt_jinja_static_call;
+
+/* Line and column of a byte of the source. Walks the source: for messages, not for every call. */
+void lt_jinja_position(const lt_jinja_template *compiled, uint32_t pos, unsigned *line,
+                       unsigned *col);
 
 /* Every call of a plain or dotted name, in the order of their ends: `size_t at = 0; while (lt_jinja_next_call(...))`. */
 bool lt_jinja_next_call(const lt_jinja_template *compiled, lt_jinja_heap *heap, size_t *at,

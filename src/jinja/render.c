@@ -35,6 +35,32 @@ static lt_text normal_source(const lt_jinja_env *env, lt_arena *arena, lt_text s
     return lt_text_at(copy, len);
 }
 
+static void find_lines(lt_jinja_template *made)
+{
+    lt_push_in(&made->arena, &made->lines, 0);
+    for (size_t at = 0; (at = lt_text_find_byte(made->source, '\n', at)) != SIZE_MAX;)
+        lt_push_in(&made->arena, &made->lines, (uint32_t)++at);
+}
+
+unsigned lt_jinja_line(const lt_jinja_template *compiled, uint32_t pos)
+{
+    size_t low = 0, high = compiled->lines.len; /* the answer is in (low, high] */
+    while (low + 1 < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compiled->lines.items[middle] <= pos)
+            low = middle;
+        else
+            high = middle;
+    }
+    return (unsigned)low + 1;
+}
+
+void lt_jinja_position(const lt_jinja_template *compiled, uint32_t pos, unsigned *line,
+                       unsigned *col)
+{
+    lt_jinja_place(compiled->source, pos, line, col);
+}
+
 lt_status lt_jinja_compile(const lt_jinja_env *env, lt_text name, lt_text source,
                            lt_jinja_template **out, lt_jinja_error *where, lt_err *err)
 {
@@ -46,6 +72,7 @@ lt_status lt_jinja_compile(const lt_jinja_env *env, lt_text name, lt_text source
     made->env = env;
     made->name = lt_arena_text(&made->arena, name);
     made->source = normal_source(env, &made->arena, source);
+    find_lines(made);
     LT_TRY(lt_jinja_parse(made, where, err));
     *out = LT_TAKE(made);
     return LT_OK;
@@ -221,9 +248,7 @@ static void put_text(char *out, size_t size, lt_text text)
 
 static unsigned line_of(const lt_jinja_activation *a)
 {
-    unsigned line, col;
-    lt_jinja_place(a->home->source, a->pos, &line, &col);
-    return line;
+    return lt_jinja_line(a->home, a->pos);
 }
 
 static void fill_where(const lt_jinja_render *r, unsigned line, unsigned col, const lt_err *err)

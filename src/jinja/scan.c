@@ -133,7 +133,8 @@ bool lt_jinja_next_call(const lt_jinja_template *compiled, lt_jinja_heap *heap, 
         out->is_certain = !(call->flags & NESTED);
         out->is_whole = call->flags & WHOLE;
         read_args(heap, call, out);
-        lt_jinja_place(compiled->source, call->pos, &out->line, &out->col);
+        out->pos = call->pos;
+        out->line = lt_jinja_line(compiled, call->pos);
         return true;
     }
     return false;
@@ -188,7 +189,6 @@ bool lt_jinja_block_at(const lt_jinja_template *compiled, size_t i, lt_jinja_blo
     if (i >= compiled->blocks.len)
         return false;
     const lt_jinja_block_rec *block = compiled->blocks.items[i];
-    unsigned col;
     *out = (lt_jinja_block){
         .tag = block->tag,
         .name = block->name,
@@ -199,7 +199,7 @@ bool lt_jinja_block_at(const lt_jinja_template *compiled, size_t i, lt_jinja_blo
     };
     if (block->macro.node->kind == NODE_MACRO)
         out->macro = (lt_jinja_value){.type = LT_JINJA_MACRO, .as.macro = &block->macro};
-    lt_jinja_place(compiled->source, block->start, &out->line, &col);
+    out->line = lt_jinja_line(compiled, block->start);
     return true;
 }
 

@@ -24,6 +24,8 @@ static bool is_sequence(lt_jinja_value v)
     if (v.type == LT_JINJA_LIST)
         return v.as.list->kind == LIST_PLAIN || v.as.list->kind == LIST_RANGE;
     return v.type == LT_JINJA_STR || v.type == LT_JINJA_TUPLE || v.type == LT_JINJA_DICT ||
+           v.type == LT_JINJA_UNDEFINED || /* Jinja's Undefined has all methods, to fail in them */
+
            class_of(v)->is_sequence || class_of(v)->is_mapping;
 }
 
@@ -46,8 +48,8 @@ KIND(is_string, v.type == LT_JINJA_STR || class_of(v)->is_string)
 KIND(is_mapping, v.type == LT_JINJA_DICT || class_of(v)->is_mapping)
 KIND(is_sequence_test, is_sequence(v))
 KIND(is_iterable_test, is_iterable(v))
-KIND(is_callable, v.type == LT_JINJA_MACRO || v.type == LT_JINJA_FUNC ||
-                      v.type == LT_JINJA_METHOD || class_of(v)->call)
+KIND(is_callable, v.type == LT_JINJA_UNDEFINED || v.type == LT_JINJA_MACRO ||
+                      v.type == LT_JINJA_FUNC || v.type == LT_JINJA_METHOD || class_of(v)->call)
 KIND(is_escaped, false && v.type)
 
 static lt_status cased(lt_jinja_call *call, const char *method, lt_jinja_value *out, lt_err *err)

@@ -231,10 +231,10 @@ Test(jinja, host_objects_print_iterate_and_take_calls)
     LT_AUTO(fixture) f = {0};
     relation r = {.base = {&relation_class}, .name = "users"};
     give(&f, "r", lt_jinja_object_value(&r.base));
-    CHECK_OK(
-        render(&f, "{{ r }} {{ r.name }} {{ r['name'] }} {{ r.drop() }}{{ r.drop() }} {% for x in "
-                   "r %}{{ x }}{% endfor %} {{ [r] }} {{ r.nope is defined }} {{ r|length }}"),
-        f.err);
+    CHECK_OK(render(&f,
+                    "{{ r }} {{ r.name }} {{ r['name'] }} {{ r.drop() }}{{ r.drop() }} {% for x in "
+                    "r %}{{ x }}{% endfor %} {{ [r] }} {{ r.nope is defined }} {{ r|length }}"),
+             f.err);
     CHECK_TEXT(lt_buf_text(&f.out), "\"users\" users users 12 users [<Relation object>] False 1");
     CHECK_STATUS(render(&f, "{{ r.nope() }}"), LT_INVALID, f.err);
     CHECK_HAS(f.err.message, "'Relation object' has no attribute 'nope'");
