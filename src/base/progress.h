@@ -8,7 +8,7 @@
 
 typedef struct lt_progress {
     _Atomic int64_t rows_in,
-        rows_out;               /* read from the outside; written to the target or the store */
+        rows_out; /* read from the outside; written to the target or the store; -1: ended, and not counted */
     _Atomic int64_t bytes;      /* read or moved */
     _Atomic int64_t rows_total; /* expected; 0 is not known */
     _Atomic int percent;        /* of a statement that knows nothing about rows; -1 is not known */

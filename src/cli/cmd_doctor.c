@@ -8,6 +8,7 @@
 #include "cli/grid.h"
 #include "cli/store_address.h"
 #include "cli/target.h"
+#include "cli/work.h"
 #include "git/git.h"
 
 #include <errno.h>
@@ -246,9 +247,11 @@ static void check_store(examination *e, finding *f)
 static lt_status ping(examination *e, const char *name, lt_target *target, lt_err *err)
 {
     lt_table table;
+    LT_AUTO(lt_workspace_ref) workspace = NULL;
     LT_AUTO(lt_engine_ref) engine = NULL;
     LT_AUTO(lt_session_ref) session = NULL;
-    LT_TRY(lt_app_target(e->app, e->project, name, target, err));
+    LT_TRY(lt_work_open(e->app, NULL, &workspace, err));
+    LT_TRY(lt_workspace_target(workspace, lt_text_of(name), target, err));
     if (strcmp(target->kind, "duckdb") == 0 && !lt_path_exists(target->path))
         return LT_OK; /* it is made by the first run */
     LT_TRY(lt_engine_open(target, &engine, err));

@@ -196,11 +196,9 @@ static lt_status run_and_show(lt_app *app, lt_workspace *workspace, lt_run_reque
     request->watch = &watch;
     lt_status status = lt_run(workspace, request, &report, err);
     lt_live_stop(shown.live);
-    bool happened =
-        report.record.id && (status == LT_OK || status == LT_FAILED || status == LT_CANCELLED);
-    if (happened && app->globals.json)
+    if (report.ended && app->globals.json)
         write_json(app, &report);
-    else if (happened)
+    else if (report.ended)
         write_table(app, &report);
     lt_run_report_cleanup(&report);
     return status;
@@ -257,21 +255,23 @@ static lt_status retry(lt_app *app, const void *opts, const lt_args *args, lt_er
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     lt_run_record before;
     int64_t run_id = 0;
+    const char *only_kind = NULL;
     LT_TRY(lt_work_run_id(args->items[0], &run_id, err));
     LT_TRY(lt_work_open(app, given->vars, &workspace, err));
     LT_TRY(lt_state_run_get(workspace->state, run_id, &app->arena, &before, err));
     if (before.status == LT_RUN_RUNNING) {
-        lt_ignore(lt_fail(err, LT_CONFLICT, "run %lld is still running", (long long)run_id));
+        lt_ignore(lt_fail(err, LT_CONFLICT, "run %lld is still running", (long long)before.id));
         return lt_hint(err, "wait for its end");
     }
+    LT_TRY(lt_work_only_kind(workspace, &before, &app->arena, &only_kind, err));
     lt_run_request request = {.command = T("retry"),
                               .pipeline = before.pipeline,
                               .select = before.selection,
                               .exclude = before.exclusion,
                               .target = before.target,
-                              .only_kind = lt_work_only_kind(&before),
+                              .only_kind = only_kind,
                               .threads = given->threads ? given->threads : before.threads,
-                              .retry_of = run_id};
+                              .retry_of = before.id};
     return given->dry_run ? dry_run(app, workspace, &request, err)
                           : run_and_show(app, workspace, &request, err);
 }

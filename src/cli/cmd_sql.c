@@ -7,7 +7,7 @@
 #include "base/time.h"
 #include "cli/rows.h"
 #include "cli/sql_split.h"
-#include "cli/target.h"
+#include "cli/work.h"
 
 #include <errno.h>
 #include <histedit.h>
@@ -37,9 +37,10 @@ static const lt_opt table[] = {
 
 typedef struct shell {
     lt_app *app;
-    lt_engine *engine;   /* owned */
-    lt_session *session; /* owned */
-    int lease;           /* owned */
+    lt_engine *engine;       /* owned */
+    lt_session *session;     /* owned */
+    lt_workspace *workspace; /* owned */
+    int lease;               /* owned */
     lt_show show;
     bool is_interactive;
     pthread_t watcher;
@@ -53,6 +54,7 @@ static void shell_cleanup(shell *s)
     lt_session_close(s->session);
     lt_engine_close(s->engine);
     lt_fd_close(s->lease);
+    lt_workspace_close(s->workspace);
 }
 
 /* ---- stopping ---- */
@@ -331,16 +333,30 @@ static lt_show show_of(const lt_app *app, const sql_opts *opts)
     return app->globals.json ? LT_SHOW_JSON : LT_SHOW_TABLE;
 }
 
+/* Names without a schema are looked up where the models are. A schema that is not there yet is no reason to fail. */
+static void use_schema(lt_session *session, const lt_target *target)
+{
+    lt_err err;
+    LT_AUTO(lt_buf) sql = {0};
+    bool postgres = strcmp(target->kind, "postgres") == 0;
+    if (!target->schema)
+        return;
+    lt_buf_add_str(&sql, postgres ? "set search_path to " : "use ");
+    lt_quote_name(lt_text_of(target->schema), &sql);
+    lt_buf_add_str(&sql, postgres ? ", public" : "");
+    lt_ignore(lt_exec(session, lt_buf_text(&sql), NULL, &err));
+}
+
 static lt_status open_shell(shell *s, lt_err *err)
 {
-    lt_project *project;
     lt_target *target = LT_NEW(&s->app->arena, lt_target); /* the engine borrows it */
-    LT_TRY(lt_app_load(s->app, &project, err));
-    LT_TRY(lt_app_target(s->app, project, s->app->globals.target, target, err));
+    LT_TRY(lt_work_open(s->app, NULL, &s->workspace, err));
+    LT_TRY(lt_workspace_target(s->workspace, lt_text_of(s->app->globals.target), target, err));
     if (strcmp(target->kind, "duckdb") == 0)
-        LT_TRY(lt_app_lease(s->app, target, &s->lease, err));
+        LT_TRY(lt_workspace_lease(s->workspace, target, "'leat sql'", &s->lease, err));
     LT_TRY(lt_engine_open(target, &s->engine, err));
     LT_TRY(lt_session_open(s->engine, &s->session, err));
+    use_schema(s->session, target);
     atomic_store(&s->watching, true);
     if (pthread_create(&s->watcher, NULL, watch, s) != 0) {
         atomic_store(&s->watching, false);

@@ -45,7 +45,7 @@ static figures figures_of(const lt_task_view *task, int64_t now_us)
     f.elapsed_us = task->started_mono_us ? LT_MAX((int64_t)0, end_us - task->started_mono_us) : 0;
     if (!task->progress)
         return f;
-    f.rows = LT_MAX(task->progress->rows_in, task->progress->rows_out);
+    f.rows = LT_MAX(LT_MAX(task->progress->rows_in, task->progress->rows_out), (int64_t)0);
     f.bytes = task->progress->bytes;
     f.total = task->progress->rows_total;
     f.percent = task->progress->percent ? task->progress->percent : -1;
@@ -388,8 +388,8 @@ static void task_row(lt_grid *grid, const lt_task_view *task)
     lt_text cells[] = {
         lt_text_of(task->name),
         lt_text_of(lt_task_status_name(task->state)),
-        number(&arena, counted != NULL, people, counted ? counted->rows_in : 0),
-        number(&arena, counted != NULL, people, counted ? counted->rows_out : 0),
+        number(&arena, counted && counted->rows_in >= 0, people, counted ? counted->rows_in : 0),
+        number(&arena, counted && counted->rows_out >= 0, people, counted ? counted->rows_out : 0),
         lt_text_of(lt_arena_format(&arena, "%.3f", (double)f.elapsed_us / (double)SECOND_US)),
         memory,
     };

@@ -21,13 +21,18 @@ lt_status lt_work_run_id(const char *word, int64_t *run_id, lt_err *err)
     return lt_hint(err, "give the number that 'leat runs' shows, or 'last'");
 }
 
-const char *lt_work_only_kind(const lt_run_record *run)
+lt_status lt_work_only_kind(lt_workspace *workspace, const lt_run_record *run, lt_arena *arena,
+                            const char **only_kind, lt_err *err)
 {
     static const char *const kinds[] = {"extract", "load"};
+    lt_run_record first = *run;
+    while (first.retry_of)
+        LT_TRY(lt_state_run_get(workspace->state, first.retry_of, arena, &first, err));
+    *only_kind = NULL;
     for (size_t i = 0; i < LT_COUNT(kinds); i++)
-        if (lt_text_eq(run->command, lt_text_of(kinds[i])))
-            return kinds[i];
-    return NULL;
+        if (lt_text_eq(first.command, lt_text_of(kinds[i])))
+            *only_kind = kinds[i];
+    return LT_OK;
 }
 
 void lt_work_task_json(lt_json_writer *writer, const lt_task_record *task, double seconds)

@@ -9,7 +9,8 @@ LT_MUST_CHECK lt_status lt_work_open(lt_app *app, const char *vars, lt_workspace
                                      lt_err *err);
 /* A run id as people type it: a number, or "last" (0). */
 LT_MUST_CHECK lt_status lt_work_run_id(const char *word, int64_t *run_id, lt_err *err);
-/* What a recorded run was limited to: "extract", "load", or NULL. */
-const char *lt_work_only_kind(const lt_run_record *run);
+/* What a recorded run, or the one that it retried, was limited to: "extract", "load", or NULL. */
+LT_MUST_CHECK lt_status lt_work_only_kind(lt_workspace *workspace, const lt_run_record *run,
+                                          lt_arena *arena, const char **only_kind, lt_err *err);
 /* One task as a JSON object. */
 void lt_work_task_json(lt_json_writer *writer, const lt_task_record *task, double seconds);

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/time.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -227,15 +228,22 @@ static void add_run_date(lt_jinja_heap *heap, lt_scope *scope, lt_jinja_value va
 }
 
 static lt_status render(lt_scope *scope, const lt_conf_text *text, lt_jinja_heap *heap, lt_buf *out,
-                        lt_err *err)
+                        lt_jinja_error *where, lt_err *err)
 {
     static const lt_jinja_env env = {.undefined = LT_JINJA_STRICT};
     LT_AUTO(lt_jinja_template_ref) compiled = NULL;
-    lt_jinja_error where = {0};
     lt_jinja_context context = {.vars = lt_jinja_dict(heap), .lookup = lookup, .user = scope};
     add_run_date(heap, scope, context.vars);
-    LT_TRY(lt_jinja_compile(&env, lt_text_of(text->place.file), text->raw, &compiled, &where, err));
-    return lt_jinja_render_text(compiled, &context, heap, out, &where, err);
+    LT_TRY(lt_jinja_compile(&env, lt_text_of(text->place.file), text->raw, &compiled, where, err));
+    return lt_jinja_render_text(compiled, &context, heap, out, where, err);
+}
+
+/* The place in the file, instead of the one in the scalar. */
+static void say_place(lt_conf_place place, const lt_jinja_error *where, lt_err *err)
+{
+    if (where->text[0])
+        (void)snprintf(err->message, sizeof(err->message), "%s", where->text);
+    lt_wrap(err, "%s:%u:%u", place.file, place.line, place.col);
 }
 
 lt_status lt_scope_render(void *user, lt_conf_when when, const lt_conf_text *text, lt_arena *arena,
@@ -248,11 +256,12 @@ lt_status lt_scope_render(void *user, lt_conf_when when, const lt_conf_text *tex
         scope.clock_us = 0;
         scope.secret = NULL;
     }
-    lt_status status = render(&scope, text, &heap, &rendered, err);
+    lt_jinja_error where = {0};
+    lt_status status = render(&scope, text, &heap, &rendered, &where, err);
     if (status == LT_OK)
         *out = lt_arena_text(arena, lt_buf_text(&rendered));
     else
-        lt_wrap(err, "%s:%u:%u", text->place.file, text->place.line, text->place.col);
+        say_place(text->place, &where, err);
     lt_jinja_heap_cleanup(&heap);
     return status;
 }

@@ -251,14 +251,23 @@ static lt_status select_texts(lt_plan *plan, const lt_conf_texts *texts, lt_node
     return LT_OK;
 }
 
-/* Tests come with the models that they look at (dbt calls this eager). */
+/* Tests come with the models that they look at, when all that they read is selected or upstream of it (dbt calls this
+ * buildable): a test of a table that nobody asked for may find none. */
 static void add_tests_of_selected(lt_plan *plan)
 {
+    LT_AUTO(lt_node_set) there;
+    lt_node_set_init(&there, plan->graph.nodes.len);
+    memcpy(there.bits, plan->selected.bits, (there.count / 64 + 1) * sizeof(*there.bits));
+    lt_graph_grow(&plan->graph, &there, true, SIZE_MAX);
     for (size_t i = 0; i < plan->graph.nodes.len; i++) {
         const lt_node *node = plan->graph.nodes.items[i];
-        for (size_t k = 0; is_kind(node, LT_STEP_TEST) && k < node->needs.len; k++)
-            if (lt_node_set_has(&plan->selected, node->needs.items[k]))
-                lt_node_set_add(&plan->selected, i);
+        bool any = false, all = true;
+        for (size_t k = 0; is_kind(node, LT_STEP_TEST) && k < node->needs.len; k++) {
+            any = any || lt_node_set_has(&plan->selected, node->needs.items[k]);
+            all = all && lt_node_set_has(&there, node->needs.items[k]);
+        }
+        if (any && all)
+            lt_node_set_add(&plan->selected, i);
     }
 }
 
@@ -279,36 +288,58 @@ static void take_whole_upstream(lt_plan *plan)
     }
 }
 
-static lt_status exclude(lt_plan *plan, lt_err *err)
+static lt_status find_excluded(lt_plan *plan, lt_node_set *out, lt_err *err)
 {
     const lt_plan_request *request = &plan->request;
-    LT_AUTO(lt_node_set) out;
-    lt_node_set_init(&out, plan->graph.nodes.len);
     if (request->exclude.len)
-        LT_TRY(select_words(plan, request->exclude, &out, err));
-    else if (request->pipeline && !request->select.len)
-        LT_TRY(select_texts(plan, &request->pipeline->exclude, &out, err));
-    for (size_t i = 0; i < plan->graph.nodes.len; i++)
-        if (lt_node_set_has(&out, i))
-            lt_node_set_remove(&plan->selected, i);
+        return select_words(plan, request->exclude, out, err);
+    if (request->pipeline && !request->select.len)
+        return select_texts(plan, &request->pipeline->exclude, out, err);
     return LT_OK;
+}
+
+/* Everything but tests, which follow from the rest; a test without references stands for itself. */
+static void select_all(lt_plan *plan)
+{
+    for (size_t i = 0; i < plan->graph.nodes.len; i++)
+        if (!is_kind(plan->graph.nodes.items[i], LT_STEP_TEST) ||
+            !plan->graph.nodes.items[i]->needs.len)
+            lt_node_set_add(&plan->selected, i);
+}
+
+static lt_status select_as_asked(lt_plan *plan, lt_err *err)
+{
+    const lt_plan_request *request = &plan->request;
+    if (request->select.len)
+        return select_words(plan, request->select, &plan->selected, err);
+    if (!request->pipeline || !request->pipeline->select.len) {
+        select_all(plan);
+        return LT_OK;
+    }
+    for (size_t i = 0; i < plan->graph.nodes.len; i++)
+        if (is_kind(plan->graph.nodes.items[i], LT_STEP_SQL))
+            lt_node_set_add(&plan->selected, i);
+    return select_texts(plan, &request->pipeline->select, &plan->selected, err);
+}
+
+static void take_out(lt_plan *plan, const lt_node_set *excluded)
+{
+    for (size_t i = 0; i < plan->graph.nodes.len; i++)
+        if (lt_node_set_has(excluded, i))
+            lt_node_set_remove(&plan->selected, i);
 }
 
 static lt_status select_steps(lt_plan *plan, lt_err *err)
 {
     const lt_plan_request *request = &plan->request;
-    bool by_pipeline = !request->select.len && request->pipeline && request->pipeline->select.len;
+    LT_AUTO(lt_node_set) excluded;
     lt_node_set_init(&plan->selected, plan->graph.nodes.len);
-    if (request->select.len)
-        LT_TRY(select_words(plan, request->select, &plan->selected, err));
-    else if (by_pipeline)
-        LT_TRY(select_texts(plan, &request->pipeline->select, &plan->selected, err));
-    for (size_t i = 0; i < plan->graph.nodes.len; i++)
-        if ((!request->select.len && !by_pipeline) ||
-            (by_pipeline && is_kind(plan->graph.nodes.items[i], LT_STEP_SQL)))
-            lt_node_set_add(&plan->selected, i);
+    lt_node_set_init(&excluded, plan->graph.nodes.len);
+    LT_TRY(select_as_asked(plan, err));
+    LT_TRY(find_excluded(plan, &excluded, err));
+    take_out(plan, &excluded);
     add_tests_of_selected(plan);
-    LT_TRY(exclude(plan, err));
+    take_out(plan, &excluded);
     if (request->only_kind)
         keep_only_kind(plan, lt_text_of(request->only_kind));
     if (request->whole_upstream)

@@ -258,6 +258,9 @@ static void write_record(executor *run, lt_work *work, lt_status status, const l
     lt_task_record *record = &work->task->record;
     lt_arena *arena = &run->plan->arena;
     record->status = status_of(status, work);
+    work->task->ended_with = status;
+    work->task->progress.rows_in = record->rows_in; /* the last word, -1 for what is not counted */
+    work->task->progress.rows_out = record->rows_out;
     if (status != LT_OK || work->warned) {
         record->message = lt_text_of(lt_arena_format(arena, "%s", err->message));
         record->hint = lt_text_of(lt_arena_format(arena, "%s", err->hint));

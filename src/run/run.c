@@ -214,12 +214,18 @@ static void count_ends(const executor *run, lt_run_report *report)
     }
 }
 
-static const lt_task_record *first_failure(const executor *run)
+/* The first that failed for the reason that counts most: bad data before a bad service. */
+static const lt_run_task *first_failure(const executor *run)
 {
-    for (size_t i = 0; i < run->task_count; i++)
-        if (run->tasks[i].record.status == LT_TASK_FAILED)
-            return &run->tasks[i].record;
-    return NULL;
+    const lt_run_task *first = NULL;
+    for (size_t i = 0; i < run->task_count; i++) {
+        const lt_run_task *task = &run->tasks[i];
+        if (task->record.status != LT_TASK_FAILED)
+            continue;
+        if (!first || (task->ended_with == LT_FAILED && first->ended_with != LT_FAILED))
+            first = task;
+    }
+    return first;
 }
 
 static lt_status judge(const executor *run, const lt_run_report *report, lt_err *err)
@@ -230,16 +236,17 @@ static lt_status judge(const executor *run, const lt_run_report *report, lt_err 
     }
     if (lt_stop_asked())
         return lt_fail(err, LT_CANCELLED, "run %lld was cancelled", (long long)run->record->id);
-    const lt_task_record *failure = first_failure(run);
-    if (!failure)
+    const lt_run_task *first = first_failure(run);
+    if (!first)
         return LT_OK;
+    const lt_task_record *failure = &first->record;
     if (report->failed == 1)
-        lt_ignore(lt_fail(err, LT_FAILED, "%.*s", LT_ARG(failure->message)));
+        lt_ignore(lt_fail(err, first->ended_with, "%.*s", LT_ARG(failure->message)));
     else
-        lt_ignore(lt_fail(err, LT_FAILED, "%zu tasks failed; the first: %.*s", report->failed,
-                          LT_ARG(failure->message)));
-    return lt_hint(err, "%.*s%sthen 'leat retry %lld' goes on from here", LT_ARG(failure->hint),
-                   failure->hint.len ? "; " : "mend it, ", (long long)run->record->id);
+        lt_ignore(lt_fail(err, first->ended_with, "%zu tasks failed; one of them: %.*s",
+                          report->failed, LT_ARG(failure->message)));
+    return lt_hint(err, "%.*s%s'leat retry %lld' goes on from here", LT_ARG(failure->hint),
+                   failure->hint.len ? "; then " : "mend it, then ", (long long)run->record->id);
 }
 
 static lt_status record_end(executor *run, lt_status status, const lt_err *why, lt_err *err)
@@ -326,6 +333,7 @@ static lt_status run_with_lease(executor *run, const lt_target *target, lt_run_r
         LT_TRY(lt_tree_record(run->workspace, run->record, err));
     LT_TRY(execute(run, err));
     count_ends(run, report);
+    report->ended = true;
     lt_status status = judge(run, report, &why);
     LT_TRY(record_end(run, status, &why, err));
     *err = why;

@@ -14,6 +14,7 @@ typedef struct lt_run_task {
     lt_progress progress;
     _Atomic int64_t started_mono_us, ended_mono_us; /* 0: not yet */
     _Atomic int64_t peak_bytes; /* the most that the process held while it ran */
+    lt_status ended_with;       /* LT_OK, or why it failed */
     _Atomic(const char *) note; /* "attempt 2 of 3", for the display; or NULL */
 } lt_run_task;
 
@@ -47,12 +48,14 @@ typedef struct lt_run_report {
     lt_run_record record;
     lt_run_task *tasks; /* owned */
     size_t task_count;
+    bool ended; /* the tasks were begun, and the counts below say how they ended */
     size_t failed, skipped, warned, succeeded;
     lt_plan *plan; /* owned */
 } lt_run_report;
 void lt_run_report_cleanup(lt_run_report *report);
 
-/* LT_OK: every task succeeded. LT_FAILED: some task failed (report says which). LT_CANCELLED: stopped. Else: it could not begin. */
+/* LT_OK: every task succeeded. LT_CANCELLED: stopped. LT_FAILED: data, models or tests failed; another status is that of the first
+ * failure when none of them is LT_FAILED, or says that the run could not begin (report->ended tells). */
 LT_MUST_CHECK lt_status lt_run(lt_workspace *workspace, const lt_run_request *request,
                                lt_run_report *report, lt_err *err);
 

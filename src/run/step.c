@@ -36,7 +36,8 @@ static void result_relation(lt_work *work, const lt_relation *relation)
     result_text(work, "relation", lt_buf_text(&name));
 }
 
-static void result_commit(lt_work *work, lt_text bucket, lt_text prefix, const lt_commit_info *commit)
+static void result_commit(lt_work *work, lt_text bucket, lt_text prefix,
+                          const lt_commit_info *commit)
 {
     result_text(work, "bucket", bucket);
     result_text(work, "prefix", prefix);
@@ -45,12 +46,17 @@ static void result_commit(lt_work *work, lt_text bucket, lt_text prefix, const l
 }
 
 /* The run reads this commit: it is remembered, and kept by the store. */
-static lt_status pin(lt_work *work, lt_text bucket, lt_text prefix, const lt_commit_info *commit, lt_err *err)
+static lt_status pin(lt_work *work, lt_text bucket, lt_text prefix, const lt_commit_info *commit,
+                     lt_err *err)
 {
     lt_workspace *workspace = work->run->workspace;
-    lt_pin made = {.bucket = bucket, .prefix = prefix, .sequence = commit->sequence, .commit_id = commit->commit_id};
+    lt_pin made = {.bucket = bucket,
+                   .prefix = prefix,
+                   .sequence = commit->sequence,
+                   .commit_id = commit->commit_id};
     LT_AUTO(lt_chars) owner = lt_format("run-%lld", (long long)work->run->record->id);
-    LT_TRY(lt_store_keep(workspace->store, lt_text_of(owner), bucket, prefix, commit->sequence, err));
+    LT_TRY(
+        lt_store_keep(workspace->store, lt_text_of(owner), bucket, prefix, commit->sequence, err));
     return lt_state_pin(workspace->state, work->run->record->id, &made, err);
 }
 
@@ -67,7 +73,8 @@ static void drop_scratch(char **folder)
 {
     lt_err err;
     if (*folder)
-        lt_ignore(lt_path_remove(*folder, &err)); /* what stays is found and removed at the next start */
+        lt_ignore(
+            lt_path_remove(*folder, &err)); /* what stays is found and removed at the next start */
     lt_free(*folder);
 }
 
@@ -97,10 +104,12 @@ static lt_status extract(lt_work *work, lt_err *err)
     work->task->record.rows_in = result.fetched;
     work->task->record.rows_out = result.rows;
     result_commit(work, result.bucket, result.prefix, &result.commit);
-    lt_work_log(work, "%lld records in %lld requests, %lld the same again, %lld values left out", (long long)result.fetched,
-                (long long)result.requests, (long long)result.duplicates, (long long)result.discarded);
-    lt_work_log(work, "%s: commit %lld of %.*s/%.*s, %lld rows%s%.*s", result.committed ? "landed" : "nothing new",
-                (long long)result.commit.sequence, LT_ARG(result.bucket), LT_ARG(result.prefix), (long long)result.rows,
+    lt_work_log(work, "%lld records in %lld requests, %lld the same again, %lld values left out",
+                (long long)result.fetched, (long long)result.requests, (long long)result.duplicates,
+                (long long)result.discarded);
+    lt_work_log(work, "%s: commit %lld of %.*s/%.*s, %lld rows%s%.*s",
+                result.committed ? "landed" : "nothing new", (long long)result.commit.sequence,
+                LT_ARG(result.bucket), LT_ARG(result.prefix), (long long)result.rows,
                 result.note.len ? "; " : "", LT_ARG(result.note));
     return LT_OK;
 }
@@ -117,10 +126,12 @@ int64_t lt_work_pinned_sequence(const lt_work *work, lt_text bucket, lt_text pre
 }
 
 /* The commit to load, and which one that is. */
-static lt_status find_commit(lt_work *work, const lt_landing_place *place, lt_commit_info *commit, lt_err *err)
+static lt_status find_commit(lt_work *work, const lt_landing_place *place, lt_commit_info *commit,
+                             lt_err *err)
 {
     int64_t sequence = lt_work_pinned_sequence(work, place->bucket, place->prefix);
-    return lt_dataset_commit(work->run->workspace->store, place->bucket, place->prefix, sequence, work->arena, commit, err);
+    return lt_dataset_commit(work->run->workspace->store, place->bucket, place->prefix, sequence,
+                             work->arena, commit, err);
 }
 
 static lt_status load(lt_work *work, lt_err *err)
@@ -153,14 +164,16 @@ static lt_status load(lt_work *work, lt_err *err)
     work->task->record.rows_out = result.rows;
     result_relation(work, &work->step->relation);
     result_commit(work, place.bucket, place.prefix, &commit);
-    lt_work_log(work, "%s commits %lld to %lld: %lld rows written", result.changed ? "loaded" : "the table had",
-                (long long)result.from_sequence + 1, (long long)result.sequence, (long long)result.rows);
+    lt_work_log(work, "%s commits %lld to %lld: %lld rows written",
+                result.changed ? "loaded" : "the table had", (long long)result.from_sequence + 1,
+                (long long)result.sequence, (long long)result.rows);
     return LT_OK;
 }
 
 /* ---- models and tests ---- */
 
-static lt_status keep_fingerprint(lt_work *work, lt_session *session, const lt_relation *relation, lt_err *err)
+static lt_status keep_fingerprint(lt_work *work, lt_session *session, const lt_relation *relation,
+                                  lt_err *err)
 {
     lt_fingerprint fingerprint;
     LT_TRY(lt_fingerprint_take(session, relation, work->arena, &fingerprint, err));
@@ -206,7 +219,8 @@ static lt_status run_sql(lt_work *work, lt_err *err)
     lt_session *session = NULL;
     lt_text sql = {0};
     LT_TRY(lt_work_session(work, &session, err));
-    LT_TRY(lt_conf_render(&task->sql, lt_scope_render, &work->run->plan->request.scope, work->arena, &sql, err));
+    LT_TRY(lt_conf_render(&task->sql, lt_scope_render, &work->run->plan->request.scope, work->arena,
+                          &sql, err));
     lt_work_log(work, "SQL:\n%.*s", LT_ARG(sql));
     LT_TRY(lt_session_begin(session, err));
     lt_status status = lt_exec(session, sql, &work->task->record.rows_out, err);
@@ -215,14 +229,15 @@ static lt_status run_sql(lt_work *work, lt_err *err)
     if (status == LT_OK)
         return LT_OK;
     lt_session_rollback(session);
-    return lt_wrap(err, "%s:%u:%u", task->sql.place.file, task->sql.place.line, task->sql.place.col);
+    return lt_wrap(err, "%s:%u:%u", task->sql.place.file, task->sql.place.line,
+                   task->sql.place.col);
 }
 
 /* ---- the table of kinds ---- */
 
 static lt_status (*const steps[])(lt_work *work, lt_err *err) = {
-    [LT_STEP_EXTRACT] = extract, [LT_STEP_LOAD] = load, [LT_STEP_MODEL] = build, [LT_STEP_TEST] = build,
-    [LT_STEP_SQL] = run_sql,
+    [LT_STEP_EXTRACT] = extract, [LT_STEP_LOAD] = load,   [LT_STEP_MODEL] = build,
+    [LT_STEP_TEST] = build,      [LT_STEP_SQL] = run_sql,
 };
 
 lt_status lt_step_run(lt_work *work, lt_err *err)

@@ -189,3 +189,24 @@ Test(run, a_run_that_cannot_be_repeated_is_said_to_differ)
     CHECK_TEXT(found.models.items[1].name, "b");
     lt_workspace_close(p.workspace);
 }
+
+Test(run, a_test_runs_only_when_all_that_it_reads_is_there)
+{
+    project p;
+    lt_err err = {0};
+    lt_run_report report;
+    make_project(&p);
+    lt_test_write(p.root, "models/schema.yml",
+                  "models:\n  - name: a\n    columns:\n      - name: id\n        data_tests:\n"
+                  "          - unique\n          - relationships: {to: ref('d'), field: seven}\n");
+    CHECK_OK(run(&p, &(lt_run_request){.select = T("a")}, &report, &err), err);
+    CHECK_INT(report.task_count, 2);
+    lt_run_report_cleanup(&report);
+    CHECK_OK(run(&p, &(lt_run_request){.exclude = T("d")}, &report, &err), err);
+    CHECK_INT(report.task_count, 4);
+    lt_run_report_cleanup(&report);
+    CHECK_STATUS(run(&p, &(lt_run_request){0}, &report, &err), LT_FAILED, err);
+    CHECK_INT(report.task_count, 6);
+    lt_run_report_cleanup(&report);
+    lt_workspace_close(p.workspace);
+}
