@@ -158,6 +158,8 @@ static lt_status bind_rest(lt_jinja_render *r, const lt_jinja_node *macro,
     lt_jinja_value rest = {0};
     if (macro->flags & USES_KWARGS)
         rest = lt_jinja_dict(r->heap);
+    /* Names are compared one by one: many of both must cost. */
+    LT_TRY(lt_jinja_charge(r, call->kwarg_count * (1 + macro->count / 8), err));
     bool has_caller = has_param(macro, T("caller"));
     if ((macro->flags & USES_CALLER) && !has_caller) {
         const lt_jinja_kwarg *caller = kwarg_of(call, T("caller"));
@@ -186,6 +188,7 @@ static lt_status bind_params(lt_jinja_render *r, const lt_jinja_node *macro,
                              const lt_jinja_call *call, lt_err *err)
 {
     size_t i = 0;
+    LT_TRY(lt_jinja_charge(r, macro->count * (1 + call->kwarg_count / 8), err));
     for (const lt_jinja_node *param = macro->a; param; param = param->next, i++) {
         const lt_jinja_kwarg *named = kwarg_of(call, param->name);
         lt_jinja_value value;

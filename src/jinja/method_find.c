@@ -59,11 +59,19 @@ static size_t find_last(lt_text text, lt_text part)
     return SIZE_MAX;
 }
 
+/* Searching from the right can look at the same bytes again and again: let long needles cost. */
+static lt_status charge_search(lt_jinja_call *call, lt_text text, lt_text part, bool last,
+                               lt_err *err)
+{
+    return lt_jinja_charge(call->render, text.len / 32 * (last ? 1 + part.len / 64 : 1), err);
+}
+
 static lt_status find_any(lt_jinja_call *call, bool last, bool must, lt_jinja_value *out,
                           lt_err *err)
 {
     search s;
     LT_TRY(search_args(call, &s, err));
+    LT_TRY(charge_search(call, s.text, s.part, last, err));
     size_t at = s.impossible ? SIZE_MAX
                 : last       ? find_last(s.text, s.part)
                              : lt_text_find(s.text, s.part, 0);
@@ -269,6 +277,7 @@ static lt_status split_any(lt_jinja_call *call, bool from_right, lt_jinja_value 
         LT_TRY(lt_jinja_want_text(call, args[0], &sep, err));
         if (!sep.len)
             return lt_fail(err, LT_INVALID, "empty separator");
+        LT_TRY(charge_search(call, text, sep, from_right, err));
         LT_TRY(split_by(call, text, sep, limit, from_right, list.as.list, err));
     }
     if (from_right)
@@ -319,6 +328,7 @@ static lt_status partition_at(lt_jinja_call *call, bool last, lt_jinja_value *ou
     if (!sep.len)
         return lt_fail(err, LT_INVALID, "empty separator");
     LT_TRY(lt_jinja_charge(call->render, text.len / 32, err));
+    LT_TRY(charge_search(call, text, sep, last, err));
     size_t at = last ? find_last(text, sep) : lt_text_find(text, sep, 0);
     lt_jinja_value none = lt_jinja_text((lt_text){0});
     lt_jinja_value parts[3] = {call->self, none, none};

@@ -601,6 +601,7 @@ lt_status lt_jinja_parse_expr(lt_jinja_parser *p, unsigned how, lt_jinja_node **
         for (size_t i = first_call; i < p->made->calls.len; i++)
             p->made->calls.items[i]->flags |= NESTED;
         LT_TRY(parse_inline_if(p, out, err));
+        first_call = p->made->calls.len; /* those inside are marked already */
     }
     p->depth--;
     return LT_OK;
