@@ -145,11 +145,11 @@ static lt_status take_container(lt_infer *infer, lt_type *type, lt_json_token *t
                                 bool *opened, lt_err *err)
 {
     bool is_object = token->kind == LT_JSON_OBJECT;
-    lt_type found = {.kind = is_object ? LT_TYPE_STRUCT : LT_TYPE_LIST};
+    lt_type unknown = {0}, found = {.kind = is_object ? LT_TYPE_STRUCT : LT_TYPE_LIST};
     if (!may_open)
         found.kind = LT_TYPE_JSON;
     else if (!is_object)
-        found.item = &(lt_type){0};
+        found.item = &unknown;
     if (found.kind != type->kind)
         (void)lt_type_merge(&infer->arena, type, &found);
     *opened = type->kind == found.kind && type->kind != LT_TYPE_JSON &&

@@ -154,19 +154,26 @@ lt_status lt_extraction_session(lt_extraction *self, lt_session **out, lt_err *e
     return LT_OK;
 }
 
+static bool is_container(const lt_schema_column *column)
+{
+    return column->type.kind == LT_TYPE_LIST || column->type.kind == LT_TYPE_STRUCT;
+}
+
 /* The type with which a column is read from JSON. */
 static void write_read_type(const lt_schema_column *column, lt_buf *out)
 {
-    bool container = column->type.kind == LT_TYPE_LIST || column->type.kind == LT_TYPE_STRUCT;
     if (column->to_null)
-        lt_buf_add(out, container ? T("JSON") : T("VARCHAR"));
+        lt_buf_add(out, is_container(column) ? T("JSON") : T("VARCHAR"));
     else
         lt_type_write(&column->type, out);
 }
 
-/* read_json() cannot tell keys apart that differ only in case. */
-static bool has_case_twins(const lt_schema *schema)
+/* read_json() cannot tell keys apart that differ only in case, nor name an empty one. */
+static bool needs_whole_records(const lt_schema *schema)
 {
+    for (size_t i = 0; i < schema->columns.len; i++)
+        if (schema->columns.items[i].present && schema->columns.items[i].key.len == 0)
+            return true;
     for (size_t i = 0; i < schema->columns.len; i++)
         for (size_t k = i + 1; k < schema->columns.len; k++)
             if (schema->columns.items[i].present && schema->columns.items[k].present &&
@@ -229,7 +236,7 @@ static void write_value(const lt_schema_column *column, bool whole, bool typed, 
     LT_AUTO(lt_buf) value = {.limit = LT_MIB};
     LT_AUTO(lt_buf) type = {.limit = LT_MIB};
     lt_type_write(&column->type, &type);
-    bool text = column->type.kind == LT_TYPE_TEXT || column->to_null;
+    bool text = column->type.kind == LT_TYPE_TEXT || (column->to_null && !is_container(column));
     bool nested = column->found.kind == LT_TYPE_LIST || column->found.kind == LT_TYPE_STRUCT;
     if (whole) {
         lt_buf_add_str(&value, text ? "json_extract_string(json, " : "json_extract(json, ");
@@ -244,7 +251,12 @@ static void write_value(const lt_schema_column *column, bool whole, bool typed, 
     }
     bool cast = column->to_null || (whole && !text) ||
                 (typed && !lt_type_eq(&column->found, &column->type));
-    if (cast)
+    if (cast && column->to_null && !typed && is_container(column))
+        /* else a text would become a struct of nulls */
+        lt_buf_printf(out, "CASE WHEN json_type(%s) = '%s' THEN TRY_CAST(%s AS %s) END",
+                      lt_buf_chars(&value), column->type.kind == LT_TYPE_LIST ? "ARRAY" : "OBJECT",
+                      lt_buf_chars(&value), lt_buf_chars(&type));
+    else if (cast)
         lt_buf_printf(out, "%s(%s AS %s)", column->to_null ? "TRY_CAST" : "CAST",
                       lt_buf_chars(&value), lt_buf_chars(&type));
     else
@@ -285,7 +297,7 @@ static void write_without_twins(const lt_extraction *self, const lt_schema *sche
 static void write_select(const lt_extraction *self, const lt_schema *schema,
                          const lt_landing *landing, lt_buf *sql)
 {
-    bool whole = landing->ndjson && has_case_twins(schema);
+    bool whole = landing->ndjson && needs_whole_records(schema);
     bool first = true;
     lt_buf_add_str(sql, landing->remove_twins ? "SELECT * FROM (SELECT " : "SELECT ");
     for (size_t i = 0; i < schema->columns.len; i++) {

@@ -357,7 +357,7 @@ static lt_text take_scalar(lt_text text, size_t *at)
             quote = c;
         else if (c == '(')
             open++;
-        else if (open == 0 && (c == ',' || c == ')' || c == '['))
+        else if (open == 0 && (c == ',' || c == ')' || c == '[' || c == ']'))
             break;
         else if (c == ')')
             open--;
