@@ -1,5 +1,5 @@
 /* REST sources: workers fetch pages, check them, spool their records and learn the types; then all of it lands at once. */
-#include "base/log.h"
+#include "base/fs.h"
 #include "base/time.h"
 #include "net/link_header.h"
 #include "net/url.h"
@@ -9,6 +9,7 @@
 #include "source/unique.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 enum {
     PAGE_BYTES = 64 * 1024 * 1024,
@@ -380,7 +381,6 @@ static lt_status keep_records(worker *w, const lt_page_request *page, lt_err *er
             return err->status;
         }
         lt_json_add_line(w->found.items[i], &w->records.buf);
-        lt_buf_add_byte(&w->records.buf, '\n');
         if (lt_spool_is_full(&w->records))
             LT_TRY(lt_spool_flush(&w->records, err));
     }
@@ -498,17 +498,54 @@ static lt_status run_workers(rest *r, worker *workers, size_t count, lt_err *err
 
 /* ---- landing ---- */
 
-/* Is any key there twice? */
-static lt_status find_twins(const rest *r, const worker *workers, size_t count, bool *twins,
-                            lt_err *err)
+static bool has_lines(const char *path)
 {
-    const char *paths[PARALLEL_MAX];
-    *twins = false;
-    if (r->self->keys.len == 0)
-        return LT_OK;
+    struct stat info;
+    return stat(path, &info) == 0 && info.st_size > 0;
+}
+
+/* Put the records whose key stands twice into files of their own, small enough to be ranked in little memory. */
+static lt_status split_twins(rest *r, worker *workers, size_t count, const lt_twins *twins,
+                             lt_texts *kept, lt_texts *apart, lt_err *err)
+{
+    enum { TWINS_A_PART = 20000, PARTS_MAX = 64 };
+    lt_arena *arena = r->self->arena;
+    const char *parts[PARTS_MAX];
+    size_t part_count = LT_MIN(twins->len / TWINS_A_PART + 1, (size_t)PARTS_MAX);
+    for (size_t i = 0; i < part_count; i++)
+        parts[i] = lt_arena_format(arena, "%s/twins-%zu.ndjson", r->self->job->scratch, i);
+    for (size_t i = 0; i < count; i++) {
+        const char *path = lt_arena_format(arena, "%s/kept-%zu.ndjson", r->self->job->scratch, i);
+        LT_TRY(lt_twins_split(twins, workers[i].records.path, workers[i].hashes.path, path, parts,
+                              part_count, err));
+        LT_TRY(lt_path_remove(workers[i].records.path, err));
+        if (has_lines(path))
+            lt_push_in(arena, kept, lt_text_of(path));
+    }
+    for (size_t i = 0; i < part_count; i++)
+        if (has_lines(parts[i]))
+            lt_push_in(arena, apart, lt_text_of(parts[i]));
+    return LT_OK;
+}
+
+/* The files with the records: `apart` those in which a key may stand twice. */
+static lt_status sort_records(rest *r, worker *workers, size_t count, lt_texts *kept,
+                              lt_texts *apart, lt_err *err)
+{
+    const char *hashes[PARALLEL_MAX];
+    lt_twins twins = {0};
+    lt_status status = LT_OK;
     for (size_t i = 0; i < count; i++)
-        paths[i] = workers[i].hashes.path;
-    return lt_unique_check(paths, count, twins, err);
+        hashes[i] = workers[i].hashes.path;
+    if (r->self->keys.len > 0)
+        status = lt_twins_find(hashes, count, &twins, err);
+    if (status == LT_OK && twins.len > 0)
+        status = split_twins(r, workers, count, &twins, kept, apart, err);
+    for (size_t i = 0; status == LT_OK && twins.len == 0 && i < count; i++)
+        if (workers[i].records.bytes > 0)
+            lt_push_in(r->self->arena, kept, lt_text_of(workers[i].records.path));
+    lt_twins_cleanup(&twins);
+    return status;
 }
 
 /* Nothing came: with a cursor there is nothing to do; a full read empties the dataset. */
@@ -526,7 +563,8 @@ static lt_status land_nothing(lt_extraction *self, lt_text mark, lt_err *err)
 static void note_total(const rest *r, int64_t fetched)
 {
     int64_t total = r->pager.total;
-    if (total < 0 || total == fetched || r->pager.numbered == false)
+    bool twins_go = r->self->keys.len > 0 && fetched > total; /* pages overlapped: removed by key */
+    if (total < 0 || total == fetched || !r->pager.numbered || twins_go)
         return;
     r->self->result->note = lt_text_of(lt_arena_format(
         r->self->arena,
@@ -538,16 +576,14 @@ static lt_status land(rest *r, worker *workers, size_t count, lt_err *err)
 {
     lt_extraction *self = r->self;
     lt_infer *all = &workers[0].infer;
-    lt_texts paths = {0};
+    lt_texts kept = {0}, apart = {0};
     lt_schema schema;
-    lt_landing landing = {.ndjson = &paths};
+    lt_landing landing = {.ndjson = &kept, .twins = &apart};
     int64_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             LT_TRY(lt_infer_merge(all, &workers[i].infer, err));
         bytes += workers[i].records.bytes;
-        if (workers[i].records.bytes > 0)
-            lt_push_in(self->arena, &paths, lt_text_of(workers[i].records.path));
     }
     if (self->from_raw.len > 0)
         LT_TRY(lt_mark_feed(&all->mark, self->from_raw, err)); /* never back */
@@ -557,7 +593,7 @@ static lt_status land(rest *r, worker *workers, size_t count, lt_err *err)
     note_total(r, all->records);
     if (all->records == 0)
         return land_nothing(self, lt_buf_text(&all->mark.raw), err);
-    LT_TRY(find_twins(r, workers, count, &landing.remove_twins, err));
+    LT_TRY(sort_records(r, workers, count, &kept, &apart, err));
     lt_infer_order(all);
     landing.record_bytes = (size_t)(bytes / all->records);
     LT_TRY(lt_schema_plan(&self->before, &all->record, &self->resource->contract, self->arena,

@@ -294,28 +294,45 @@ static void write_without_twins(const lt_extraction *self, const lt_schema *sche
     lt_buf_add(sql, T(") = 1"));
 }
 
-static void write_select(const lt_extraction *self, const lt_schema *schema,
-                         const lt_landing *landing, lt_buf *sql)
+/* One SELECT over the FROM-item, or over NDJSON files. */
+static void write_select_from(const lt_extraction *self, const lt_schema *schema,
+                              const lt_texts *ndjson, lt_text relation, bool remove_twins,
+                              lt_buf *sql)
 {
-    bool whole = landing->ndjson && needs_whole_records(schema);
+    bool whole = ndjson && needs_whole_records(schema);
     bool first = true;
-    lt_buf_add_str(sql, landing->remove_twins ? "SELECT * FROM (SELECT " : "SELECT ");
+    lt_buf_add_str(sql, remove_twins ? "SELECT * FROM (SELECT " : "SELECT ");
     for (size_t i = 0; i < schema->columns.len; i++) {
         if (!schema->columns.items[i].present)
             continue;
         lt_buf_add_str(sql, first ? "" : ", ");
-        write_value(&schema->columns.items[i], whole, !landing->ndjson, sql);
+        write_value(&schema->columns.items[i], whole, !ndjson, sql);
         lt_buf_add(sql, T(" AS "));
         lt_quote_name(schema->columns.items[i].name, sql);
         first = false;
     }
     lt_buf_add(sql, T(" FROM "));
-    if (landing->ndjson)
-        write_ndjson(schema, landing->ndjson, whole, sql);
+    if (ndjson)
+        write_ndjson(schema, ndjson, whole, sql);
     else
-        lt_buf_add(sql, landing->relation);
-    if (landing->remove_twins)
+        lt_buf_add(sql, relation);
+    if (remove_twins)
         write_without_twins(self, schema, sql);
+}
+
+/* The records, and behind them those that may stand twice, one part at a time: so the ranking needs little memory. */
+static void write_select(const lt_extraction *self, const lt_schema *schema,
+                         const lt_landing *landing, lt_buf *sql)
+{
+    size_t parts = landing->twins ? landing->twins->len : 0;
+    if (!landing->ndjson || landing->ndjson->len > 0)
+        write_select_from(self, schema, landing->ndjson, landing->relation, landing->remove_twins,
+                          sql);
+    for (size_t i = 0; i < parts; i++) {
+        lt_texts part = {.items = &landing->twins->items[i], .len = 1, .cap = 1};
+        lt_buf_add_str(sql, sql->len > 6 ? " UNION ALL " : ""); /* behind "COPY (" */
+        write_select_from(self, schema, &part, (lt_text){0}, true, sql);
+    }
 }
 
 /* A row group holds about 8 MiB of JSON: that bounds the memory of writer and readers. */

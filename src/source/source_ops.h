@@ -43,8 +43,10 @@ bool lt_extraction_stopped(const lt_extraction *self);
 /* What is read by DuckDB to become the dataset's Parquet file. */
 typedef struct lt_landing {
     const lt_texts *ndjson; /* files of records, read with the planned types */
+    const lt_texts *twins;  /* may be NULL: more such files, whose records may have the same key: of
+                               these the one with the greatest cursor stays */
     lt_text relation;       /* or: a FROM-item whose columns are named by the keys */
-    bool remove_twins;      /* records with the same key: keep the one with the greatest cursor */
+    bool remove_twins;      /* of a relation: the same over all of it */
     lt_text extra;          /* raw JSON for the commit record; may be empty */
     size_t
         record_bytes; /* about so many bytes a record: sets the size of row groups; 0: not known */

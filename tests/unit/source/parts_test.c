@@ -268,10 +268,10 @@ Test(schema, refuses_a_damaged_one)
 
 /* ---- twins ---- */
 
-static bool twins_in(size_t count, uint64_t (*value)(size_t i))
+static size_t twins_in(size_t count, uint64_t (*value)(size_t i))
 {
     lt_err err = {0};
-    bool twice = false;
+    LT_AUTO(lt_twins) twins = {0};
     LT_AUTO(lt_chars) path = lt_path_join(lt_test_folder(), "hashes");
     LT_AUTO(lt_buf) bytes = {0};
     for (size_t i = 0; i < count; i++) {
@@ -279,8 +279,8 @@ static bool twins_in(size_t count, uint64_t (*value)(size_t i))
         lt_buf_add(&bytes, lt_text_at((const char *)&hash, sizeof(hash)));
     }
     CHECK_OK(lt_file_write(path, lt_buf_text(&bytes), 0600, &err), err);
-    CHECK_OK(lt_unique_check((const char *const[]){path}, 1, &twice, &err), err);
-    return twice;
+    CHECK_OK(lt_twins_find((const char *const[]){path}, 1, &twins, &err), err);
+    return twins.len;
 }
 
 static uint64_t all_different(size_t i)
@@ -298,11 +298,39 @@ static uint64_t zero_twice(size_t i)
     return i % 3 == 0 ? 0 : i;
 }
 
-Test(unique, finds_the_one_that_stands_twice)
+Test(unique, finds_the_values_that_stand_twice)
 {
-    CHECK(!twins_in(0, all_different));
-    CHECK(!twins_in(2600000, all_different)); /* two passes */
-    CHECK(twins_in(2600000, one_twice));
-    CHECK(twins_in(4, zero_twice));
-    CHECK(!twins_in(3, zero_twice));
+    CHECK_INT(twins_in(0, all_different), 0);
+    CHECK_INT(twins_in(2600000, all_different), 0); /* two passes */
+    CHECK_INT(twins_in(2600000, one_twice), 1);
+    CHECK_INT(twins_in(7, zero_twice), 1);
+    CHECK_INT(twins_in(3, zero_twice), 0);
+}
+
+Test(unique, puts_the_lines_of_twins_apart)
+{
+    lt_err err = {0};
+    const char *folder = lt_test_folder();
+    uint64_t hashes[] = {1ULL << 20, 5, 7, 2ULL << 20, 1ULL << 20};
+    uint64_t values[] = {1ULL << 20, 2ULL << 20};
+    lt_twins twins = {.items = values, .len = 2};
+    LT_AUTO(lt_chars) lines = lt_path_join(folder, "lines");
+    LT_AUTO(lt_chars) hash_path = lt_path_join(folder, "hashes");
+    LT_AUTO(lt_chars) kept = lt_path_join(folder, "kept");
+    LT_AUTO(lt_chars) even = lt_path_join(folder, "even");
+    LT_AUTO(lt_chars) odd = lt_path_join(folder, "odd");
+    const char *const parts[] = {even, odd};
+    CHECK_OK(lt_file_write(lines, T("a\nb\nc\nd\ne\n"), 0600, &err), err);
+    CHECK_OK(lt_file_write(hash_path, lt_text_at((const char *)hashes, sizeof(hashes)), 0600, &err),
+             err);
+    CHECK_OK(lt_twins_split(&twins, lines, hash_path, kept, parts, 2, &err), err);
+    LT_AUTO(lt_buf) got = {0};
+    CHECK_OK(lt_file_read(kept, &got, &err), err);
+    lt_buf_add_byte(&got, '|');
+    CHECK_OK(lt_file_read(even, &got, &err), err);
+    lt_buf_add_byte(&got, '|');
+    CHECK_OK(lt_file_read(odd, &got, &err), err);
+    CHECK_STR(lt_buf_chars(&got), "b\nc\n|d\n|a\ne\n");
+    CHECK_OK(lt_file_write(hash_path, lt_text_at((const char *)hashes, 16), 0600, &err), err);
+    CHECK_STATUS(lt_twins_split(&twins, lines, hash_path, kept, parts, 2, &err), LT_IO, err);
 }
