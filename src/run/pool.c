@@ -59,6 +59,8 @@ static void record_end(executor *run, lt_run_task *task)
 {
     lt_err err;
     task->record.peak_bytes = task->peak_bytes;
+    task->progress.rows_in = task->record.rows_in; /* the last word; -1 is not counted */
+    task->progress.rows_out = task->record.rows_out;
     task->ended_mono_us = lt_mono_us();
     lt_status status =
         lt_state_task_finish(run->workspace->state, run->record->id, &task->record, &err);
@@ -259,8 +261,6 @@ static void write_record(executor *run, lt_work *work, lt_status status, const l
     lt_arena *arena = &run->plan->arena;
     record->status = status_of(status, work);
     work->task->ended_with = status;
-    work->task->progress.rows_in = record->rows_in; /* the last word, -1 for what is not counted */
-    work->task->progress.rows_out = record->rows_out;
     if (status != LT_OK || work->warned) {
         record->message = lt_text_of(lt_arena_format(arena, "%s", err->message));
         record->hint = lt_text_of(lt_arena_format(arena, "%s", err->hint));

@@ -157,6 +157,7 @@ static lt_status load(lt_work *work, lt_err *err)
                        .scratch = scratch,
                        .cache_folder = cache,
                        .now_us = lt_now_us(),
+                       .memory_bytes = work->run->plan->request.target.memory_bytes,
                        .full_refresh = whole,
                        .progress = &work->task->progress};
     LT_TRY(pin(work, place.bucket, place.prefix, &commit, err));
