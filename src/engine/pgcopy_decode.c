@@ -66,11 +66,6 @@ static const char wrong_size[] = "the server sent a value of the wrong size";
 
 /* ---- fixed widths ---- */
 
-static inline uint8_t byte_of(const uint8_t *at)
-{
-    return *at;
-}
-
 /* Days from PostgreSQL's epoch to Arrow's; the infinities are DuckDB's. */
 static inline bool to_days(const uint8_t *at, int32_t *out)
 {

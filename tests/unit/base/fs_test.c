@@ -97,7 +97,6 @@ Test(fs, writing_goes_on_after_short_writes)
     int ends[2];
     lt_err err = {0};
     LT_AUTO(lt_chars) large = lt_xcalloc(1, LT_MIB);
-    LT_AUTO(lt_buf) got = {0};
     CHECK(pipe2(ends, O_CLOEXEC) == 0);
     pid_t pid = fork();
     if (pid == 0) {
