@@ -3,16 +3,22 @@
 
 #include "base/buf.h"
 #include "base/fs.h"
+#include "base/time.h"
 #include "base/vec.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static LT_VEC(lt_test) tests;
 static const char *skip_reason; /* of the test that runs */
 static LT_VEC(const char *) skip_reasons;
 static LT_VEC(char *) folders; /* of the test that runs; owned */
+static int64_t begun_at_us;
+
+#define SLOW_US 1000000 /* a test that takes longer is named */
 
 void lt_test_add(const char *name, void (*run)(void **state))
 {
@@ -68,20 +74,53 @@ void lt_test_skip(const char *reason)
     abort(); /* skip() does not come back */
 }
 
-const char *lt_test_folder(void)
+static const char *folder_in(const char *parent)
 {
     lt_err err = {0};
     char *path = NULL;
-    const char *parent = getenv("TMPDIR");
-    LT_AUTO(lt_chars) prefix = lt_format("%s/leat-test-", parent ? parent : "/tmp");
+    LT_AUTO(lt_chars) prefix = lt_format("%s/leat-test-", parent);
     CHECK_OK(lt_folder_make_temp(prefix, &path, &err), err);
     lt_push(&folders, path);
     return path;
 }
 
-static int remove_folders(void **state)
+const char *lt_test_folder(void)
+{
+    const char *parent = getenv("TMPDIR");
+    return folder_in(parent ? parent : "/tmp");
+}
+
+const char *lt_test_memory_folder(void)
+{
+    static const char shared_memory[] = "/dev/shm";
+    struct statvfs room;
+    bool fits = statvfs(shared_memory, &room) == 0 && access(shared_memory, W_OK) == 0 &&
+                (uint64_t)room.f_bavail * room.f_bsize > 256 * LT_MIB;
+    return fits ? folder_in(shared_memory) : lt_test_folder();
+}
+
+int lt_test_rounds(int usual)
+{
+    int64_t rounds = 0;
+    const char *wanted = getenv("LT_TEST_ROUNDS");
+    return wanted && lt_text_to_i64(lt_text_of(wanted), &rounds) && rounds > 0 && rounds <= INT_MAX
+               ? (int)rounds
+               : usual;
+}
+
+static int begin(void **state)
 {
     (void)state;
+    begun_at_us = lt_mono_us();
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    int64_t took_us = lt_mono_us() - begun_at_us;
+    if (took_us > SLOW_US)
+        print_message("[     SLOW ] %.1f s\n", (double)took_us / 1e6);
     lt_err err;
     for (size_t i = 0; i < folders.len; i++) {
         lt_ignore(lt_path_remove(folders.items[i], &err));
@@ -126,7 +165,8 @@ int main(int argc, char **argv)
             continue;
         chosen[count++] = (struct CMUnitTest){.name = tests.items[i].name,
                                               .test_func = tests.items[i].run,
-                                              .teardown_func = remove_folders};
+                                              .setup_func = begin,
+                                              .teardown_func = end};
         if (list)
             (void)puts(tests.items[i].name);
     }

@@ -51,5 +51,12 @@ void lt_check_status(lt_status got, lt_status wanted, const lt_err *err, const c
                      const char *file, int line);
 LT_NORETURN void lt_test_skip(const char *reason);
 
-/* A new empty folder for this test, removed when the program ends. Borrowed. */
+/* A new empty folder for this test, removed when the test ends. Borrowed. */
 const char *lt_test_folder(void);
+
+/* The same, in memory where the machine has room there: for tests that kill a process or fail its calls a hundred times. What
+ * they look for outlives a process, not a power cut, so that waiting for a disk would prove nothing. */
+const char *lt_test_memory_folder(void);
+
+/* How often to repeat what depends on chance: `usual`, or what LT_TEST_ROUNDS in the environment says. */
+int lt_test_rounds(int usual);

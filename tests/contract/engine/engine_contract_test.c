@@ -1,9 +1,11 @@
 /* What every engine does alike: one body, run on DuckDB and on PostgreSQL. */
+#include "base/time.h"
 #include "engine/engine.h"
 #include "support/postgres.h"
 #include "support/test.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 typedef struct world {
@@ -364,10 +366,19 @@ CONTRACT(a_copy_is_part_of_the_open_transaction)
     CHECK_TEXT(ask(self, "SELECT count(*) FROM t"), "0");
 }
 
-static void *cancel_soon(void *session)
+typedef struct canceller {
+    lt_session *session;
+    atomic_bool done;
+} canceller;
+
+/* Over and over, for a cancel before the statement has begun is for nobody. */
+static void *cancel_until_done(void *state)
 {
-    (void)usleep(150000);
-    lt_session_cancel(session);
+    canceller *self = state;
+    while (!atomic_load(&self->done)) {
+        lt_sleep_us(20000);
+        lt_session_cancel(self->session);
+    }
     return NULL;
 }
 
@@ -375,9 +386,10 @@ CONTRACT(a_cancelled_statement_says_so_and_the_session_lives)
 {
     lt_err err = {0};
     pthread_t thread;
+    canceller other = {.session = self->session};
     lt_session_cancel(self->session);
     CHECK_TEXT(ask(self, "SELECT 1"), "1");
-    CHECK_INT(pthread_create(&thread, NULL, cancel_soon, self->session), 0);
+    CHECK_INT(pthread_create(&thread, NULL, cancel_until_done, &other), 0);
     lt_status status = lt_exec(
         self->session,
         self->is_postgres
@@ -385,6 +397,7 @@ CONTRACT(a_cancelled_statement_says_so_and_the_session_lives)
             : T("SELECT count(*) FROM range(100000000) a, range(100000000) b WHERE a.range * 7 = "
                 "b.range * 3"),
         NULL, &err);
+    atomic_store(&other.done, true);
     (void)pthread_join(thread, NULL);
     CHECK_INT(status, LT_CANCELLED);
     CHECK_TEXT(ask(self, "SELECT 1"), "1");

@@ -153,18 +153,18 @@ static int fail_each_call(const char *folder, lt_versioning versioning, int with
 
 Test(fault_store, each_call_may_fail_and_nothing_is_half)
 {
-    CHECK(fail_each_call(lt_test_folder(), LT_VERSIONING_ENABLED, EIO) > 20);
+    CHECK(fail_each_call(lt_test_memory_folder(), LT_VERSIONING_ENABLED, EIO) > 20);
 }
 
 Test(fault_store, a_full_disk_is_said_and_survived)
 {
-    CHECK(fail_each_call(lt_test_folder(), LT_UNVERSIONED, ENOSPC) > 20);
+    CHECK(fail_each_call(lt_test_memory_folder(), LT_UNVERSIONED, ENOSPC) > 20);
 }
 
 Test(fault_store, each_write_of_the_index_may_fail)
 {
     lt_err err = {0};
-    const char *folder = lt_test_folder();
+    const char *folder = lt_test_memory_folder();
     lt_store *store = lt_test_store(folder);
     CHECK_OK(lt_bucket_create(store, T("raw"), LT_UNVERSIONED, &err), err);
     lt_store_close(store);

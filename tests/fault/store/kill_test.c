@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { KEYS = 3, KILLS = 200, LARGE = 40000, SMALL = 50 };
+enum { KEYS = 3, LARGE = 40000, SMALL = 50 };
 
 /* What the child says it has done, in memory that outlives it: key -> generation that was acknowledged, or being written. */
 typedef struct ledger {
@@ -152,7 +152,8 @@ static void check_commits(lt_store *store, const ledger *book, const char *cache
 Test(fault_store, a_killed_writer_loses_nothing_it_acknowledged)
 {
     lt_err err = {0};
-    const char *folder = lt_test_folder();
+    const char *folder = lt_test_memory_folder();
+    int kills = lt_test_rounds(60);
     LT_AUTO(lt_chars) url = lt_format("local:%s/store", folder);
     LT_AUTO(lt_chars) cache = lt_format("%s/cache", folder);
     ledger *book =
@@ -162,7 +163,7 @@ Test(fault_store, a_killed_writer_loses_nothing_it_acknowledged)
     CHECK_OK(lt_bucket_create(first, T("raw"), LT_UNVERSIONED, &err), err);
     lt_store_close(first);
 
-    for (int i = 0; i < KILLS; i++) {
+    for (int i = 0; i < kills; i++) {
         pid_t child = fork();
         CHECK(child >= 0);
         if (child == 0)
@@ -180,9 +181,9 @@ Test(fault_store, a_killed_writer_loses_nothing_it_acknowledged)
         LT_AUTO(lt_arena) arena = {0};
         if (lt_dataset_commit(store, T("raw"), T("set/"), 0, &arena, &info, &err) == LT_OK)
             book->commit_done = info.sequence;
-        if (i % 10 == 0 || i == KILLS - 1)
+        if (i % 10 == 0 || i == kills - 1)
             CHECK_INT(lt_test_check(store), 0);
     }
-    CHECK(book->begun[0] > KILLS / 2 && book->commit_generation_done > 0);
+    CHECK(book->begun[0] > (uint32_t)kills / 2 && book->commit_generation_done > 0);
     CHECK_INT(munmap(book, sizeof(*book)), 0);
 }
