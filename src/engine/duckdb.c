@@ -205,9 +205,9 @@ static void engine_close(lt_engine *engine)
 
 static lt_status session_open(lt_engine *engine, lt_session **out, lt_err *err)
 {
-    static const char set_up[] = "SET TimeZone = 'UTC'; SET enable_progress_bar = true; "
-                                 "SET enable_progress_bar_print = false; "
-                                 "SET progress_bar_time = 0";
+    static const char set_up[] = "SET TimeZone = 'UTC'; SET enable_progress_bar_print = false; "
+                                 "SET progress_bar_time = 100; SET enable_progress_bar = false; "
+                                 "SET streaming_buffer_size = '4MB'";
     duckdb_session *self = lt_xcalloc(1, sizeof(*self));
     if (lt_duck.connect(((duckdb_engine *)engine)->file->database, &self->connection) !=
         DuckDBSuccess) {
@@ -352,8 +352,19 @@ static lt_status session_exec(lt_session *session, lt_text sql, int64_t *rows, l
     duckdb_session *self = duckdb_session_of(session);
     LT_AUTO(duck_extracted) list = NULL;
     idx_t count = 0;
+    LT_TRY(lt_duckdb_watch(self, true, err));
     LT_TRY(extract(self, sql, &list, &count, err));
     return exec_extracted(self, list, count, rows, err);
+}
+
+lt_status lt_duckdb_watch(duckdb_session *self, bool on, lt_err *err)
+{
+    if (self->is_watched == on)
+        return LT_OK;
+    LT_TRY(lt_duckdb_run(
+        self, on ? "SET enable_progress_bar = true" : "SET enable_progress_bar = false", err));
+    self->is_watched = on;
+    return LT_OK;
 }
 
 static lt_status bind(duckdb_session *self, duckdb_prepared_statement prepared,
@@ -382,6 +393,7 @@ lt_status lt_duckdb_prepare(duckdb_session *self, lt_text sql, const lt_text *pa
     LT_AUTO(duck_prepared) prepared = NULL;
     idx_t count = 0;
     int64_t rows;
+    LT_TRY(lt_duckdb_watch(self, false, err));
     LT_TRY(extract(self, sql, &list, &count, err));
     if (count == 0)
         return lt_fail(err, LT_INVALID, "there is no statement");

@@ -14,6 +14,7 @@ typedef struct duckdb_engine {
 typedef struct duckdb_session {
     lt_session base;
     duckdb_connection connection; /* owned */
+    bool is_watched;              /* DuckDB counts the progress of statements */
 } duckdb_session;
 
 static inline duckdb_session *duckdb_session_of(lt_session *session)
@@ -49,7 +50,9 @@ lt_status lt_duckdb_query(lt_session *session, lt_text sql, const lt_text *param
 lt_status lt_duckdb_ingest(lt_session *session, const lt_relation *table, const lt_texts *columns,
                            lt_stream *stream, int64_t *rows, lt_err *err);
 
-/* duckdb.c: run text of our own */
+/* duckdb.c: whether DuckDB shall count progress: it costs a core while it waits for rows, so not for what we count ourselves. */
+lt_status lt_duckdb_watch(duckdb_session *self, bool on, lt_err *err);
+/* Run text of our own. */
 lt_status lt_duckdb_run(duckdb_session *self, const char *sql, lt_err *err);
 /* Whether a transaction is open. Fails when it is aborted. */
 lt_status lt_duckdb_in_transaction(duckdb_session *self, bool *open, lt_err *err);

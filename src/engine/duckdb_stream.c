@@ -313,6 +313,7 @@ lt_status lt_duckdb_ingest(lt_session *session, const lt_relation *table, const 
     lt_texts names = {0};
     bool inside = false;
     LT_TRY(lt_ingest_names(columns, stream, &arena, &names, err));
+    LT_TRY(lt_duckdb_watch(self, false, err));
     LT_TRY(lt_duckdb_in_transaction(self, &inside, err));
     if (!inside)
         LT_TRY(lt_duckdb_run(self, "BEGIN TRANSACTION", err));

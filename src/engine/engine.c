@@ -1,5 +1,6 @@
 /* Checks what comes in, finds the engine of a kind, and alone calls the back ends. */
 #include "engine/engine_ops.h"
+#include "engine/pump.h"
 
 #include "base/embed.h"
 #include "base/log.h"
@@ -371,8 +372,10 @@ lt_status lt_copy(lt_session *from, lt_text select, lt_session *to, const lt_rel
 {
     if (from == to)
         return lt_fail(err, LT_INVALID, "a copy needs two sessions");
+    LT_AUTO(lt_stream) source = {0};
     LT_AUTO(lt_stream) stream = {0};
-    LT_TRY(lt_query(from, select, NULL, 0, &stream, err));
+    LT_TRY(lt_query(from, select, NULL, 0, &source, err));
+    LT_TRY(lt_pump_start(&source, from, &stream, err));
     return lt_ingest(to, table, NULL, &stream, rows, err);
 }
 
