@@ -49,14 +49,11 @@
     X(result_get_arrow_options)                                                                    \
     X(destroy_arrow_options)                                                                       \
     X(to_arrow_schema)                                                                             \
+    X(arrow_scan)                                                                                  \
     X(data_chunk_to_arrow)                                                                         \
-    X(schema_from_arrow)                                                                           \
-    X(data_chunk_from_arrow)                                                                       \
-    X(destroy_arrow_converted_schema)                                                              \
     X(error_data_has_error)                                                                        \
     X(error_data_message)                                                                          \
     X(destroy_error_data)                                                                          \
-    X(data_chunk_get_column_count)                                                                 \
     X(data_chunk_get_vector)                                                                       \
     X(data_chunk_get_size)                                                                         \
     X(destroy_data_chunk)                                                                          \
@@ -66,11 +63,6 @@
     X(list_vector_get_child)                                                                       \
     X(struct_vector_get_child)                                                                     \
     X(array_vector_get_child)                                                                      \
-    X(appender_create_query)                                                                       \
-    X(append_data_chunk)                                                                           \
-    X(appender_flush)                                                                              \
-    X(appender_error_data)                                                                         \
-    X(appender_destroy)                                                                            \
     X(get_type_id)                                                                                 \
     X(logical_type_get_alias)                                                                      \
     X(destroy_logical_type)                                                                        \
@@ -158,7 +150,6 @@ LT_DUCK_OWNED(duck_type, duckdb_logical_type, destroy_logical_type)
 LT_DUCK_OWNED(duck_value, duckdb_value, destroy_value)
 LT_DUCK_OWNED(duck_config, duckdb_config, destroy_config)
 LT_DUCK_OWNED(duck_arrow_options, duckdb_arrow_options, destroy_arrow_options)
-LT_DUCK_OWNED(duck_arrow_types, duckdb_arrow_converted_schema, destroy_arrow_converted_schema)
 
 typedef const char *duck_const_chars; /* the same, where the header says const */
 LT_UNUSED static inline void duck_const_chars_cleanup(duck_const_chars *value)

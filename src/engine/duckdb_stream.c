@@ -1,7 +1,9 @@
 /* Rows in bulk: a streaming result as Arrow batches, and Arrow batches into a table. */
 #include "engine/duckdb_session.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- out ---- */
 
@@ -84,225 +86,117 @@ lt_status lt_duckdb_query(lt_session *session, lt_text sql, const lt_text *param
     return LT_OK;
 }
 
-/* ---- in ---- */
+/* ---- in ----
+ *
+ * DuckDB scans our stream as a table and inserts from it: no copy of the rows waits outside of its memory cap, and its own
+ * casts, defaults and checks do their work (text to DATE, JSON to STRUCT). */
 
-enum {
-    VECTOR_ROWS = 2048,     /* DuckDB's own chunk size */
-    FLUSH_BYTES = 32 << 20, /* rows wait outside of DuckDB's memory cap until they are flushed */
-    BYTES_OF_A_CELL = 16,   /* a guess for what has no variable part */
+/* The Arrow C stream interface: https://arrow.apache.org/docs/format/CStreamInterface.html */
+struct ArrowArrayStream {
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
 };
 
 typedef struct load {
+    struct ArrowArrayStream face; /* what DuckDB calls, from one of its threads at a time */
     duckdb_session *session;
     lt_stream *stream;
     const lt_relation *table;
     const lt_texts *names;
-    duckdb_arrow_converted_schema types;
-    duckdb_appender appender; /* made with the first chunk, which knows the types */
-    size_t waiting_bytes;
-    int64_t rows;
+    char view[40]; /* the stream's name for DuckDB */
+    lt_status status;
+    lt_err err; /* of the stream, when it failed */
 } load;
 
-static void load_cleanup(load *self)
+static void borrowed_schema_release(struct ArrowSchema *schema)
 {
-    if (self->appender)
-        lt_duck.appender_destroy(&self->appender);
-    if (self->types)
-        lt_duck.destroy_arrow_converted_schema(&self->types);
+    schema->release = NULL;
 }
 
-/* The INSERT lets DuckDB's own casts, defaults and checks do their work: text to DATE, JSON to STRUCT. */
-static lt_status write_insert(const load *self, lt_buf *sql, lt_err *err)
+static int face_schema(struct ArrowArrayStream *face, struct ArrowSchema *out)
 {
-    lt_buf_add_str(sql, "INSERT INTO ");
-    lt_quote_relation(self->table, sql);
-    lt_buf_add_str(sql, " (");
-    lt_quote_names(self->names, sql);
-    lt_buf_add_str(sql, ") SELECT * FROM leat_rows");
-    return lt_buf_check(sql, "the statement", err);
+    const load *self = face->private_data;
+    *out = self->stream->schema;
+    out->release = borrowed_schema_release;
+    return 0;
 }
 
-static lt_status append_failed(load *self, lt_err *err)
+static int face_next(struct ArrowArrayStream *face, struct ArrowArray *out)
 {
-    lt_status status =
-        lt_duckdb_check(&self->session->base, lt_duck.appender_error_data(self->appender), err);
-    self->session->base.error_at = -1; /* of a statement that the caller did not write */
-    if (status == LT_OK)
-        return lt_fail(err, LT_FAILED, "DuckDB refused the rows");
-    return status;
-}
-
-static lt_status make_appender(load *self, duckdb_data_chunk chunk, lt_err *err)
-{
-    idx_t count = lt_duck.data_chunk_get_column_count(chunk);
-    LT_AUTO(lt_buf) sql = {0};
-    LT_TRY(write_insert(self, &sql, err));
-    duckdb_logical_type *types = lt_xcalloc(count, sizeof(duckdb_logical_type));
-    for (idx_t i = 0; i < count; i++)
-        types[i] = lt_duck.vector_get_column_type(lt_duck.data_chunk_get_vector(chunk, i));
-    duckdb_state state = lt_duck.appender_create_query(self->session->connection, sql.data, count,
-                                                       types, "leat_rows", NULL, &self->appender);
-    for (idx_t i = 0; i < count; i++)
-        lt_duck.destroy_logical_type(&types[i]);
-    lt_free(types);
-    return state == DuckDBSuccess ? LT_OK : append_failed(self, err);
-}
-
-/* About what a batch weighs: enough to know when to flush. */
-static size_t weight(const struct ArrowSchema *field, const struct ArrowArray *array)
-{
-    size_t bytes = (size_t)array->length * BYTES_OF_A_CELL;
-    bool text = strcmp(field->format, "u") == 0 || strcmp(field->format, "z") == 0;
-    bool large = strcmp(field->format, "U") == 0 || strcmp(field->format, "Z") == 0;
-    int64_t end = array->offset + array->length;
-    if (text && array->length)
-        bytes += (size_t)(((const int32_t *)array->buffers[1])[end] -
-                          ((const int32_t *)array->buffers[1])[array->offset]);
-    if (large && array->length)
-        bytes += (size_t)(((const int64_t *)array->buffers[1])[end] -
-                          ((const int64_t *)array->buffers[1])[array->offset]);
-    return bytes;
-}
-
-static size_t batch_weight(const struct ArrowSchema *schema, const struct ArrowArray *batch)
-{
-    size_t bytes = 0;
-    for (int64_t c = 0; c < batch->n_children; c++) {
-        const struct ArrowSchema *field = schema->children[c];
-        const struct ArrowArray *array = batch->children[c];
-        bytes += weight(field, array);
-        for (int64_t k = 0; k < array->n_children;
-             k++) /* one level down: lists of texts, structs */
-            bytes += weight(field->children[k], array->children[k]);
-    }
-    return bytes;
-}
-
-static lt_status flush(load *self, lt_err *err)
-{
-    self->waiting_bytes = 0;
-    if (self->appender && lt_duck.appender_flush(self->appender) != DuckDBSuccess)
-        return append_failed(self, err);
-    return LT_OK;
-}
-
-/* Rows [from, from + count) of a batch, whose memory it borrows. */
-typedef struct slice {
-    struct ArrowArray *columns, **links; /* owned */
-} slice;
-
-static void slice_release(struct ArrowArray *array)
-{
-    slice *self = array->private_data;
-    lt_free(self->columns);
-    lt_free(self->links);
-    lt_free(self);
-    array->release = NULL;
-}
-
-static void borrowed_release(struct ArrowArray *array)
-{
-    array->release = NULL;
-}
-
-static void make_slice(const struct ArrowArray *batch, int64_t from, int64_t count,
-                       struct ArrowArray *out)
-{
-    size_t columns = (size_t)batch->n_children;
-    slice *self = lt_xcalloc(1, sizeof(*self));
-    self->columns = lt_xcalloc(columns + 1, sizeof(*self->columns));
-    self->links = lt_xcalloc(columns + 1, sizeof(*self->links));
-    for (size_t i = 0; i < columns; i++) {
-        self->columns[i] = *batch->children[i];
-        self->columns[i].offset += batch->offset + from;
-        self->columns[i].length = count;
-        self->columns[i].null_count = -1;
-        self->columns[i].release = borrowed_release;
-        self->links[i] = &self->columns[i];
-    }
-    *out = (struct ArrowArray){.length = count,
-                               .n_buffers = batch->n_buffers,
-                               .n_children = batch->n_children,
-                               .buffers = batch->buffers,
-                               .children = self->links,
-                               .release = slice_release,
-                               .private_data = self};
-}
-
-static lt_status append_slice(load *self, struct ArrowArray *rows, lt_err *err)
-{
-    LT_AUTO(duck_chunk) chunk = NULL;
-    duckdb_error_data error =
-        lt_duck.data_chunk_from_arrow(self->session->connection, rows, self->types, &chunk);
-    lt_status status = lt_duckdb_check(&self->session->base, error, err);
-    if (rows->release) /* not taken */
-        rows->release(rows);
-    LT_TRY(status);
-    if (!self->appender)
-        LT_TRY(make_appender(self, chunk, err));
-    if (lt_duck.append_data_chunk(self->appender, chunk) != DuckDBSuccess)
-        return append_failed(self, err);
-    return LT_OK;
-}
-
-static lt_status append(load *self, const struct ArrowArray *batch, lt_err *err)
-{
-    for (int64_t from = 0; from < batch->length; from += VECTOR_ROWS) {
-        int64_t count = LT_MIN(batch->length - from, (int64_t)VECTOR_ROWS);
-        struct ArrowArray rows = {0};
-        make_slice(batch, from, count, &rows);
-        LT_TRY(append_slice(self, &rows, err));
-        self->rows += count;
-    }
-    atomic_store(&self->session->base.rows_done, self->rows);
-    self->waiting_bytes += batch_weight(&self->stream->schema, batch);
-    return self->waiting_bytes < FLUSH_BYTES ? LT_OK : flush(self, err);
-}
-
-static lt_status load_next(load *self, bool *done, lt_err *err)
-{
+    load *self = face->private_data;
     struct ArrowArray batch = {0};
-    if (atomic_load(&self->session->base.cancelled))
-        return lt_fail(err, LT_CANCELLED, "cancelled");
-    LT_TRY(self->stream->next(self->stream, &batch, err));
-    *done = !batch.release;
-    lt_status status = LT_OK;
-    if (!*done && batch.length)
-        status = append(self, &batch, err);
-    if (batch.release)
-        batch.release(&batch);
-    return status;
+    if (self->status == LT_OK && atomic_load(&self->session->base.cancelled))
+        self->status = lt_fail(&self->err, LT_CANCELLED, "cancelled");
+    if (self->status == LT_OK)
+        self->status = self->stream->next(self->stream, &batch, &self->err);
+    if (self->status != LT_OK)
+        return EIO;
+    atomic_fetch_add(&self->session->base.rows_done, batch.length);
+    *out = batch;
+    return 0;
 }
 
-static lt_status load_all(load *self, lt_err *err)
+static const char *face_error(struct ArrowArrayStream *face)
 {
-    duckdb_error_data error =
-        lt_duck.schema_from_arrow(self->session->connection, &self->stream->schema, &self->types);
-    LT_TRY(lt_duckdb_check(&self->session->base, error, err));
-    for (bool done = false; !done;)
-        LT_TRY(load_next(self, &done, err));
-    return flush(self, err);
+    const load *self = face->private_data;
+    return self->err.message;
 }
 
-/* Without a row nothing would look at the table: see that it takes these columns. */
-static lt_status check_columns(const load *self, lt_err *err)
+static void face_release(struct ArrowArrayStream *face)
+{
+    face->release = NULL; /* the stream is its owner's */
+}
+
+static lt_status run_for_rows(load *self, const lt_buf *sql, int64_t *rows, lt_err *err)
+{
+    LT_AUTO(duck_result) result = {0};
+    LT_TRY(lt_buf_check(sql, "the statement", err));
+    duckdb_state state = lt_duck.query(self->session->connection, sql->data, &result);
+    if (self->status != LT_OK) { /* DuckDB's error only repeats it */
+        *err = self->err;
+        return self->status;
+    }
+    if (state != DuckDBSuccess) {
+        lt_status status = lt_duckdb_fail(&self->session->base, lt_duck.result_error(&result), err);
+        self->session->base.error_at = -1; /* of a statement that the caller did not write */
+        return status;
+    }
+    *rows = (int64_t)lt_duck.rows_changed(&result);
+    return LT_OK;
+}
+
+static lt_status insert_all(load *self, int64_t *rows, lt_err *err)
 {
     LT_AUTO(lt_buf) sql = {0};
-    lt_buf_add_str(&sql, "SELECT ");
-    lt_quote_names(self->names, &sql);
-    lt_buf_add_str(&sql, " FROM ");
+    lt_buf_add_str(&sql, "INSERT INTO ");
     lt_quote_relation(self->table, &sql);
-    lt_buf_add_str(&sql, " LIMIT 0");
-    LT_TRY(lt_buf_check(&sql, "the statement", err));
-    lt_status status = lt_duckdb_run(self->session, sql.data, err);
-    self->session->base.error_at = -1;
-    return status;
+    lt_buf_add_str(&sql, " (");
+    lt_quote_names(self->names, &sql);
+    lt_buf_printf(&sql, ") SELECT * FROM %s", self->view);
+    return run_for_rows(self, &sql, rows, err);
 }
 
-static lt_status load_checked(load *self, lt_err *err)
+/* DuckDB makes a view of the stream, in the transaction that is open; it is gone before anybody else could see it. */
+static lt_status load_all(load *self, int64_t *rows, lt_err *err)
 {
-    LT_TRY(check_columns(self, err));
-    return load_all(self, err);
+    LT_AUTO(lt_buf) drop = {0};
+    int64_t unused;
+    self->face = (struct ArrowArrayStream){.get_schema = face_schema,
+                                           .get_next = face_next,
+                                           .get_last_error = face_error,
+                                           .release = face_release,
+                                           .private_data = self};
+    (void)snprintf(self->view, sizeof(self->view), "leat_rows_%08x%08x", arc4random(),
+                   arc4random());
+    if (lt_duck.arrow_scan(self->session->connection, self->view,
+                           (duckdb_arrow_stream)&self->face) != DuckDBSuccess)
+        return lt_fail(err, LT_INVALID, "DuckDB does not take the types of these columns");
+    LT_TRY(insert_all(self, rows, err));
+    lt_buf_printf(&drop, "DROP VIEW %s", self->view);
+    return run_for_rows(self, &drop, &unused, err);
 }
 
 lt_status lt_duckdb_ingest(lt_session *session, const lt_relation *table, const lt_texts *columns,
@@ -318,14 +212,9 @@ lt_status lt_duckdb_ingest(lt_session *session, const lt_relation *table, const 
     if (!inside)
         LT_TRY(lt_duckdb_run(self, "BEGIN TRANSACTION", err));
 
-    lt_status status;
-    {
-        LT_AUTO(load)
-        work = {.session = self, .stream = stream, .table = table, .names = &names};
-        status = load_checked(&work, err);
-        *rows = work.rows;
-    }
+    load work = {.session = self, .stream = stream, .table = table, .names = &names};
     lt_err ignored;
+    lt_status status = load_all(&work, rows, err);
     if (status == LT_OK)
         return inside ? LT_OK : lt_duckdb_run(self, "COMMIT", err);
     /* Inside somebody's transaction a part may be there already: a second BEGIN aborts it, so that it cannot be committed. */
