@@ -65,15 +65,19 @@ static lt_status masked(lt_err *err)
     return err->status;
 }
 
+static lt_status lost(const char *reason, lt_err *err)
+{
+    lt_ignore(lt_fail(err, LT_IO, "connection to the server was lost"));
+    (void)lt_hint(err, "%.*s", LT_ARG(first_line(reason)));
+    return masked(err);
+}
+
 static lt_status fail_without_result(pg_session *self, lt_err *err)
 {
+    if (PQstatus(self->connection) == CONNECTION_BAD)
+        return lost(PQerrorMessage(self->connection), err);
     if (atomic_load(&self->base.cancelled))
         return lt_fail(err, LT_CANCELLED, "cancelled");
-    if (PQstatus(self->connection) == CONNECTION_BAD) {
-        lt_ignore(lt_fail(err, LT_IO, "connection to the server was lost"));
-        (void)lt_hint(err, "%.*s", LT_ARG(first_line(PQerrorMessage(self->connection))));
-        return masked(err);
-    }
     lt_ignore(lt_fail(err, LT_IO, "%.*s", LT_ARG(first_line(PQerrorMessage(self->connection)))));
     return masked(err);
 }
@@ -102,6 +106,9 @@ lt_status lt_pg_fail(pg_session *self, const PGresult *result, lt_text sql, lt_e
     bool gone = PQstatus(self->connection) == CONNECTION_BAD;
     if (!message || (gone && (!state || status_of(state) == LT_IO)))
         return fail_without_result(self, err);
+    if (state && strncmp(state, "57P", 3) ==
+                     0) /* the server ends the session, and closes the connection next */
+        return lost(message, err);
     if (state && strcmp(state, "57014") == 0 && atomic_load(&self->base.cancelled))
         return lt_fail(err, LT_CANCELLED, "cancelled");
     if (sql.len)
