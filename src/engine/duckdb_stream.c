@@ -107,6 +107,7 @@ typedef struct load {
     const lt_relation *table;
     const lt_texts *names;
     char view[40]; /* the stream's name for DuckDB */
+    lt_buf from;   /* owned; the same, qualified and quoted */
     lt_status status;
     lt_err err; /* of the stream, when it failed */
 } load;
@@ -175,14 +176,61 @@ static lt_status insert_all(load *self, int64_t *rows, lt_err *err)
     lt_quote_relation(self->table, &sql);
     lt_buf_add_str(&sql, " (");
     lt_quote_names(self->names, &sql);
-    lt_buf_printf(&sql, ") SELECT * FROM %s", self->view);
+    lt_buf_add_str(&sql, ") SELECT * FROM ");
+    lt_buf_add(&sql, lt_buf_text(&self->from));
     return run_for_rows(self, &sql, rows, err);
+}
+
+static lt_status use_path(load *self, lt_text path, lt_err *err)
+{
+    LT_AUTO(lt_buf) sql = {0};
+    int64_t unused;
+    lt_buf_add_str(&sql, "SET search_path = ");
+    lt_quote_literal(path, &sql);
+    return run_for_rows(self, &sql, &unused, err);
+}
+
+static lt_status make_view(load *self, lt_err *err)
+{
+    if (lt_duck.arrow_scan(self->session->connection, self->view,
+                           (duckdb_arrow_stream)&self->face) != DuckDBSuccess)
+        return lt_fail(err, LT_INVALID, "DuckDB does not take the types of these columns");
+    return LT_OK;
+}
+
+/* A transaction writes to one database only: the view must be in that of the table, which need not be the current one. */
+static lt_status make_view_beside(load *self, lt_err *err)
+{
+    static const lt_text ask =
+        T("SELECT current_setting('search_path'), current_database(), current_schema()");
+    LT_AUTO(lt_arena) arena = {0};
+    LT_AUTO(lt_buf) path = {0};
+    lt_table before = {0};
+    lt_err ignored;
+    bool more;
+    LT_TRY(
+        lt_duckdb_query_table(&self->session->base, ask, NULL, 0, 1, &more, &arena, &before, err));
+    lt_quote_name(self->table->database, &path);
+    lt_buf_add_str(&path, ".main");
+    LT_TRY(use_path(self, lt_buf_text(&path), err));
+    lt_status status = make_view(self, err);
+    /* back in two steps: a schema in the path is looked for in the database that is current */
+    lt_relation current = {.schema = lt_table_cell(&before, 0, 1),
+                           .name = lt_table_cell(&before, 0, 2)};
+    lt_buf_clear(&path);
+    lt_quote_relation(&current, &path);
+    lt_ignore(use_path(self, lt_buf_text(&path), &ignored));
+    if (lt_table_cell(&before, 0, 0).len)
+        lt_ignore(use_path(self, lt_table_cell(&before, 0, 0), &ignored));
+    return status;
 }
 
 /* DuckDB makes a view of the stream, in the transaction that is open; it is gone before anybody else could see it. */
 static lt_status load_all(load *self, int64_t *rows, lt_err *err)
 {
     LT_AUTO(lt_buf) drop = {0};
+    lt_text database = self->table->database;
+    bool elsewhere = database.len && !lt_text_eq_nocase(database, T("temp"));
     int64_t unused;
     self->face = (struct ArrowArrayStream){.get_schema = face_schema,
                                            .get_next = face_next,
@@ -191,11 +239,14 @@ static lt_status load_all(load *self, int64_t *rows, lt_err *err)
                                            .private_data = self};
     (void)snprintf(self->view, sizeof(self->view), "leat_rows_%08x%08x", arc4random(),
                    arc4random());
-    if (lt_duck.arrow_scan(self->session->connection, self->view,
-                           (duckdb_arrow_stream)&self->face) != DuckDBSuccess)
-        return lt_fail(err, LT_INVALID, "DuckDB does not take the types of these columns");
+    LT_TRY(elsewhere ? make_view_beside(self, err) : make_view(self, err));
+    lt_relation view = {.database = elsewhere ? database : (lt_text){0},
+                        .schema = elsewhere ? T("main") : (lt_text){0},
+                        .name = lt_text_of(self->view)};
+    lt_quote_relation(&view, &self->from);
     LT_TRY(insert_all(self, rows, err));
-    lt_buf_printf(&drop, "DROP VIEW %s", self->view);
+    lt_buf_add_str(&drop, "DROP VIEW ");
+    lt_buf_add(&drop, lt_buf_text(&self->from));
     return run_for_rows(self, &drop, &unused, err);
 }
 
@@ -215,6 +266,7 @@ lt_status lt_duckdb_ingest(lt_session *session, const lt_relation *table, const 
     load work = {.session = self, .stream = stream, .table = table, .names = &names};
     lt_err ignored;
     lt_status status = load_all(&work, rows, err);
+    lt_buf_cleanup(&work.from);
     if (status == LT_OK)
         return inside ? LT_OK : lt_duckdb_run(self, "COMMIT", err);
     /* Inside somebody's transaction a part may be there already: a second BEGIN aborts it, so that it cannot be committed. */

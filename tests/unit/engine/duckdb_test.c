@@ -635,3 +635,37 @@ Test(duckdb, work_larger_than_its_memory_spills_and_finishes)
               "800000");
     CHECK_ASK(&self, "SELECT count(*) FROM t JOIN t u ON t.s = u.s", "800000");
 }
+
+Test(duckdb, rows_go_into_an_attached_database_and_the_search_path_stays)
+{
+    LT_AUTO(duck) one = {0};
+    LT_AUTO(duck) two = {0};
+    lt_err err = {0};
+    start(&one);
+    start(&two);
+    run(&two, "ATTACH ':memory:' AS \"st age\"; CREATE SCHEMA \"st age\".s; CREATE TABLE \"st "
+              "age\".s.t (a "
+              "BIGINT); CREATE TABLE here (a BIGINT); CREATE SCHEMA own; CREATE TEMP TABLE tmp (a "
+              "BIGINT)");
+    static const lt_relation tables[] = {
+        {.database = T("st age"), .schema = T("s"), .name = T("t")},
+        {.name = T("here")},
+        {.database = T("memory"), .schema = T("main"), .name = T("here")},
+        {.database = T("temp"), .schema = T("main"), .name = T("tmp")},
+    };
+    static const char *const paths[] = {"main", "own"};
+    for (size_t i = 0; i < 2 * LT_COUNT(tables); i++) {
+        LT_AUTO(lt_chars) path = lt_format("SET search_path = '%s'", paths[i % 2]);
+        run(&two, path);
+        if (tables[i / 2].database.len == 0 && i % 2)
+            continue;
+        CHECK_OK(lt_copy(one.session, T("SELECT range AS a FROM range(10)"), two.session,
+                         &tables[i / 2], NULL, &err),
+                 err);
+        CHECK_ASK(&two, "SELECT current_schema()", paths[i % 2]);
+    }
+    CHECK_ASK(&two, "SELECT count(*) FROM \"st age\".s.t", "20");
+    CHECK_ASK(&two, "SELECT count(*) FROM memory.main.here", "30");
+    CHECK_ASK(&two, "SELECT count(*) FROM temp.main.tmp", "20");
+    CHECK_ASK(&two, "SELECT count(*) FROM duckdb_views() WHERE NOT internal", "0");
+}
