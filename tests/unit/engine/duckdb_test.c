@@ -478,8 +478,8 @@ Test(duckdb, a_stream_tells_of_an_error_in_its_middle)
     lt_err err = {0};
     LT_AUTO(lt_stream) stream = {0};
     CHECK_OK(lt_query(self.session,
-                      T("SELECT CASE WHEN range > 900000 THEN error('row ' || range) ELSE '' END "
-                        "FROM range(1000000)"),
+                      T("SELECT CASE WHEN range > 19000000 THEN error('row ' || range) ELSE '' END "
+                        "FROM range(20000000)"),
                       NULL, 0, &stream, &err),
              err);
     CHECK_STATUS(lt_exec(self.session, T("SELECT 1"), NULL, &err), LT_INVALID, err);
@@ -494,8 +494,8 @@ Test(duckdb, a_stream_tells_of_an_error_in_its_middle)
             batch.release(&batch);
     }
     CHECK_INT(status, LT_FAILED);
-    CHECK_HAS(err.message, "row 9");
-    CHECK(rows > 0 && rows < 1000000);
+    CHECK_HAS(err.message, "row 19");
+    CHECK(rows > 0 && rows < 20000000);
 }
 
 typedef struct canceller {
