@@ -114,6 +114,7 @@ static lt_status run_found(lt_app *app, words left, lt_err *err)
     const lt_cmd *cmd = app->cmd;
     size_t used;
     lt_strings args = {0};
+    assert(cmd); /* there is a "version" */
     void *opts = cmd->opts_size ? lt_alloc(&app->arena, cmd->opts_size) : NULL;
     lt_opt_reader reader = {.sets = {{lt_global_opts, lt_global_opt_count, &app->globals},
                                      {cmd->opts, cmd->opt_count, opts}},

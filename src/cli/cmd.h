@@ -80,8 +80,7 @@ void lt_help_write(const lt_app *app, const lt_cmd *cmd, const char *cmd_name, l
 LT_MUST_CHECK lt_status lt_completion_write(const lt_cmd *const *commands, const char *shell,
                                             lt_buf *out, lt_err *err);
 /* The page of one command, `cmd_name` "leat store ls"; cmd NULL is leat itself. man(7) macros. */
-void lt_man_write(const lt_cmd *const *commands, const lt_cmd *cmd, const char *cmd_name,
-                  lt_buf *out);
+void lt_man_write(const lt_cmd *const *cmds, const lt_cmd *cmd, const char *cmd_name, lt_buf *out);
 
 /* True until NULL or the end: `for (size_t i = 0; cmds && cmds[i]; i++)`. */
 const lt_cmd *lt_cmd_find(const lt_cmd *const *cmds, const char *name);

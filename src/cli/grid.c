@@ -194,8 +194,8 @@ static void measure(lt_grid *grid)
         widths[i] = LT_MAX((size_t)1, lt_text_columns(visible(grid, grid->columns[i].name)));
     for (size_t i = 0; i < grid->kept.len; i++) {
         lt_text cell = grid->kept.items[i];
-        widths[i % grid->count] =
-            LT_MAX(widths[i % grid->count], cell.ptr ? lt_text_columns(cell) : strlen("NULL"));
+        size_t *width = &widths[i % LT_MAX(grid->count, (size_t)1)];
+        *width = LT_MAX(*width, cell.ptr ? lt_text_columns(cell) : strlen("NULL"));
     }
     fit(grid);
     grid->measured = true;

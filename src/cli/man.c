@@ -118,9 +118,9 @@ static const char exit_codes[] = ".SH EXIT STATUS\n"
                                  ".TP\n3\nthe machine or a service failed.\n"
                                  ".TP\n130\nstopped by Ctrl\\-C.\n";
 
-void lt_man_write(const lt_cmd *const *all, const lt_cmd *cmd, const char *cmd_name, lt_buf *out)
+void lt_man_write(const lt_cmd *const *cmds, const lt_cmd *cmd, const char *cmd_name, lt_buf *out)
 {
-    const lt_cmd *const *subs = cmd ? cmd->subs : all;
+    const lt_cmd *const *subs = cmd ? cmd->subs : cmds;
     lt_buf_add_str(out, ".TH \"");
     page_name(out, cmd_name);
     lt_buf_printf(out, "\" 1 \"\" \"leat %s\" \"leat\"\n.SH NAME\n", LT_VERSION);
