@@ -251,7 +251,7 @@ Test(fs, writing_where_a_folder_is_fails_and_leaves_nothing)
 /* ---- the order of durable steps: these stand before the C library's own ---- */
 
 static char steps[256];
-static bool recording;
+static bool recording, sync_fails;
 
 static void record(const char *step)
 {
@@ -264,6 +264,10 @@ static void record(const char *step)
 int fdatasync(int fd)
 {
     record("data ");
+    if (sync_fails) {
+        errno = EIO;
+        return -1;
+    }
     return (int)syscall(SYS_fdatasync, fd);
 }
 
@@ -293,6 +297,33 @@ Test(fs, data_is_durable_before_its_name_and_the_folder_after)
     CHECK_OK(durable, err);
     CHECK_OK(plain, err);
     CHECK_STR(steps, "data name folder | name ");
+}
+
+Test(fs, a_sync_that_fails_leaves_the_old_file)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_buf) got = {0};
+    LT_AUTO(lt_path_list) list = {0};
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_chars) path = inside(folder, "x");
+    CHECK_OK(lt_file_write_durably(path, T("old"), 0600, &err), err);
+    sync_fails = true;
+    lt_status status = lt_file_write_durably(path, T("new"), 0600, &err);
+    sync_fails = false;
+    CHECK_STATUS(status, LT_IO, err);
+    CHECK_OK(lt_file_read(path, &got, &err), err);
+    CHECK_TEXT(lt_buf_text(&got), "old");
+    CHECK_OK(lt_files_below(folder, "", 9, &list, &err), err);
+    CHECK_INT(list.len, 1);
+}
+
+Test(fs, nothing_is_made_in_a_folder_that_is_not_there)
+{
+    lt_err err = {0};
+    char *made = NULL;
+    CHECK_STATUS(lt_file_write("/no/such/file", T("x"), 0600, &err), LT_NOT_FOUND, err);
+    CHECK_STATUS(lt_folder_make_temp("/no/such/t-", &made, &err), LT_NOT_FOUND, err);
+    CHECK(!made);
 }
 
 /* ---- folders ---- */

@@ -105,6 +105,19 @@ Test(proc, first_signal_asks_and_second_ends)
     CHECK_INT(lt_child_run(stop_by_signal, &number, NULL), 128 + SIGINT);
 }
 
+static int stop_once(void *context)
+{
+    (void)context;
+    lt_stop_on_signals();
+    (void)raise(SIGTERM);
+    return lt_stop_signal() == SIGTERM ? 0 : 1;
+}
+
+Test(proc, one_signal_only_asks)
+{
+    CHECK_INT(lt_child_run(stop_once, NULL, NULL), 0);
+}
+
 static int ask_to_stop(void *context)
 {
     (void)context;

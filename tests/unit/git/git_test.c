@@ -183,6 +183,24 @@ Test(git, a_clean_snapshot_and_its_commit_are_the_same_archive)
     CHECK_STR(tree_info.sha256, commit_info.sha256);
 }
 
+Test(git, another_repository_inside_is_left_out)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_buf) tree = {0}, commit = {0};
+    lt_git_archive info;
+    const char *folder = repository();
+    shell(
+        folder,
+        "git init -q inner && cd inner && echo x >f && git add f && git commit -qm in && cd .. && "
+        "git add inner 2>/dev/null && git commit -qm outer");
+    CHECK_OK(lt_git_snapshot(folder, &tree, &info, &err), err);
+    CHECK_INT(info.file_count, 3);
+    CHECK_INT(info.left_out, 1);
+    CHECK_OK(lt_git_snapshot_commit(folder, "HEAD", &commit, &info, &err), err);
+    CHECK_INT(info.file_count, 3);
+    CHECK_INT(info.left_out, 1);
+}
+
 Test(git, says_which_commit_is_missing)
 {
     lt_err err = {0};
