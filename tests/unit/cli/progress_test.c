@@ -111,10 +111,11 @@ Test(progress, closing_table_is_for_people_and_for_programs)
                             "b     skipped          -         -    0.000            -\n");
     lt_buf_clear(&out.buf);
     lt_tasks_write(&out, LT_SHOW_NDJSON, closing, LT_COUNT(closing));
-    CHECK_STR(out.buf.data, "{\"task\":\"a\",\"status\":\"succeeded\",\"rows_in\":1000,\"rows_out\":900,"
-                            "\"seconds\":1.500,\"peak_memory_bytes\":1536}\n"
-                            "{\"task\":\"b\",\"status\":\"skipped\",\"rows_in\":null,\"rows_out\":"
-                            "null,\"seconds\":0.000,\"peak_memory_bytes\":null}\n");
+    CHECK_STR(out.buf.data,
+              "{\"task\":\"a\",\"status\":\"succeeded\",\"rows_in\":1000,\"rows_out\":900,"
+              "\"seconds\":1.500,\"peak_memory_bytes\":1536}\n"
+              "{\"task\":\"b\",\"status\":\"skipped\",\"rows_in\":null,\"rows_out\":"
+              "null,\"seconds\":0.000,\"peak_memory_bytes\":null}\n");
     lt_out_cleanup(&out);
 }
 
