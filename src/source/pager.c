@@ -3,7 +3,7 @@
 
 void lt_pager_init(lt_pager *pager, const lt_conf_paginate *conf)
 {
-    *pager = (lt_pager){.conf = conf, .full = conf->size, .highest = -1, .total = -1};
+    *pager = (lt_pager){.conf = conf, .full = conf->size, .highest = -1, .told = -1, .total = -1};
     pager->numbered = conf->type == LT_CONF_PAGE_NUMBER || conf->type == LT_CONF_OFFSET;
     pager->next.limit = 64 * LT_KIB;
     pager->next_ready = true; /* the first page needs no address */
@@ -18,9 +18,12 @@ void lt_pager_cleanup(lt_pager *pager)
     (void)pthread_mutex_destroy(&pager->lock);
 }
 
-/* All known pages have landed: is there perhaps one more? The lock is held. */
+/* All known pages have landed: is there perhaps one more? Some servers give their last page for every later one, so what they
+ * say counts for more than a full page. The lock is held. */
 static bool may_have_more(const lt_pager *pager)
 {
+    if (pager->told >= 0)
+        return pager->highest + 1 < pager->told;
     if (pager->last_records == 0)
         return false;
     return pager->last_records >= pager->full;
@@ -50,6 +53,7 @@ static bool take_numbered(lt_pager *pager, lt_page_request *out)
     out->index = pager->given++;
     out->value = value_of(pager, out->index);
     out->probe = probe;
+    out->counts = out->index == 0 || out->index >= pager->last;
     return true;
 }
 
@@ -59,7 +63,7 @@ static bool take_chained(lt_pager *pager, lt_page_request *out)
         return false;
     pager->next_ready = false;
     out->index = pager->given++;
-    out->probe = false;
+    out->probe = out->counts = false;
     lt_buf_clear(&out->next);
     out->next.limit = pager->next.limit;
     lt_buf_add(&out->next, lt_buf_text(&pager->next));
@@ -85,17 +89,23 @@ bool lt_pager_take(lt_pager *pager, lt_page_request *out)
     return taken;
 }
 
+/* -1: the page does not say. */
+static int64_t pages_told(const lt_pager *pager, const lt_page_info *info)
+{
+    if (info->total >= 0 && pager->full > 0)
+        return LT_MAX(info->total_pages, (info->total + pager->full - 1) / pager->full);
+    return info->total_pages;
+}
+
 /* The first page says how many there are, and how many records a full one has: a server may give less than was asked for. */
 static void learn_from_first(lt_pager *pager, const lt_page_info *info)
 {
-    int64_t pages = info->total_pages;
     bool complete = (info->total >= 0 && info->total <= info->records) ||
-                    (info->total < 0 && pages >= 0 && pages <= 1);
+                    (info->total < 0 && info->total_pages >= 0 && info->total_pages <= 1);
     pager->first_landed = true;
     pager->total = info->total;
     pager->full = complete ? LT_MAX(pager->conf->size, info->records) : info->records;
-    if (info->total >= 0 && pager->full > 0)
-        pages = LT_MAX(pages, (info->total + pager->full - 1) / pager->full);
+    int64_t pages = pages_told(pager, info);
     pager->total_known = pages >= 0;
     pager->last = LT_MAX(pages - 1, 0);
 }
@@ -108,6 +118,7 @@ static lt_status land_numbered(lt_pager *pager, const lt_page_request *request,
     if (request->index >= pager->highest) {
         pager->highest = request->index;
         pager->last_records = info->missing ? 0 : info->records;
+        pager->told = request->counts && !info->missing ? pages_told(pager, info) : -1;
     }
     int64_t most = pager->conf->max_pages;
     if (most > 0 && pager->last >= most) {

@@ -1,8 +1,8 @@
 /* pager.h - which page comes next, for several workers at once.
  *
  * Numbered pages (page_number, offset): the first is read alone; when it says how many there are, the others go in parallel.
- * Behind the last known page one more is asked for as long as the last one was full, so records that appear meanwhile are
- * read too. Chained pages (cursor, next_link, link_header): one is under way at a time, the next begins as soon as its
+ * Records that appear meanwhile are read too: the last known page is asked again how many there are; where pages do not say,
+ * one more is asked for as long as the last one was full. Chained pages (cursor, next_link, link_header): one is under way at a time, the next begins as soon as its
  * address is known. A single page is a chain of one.
  *
  * The size of a full page is what the first one held, if that is less than was asked for: many servers have a limit. Threads: any
@@ -20,6 +20,7 @@ typedef struct lt_page_request {
     int64_t value; /* numbered: what the page or offset parameter is set to */
     lt_buf next;   /* chained: the cursor or URL that leads to it; empty for the first */
     bool probe;    /* it may be that there is no such page */
+    bool counts;   /* what the page says of the number of pages matters */
 } lt_page_request;
 
 /* What a page told. */
@@ -40,6 +41,7 @@ typedef struct lt_pager {
     int64_t full;                   /* records of a full page; 0: not known */
     int64_t last_records;           /* of the page with the highest index that has landed */
     int64_t highest;                /* that index */
+    int64_t told; /* how many pages there are, as that page says; -1: it does not */
     bool total_known;
     int64_t pages, records, total;
     lt_buf next; /* chained */

@@ -312,17 +312,22 @@ static lt_status find_next(worker *w, lt_page_info *info, lt_err *err)
     }
 }
 
-/* Where it goes on from here; the numbers only matter on the first page. */
-static lt_status find_info(worker *w, const lt_page_request *page, lt_page_info *info, lt_err *err)
+static lt_status find_counts(worker *w, lt_page_info *info, lt_err *err)
 {
     const lt_conf_paginate *conf = &w->rest->self->resource->paginate;
+    LT_TRY(find_count(w, &conf->total, "number of records (paginate.total)", &info->total, err));
+    return find_count(w, &conf->total_pages, "number of pages (paginate.total_pages)",
+                      &info->total_pages, err);
+}
+
+/* Where it goes on from here. */
+static lt_status find_info(worker *w, const lt_page_request *page, lt_page_info *info, lt_err *err)
+{
     info->records = (int64_t)w->found.len;
-    if (page->index == 0) {
-        LT_TRY(
-            find_count(w, &conf->total, "number of records (paginate.total)", &info->total, err));
-        LT_TRY(find_count(w, &conf->total_pages, "number of pages (paginate.total_pages)",
-                          &info->total_pages, err));
-    }
+    if (page->index == 0)
+        LT_TRY(find_counts(w, info, err));
+    else if (page->counts)
+        lt_ignore(find_counts(w, info, &(lt_err){0})); /* only the first page must say it */
     return find_next(w, info, err);
 }
 

@@ -154,15 +154,17 @@ Test(pager, reads_everything_whatever_the_server_says)
             }
 }
 
-Test(pager, asks_for_one_page_more_only_behind_a_full_one)
+Test(pager, asks_for_one_page_more_only_behind_a_full_one_that_tells_nothing)
 {
     lt_conf_paginate conf = {
         .type = LT_CONF_PAGE_NUMBER, .size = 10, .first_page = 1, .max_pages = 1000};
     int64_t pages;
-    (void)read_pages(&conf, 25, 10, true, &pages);
+    (void)read_pages(&conf, 25, 10, false, &pages);
     CHECK_INT(pages, 3);
-    (void)read_pages(&conf, 30, 10, true, &pages);
+    (void)read_pages(&conf, 30, 10, false, &pages);
     CHECK_INT(pages, 4);
+    (void)read_pages(&conf, 30, 10, true, &pages);
+    CHECK_INT(pages, 3);
     conf.max_pages = 2;
     lt_pager pager;
     lt_page_request request = {0};
@@ -333,4 +335,42 @@ Test(unique, puts_the_lines_of_twins_apart)
     CHECK_STR(lt_buf_chars(&got), "b\nc\n|d\n|a\ne\n");
     CHECK_OK(lt_file_write(hash_path, lt_text_at((const char *)hashes, 16), 0600, &err), err);
     CHECK_STATUS(lt_twins_split(&twins, lines, hash_path, kept, parts, 2, &err), LT_IO, err);
+}
+
+/* ---- pages ---- */
+
+/* One worker reads all pages of a server that gives its last page, of `size` records, for every later one. */
+static int64_t pages_read(int64_t told, int64_t says_pages)
+{
+    enum { SIZE = 10, MOST = 50 };
+    lt_err err = {0};
+    lt_pager pager;
+    lt_page_request page = {0};
+    lt_conf_paginate conf = {.type = LT_CONF_PAGE_NUMBER, .size = SIZE, .first_page = 1};
+    int64_t count = 0;
+    lt_pager_init(&pager, &conf);
+    while (count < MOST && lt_pager_take(&pager, &page)) {
+        lt_page_info info = {.records = SIZE, .total = -1};
+        info.total_pages = !page.counts ? -1 : page.index == 0 ? told : says_pages;
+        CHECK_OK(lt_pager_landed(&pager, &page, &info, &err), err);
+        count++;
+    }
+    lt_buf_cleanup(&page.next);
+    lt_pager_cleanup(&pager);
+    return count;
+}
+
+Test(pager, stops_where_the_last_page_says_so_though_it_is_full)
+{
+    CHECK_INT(pages_read(4, 4), 4);
+}
+
+Test(pager, goes_on_when_the_last_page_tells_of_more)
+{
+    CHECK_INT(pages_read(4, 6), 6);
+}
+
+Test(pager, reads_on_behind_full_pages_that_tell_nothing)
+{
+    CHECK_INT(pages_read(-1, -1), 50);
 }
