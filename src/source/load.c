@@ -100,16 +100,9 @@ static lt_status find_keys(load *self, lt_err *err)
     return LT_OK;
 }
 
-static lt_status make_loads_table(load *self, lt_err *err)
+static lt_status try_loads_table(load *self, const lt_relation *loads, lt_err *err)
 {
-    lt_relation loads = {.schema = T("leat"), .name = T("loads")};
-    lt_relation_kind kind;
-    LT_TRY(lt_write_prepare(self->session, err));
-    LT_TRY(lt_relation_find(self->session, &loads, &kind, err));
-    if (kind == LT_RELATION_TABLE)
-        return LT_OK;
-    /* Under the lock of that name, for two first loads at once. */
-    LT_TRY(lt_write_begin(self->session, &loads, &(lt_attempt){0}, err));
+    LT_TRY(lt_write_begin(self->session, loads, &(lt_attempt){0}, err));
     lt_status status = lt_exec(self->session,
                                T("CREATE TABLE IF NOT EXISTS leat.loads (table_name text PRIMARY "
                                  "KEY, bucket text NOT NULL, prefix text "
@@ -121,6 +114,26 @@ static lt_status make_loads_table(load *self, lt_err *err)
         status = lt_session_commit(self->session, err);
     if (status != LT_OK)
         lt_session_rollback(self->session);
+    return status;
+}
+
+/* DuckDB fails one of two loads that make the table at the same moment: it then looks again. */
+static lt_status make_loads_table(load *self, lt_err *err)
+{
+    enum { TRIES = 25, PAUSE_US = 20000 };
+    lt_relation loads = {.schema = T("leat"), .name = T("loads")};
+    lt_status status = LT_OK;
+    LT_TRY(lt_write_prepare(self->session, err));
+    for (int i = 0; i < TRIES; i++) {
+        lt_relation_kind kind;
+        LT_TRY(lt_relation_find(self->session, &loads, &kind, err));
+        if (kind == LT_RELATION_TABLE)
+            return LT_OK;
+        status = try_loads_table(self, &loads, err);
+        if (status == LT_OK)
+            return LT_OK;
+        lt_sleep_us(PAUSE_US);
+    }
     return status;
 }
 
