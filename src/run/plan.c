@@ -229,14 +229,23 @@ static lt_status add_tasks(lt_plan *plan, lt_err *err)
 
 /* ---- selection ---- */
 
+static lt_text node_name_at(const void *context, size_t i)
+{
+    const lt_plan *plan = context;
+    return plan->graph.nodes.items[i]->name;
+}
+
 static lt_status select_words(lt_plan *plan, lt_text words, lt_node_set *set, lt_err *err)
 {
     lt_text unmatched;
     LT_TRY(lt_graph_select(&plan->graph, words, set, &unmatched, err));
     if (!unmatched.len)
         return LT_OK;
+    lt_text nearest;
     lt_ignore(
         lt_fail(err, LT_NOT_FOUND, "the selection '%.*s' matches nothing", LT_ARG(unmatched)));
+    if (lt_text_nearest(unmatched, plan->graph.nodes.len, node_name_at, plan, &nearest))
+        return lt_hint(err, "did you mean '%.*s'? 'leat run --dry-run' lists all", LT_ARG(nearest));
     return lt_hint(err, "select by name, tag:x, path:models/x, source:x, resource_type:model; "
                         "'leat run --dry-run' lists all");
 }
