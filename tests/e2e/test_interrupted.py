@@ -1,0 +1,133 @@
+"""Stopped, killed, cut off: nothing is lost or doubled, nothing is said to run that does not, and a new run mends it."""
+
+import random
+import signal
+import time
+
+import pytest
+
+from harness import check_shop, end_group, finish, wait_until
+
+SEED = 20261122
+
+
+def statuses(leat):
+    return [run["status"] for run in leat.runs()]
+
+
+@pytest.mark.parametrize("sig,code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_is_recorded_as_cancelled_and_can_be_retried(sig, code, shop):
+    leat, server = shop("--latency", 150)
+    process = leat.start("run")
+    wait_until(lambda: server.requests() >= 3)
+    stopped_at = time.monotonic()
+    end_group(process, sig)
+    result = finish(process, 30)
+    assert time.monotonic() - stopped_at < 10, "a stopped run ends soon"
+    assert result.code == code, result
+    assert statuses(leat) == ["cancelled"]
+    leat("retry", "last")
+    check_shop(leat)
+
+
+def test_a_long_statement_is_cancelled(shop):
+    leat, _ = shop(files={"models/slow.sql": "{{ config(materialized='table') }}\nselect count(*) as n from range(100000000000) a\n"})
+    process = leat.start("run", "slow")
+    time.sleep(1.5)
+    end_group(process, signal.SIGINT)
+    result = finish(process, 30)
+    assert result.code == 130, result
+    assert statuses(leat) == ["cancelled"]
+
+
+def killing(leat, server, times, target=None, least=0.0):
+    """Make more records visible, kill a run at a random moment, look, run to the end, compare; again and again."""
+    dice = random.Random(SEED)
+    words = ["run"] + (["--target", target] if target else [])
+    server.visible("items", 100)
+    took = leat(*words).seconds
+    count, killed = 100, 0
+    for _ in range(times):
+        count += 40
+        server.visible("items", count)
+        process = leat.start(*words)
+        time.sleep(least + dice.random() * took * 1.1)
+        end_group(process)
+        killed += finish(process).code == -signal.SIGKILL
+        assert "running" not in statuses(leat), "a killed run is not said to run"
+        leat(*words)
+        check_shop(leat, count, target)
+    assert killed >= times // 2, f"only {killed} of {times} runs were killed: the test proves little"
+    leat("store", "check")
+
+
+def test_a_run_killed_at_any_moment_is_made_good_by_the_next(shop):
+    leat, server = shop()
+    killing(leat, server, 20)
+
+
+def test_a_run_to_postgresql_killed_at_any_moment_is_made_good_by_the_next(shop, postgres):
+    leat, server = shop()
+    leat.env["PG_URL"] = postgres.database()
+    killing(leat, server, 8, "pg")
+
+
+def test_a_first_run_killed_at_any_moment_leaves_a_home_that_works(shop, tmp_path):
+    leat, _ = shop(rows=300)
+    dice = random.Random(SEED)
+    took = leat("run").seconds
+    for turn in range(8):
+        leat.home = tmp_path / f"home{turn}"
+        process = leat.start("run")
+        time.sleep(dice.random() * took)
+        end_group(process)
+        finish(process)
+        leat("run")
+        check_shop(leat, 300)
+
+
+def test_a_killed_run_can_be_retried(shop):
+    leat, server = shop("--latency", 100)
+    process = leat.start("run")
+    wait_until(lambda: server.requests() >= 5)
+    end_group(process)
+    finish(process)
+    leat("retry", "last")
+    check_shop(leat)
+
+
+def test_postgresql_going_away_in_the_middle_of_a_load_leaves_nothing_half_done(shop, tmp_path):
+    import shutil
+    import tempfile
+
+    from harness import Postgres
+    folder = tempfile.mkdtemp(prefix="leat-pg-")
+    try:
+        server = Postgres(folder)
+    except FileNotFoundError as missing:
+        pytest.skip(str(missing))
+    try:
+        leat, _ = shop(rows=200000, files=None)
+        leat.edit("sources/api.yml", "size: 50,", "size: 1000,")
+        leat.env["PG_URL"] = server.database()
+        leat("extract")
+        process = leat.start("run", "--target", "pg", "--pipeline", "all")
+        wait_until(lambda: server.psql("select 1 from pg_stat_progress_copy where tuples_processed > 0", check=False), 60, 0.01)
+        server.crash()
+        result = finish(process, 60)
+        assert result.code == 3, result
+        leat.edge(result, "load")
+        server.again()
+        assert server.psql("select count(*) from pg_tables where schemaname = 'raw'", leat.env["PG_URL"]) == [["0"]]
+        leat("run", "--target", "pg")
+        check_shop(leat, 200000, "pg")
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_postgresql_that_is_not_there_is_named(shop, tmp_path):
+    leat, _ = shop()
+    leat.env["PG_URL"] = f"postgresql://postgres@/x?host={tmp_path}"
+    result = leat("run", "--target", "pg", code=3)
+    leat.edge(result, "pg")
