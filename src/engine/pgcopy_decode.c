@@ -545,7 +545,7 @@ static lt_status decode_columns(lt_pg_decoder *decoder, size_t rows, struct Arro
         const typed_column *column = &decoder->columns[i];
         cell_run cells = {.data =
                               decoder->data.data ? (const uint8_t *)decoder->data.data : nothing,
-                          .items = decoder->cells.items + i,
+                          .items = rows ? decoder->cells.items + i : NULL,
                           .count = rows,
                           .step = decoder->column_count,
                           .first_row = decoder->rows_before};

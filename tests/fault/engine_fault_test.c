@@ -104,7 +104,7 @@ Test(fault_engine, a_server_that_dies_during_a_load_has_none_of_it)
 {
     char *dir = NULL;
     LT_AUTO(lt_chars) url = lt_test_postgres_own(&dir);
-    LT_AUTO(lt_chars) owned_dir = dir;
+    LT_AUTO(lt_chars) owned_dir LT_UNUSED = dir;
     {
         LT_AUTO(side) duck = {0};
         LT_AUTO(side) pg = {0};
@@ -138,7 +138,7 @@ Test(fault_engine, a_server_that_dies_while_it_is_read_leaves_no_row_behind)
 {
     char *dir = NULL;
     LT_AUTO(lt_chars) url = lt_test_postgres_own(&dir);
-    LT_AUTO(lt_chars) owned_dir = dir;
+    LT_AUTO(lt_chars) owned_dir LT_UNUSED = dir;
     LT_AUTO(side) duck = {0};
     LT_AUTO(side) pg = {0};
     lt_err err = {0};
