@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -371,13 +370,17 @@ static lt_status listen_on(const char *host, unsigned port, int *out, lt_err *er
 
 static void name_url(lt_http_server *server, const char *host, int fd)
 {
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t size = sizeof(bound);
     if (getsockname(fd, (struct sockaddr *)&bound, &size) != 0)
         return;
-    in_port_t port = bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                 : ((struct sockaddr_in *)&bound)->sin_port;
-    server->port = ntohs(port);
+    char host_text[NI_MAXHOST], port_text[NI_MAXSERV];
+    uint64_t port = 0;
+    if (getnameinfo((struct sockaddr *)&bound, size, host_text, sizeof(host_text), port_text,
+                    sizeof(port_text), NI_NUMERICHOST | NI_NUMERICSERV) != 0 ||
+        !lt_text_to_u64(lt_text_of(port_text), &port))
+        return;
+    server->port = (unsigned)port;
     (void)snprintf(server->url, sizeof(server->url),
                    strchr(host, ':') ? "http://[%s]:%u" : "http://%s:%u", host, server->port);
 }

@@ -4,6 +4,7 @@
 
 #include "source/name.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* Roles of a field of the record, as bits. */
@@ -213,6 +214,7 @@ static lt_status find_field(lt_infer *infer, open_value *owner, lt_text raw, lt_
         field = lt_type_field(type, key);
         if (!field)
             LT_TRY(add_field(infer, owner, raw, key, &field, err));
+        assert(field);
         if (!field->raw.ptr) { /* known from before: seen the first time */
             field->raw = lt_arena_text(&infer->arena, raw);
             field->role = type == &infer->record ? ROLE_KNOWN | role_of(infer, field->key) : 0;
@@ -342,6 +344,7 @@ static lt_status take_member(lt_infer *infer, lt_json_token *token, open_value *
     lt_field *field = NULL;
     bool top = *depth == 1;
     LT_TRY(find_field(infer, &stack[*depth - 1], token->raw, &field, err));
+    assert(field);
     LT_TRY(lt_json_next(&infer->reader, token, err));
     if (top) {
         state->spot++;
@@ -351,6 +354,14 @@ static lt_status take_member(lt_infer *infer, lt_json_token *token, open_value *
             LT_TRY(take_roles(infer, field, token, state, err));
     }
     return take_value(infer, &field->type, token, stack, depth, err);
+}
+
+static lt_status take_item(lt_infer *infer, lt_json_token *token, open_value *stack, size_t *depth,
+                           lt_err *err)
+{
+    lt_type *item = stack[*depth - 1].type->item;
+    assert(item); /* what is open and no object is a list */
+    return take_value(infer, item, token, stack, depth, err);
 }
 
 static lt_status read_record(lt_infer *infer, record_state *state, lt_err *err)
@@ -366,7 +377,7 @@ static lt_status read_record(lt_infer *infer, record_state *state, lt_err *err)
         else if (token.kind == LT_JSON_KEY)
             LT_TRY(take_member(infer, &token, stack, &depth, state, err));
         else
-            LT_TRY(take_value(infer, stack[depth - 1].type->item, &token, stack, &depth, err));
+            LT_TRY(take_item(infer, &token, stack, &depth, err));
     }
     return LT_OK;
 }

@@ -133,9 +133,9 @@ static bool by_cursor(page *p)
     p->count = p->size;
     clamp(p);
     lt_buf_add(&p->head, T("{\"items\":["));
-    if (p->first + p->count < p->total)
-        lt_buf_printf(&p->tail, "],\"next_cursor\":\"c%llx\"}",
-                      (unsigned long long)(p->first + p->count));
+    int64_t next = p->first + p->count;
+    if (next < p->total)
+        lt_buf_printf(&p->tail, "],\"next_cursor\":\"c%llx\"}", (unsigned long long)next);
     else
         lt_buf_add(&p->tail, T("],\"next_cursor\":null}"));
     return true;

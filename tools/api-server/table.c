@@ -112,7 +112,7 @@ static lt_status index_records(char *spool, size_t size, const char *index_path,
     uint64_t start = 0;
     *total = 0;
     bool ok = true;
-    while (ok && at < size) {
+    while (ok && spool && at < size) {
         char *end = memchr(spool + at, '\n', size - at);
         start = at;
         ok = fwrite(&start, sizeof(start), 1, index) == 1;
