@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "run/inner.h"
 #include "run/tree.h"
+#include "source/load.h"
 
 #include <stdio.h>
 
@@ -146,6 +147,30 @@ static lt_status end_lost_backends(executor *run, lt_session *session, lt_err *e
     return LT_OK;
 }
 
+/* What leat recorded of the tables in a scratch schema goes with it. */
+static lt_status forget_records(lt_session *session, lt_text schema, lt_err *err)
+{
+    static const struct {
+        lt_text table, column;
+    } records[] = {{T("loads"), T("table_name")}, {T("writes"), T("relation")}};
+    for (size_t i = 0; i < LT_COUNT(records); i++) {
+        const lt_relation table = {.schema = T("leat"), .name = records[i].table};
+        lt_relation_kind kind = LT_RELATION_NONE;
+        LT_AUTO(lt_buf) sql = {0};
+        LT_AUTO(lt_buf) start = {0};
+        lt_quote_name(schema, &start);
+        lt_buf_add_byte(&start, '.');
+        lt_buf_printf(&sql, "delete from leat.%.*s where starts_with(%.*s, ",
+                      LT_ARG(records[i].table), LT_ARG(records[i].column));
+        lt_quote_literal(lt_buf_text(&start), &sql);
+        lt_buf_add_byte(&sql, ')');
+        LT_TRY(lt_relation_find(session, &table, &kind, err));
+        if (kind == LT_RELATION_TABLE)
+            LT_TRY(lt_exec(session, lt_buf_text(&sql), NULL, err));
+    }
+    return LT_OK;
+}
+
 /* The schemas of a reproduction: before, in case an earlier one was killed, and after. */
 static lt_status drop_scratch(executor *run, lt_session *session, lt_err *err)
 {
@@ -157,6 +182,7 @@ static lt_status drop_scratch(executor *run, lt_session *session, lt_err *err)
         lt_quote_name(schemas.items[i], &sql);
         lt_buf_add_str(&sql, " cascade");
         LT_TRY(lt_exec(session, lt_buf_text(&sql), NULL, err));
+        LT_TRY(forget_records(session, schemas.items[i], err));
     }
     return LT_OK;
 }
@@ -178,6 +204,42 @@ static bool needs_target(const executor *run)
     return false;
 }
 
+/* A load that is upstream but not part of the run: the run reads what the table holds now. */
+static lt_status pin_one(executor *run, lt_session *session, const lt_step *step, lt_err *err)
+{
+    lt_loaded loaded;
+    lt_workspace *workspace = run->workspace;
+    LT_TRY(lt_load_find(session, &step->relation, &run->plan->arena, &loaded, err));
+    if (!loaded.sequence)
+        return LT_OK;
+    lt_pin pin = {.bucket = loaded.bucket,
+                  .prefix = loaded.prefix,
+                  .commit_id = loaded.commit_id,
+                  .sequence = loaded.sequence};
+    LT_AUTO(lt_chars) owner = lt_format("run-%lld", (long long)run->record->id);
+    LT_TRY(lt_store_keep(workspace->store, lt_text_of(owner), pin.bucket, pin.prefix, pin.sequence,
+                         err));
+    return lt_state_pin(workspace->state, run->record->id, &pin, err);
+}
+
+static lt_status pin_loaded(executor *run, lt_session *session, lt_err *err)
+{
+    const lt_plan *plan = run->plan;
+    LT_AUTO(lt_node_set) upstream;
+    lt_node_set_init(&upstream, plan->graph.nodes.len);
+    for (size_t i = 0; i < plan->graph.nodes.len; i++)
+        if (lt_node_set_has(&plan->selected, i))
+            lt_node_set_add(&upstream, i);
+    lt_graph_grow(&plan->graph, &upstream, true, SIZE_MAX);
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        const lt_step *step = plan->graph.nodes.items[i]->payload;
+        if (step->kind == LT_STEP_LOAD && lt_node_set_has(&upstream, i) &&
+            !lt_node_set_has(&plan->selected, i))
+            LT_TRY(pin_one(run, session, step, err));
+    }
+    return LT_OK;
+}
+
 /* Before the tasks: two transactions that make the same schema would conflict. */
 static lt_status make_schemas(executor *run, lt_session *session, lt_err *err)
 {
@@ -197,7 +259,8 @@ static lt_status open_target(executor *run, lt_err *err)
     LT_TRY(lt_write_prepare(session, err));
     if (run->request->reproduces)
         LT_TRY(drop_scratch(run, session, err));
-    return make_schemas(run, session, err);
+    LT_TRY(make_schemas(run, session, err));
+    return run->request->reproduces ? LT_OK : pin_loaded(run, session, err);
 }
 
 /* ---- the end ---- */

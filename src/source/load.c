@@ -58,8 +58,7 @@ static lt_status name_relation(load *self, lt_err *err)
         self->relation.schema =
             lt_text_of(lt_engine_default_schema(lt_session_engine(self->session)));
     lt_quote_relation(&self->relation, &self->table);
-    self->table_name = lt_text_of(lt_arena_format(
-        self->arena, "%.*s.%.*s", LT_ARG(self->relation.schema), LT_ARG(self->relation.name)));
+    self->table_name = lt_buf_text(&self->table); /* quoted: "a.b"."c" is not "a"."b.c" */
     return LT_OK;
 }
 
@@ -545,4 +544,31 @@ lt_status lt_load(const lt_load_job *job, lt_arena *arena, lt_load_result *resul
     }
     lt_buf_cleanup(&self.table);
     return status;
+}
+
+lt_status lt_load_find(lt_session *session, const lt_relation *relation, lt_arena *arena,
+                       lt_loaded *out, lt_err *err)
+{
+    const lt_relation loads = {.schema = T("leat"), .name = T("loads")};
+    lt_relation_kind kind = LT_RELATION_NONE;
+    lt_table table;
+    LT_AUTO(lt_buf) name = {0};
+    *out = (lt_loaded){0};
+    LT_TRY(lt_relation_find(session, &loads, &kind, err));
+    if (kind != LT_RELATION_TABLE)
+        return LT_OK;
+    lt_quote_relation(relation, &name);
+    lt_text key = lt_buf_text(&name);
+    LT_TRY(lt_query_table(session,
+                          T("SELECT bucket, prefix, commit_id, commit_sequence FROM leat.loads "
+                            "WHERE table_name = $1"),
+                          &key, 1, 1, NULL, arena, &table, err));
+    if (!table.row_count)
+        return LT_OK;
+    *out = (lt_loaded){.bucket = lt_table_cell(&table, 0, 0),
+                       .prefix = lt_table_cell(&table, 0, 1),
+                       .commit_id = lt_table_cell(&table, 0, 2)};
+    if (!lt_text_to_i64(lt_table_cell(&table, 0, 3), &out->sequence))
+        out->sequence = 0;
+    return LT_OK;
 }

@@ -46,3 +46,12 @@ typedef struct lt_load_result {
  * written it. On failure the table is as before. */
 LT_MUST_CHECK lt_status lt_load(const lt_load_job *job, lt_arena *arena, lt_load_result *result,
                                 lt_err *err);
+
+/* What a table of the target holds, as its last load recorded it: the dataset and its commit, in `arena`. sequence 0: nothing was
+ * loaded into it. */
+typedef struct lt_loaded {
+    lt_text bucket, prefix, commit_id;
+    int64_t sequence;
+} lt_loaded;
+LT_MUST_CHECK lt_status lt_load_find(lt_session *session, const lt_relation *table, lt_arena *arena,
+                                     lt_loaded *out, lt_err *err);

@@ -210,3 +210,61 @@ Test(run, a_test_runs_only_when_all_that_it_reads_is_there)
     lt_run_report_cleanup(&report);
     lt_workspace_close(p.workspace);
 }
+
+/* A file that is loaded into a table, and a model that reads it. */
+static void make_loading_project(project *p)
+{
+    *p = (project){.root = lt_test_folder(), .home = lt_test_folder()};
+    lt_test_write(p->root, "leat.yml", "name: shop\n");
+    lt_test_write(p->root, "data/orders.csv", "id,amount\n1,5\n2,7\n");
+    lt_test_write(p->root, "sources/shop.yml",
+                  "name: shop\nkind: files\nresources:\n  - name: orders\n    path: data/*.csv\n"
+                  "    key: [id]\n    load: {table: raw.orders}\n");
+    lt_test_write(p->root, "models/total.sql",
+                  "{{ config(materialized='table') }} select sum(amount) as total from {{ "
+                  "source('shop', 'orders') }}\n");
+    open_project(p);
+}
+
+Test(run, a_run_of_models_alone_is_reproduced_from_what_was_loaded_then)
+{
+    project p;
+    lt_err err = {0};
+    lt_run_report report;
+    lt_reproduction found;
+    LT_AUTO(lt_arena) arena = {0};
+    lt_pins pins = {0};
+    make_loading_project(&p);
+    CHECK_OK(run(&p, &(lt_run_request){0}, &report, &err), err);
+    CHECK_INT(report.task_count, 3);
+    lt_run_report_cleanup(&report);
+    CHECK_OK(run(&p, &(lt_run_request){.select = T("total")}, &report, &err), err);
+    lt_run_report_cleanup(&report);
+    CHECK_OK(lt_state_pins(p.workspace->state, 2, &arena, &pins, &err), err);
+    CHECK_INT(pins.len, 1);
+    CHECK_INT(pins.items[0].sequence, 1);
+
+    lt_test_write(p.root, "data/orders.csv", "id,amount\n1,500\n");
+    CHECK_OK(run(&p, &(lt_run_request){0}, &report, &err), err);
+    lt_run_report_cleanup(&report);
+    CHECK_OK(lt_reproduce(p.workspace, 2, false, NULL, &arena, &found, &err), err);
+    CHECK_INT(found.models.len, 1);
+    CHECK_INT(found.models.items[0].verdict, LT_VERDICT_IDENTICAL);
+    lt_workspace_close(p.workspace);
+}
+
+Test(run, running_again_changes_nothing)
+{
+    project p;
+    lt_err err = {0};
+    lt_run_report report;
+    make_loading_project(&p);
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(run(&p, &(lt_run_request){0}, &report, &err), err);
+        for (size_t k = 0; k < report.task_count; k++)
+            if (lt_text_eq(report.tasks[k].record.kind, T("load")))
+                CHECK_INT(report.tasks[k].record.rows_out, i ? 0 : 2);
+        lt_run_report_cleanup(&report);
+    }
+    lt_workspace_close(p.workspace);
+}
