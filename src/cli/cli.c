@@ -164,7 +164,7 @@ lt_status lt_cli_run(lt_app *app, size_t count, const char *const *argv, lt_err 
                             .arena = &app->arena,
                             .command = app->cmd_name};
     LT_TRY(lt_opts_preset(&reader, 0, err));
-    while (cmds) {
+    do {
         size_t used;
         lt_strings none = {0};
         reader.command = app->cmd_name;
@@ -178,7 +178,7 @@ lt_status lt_cli_run(lt_app *app, size_t count, const char *const *argv, lt_err 
         app->cmd_name = lt_arena_format(&app->arena, "%s %s", app->cmd_name, parent->name);
         left = after(left, 1);
         cmds = parent->subs;
-    }
+    } while (cmds);
     app->cmd = parent;
     return run_found(app, left, err);
 }

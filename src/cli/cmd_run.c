@@ -201,6 +201,7 @@ static lt_status run_and_show(lt_app *app, lt_workspace *workspace, lt_run_reque
     else if (report.ended)
         write_table(app, &report);
     lt_run_report_cleanup(&report);
+    request->watch = NULL;
     return status;
 }
 

@@ -61,7 +61,7 @@ lt_status lt_dbt_config_from_folders(lt_dbt *dbt, const lt_yaml *tree, lt_dbt_no
 lt_status lt_dbt_config_from_yaml(lt_dbt *dbt, const char *path, const lt_yaml *mapping,
                                   lt_dbt_node *node, lt_err *err);
 /* From one keyword of config() in a model; it wins over all. */
-lt_status lt_dbt_config_set(lt_dbt *dbt, lt_dbt_node *node, lt_text key, lt_jinja_value value,
+lt_status lt_dbt_config_set(lt_dbt *dbt, lt_dbt_node *node, lt_text name, lt_jinja_value value,
                             lt_err *err);
 /* Check what only makes sense together, and fill in the defaults. */
 lt_status lt_dbt_config_finish(lt_dbt *dbt, lt_dbt_node *node, lt_err *err);

@@ -276,7 +276,7 @@ static lt_text model_name(const void *context, size_t i)
 
 static lt_status read_model(lt_dbt *dbt, const char *path, const lt_yaml *entry, lt_err *err)
 {
-    lt_text name, nearest;
+    lt_text name = {0}, nearest;
     LT_TRY(check_keys(path, entry, "a model", KEYS(model_keys), err));
     LT_TRY(need_text(path, entry, T("name"), &name, err));
     lt_dbt_node *node = lt_map_find(&dbt->models, name);

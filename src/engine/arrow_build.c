@@ -100,9 +100,10 @@ void *lt_arrow_buffer(struct ArrowArray *array, size_t i, size_t bytes)
 void lt_arrow_set_null(struct ArrowArray *array, size_t row)
 {
     void **buffers = array->private_data;
+    uint8_t *validity = buffers[0];
     size_t bytes = ((size_t)array->length + 7) / 8;
-    if (!buffers[0])
-        memset(lt_arrow_buffer(array, 0, bytes), 0xff, bytes);
-    ((uint8_t *)buffers[0])[row / 8] &= (uint8_t) ~(1u << row % 8);
+    if (!validity)
+        validity = memset(lt_arrow_buffer(array, 0, bytes), 0xff, bytes);
+    validity[row / 8] &= (uint8_t) ~(1u << row % 8);
     array->null_count++;
 }
