@@ -37,16 +37,22 @@ static void print_line(char *out, size_t size, const char *format, va_list args)
     tidy(out, size, vsnprintf(out, size, format, args));
 }
 
-lt_status lt_fail(lt_err *err, lt_status status, const char *format, ...)
+lt_status lt_fail_args(lt_err *err, lt_status status, const char *format, va_list args)
 {
     char line[sizeof(err->message)]; /* arguments may point into *err */
-    va_list args;
-    va_start(args, format);
     print_line(line, sizeof(line), format, args);
-    va_end(args);
     memcpy(err->message, line, sizeof(line));
     err->hint[0] = '\0';
     err->status = status;
+    return status;
+}
+
+lt_status lt_fail(lt_err *err, lt_status status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    lt_ignore(lt_fail_args(err, status, format, args));
+    va_end(args);
     return status;
 }
 

@@ -28,6 +28,8 @@ typedef struct lt_err {
  * are cut at a character, with "..." at the end; control characters become spaces, so that a message stays one line. */
 LT_MUST_CHECK lt_status lt_fail(lt_err *err, lt_status status, const char *format, ...)
     LT_PRINTF(3, 4);
+LT_MUST_CHECK lt_status lt_fail_args(lt_err *err, lt_status status, const char *format,
+                                     va_list args) LT_PRINTF(3, 0);
 /* The same with ": strerror(code)" behind; the status follows from the code (ENOENT, EACCES, ...; LT_IO by default). */
 LT_MUST_CHECK lt_status lt_fail_errno(lt_err *err, int code, const char *format, ...)
     LT_PRINTF(3, 4);

@@ -16,12 +16,12 @@
 
 enum { READ_CHUNK = 64 * 1024 };
 
-static lt_status read_all(int fd, const char *path, lt_buf *out, lt_err *err)
+lt_status lt_fd_read(int fd, lt_buf *out, const char *what, lt_err *err)
 {
     for (;;) {
         size_t limit = out->limit ? out->limit : LT_BUF_LIMIT;
         if (out->len > limit)
-            return lt_fail(err, LT_TOO_BIG, "'%s' is larger than %zu bytes", path, limit);
+            return lt_fail(err, LT_TOO_BIG, "'%s' is larger than %zu bytes", what, limit);
         size_t want = LT_MIN((size_t)READ_CHUNK, limit - out->len);
         char last;
         char *room =
@@ -30,11 +30,11 @@ static lt_status read_all(int fd, const char *path, lt_buf *out, lt_err *err)
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return lt_fail_errno(err, errno, "cannot read '%s'", path);
+            return lt_fail_errno(err, errno, "cannot read '%s'", what);
         if (got == 0)
             return LT_OK;
         if (!want)
-            return lt_fail(err, LT_TOO_BIG, "'%s' is larger than %zu bytes", path, limit);
+            return lt_fail(err, LT_TOO_BIG, "'%s' is larger than %zu bytes", what, limit);
         lt_buf_grown(out, (size_t)got);
     }
 }
@@ -47,7 +47,7 @@ lt_status lt_file_read(const char *path, lt_buf *out, lt_err *err)
     struct stat info;
     if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode))
         return lt_fail(err, LT_INVALID, "cannot read '%s': it is a folder", path);
-    return read_all(fd, path, out, err);
+    return lt_fd_read(fd, out, path, err);
 }
 
 lt_status lt_fd_write(int fd, lt_text text, const char *what, lt_err *err)

@@ -7,6 +7,8 @@
 
 /* Append the whole file to `out`, whose limit is the size limit. LT_NOT_FOUND, LT_TOO_BIG, LT_IO. */
 LT_MUST_CHECK lt_status lt_file_read(const char *path, lt_buf *out, lt_err *err);
+/* The same from a descriptor, to its end; `what` names it in the error. */
+LT_MUST_CHECK lt_status lt_fd_read(int fd, lt_buf *out, const char *what, lt_err *err);
 /* Make the file hold exactly `content`: readers see the old or the new one. Not durable; for what can be made again. */
 LT_MUST_CHECK lt_status lt_file_write(const char *path, lt_text content, unsigned mode,
                                       lt_err *err);

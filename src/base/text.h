@@ -98,3 +98,11 @@ static inline char lt_upper(char c)
 {
     return (char)(c >= 'a' && c <= 'z' ? c - ('a' - 'A') : c);
 }
+/* 0 to 15; -1 when it is no hexadecimal digit. */
+static inline int lt_hex_value(char c)
+{
+    if (lt_is_digit(c))
+        return c - '0';
+    c = lt_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}

@@ -68,16 +68,11 @@ bool lt_date_is_valid(lt_date date)
     return date.day <= lengths[date.month - 1] + (date.month == 2 && leap);
 }
 
-static int64_t floor_div(int64_t value, int64_t by)
-{
-    return value / by - (value % by < 0);
-}
-
 const char *lt_time_write(int64_t moment_us, char out[LT_TIME_CHARS])
 {
     static const int64_t first = -62167219200 * (int64_t)1000000, last = 253402300799999999;
     moment_us = LT_MAX(first, LT_MIN(last, moment_us));
-    int64_t days = floor_div(moment_us, DAY), in_day = moment_us - days * DAY;
+    int64_t days = lt_divide_down(moment_us, DAY), in_day = moment_us - days * DAY;
     lt_date date = lt_date_from_days(days);
     unsigned seconds = (unsigned)(in_day / SECOND);
     (void)snprintf(out, LT_TIME_CHARS, "%04d-%02u-%02uT%02u:%02u:%02u.%06uZ", (int)date.year,

@@ -18,6 +18,12 @@ int64_t lt_days_from_date(lt_date date);
 lt_date lt_date_from_days(int64_t days);
 bool lt_date_is_valid(lt_date date);
 
+/* The floor of value / by, also below zero; `by` > 0. For moments before 1970. */
+static inline int64_t lt_divide_down(int64_t value, int64_t by)
+{
+    return value / by - (value % by < 0);
+}
+
 enum { LT_TIME_CHARS = 40 };
 /* "2026-11-22T01:02:03.000004Z" (RFC 3339, UTC); years 0 to 9999, others are clamped. */
 const char *lt_time_write(int64_t moment_us, char out[LT_TIME_CHARS]);

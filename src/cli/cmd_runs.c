@@ -49,11 +49,6 @@ static lt_text counted(lt_app *app, int64_t value)
     return value < 0 ? (lt_text){0} : number(app, value);
 }
 
-static lt_show show_of(const lt_app *app)
-{
-    return app->globals.json ? LT_SHOW_JSON : LT_SHOW_TABLE;
-}
-
 static lt_status list_runs(lt_app *app, lt_workspace *workspace, size_t limit, lt_err *err)
 {
     static const lt_grid_column columns[] = {
@@ -65,7 +60,7 @@ static lt_status list_runs(lt_app *app, lt_workspace *workspace, size_t limit, l
     lt_run_records runs = {0};
     LT_AUTO(lt_grid) grid = {0};
     LT_TRY(lt_state_runs(workspace->state, limit, &app->arena, &runs, err));
-    lt_grid_begin(&grid, &app->out, show_of(app), columns, LT_COUNT(columns));
+    lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), columns, LT_COUNT(columns));
     for (size_t i = 0; i < runs.len; i++) {
         const lt_run_record *run = &runs.items[i];
         lt_text cells[] = {number(app, run->id),
@@ -95,7 +90,7 @@ static lt_status show_run(lt_app *app, lt_workspace *workspace, int64_t run_id, 
     LT_AUTO(lt_grid) grid = {0};
     LT_TRY(lt_state_run_get(workspace->state, run_id, &app->arena, &run, err));
     LT_TRY(lt_state_tasks(workspace->state, run.id, &app->arena, &tasks, err));
-    lt_grid_begin(&grid, &app->out, show_of(app), columns, LT_COUNT(columns));
+    lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), columns, LT_COUNT(columns));
     for (size_t i = 0; i < tasks.len; i++) {
         const lt_task_record *task = &tasks.items[i];
         lt_text cells[] = {task->id,

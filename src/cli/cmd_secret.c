@@ -103,7 +103,7 @@ static lt_status list(lt_app *app, const void *opts, const lt_args *args, lt_err
     LT_AUTO(lt_grid) grid = {0};
     LT_TRY(open_secrets(app, &secrets, err));
     LT_TRY(lt_secret_list(secrets, &app->arena, &names, &count, err));
-    lt_grid_begin(&grid, &app->out, app->globals.json ? LT_SHOW_JSON : LT_SHOW_TABLE, columns, 1);
+    lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), columns, 1);
     for (size_t i = 0; i < count; i++)
         lt_grid_row(&grid, &names[i]);
     lt_grid_end(&grid);

@@ -330,7 +330,7 @@ static lt_show show_of(const lt_app *app, const sql_opts *opts)
             return formats[i].show;
     if (opts->csv)
         return LT_SHOW_CSV;
-    return app->globals.json ? LT_SHOW_JSON : LT_SHOW_TABLE;
+    return lt_show_for(app->globals.json);
 }
 
 /* Names without a schema are looked up where the models are. A schema that is not there yet is no reason to fail. */

@@ -9,11 +9,6 @@
 
 #include <stdio.h>
 
-static lt_show show_of(const lt_app *app)
-{
-    return app->globals.json ? LT_SHOW_JSON : LT_SHOW_TABLE;
-}
-
 static lt_text moment_text(int64_t at_us, char out[LT_TIME_CHARS], bool for_people)
 {
     (void)lt_time_write(at_us, out);
@@ -53,7 +48,7 @@ static lt_status list_buckets(lt_app *app, lt_store *store, lt_err *err)
     lt_bucket_infos buckets = {0};
     LT_AUTO(lt_grid) grid = {0};
     LT_TRY(lt_bucket_list(store, &app->arena, &buckets, err));
-    lt_grid_begin(&grid, &app->out, show_of(app), columns, LT_COUNT(columns));
+    lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), columns, LT_COUNT(columns));
     for (size_t i = 0; i < buckets.len; i++) {
         char time[LT_TIME_CHARS];
         const lt_bucket_info *bucket = &buckets.items[i];
@@ -131,7 +126,7 @@ static lt_status list_objects(lt_app *app, lt_store *store, const lt_address *at
     lt_list_request request = {.prefix = at->key, .delimiter = opts->recursive ? T("") : T("/")};
     bool json = app->globals.json;
     if (json || opts->is_long)
-        lt_grid_begin(&list.grid, &app->out, show_of(app),
+        lt_grid_begin(&list.grid, &app->out, lt_show_for(app->globals.json),
                       json ? object_json_columns : object_columns,
                       json ? LT_COUNT(object_json_columns) : LT_COUNT(object_columns));
     LT_TRY(lt_store_walk(store, at->bucket, &request, list_one, &list, err));
@@ -197,7 +192,7 @@ static lt_status versions(lt_app *app, const void *opts, const lt_args *args, lt
     LT_AUTO(lister) list = {.app = app};
     LT_TRY(lt_address_read(args->items[0], false, &at, err));
     LT_TRY(lt_app_store(app, &store, err));
-    lt_grid_begin(&list.grid, &app->out, show_of(app), columns, LT_COUNT(columns));
+    lt_grid_begin(&list.grid, &app->out, lt_show_for(app->globals.json), columns, LT_COUNT(columns));
     lt_list_request request = {.prefix = at.key, .versions = true};
     LT_TRY(lt_store_walk(store, at.bucket, &request, version_row, &list, err));
     lt_grid_end(&list.grid);

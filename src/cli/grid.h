@@ -8,6 +8,11 @@
 
 typedef enum lt_show { LT_SHOW_TABLE, LT_SHOW_JSON, LT_SHOW_NDJSON, LT_SHOW_CSV } lt_show;
 
+static inline lt_show lt_show_for(bool json)
+{
+    return json ? LT_SHOW_JSON : LT_SHOW_TABLE;
+}
+
 typedef enum lt_cell_kind {
     LT_CELL_TEXT,
     LT_CELL_NUMBER, /* to the right; in JSON a number when it is one there (NaN is a string) */

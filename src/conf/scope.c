@@ -47,23 +47,13 @@ lt_jinja_value lt_scope_value(lt_jinja_heap *heap, const lt_yaml *node)
 
 /* ---- variables and secrets ---- */
 
-static lt_status text_argument(const lt_jinja_call *call, lt_jinja_value value, const char *what,
-                               lt_text *out, lt_err *err)
-{
-    if (value.type != LT_JINJA_STR)
-        return lt_fail(err, LT_INVALID, "%s(): the %s must be a text, not %s", call->name, what,
-                       lt_jinja_type_name(value));
-    *out = lt_jinja_as_text(value);
-    return LT_OK;
-}
-
 static lt_status var(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
 {
     const lt_scope *scope = lt_jinja_user(call->render);
     lt_jinja_value args[2];
     lt_text name = {0};
     LT_TRY(lt_jinja_bind(call, "name default?", args, err));
-    LT_TRY(text_argument(call, args[0], "name", &name, err));
+    LT_TRY(lt_jinja_need_text(call, args[0], "name", &name, err));
     if (lt_jinja_find(scope->vars, name, result))
         return LT_OK;
     if (!lt_jinja_is_absent(args[1])) {
@@ -81,7 +71,7 @@ static lt_status env_var(lt_jinja_call *call, lt_jinja_value *result, lt_err *er
     lt_jinja_value args[2];
     lt_text name = {0};
     LT_TRY(lt_jinja_bind(call, "name default?", args, err));
-    LT_TRY(text_argument(call, args[0], "name", &name, err));
+    LT_TRY(lt_jinja_need_text(call, args[0], "name", &name, err));
     LT_AUTO(lt_chars) key = lt_text_dup(name);
     const char *value = getenv(key);
     if (value) {
@@ -103,7 +93,7 @@ static lt_status secret(lt_jinja_call *call, lt_jinja_value *result, lt_err *err
     lt_jinja_value args[1];
     lt_text name, value = {0};
     LT_TRY(lt_jinja_bind(call, "name", args, err));
-    LT_TRY(text_argument(call, args[0], "name", &name, err));
+    LT_TRY(lt_jinja_need_text(call, args[0], "name", &name, err));
     if (!scope->secret)
         return lt_fail(err, LT_DENIED, "secrets are not readable here");
     LT_TRY(scope->secret(scope->secret_user, name, &call->heap->arena, &value, err));
@@ -151,7 +141,7 @@ static lt_status started_at_method(lt_jinja_call *call, lt_text name, lt_jinja_v
         return LT_OK;
     if (!iso) {
         LT_TRY(lt_jinja_bind(call, "format", args, err));
-        LT_TRY(text_argument(call, args[0], "format", &format, err));
+        LT_TRY(lt_jinja_need_text(call, args[0], "format", &format, err));
     }
     LT_AUTO(lt_chars) pattern = lt_text_dup(format);
     struct tm when = broken_down(scope->clock_us);

@@ -30,28 +30,30 @@ lt_conf_place lt_conf_place_of(const lt_conf_reader *reader, const lt_yaml *node
     return (lt_conf_place){.file = reader->file, .line = node->line, .col = node->col};
 }
 
-lt_status lt_conf_fail(lt_conf_place place, lt_err *err, const char *format, ...)
+static lt_status put_place(lt_conf_place place, lt_err *err)
 {
-    char why[768];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(why, sizeof(why), format, args);
-    va_end(args);
-    lt_ignore(lt_fail(err, LT_INVALID, "%s", why));
     if (place.line && place.file)
         return lt_wrap(err, "%s:%u:%u", place.file, place.line, place.col);
-    return LT_INVALID;
+    return err->status;
+}
+
+lt_status lt_conf_fail(lt_conf_place place, lt_err *err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    lt_ignore(lt_fail_args(err, LT_INVALID, format, args));
+    va_end(args);
+    return put_place(place, err);
 }
 
 lt_status lt_setting_fail(const lt_conf_reader *reader, const lt_yaml *node, lt_err *err,
                           const char *format, ...)
 {
-    char why[768];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(why, sizeof(why), format, args);
+    lt_ignore(lt_fail_args(err, LT_INVALID, format, args));
     va_end(args);
-    return lt_conf_fail(lt_conf_place_of(reader, node), err, "%s", why);
+    return put_place(lt_conf_place_of(reader, node), err);
 }
 
 static void describe_words(const lt_setting *setting, lt_buf *out)

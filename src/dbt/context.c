@@ -62,16 +62,6 @@ static lt_status fail_unknown(const lt_map *names, const char *what, lt_text nam
     return lt_hint(err, "%s", where);
 }
 
-static lt_status text_argument(const lt_jinja_call *call, lt_jinja_value value, const char *what,
-                               lt_text *out, lt_err *err)
-{
-    if (value.type != LT_JINJA_STR)
-        return lt_fail(err, LT_INVALID, "%s(): the %s must be a text, not %s", call->name, what,
-                       lt_jinja_type_name(value));
-    *out = lt_jinja_as_text(value);
-    return LT_OK;
-}
-
 /* The model's relation; while loading, the reference is recorded. */
 static lt_status ref(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
 {
@@ -80,9 +70,9 @@ static lt_status ref(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
     lt_text name = {0}, package = {0};
     LT_TRY(lt_jinja_bind(call, "model name?", args, err));
     bool two = !lt_jinja_is_absent(args[1]);
-    LT_TRY(text_argument(call, args[two], "name", &name, err));
+    LT_TRY(lt_jinja_need_text(call, args[two], "name", &name, err));
     if (two) {
-        LT_TRY(text_argument(call, args[0], "package", &package, err));
+        LT_TRY(lt_jinja_need_text(call, args[0], "package", &package, err));
         if (!lt_text_eq(package, r->dbt->settings.name))
             return lt_fail(err, LT_INVALID, "ref(): there is no package '%.*s'", LT_ARG(package));
     }
@@ -104,8 +94,8 @@ static lt_status source(lt_jinja_call *call, lt_jinja_value *result, lt_err *err
     lt_jinja_value args[2];
     lt_text name = {0}, table = {0};
     LT_TRY(lt_jinja_bind(call, "source_name table_name", args, err));
-    LT_TRY(text_argument(call, args[0], "source", &name, err));
-    LT_TRY(text_argument(call, args[1], "table", &table, err));
+    LT_TRY(lt_jinja_need_text(call, args[0], "source", &name, err));
+    LT_TRY(lt_jinja_need_text(call, args[1], "table", &table, err));
     LT_AUTO(lt_buf) key = {0};
     lt_buf_printf(&key, "%.*s.%.*s", LT_ARG(name), LT_ARG(table));
     const lt_dbt_source *found = lt_map_find(&r->dbt->sources, lt_buf_text(&key));
@@ -149,7 +139,7 @@ static lt_status config_method(lt_jinja_call *call, lt_text name, lt_jinja_value
     if (!*found)
         return LT_OK;
     LT_TRY(lt_jinja_bind(call, require ? "name" : "name default?", args, err));
-    LT_TRY(text_argument(call, args[0], "name", &key, err));
+    LT_TRY(lt_jinja_need_text(call, args[0], "name", &key, err));
     if (lt_jinja_find(r->node->config.all, key, out))
         return LT_OK;
     if (require)

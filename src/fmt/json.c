@@ -62,12 +62,10 @@ static lt_status put_place(const lt_json_reader *reader, size_t offset, lt_err *
 lt_status lt_json_fail(const lt_json_reader *reader, size_t offset, lt_err *err, const char *format,
                        ...)
 {
-    char why[512];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(why, sizeof(why), format, args);
+    lt_ignore(lt_fail_args(err, LT_INVALID, format, args));
     va_end(args);
-    lt_ignore(lt_fail(err, LT_INVALID, "%s", why));
     return put_place(reader, offset, err);
 }
 

@@ -60,23 +60,19 @@ static lt_status fail_at(const builder *self, uint32_t line, uint32_t col, lt_st
 static lt_status fail_at(const builder *self, uint32_t line, uint32_t col, lt_status status,
                          lt_err *err, const char *format, ...)
 {
-    char why[768];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(why, sizeof(why), format, args);
+    lt_ignore(lt_fail_args(err, status, format, args));
     va_end(args);
-    lt_ignore(lt_fail(err, status, "%s", why));
     return put_place(self->path, line, col, err);
 }
 
 lt_status lt_yaml_fail(const lt_yaml *node, const char *path, lt_err *err, const char *format, ...)
 {
-    char why[768];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(why, sizeof(why), format, args);
+    lt_ignore(lt_fail_args(err, LT_INVALID, format, args));
     va_end(args);
-    lt_ignore(lt_fail(err, LT_INVALID, "%s", why));
     return put_place(path, node->line, node->col, err);
 }
 

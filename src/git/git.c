@@ -252,23 +252,6 @@ static lt_status add_link_at(int root, const char *path, lt_buf *out, lt_git_arc
     return LT_OK;
 }
 
-static lt_status read_whole(int fd, const char *path, lt_buf *content, lt_err *err)
-{
-    for (;;) {
-        char *room = lt_buf_room(content, 64 * LT_KIB);
-        if (!room)
-            return lt_fail(err, LT_TOO_BIG, "'%s' is larger than %zu bytes", path, content->limit);
-        ssize_t got = read(fd, room, 64 * LT_KIB);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return lt_fail_errno(err, errno, "cannot read '%s'", path);
-        if (got == 0)
-            return LT_OK;
-        lt_buf_grown(content, (size_t)got);
-    }
-}
-
 static lt_status add_file_at(int root, const char *path, lt_buf *out, lt_git_archive *info,
                              lt_err *err)
 {
@@ -284,7 +267,7 @@ static lt_status add_file_at(int root, const char *path, lt_buf *out, lt_git_arc
         info->left_out++; /* a folder here is another repository */
         return LT_OK;
     }
-    LT_TRY(read_whole(fd, path, &content, err));
+    LT_TRY(lt_fd_read(fd, &content, path, err));
     info->file_count++;
     lt_archive_add_file(out, lt_text_of(path), lt_buf_text(&content), now.st_mode & 0100);
     return too_big(out, err);

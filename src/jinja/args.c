@@ -80,6 +80,16 @@ lt_status lt_jinja_want_text(const lt_jinja_call *call, lt_jinja_value value, lt
     return LT_OK;
 }
 
+lt_status lt_jinja_need_text(const lt_jinja_call *call, lt_jinja_value value, const char *what,
+                             lt_text *out, lt_err *err)
+{
+    if (value.type != LT_JINJA_STR)
+        return lt_fail(err, LT_INVALID, "%s(): the %s must be a text, not %s", call->name, what,
+                       lt_jinja_type_name(value));
+    *out = lt_jinja_as_text(value);
+    return LT_OK;
+}
+
 lt_status lt_jinja_want_int(const lt_jinja_call *call, lt_jinja_value value, int64_t *out,
                             lt_err *err)
 {

@@ -199,6 +199,9 @@ struct lt_jinja_func {
  * (then lt_jinja_is_absent()). LT_INVALID as Python says it: missing, unexpected, too many. */
 LT_MUST_CHECK lt_status lt_jinja_bind(const lt_jinja_call *call, const char *signature,
                                       lt_jinja_value *out, lt_err *err);
+/* The text of an argument; LT_INVALID says that `what` ("name") must be one. *out lives as long as the value. */
+LT_MUST_CHECK lt_status lt_jinja_need_text(const lt_jinja_call *call, lt_jinja_value value,
+                                           const char *what, lt_text *out, lt_err *err);
 static inline bool lt_jinja_is_absent(lt_jinja_value value)
 {
     return value.type == LT_JINJA_UNDEFINED && value.kind == UINT8_MAX;

@@ -246,14 +246,6 @@ static lt_status lex_number(lt_jinja_lexer *lexer, lt_jinja_token *out, lt_err *
     return fail_at(start, out, err, "this number does not fit into 64 bits");
 }
 
-static int hex_value(char c)
-{
-    if (lt_is_digit(c))
-        return c - '0';
-    c = lt_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* One escape after the backslash at `at`, as Python's string literals; gives what was read. */
 static size_t unescape(lt_text body, size_t at, lt_buf *out)
 {
@@ -270,8 +262,8 @@ static size_t unescape(lt_text body, size_t at, lt_buf *out)
     uint32_t code = 0;
     size_t i = 1;
     if (wanted) {
-        while (i <= wanted && at + i < body.len && hex_value(body.ptr[at + i]) >= 0)
-            code = code << 4 | (uint32_t)hex_value(body.ptr[at + i++]);
+        while (i <= wanted && at + i < body.len && lt_hex_value(body.ptr[at + i]) >= 0)
+            code = code << 4 | (uint32_t)lt_hex_value(body.ptr[at + i++]);
         i = i == wanted + 1 ? i : 0;
     } else if (c >= '0' && c <= '7') {
         for (i = 0;

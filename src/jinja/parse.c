@@ -29,13 +29,12 @@ void lt_jinja_place(lt_text source, uint32_t pos, unsigned *line, unsigned *col)
 lt_status lt_jinja_fail_parse(lt_jinja_parser *p, uint32_t pos, lt_err *err, const char *format,
                               ...)
 {
-    char text[512];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(text, sizeof(text), format, args);
+    lt_ignore(lt_fail_args(err, LT_INVALID, format, args));
     va_end(args);
     p->error_pos = pos;
-    return lt_fail(err, LT_INVALID, "%s", text);
+    return LT_INVALID;
 }
 
 static const char *token_words(const lt_jinja_token *token, char out[64])

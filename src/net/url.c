@@ -263,14 +263,6 @@ void lt_url_encode(lt_text text, lt_buf *out)
     }
 }
 
-static int hex_value(char c)
-{
-    if (lt_is_digit(c))
-        return c - '0';
-    c = lt_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool lt_url_decode(lt_text text, bool plus, lt_buf *out)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -278,8 +270,8 @@ bool lt_url_decode(lt_text text, bool plus, lt_buf *out)
         if (c == '+' && plus) {
             c = ' ';
         } else if (c == '%') {
-            int high = i + 2 < text.len ? hex_value(text.ptr[i + 1]) : -1;
-            int low = i + 2 < text.len ? hex_value(text.ptr[i + 2]) : -1;
+            int high = i + 2 < text.len ? lt_hex_value(text.ptr[i + 1]) : -1;
+            int low = i + 2 < text.len ? lt_hex_value(text.ptr[i + 2]) : -1;
             if (high < 0 || low < 0)
                 return false;
             c = (char)(high * 16 + low);

@@ -97,23 +97,6 @@ static lt_status check_owner(int fd, const char *path, lt_err *err)
                    path);
 }
 
-static lt_status read_fd(int fd, const char *path, lt_buf *out, lt_err *err)
-{
-    for (;;) {
-        char *room = lt_buf_room(out, 256);
-        if (!room)
-            return lt_buf_check(out, path, err);
-        ssize_t got = read(fd, room, 256);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return lt_fail_errno(err, errno, "cannot read '%s'", path);
-        if (got == 0)
-            return LT_OK;
-        lt_buf_grown(out, (size_t)got);
-    }
-}
-
 static lt_status read_key_file(const char *path, const char *from, bool own, lt_master_key *out,
                                lt_err *err)
 {
@@ -123,7 +106,7 @@ static lt_status read_key_file(const char *path, const char *from, bool own, lt_
         return lt_fail_errno(err, errno, "cannot read the key file '%s'", path);
     if (own)
         LT_TRY(check_owner(fd, path, err));
-    lt_status status = read_fd(fd, path, &text, err);
+    lt_status status = lt_fd_read(fd, &text, path, err);
     if (status == LT_OK)
         status = read_key(lt_buf_text(&text), from, out, err);
     lt_secret_wipe(&text);

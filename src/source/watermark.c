@@ -73,12 +73,6 @@ lt_status lt_mark_merge(lt_mark *into, const lt_mark *from, lt_err *err)
 
 /* ---- asking again ---- */
 
-/* Floor, also below zero. */
-static int64_t divide_down(int64_t value, int64_t by)
-{
-    return value / by - (value % by < 0);
-}
-
 static lt_text write_moment(int64_t moment_us, lt_conf_cursor_format format, lt_arena *arena)
 {
     char text[LT_TIME_CHARS];
@@ -90,9 +84,9 @@ static lt_text write_moment(int64_t moment_us, lt_conf_cursor_format format, lt_
         return lt_text_of(lt_arena_format(arena, "%.19sZ", written));
     case LT_CONF_UNIX:
         return lt_text_of(
-            lt_arena_format(arena, "%lld", (long long)divide_down(moment_us, 1000000)));
+            lt_arena_format(arena, "%lld", (long long)lt_divide_down(moment_us, 1000000)));
     case LT_CONF_UNIX_MS:
-        return lt_text_of(lt_arena_format(arena, "%lld", (long long)divide_down(moment_us, 1000)));
+        return lt_text_of(lt_arena_format(arena, "%lld", (long long)lt_divide_down(moment_us, 1000)));
     case LT_CONF_AS_IS:
         break;
     }

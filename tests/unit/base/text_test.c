@@ -304,3 +304,12 @@ Test(text, utf8_agrees_with_the_table_of_the_standard)
                 CHECK_INT(n, -1);
     }
 }
+
+Test(text, hex_digits_have_a_value)
+{
+    const char *digits = "0123456789abcdefABCDEF";
+    for (int i = 0; digits[i]; i++)
+        CHECK_INT(lt_hex_value(digits[i]), i < 16 ? i : i - 6);
+    for (const char *other = "/:@G`g \x7f\xff"; *other; other++)
+        CHECK_INT(lt_hex_value(*other), -1);
+}

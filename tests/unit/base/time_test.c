@@ -200,3 +200,11 @@ Test(time, clocks_go_forward_and_sleep_lasts)
     CHECK(lt_mono_us() - start >= 2000);
     CHECK(wall > 20000 * DAY && lt_now_us() - wall < 60 * SECOND);
 }
+
+Test(time, division_goes_down_also_before_1970)
+{
+    CHECK_INT(lt_divide_down(7, 2), 3);
+    CHECK_INT(lt_divide_down(-7, 2), -4);
+    CHECK_INT(lt_divide_down(-8, 2), -4);
+    CHECK_INT(lt_divide_down(0, 2), 0);
+}
