@@ -6,6 +6,8 @@
 #pragma once
 #include "base/text.h"
 
+#include <stdarg.h>
+
 typedef enum lt_status {
     LT_OK,
     LT_INVALID,   /* fix the input: a file, an argument, a value */

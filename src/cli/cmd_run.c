@@ -172,8 +172,7 @@ static lt_status dry_run(lt_app *app, lt_workspace *workspace, const lt_run_requ
     LT_AUTO(lt_grid) grid = {0};
     int64_t step = 0;
     LT_TRY(lt_run_plan(workspace, request, &plan, err));
-    lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), columns,
-                  LT_COUNT(columns));
+    lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), columns, LT_COUNT(columns));
     for (size_t i = 0; i < plan->graph.nodes.len; i++) {
         const lt_node *node = plan->graph.nodes.items[plan->order[i]];
         if (!lt_node_set_has(&plan->selected, node->index))

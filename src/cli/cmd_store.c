@@ -192,7 +192,8 @@ static lt_status versions(lt_app *app, const void *opts, const lt_args *args, lt
     LT_AUTO(lister) list = {.app = app};
     LT_TRY(lt_address_read(args->items[0], false, &at, err));
     LT_TRY(lt_app_store(app, &store, err));
-    lt_grid_begin(&list.grid, &app->out, lt_show_for(app->globals.json), columns, LT_COUNT(columns));
+    lt_grid_begin(&list.grid, &app->out, lt_show_for(app->globals.json), columns,
+                  LT_COUNT(columns));
     lt_list_request request = {.prefix = at.key, .versions = true};
     LT_TRY(lt_store_walk(store, at.bucket, &request, version_row, &list, err));
     lt_grid_end(&list.grid);

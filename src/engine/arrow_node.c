@@ -95,17 +95,22 @@ static void understand_timestamp(const char *format, lt_arrow_node *out)
         .kind = LT_ARROW_TIMESTAMP, .unit = per_second, .zoned = format[4] != '\0', .width = 8};
 }
 
+/* "d:precision,scale" and maybe ",bits" */
 static void understand_decimal(const char *format, lt_arrow_node *out)
 {
-    int precision = 0, scale = 0, bits = 128;
-    if (sscanf(format, "d:%2d,%2d,%3d", &precision, &scale, &bits) < 2 || precision < 1 ||
-        precision > 38 || scale < 0 || scale > precision ||
-        (bits != 32 && bits != 64 && bits != 128))
+    lt_text rest = lt_text_sub(lt_text_of(format), 2, SIZE_MAX), part;
+    int64_t parts[] = {0, 0, 128}; /* precision, scale, bits */
+    size_t count = 0;
+    for (; lt_text_cut(&rest, ',', &part); count++)
+        if (count == LT_COUNT(parts) || !lt_text_to_i64(part, &parts[count]))
+            return;
+    if (count < 2 || parts[0] < 1 || parts[0] > 38 || parts[1] < 0 || parts[1] > parts[0] ||
+        (parts[2] != 32 && parts[2] != 64 && parts[2] != 128))
         return;
     *out = (lt_arrow_node){.kind = LT_ARROW_DECIMAL,
-                           .width = (size_t)bits / 8,
-                           .precision = precision,
-                           .scale = scale};
+                           .width = (size_t)parts[2] / 8,
+                           .precision = (int)parts[0],
+                           .scale = (int)parts[1]};
 }
 
 static lt_arrow_node understand(const struct ArrowSchema *field)

@@ -43,8 +43,8 @@ static void add_escaped(const char **at, lt_buf *out)
     if (c == 'u') {
         unsigned point = 0;
         char bytes[4];
-        if (sscanf(*at, "%4x", &point) == 1 && strnlen(*at, 4) == 4)
-            *at += 4;
+        for (int i = 0; i < 4 && lt_hex_value(**at) >= 0; i++)
+            point = point << 4 | (unsigned)lt_hex_value(*(*at)++);
         size_t len = lt_utf8_put(point, bytes);
         lt_buf_add(out, len ? lt_text_at(bytes, len) : T("\xef\xbf\xbd"));
     } else if (c) {

@@ -136,7 +136,7 @@ lt_jinja_value lt_jinja_dict(lt_jinja_heap *heap);
 lt_jinja_value lt_jinja_set(lt_jinja_heap *heap);
 
 /* For hosts that build values: the added value must live as long as the container (no copy is made, frozen or not). */
-void lt_jinja_add(lt_jinja_value list_or_set, lt_jinja_value value);
+void lt_jinja_add(lt_jinja_value to, lt_jinja_value value); /* to a list or a set */
 void lt_jinja_put(lt_jinja_value dict, const char *key, lt_jinja_value value); /* key borrowed */
 void lt_jinja_put_value(lt_jinja_value dict, lt_jinja_value key, lt_jinja_value value);
 

@@ -342,9 +342,7 @@ bool lt_jinja_same(lt_jinja_value a, lt_jinja_value b)
         return a.as.b == b.as.b;
     case LT_JINJA_STR: /* Python's small texts are usually one object */
         return lt_text_eq(lt_jinja_as_text(a), lt_jinja_as_text(b));
-    case LT_JINJA_FLOAT:
-        return memcmp(&a.as.f, &b.as.f, sizeof(double)) == 0;
-    default:
+    default: /* a float by its bits */
         return a.as.i == b.as.i;
     }
 }

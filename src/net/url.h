@@ -42,6 +42,6 @@ void lt_url_set_param(lt_buf *url, lt_text name, lt_text value);
 bool lt_url_next_param(lt_text *rest, lt_text *name, lt_text *value);
 
 /* Append the URL as people may see it: passwords, and the values of parameters whose names speak of secrets, as "***". */
-void lt_url_show(lt_text url, lt_buf *out);
+void lt_url_show(lt_text text, lt_buf *out);
 /* Is this the name of a parameter or header whose value is never shown ("api_key", "Authorization", "X-Amz-Signature")? */
 bool lt_name_is_secret(lt_text name);

@@ -86,7 +86,8 @@ static lt_text write_moment(int64_t moment_us, lt_conf_cursor_format format, lt_
         return lt_text_of(
             lt_arena_format(arena, "%lld", (long long)lt_divide_down(moment_us, 1000000)));
     case LT_CONF_UNIX_MS:
-        return lt_text_of(lt_arena_format(arena, "%lld", (long long)lt_divide_down(moment_us, 1000)));
+        return lt_text_of(
+            lt_arena_format(arena, "%lld", (long long)lt_divide_down(moment_us, 1000)));
     case LT_CONF_AS_IS:
         break;
     }
