@@ -100,3 +100,10 @@ def flights(tmp_path, env, api):
         return Leat(folder, folder / ".leat", {**env, "FLIGHTS_API_URL": server.url, "FLIGHTS_API_TOKEN": TOKEN}), server
 
     return make
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Which tests were skipped, by name, and why: tools/test repeats these lines."""
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        terminalreporter.write_line(f"skipped: {report.nodeid.split('/')[-1]}: {reason.removeprefix('Skipped: ')}")

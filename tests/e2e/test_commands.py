@@ -2,12 +2,14 @@
 
 import json
 import os
+import pathlib
+import re
 import shutil
 import subprocess
 
 import pytest
 
-from harness import LEAT, SHOP, TOP, check_shop
+from harness import AIRPORTS, API_SERVER, FLIGHTS, LEAT, SHOP, TOP, check_shop
 
 
 def test_init_makes_a_project_that_runs_without_a_network(project, tmp_path):
@@ -194,3 +196,39 @@ def test_the_project_is_found_from_a_folder_below(shop):
     leat, _ = shop(rows=20)
     leat("run", cwd=leat.project / "models")
     check_shop(leat, 20)
+
+
+# ---- the example's demo, and what `make install` copies ----
+
+
+def test_the_demo_prints_the_marts(flights, tmp_path):
+    leat, _ = flights(4000)
+    data = tmp_path / "data"
+    data.mkdir()
+    leat("sql", f"copy (select * from read_parquet('{FLIGHTS}') limit 5000) to '{data / FLIGHTS.name}'")
+    shutil.copy(AIRPORTS, data)
+    env = {**leat.env, "FLIGHTS_DATA": str(data), "DEMO_HOME": str(tmp_path / "demo"), "LEAT": LEAT, "API_SERVER": API_SERVER}
+    for name in ("FLIGHTS_API_URL", "FLIGHTS_API_TOKEN"):
+        env.pop(name)
+    for _ in range(2):
+        done = subprocess.run([TOP / "examples" / "flights" / "demo"], env=env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        for part in ("daily_flights", "busiest_routes", "delays_by_airport", "2001-01-0"):
+            assert part in done.stdout, done.stdout
+
+
+def test_what_is_installed_works_elsewhere(tmp_path, project):
+    env = {**os.environ, "DESTDIR": str(tmp_path / "root"), "PREFIX": "/usr"}
+    if pathlib.Path(LEAT).resolve() != TOP / "build" / "leat":
+        pytest.skip("another program than build/leat is tested")
+    subprocess.run([TOP / "tools" / "install"], env=env, check=True, capture_output=True)
+    program = tmp_path / "root" / "usr" / "bin" / "leat"
+    leat = project({}, name="fresh")
+    leat("init")
+    done = subprocess.run([program, "run"], cwd=leat.project, env=leat.environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list((tmp_path / "root" / "usr" / "share" / "man" / "man1").glob("leat*.1"))
+    maps = subprocess.run([program, "sql", "select 1 as a"], cwd=leat.project, env={**leat.environment(), "LD_DEBUG": "files"},
+                          capture_output=True, text=True).stderr
+    loaded = re.findall(r"file=(\S+libduckdb\S*)", maps)
+    assert loaded and all(os.path.realpath(path) == str(tmp_path / "root/usr/lib/leat/libduckdb.so") for path in loaded), loaded

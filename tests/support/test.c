@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 static LT_VEC(lt_test) tests;
-static const char *skip_reason; /* of the test that runs */
-static LT_VEC(const char *) skip_reasons;
-static LT_VEC(char *) folders; /* of the test that runs; owned */
+static const char *test_name, *skip_reason; /* of the test that runs */
+static LT_VEC(char *) skips;                /* "name: reason"; owned */
+static LT_VEC(char *) folders;              /* of the test that runs; owned */
 static int64_t begun_at_us;
 
 #define SLOW_US 1000000 /* a test that takes longer is named */
@@ -110,7 +110,7 @@ int lt_test_rounds(int usual)
 
 static int begin(void **state)
 {
-    (void)state;
+    test_name = *state;
     begun_at_us = lt_mono_us();
     return 0;
 }
@@ -128,7 +128,7 @@ static int end(void **state)
     }
     folders.len = 0;
     if (skip_reason)
-        lt_push(&skip_reasons, skip_reason);
+        lt_push(&skips, lt_format("%s: %s", test_name, skip_reason));
     skip_reason = NULL;
     return 0;
 }
@@ -146,11 +146,13 @@ static int run_all(struct CMUnitTest *chosen, size_t count)
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     cmocka_set_message_output(CM_OUTPUT_STDOUT);
     size_t failed = (size_t)_cmocka_run_group_tests("leat", chosen, count, NULL, NULL);
-    for (size_t i = 0; i < skip_reasons.len; i++)
-        (void)printf("skipped: %s\n", skip_reasons.items[i]);
-    (void)printf("%zu passed, %zu failed, %zu skipped\n", count - failed - skip_reasons.len, failed,
-                 skip_reasons.len);
-    lt_vec_free(&skip_reasons);
+    for (size_t i = 0; i < skips.len; i++) {
+        (void)printf("skipped: %s\n", skips.items[i]);
+        lt_free(skips.items[i]);
+    }
+    (void)printf("%zu passed, %zu failed, %zu skipped\n", count - failed - skips.len, failed,
+                 skips.len);
+    lt_vec_free(&skips);
     return failed != 0;
 }
 
@@ -163,10 +165,12 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < tests.len; i++) {
         if (!selected(tests.items[i].name, argc - 1 - list, argv + 1 + list))
             continue;
-        chosen[count++] = (struct CMUnitTest){.name = tests.items[i].name,
-                                              .test_func = tests.items[i].run,
-                                              .setup_func = begin,
-                                              .teardown_func = end};
+        chosen[count++] =
+            (struct CMUnitTest){.name = tests.items[i].name,
+                                .test_func = tests.items[i].run,
+                                .setup_func = begin,
+                                .teardown_func = end,
+                                .initial_state = (void *)(uintptr_t)tests.items[i].name};
         if (list)
             (void)puts(tests.items[i].name);
     }
