@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -413,7 +415,12 @@ lt_status lt_http_server_start(const lt_server_options *options, lt_http_server 
     o->idle_timeout_s = o->idle_timeout_s ? o->idle_timeout_s : 60;
     o->body_limit = o->body_limit ? o->body_limit : LT_MIB;
     name_url(server, host, fd);
+    sigset_t all,
+        before; /* signals are for the program's own threads: the server's inherit this mask */
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     server->daemon = start_daemon(server, fd);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!server->daemon) {
         lt_free(server);
         return lt_fail(err, LT_IO, "the HTTP server could not be started");

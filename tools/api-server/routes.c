@@ -146,7 +146,8 @@ static void add_link(const page *p, int64_t number, lt_buf *out)
 {
     char digits[24];
     LT_AUTO(lt_buf) url = {.limit = 64 * LT_KIB};
-    lt_buf_printf(&url, "%s%.*s", p->api->url, LT_ARG(p->request->target));
+    lt_buf_printf(&url, "%s%.*s", lt_http_server_url(p->request->server),
+                  LT_ARG(p->request->target));
     (void)snprintf(digits, sizeof(digits), "%lld", (long long)number);
     lt_url_set_param(&url, T("page"), lt_text_of(digits));
     lt_buf_add(out, lt_buf_text(&url));

@@ -24,7 +24,6 @@ typedef struct lt_api {
     int64_t page_size_max;
     int64_t latency_us, slow_us, retry_after_s;
     bool gzip;
-    const char *url;          /* borrowed; of this server, for links */
     _Atomic int64_t requests; /* for records */
 } lt_api;
 
