@@ -28,6 +28,7 @@ static void write_models(lt_app *app, const lt_reproduction *found)
                                              {T("why"), LT_CELL_TEXT}};
     LT_AUTO(lt_grid) grid = {0};
     lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), columns, LT_COUNT(columns));
+    grid.missing = T("-");
     for (size_t i = 0; i < found->models.len; i++) {
         const lt_comparison *model = &found->models.items[i];
         char rows[24];

@@ -141,6 +141,19 @@ static void write_json(lt_app *app, const lt_run_report *report)
     lt_out_text(&app->out, lt_buf_text(&text));
 }
 
+/* Failures are told at the very end, as errors; who only warns has to be heard too. */
+static void write_warnings(lt_app *app, const lt_run_report *report)
+{
+    for (size_t i = 0; i < report->task_count; i++) {
+        const lt_task_record *task = &report->tasks[i].record;
+        if (task->status != LT_TASK_WARNED)
+            continue;
+        lt_out_printf(&app->out, "warning: %.*s\n", LT_ARG(task->message));
+        if (task->hint.len)
+            lt_out_printf(&app->out, "  hint: %.*s\n", LT_ARG(task->hint));
+    }
+}
+
 static void write_table(lt_app *app, const lt_run_report *report)
 {
     lt_task_view *views = lt_xcalloc(report->task_count, sizeof(*views));
@@ -148,6 +161,7 @@ static void write_table(lt_app *app, const lt_run_report *report)
         views[i] = view_of(&report->tasks[i]);
     lt_tasks_write(&app->out, LT_SHOW_TABLE, views, report->task_count);
     lt_free(views);
+    write_warnings(app, report);
     lt_out_printf(&app->out, "run %lld %s: %zu done", (long long)report->record.id,
                   lt_run_status_name(report->record.status), report->succeeded);
     if (report->warned)

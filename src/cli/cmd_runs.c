@@ -61,6 +61,7 @@ static lt_status list_runs(lt_app *app, lt_workspace *workspace, size_t limit, l
     LT_AUTO(lt_grid) grid = {0};
     LT_TRY(lt_state_runs(workspace->state, limit, &app->arena, &runs, err));
     lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), columns, LT_COUNT(columns));
+    grid.missing = T("-");
     for (size_t i = 0; i < runs.len; i++) {
         const lt_run_record *run = &runs.items[i];
         lt_text cells[] = {number(app, run->id),
@@ -91,6 +92,7 @@ static lt_status show_run(lt_app *app, lt_workspace *workspace, int64_t run_id, 
     LT_TRY(lt_state_run_get(workspace->state, run_id, &app->arena, &run, err));
     LT_TRY(lt_state_tasks(workspace->state, run.id, &app->arena, &tasks, err));
     lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), columns, LT_COUNT(columns));
+    grid.missing = T("-");
     for (size_t i = 0; i < tasks.len; i++) {
         const lt_task_record *task = &tasks.items[i];
         lt_text cells[] = {task->id,
@@ -148,9 +150,10 @@ static lt_status logs(lt_app *app, const void *opts, const lt_args *args, lt_err
     lt_task_records tasks = {0};
     int64_t run_id = 0;
     bool found = false;
-    const char *word = args->count > 1 ? args->items[1] : NULL;
+    bool only_task = args->count == 1 && !lt_work_is_run(args->items[0]);
+    const char *word = only_task ? args->items[0] : args->count > 1 ? args->items[1] : NULL;
     LT_AUTO(lt_workspace_ref) workspace = NULL;
-    if (args->count)
+    if (args->count && !only_task)
         LT_TRY(lt_work_run_id(args->items[0], &run_id, err));
     LT_TRY(lt_work_open(app, NULL, &workspace, err));
     LT_TRY(lt_state_run_get(workspace->state, run_id, &app->arena, &run, err));
@@ -184,7 +187,8 @@ const lt_cmd lt_cmd_logs = {
     .help = "show what the tasks of a run said",
     .args = "[RUN] [TASK]",
     .examples =
-        "leat logs\tall of the newest run\nleat logs 12 daily_flights\tone task of run 12\n",
+        "leat logs\tall of the newest run\nleat logs daily_flights\tone task of the newest run\n"
+        "leat logs 12 daily_flights\tone task of run 12\n",
     .group = LT_GROUP_RUN,
     .run = logs,
 };

@@ -162,7 +162,7 @@ static void padded(lt_grid *grid, size_t column, lt_text text, lt_style style)
 static void table_line(lt_grid *grid, const lt_text *cells)
 {
     for (size_t i = 0; i < grid->shown_count; i++)
-        padded(grid, i, cells[i].ptr ? cells[i] : T("NULL"), cells[i].ptr ? LT_PLAIN : LT_DIM);
+        padded(grid, i, cells[i].ptr ? cells[i] : grid->missing, cells[i].ptr ? LT_PLAIN : LT_DIM);
     lt_out_str(grid->out, "\n");
 }
 
@@ -195,7 +195,7 @@ static void measure(lt_grid *grid)
     for (size_t i = 0; i < grid->kept.len; i++) {
         lt_text cell = grid->kept.items[i];
         size_t *width = &widths[i % LT_MAX(grid->count, (size_t)1)];
-        *width = LT_MAX(*width, cell.ptr ? lt_text_columns(cell) : strlen("NULL"));
+        *width = LT_MAX(*width, cell.ptr ? lt_text_columns(cell) : grid->missing.len);
     }
     fit(grid);
     grid->measured = true;
@@ -227,8 +227,12 @@ static void table_row(lt_grid *grid, const lt_text *cells)
 void lt_grid_begin(lt_grid *grid, lt_out *out, lt_show show, const lt_grid_column *columns,
                    size_t count)
 {
-    *grid = (lt_grid){
-        .out = out, .show = show, .columns = columns, .count = count, .shown_count = count};
+    *grid = (lt_grid){.out = out,
+                      .show = show,
+                      .columns = columns,
+                      .count = count,
+                      .shown_count = count,
+                      .missing = T("NULL")};
     if (show == LT_SHOW_TABLE)
         grid->widths = lt_xcalloc(count, sizeof(*grid->widths));
     else if (show == LT_SHOW_CSV)

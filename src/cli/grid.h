@@ -36,6 +36,7 @@ typedef struct lt_grid {
     LT_VEC(lt_text)
     kept; /* cells of the rows that are measured, visible form */
     size_t kept_bytes;
+    lt_text missing; /* what a table shows for NULL; may be set behind lt_grid_begin() */
     bool measured;
     lt_arena arena;
     lt_buf scratch;

@@ -9,6 +9,11 @@ lt_status lt_work_open(lt_app *app, const char *vars, lt_workspace **out, lt_err
     return lt_workspace_open(&options, out, err);
 }
 
+bool lt_work_is_run(const char *word)
+{
+    return strcmp(word, "last") == 0 || (*word && strspn(word, "-0123456789") == strlen(word));
+}
+
 lt_status lt_work_run_id(const char *word, int64_t *run_id, lt_err *err)
 {
     if (strcmp(word, "last") == 0) {

@@ -7,6 +7,8 @@
 /* Open the project that the global options name. `vars`: --vars, or NULL. */
 LT_MUST_CHECK lt_status lt_work_open(lt_app *app, const char *vars, lt_workspace **out,
                                      lt_err *err);
+/* Does the word look like a run id? */
+bool lt_work_is_run(const char *word);
 /* A run id as people type it: a number, or "last" (0). */
 LT_MUST_CHECK lt_status lt_work_run_id(const char *word, int64_t *run_id, lt_err *err);
 /* What a recorded run, or the one that it retried, was limited to: "extract", "load", or NULL. */

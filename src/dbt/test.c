@@ -129,14 +129,15 @@ static lt_status judge(const testing *t, lt_dbt_result *result, lt_err *err)
     if (!errs && !warns)
         return LT_OK;
     LT_AUTO(lt_buf) place = {.limit = 700};
+    const char *rows = t->failures == 1 ? "row" : "rows";
     lt_quote_relation(&t->node->relation, &place);
     if (t->node->line)
-        lt_ignore(lt_fail(err, LT_FAILED, "%.*s:%u:%u: test %.*s found %lld rows",
+        lt_ignore(lt_fail(err, LT_FAILED, "%.*s:%u:%u: test %.*s found %lld %s",
                           LT_ARG(t->node->path), t->node->line, t->node->col, LT_ARG(t->node->name),
-                          (long long)t->failures));
+                          (long long)t->failures, rows));
     else
-        lt_ignore(lt_fail(err, LT_FAILED, "%.*s: test %.*s found %lld rows", LT_ARG(t->node->path),
-                          LT_ARG(t->node->name), (long long)t->failures));
+        lt_ignore(lt_fail(err, LT_FAILED, "%.*s: test %.*s found %lld %s", LT_ARG(t->node->path),
+                          LT_ARG(t->node->name), (long long)t->failures, rows));
     if (config->forget_failures)
         lt_hint(err, "run its SELECT to see the rows");
     else

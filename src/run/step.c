@@ -165,9 +165,13 @@ static lt_status load(lt_work *work, lt_err *err)
     work->task->record.rows_out = result.rows;
     result_relation(work, &work->step->relation);
     result_commit(work, place.bucket, place.prefix, &commit);
-    lt_work_log(work, "%s commits %lld to %lld: %lld rows written",
-                result.changed ? "loaded" : "the table had", (long long)result.from_sequence + 1,
-                (long long)result.sequence, (long long)result.rows);
+    if (result.changed)
+        lt_work_log(work, "loaded commits %lld to %lld: %lld rows written",
+                    (long long)result.from_sequence + 1, (long long)result.sequence,
+                    (long long)result.rows);
+    else
+        lt_work_log(work, "nothing to load: the table has all up to commit %lld",
+                    (long long)result.sequence);
     return LT_OK;
 }
 

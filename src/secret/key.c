@@ -3,6 +3,7 @@
 #include "secret/secret.h"
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mask.h"
 
 #include <errno.h>
@@ -151,5 +152,10 @@ lt_status lt_master_key_make(const char *root, lt_master_key *out, lt_err *err)
     lt_status status = lt_file_write_durably(path, lt_text_at(text, len), 0600, err);
     sodium_memzero(raw, sizeof(raw));
     sodium_memzero(text, sizeof(text));
-    return status == LT_OK ? read_key_file(path, "the key file", true, out, err) : status;
+    LT_TRY(status);
+    lt_log(LT_LOG_INFO,
+           "made the key that opens this and later secrets, '%s': keep a copy of it; without it "
+           "they are lost",
+           path);
+    return read_key_file(path, "the key file", true, out, err);
 }

@@ -144,7 +144,7 @@ Test(dbt, a_project_builds_and_its_tests_judge)
 
     CHECK_OK(lt_exec(s.session, T("insert into raw.orders values (3, 'eve', 9)"), NULL, &err), err);
     CHECK_STATUS(build(&s, "unique_stg_orders_id", &result, &err), LT_FAILED, err);
-    CHECK_HAS(err.message, "models/schema.yml:7:22: test unique_stg_orders_id found 1 rows");
+    CHECK_HAS(err.message, "models/schema.yml:7:22: test unique_stg_orders_id found 1 row");
     CHECK_HAS(err.hint, "unique_stg_orders_id");
     check_cell(&s, "select unique_field from main_dbt_test__audit.unique_stg_orders_id", "3");
     CHECK_OK(build(&s, "accepted_values_stg_orders_customer__ann__bob", &result, &err), err);

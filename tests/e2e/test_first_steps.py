@@ -1,0 +1,46 @@
+"""What somebody who is new here meets: the words that say what happened and what to do next."""
+
+from harness import SHOP
+
+
+def test_a_cursor_that_no_record_has_is_told(shop):
+    source = SHOP["sources/api.yml"]
+    leat, _ = shop(rows=20, files={"sources/api.yml": source.replace("field: updated_at", "field: updatedAt")})
+    said = leat("run", code=2)
+    leat.edge(said, "no record has the field 'updatedAt' of the cursor", "did you mean 'updated_at'?", "sources/api.yml:")
+
+
+def test_the_first_secret_says_where_its_key_is(project, tmp_path):
+    leat = project({"leat.yml": "name: shop\n"})
+    first = leat("secret", "set", "TOKEN", stdin="abc")
+    leat.edge(first, str(tmp_path / "person" / ".config/leat/key"), "keep a copy")
+    assert "keep a copy" not in leat("secret", "set", "OTHER", stdin="abc").text
+
+
+WARNS = {
+    "leat.yml": "name: shop\n",
+    "models/numbers.sql": "select 1 as id union all select 1",
+    "models/m.yml": "models:\n  - name: numbers\n    columns:\n      - name: id\n        tests: [{unique: {severity: warn}}]\n",
+}
+
+
+def test_a_warning_says_where_its_rows_are(project):
+    leat = project(WARNS)
+    said = leat("run")
+    leat.edge(said, "warning: models/m.yml:5:17: test unique_numbers_id found 1 row\n",
+              "hint: look at them: leat sql 'select * from \"main_dbt_test__audit\".\"unique_numbers_id\" limit 10'")
+    assert leat.rows('select n_records from main_dbt_test__audit.unique_numbers_id') == [[2]]
+
+
+def test_logs_of_a_task_need_no_run(project):
+    leat = project(WARNS)
+    leat("run")
+    assert "SQL:" in leat("logs", "numbers").out and "==>" not in leat("logs", "numbers").out
+    leat.edge(leat("logs", "nmbers", code=2), "run 1 has no task 'nmbers'")
+    leat.edge(leat("logs", "-3", code=2), "'-3'")
+
+
+def test_tables_of_runs_have_no_null(project):
+    leat = project(WARNS)
+    leat("run")
+    assert "NULL" not in leat("runs", "last").out + leat("reproduce", "1").out
