@@ -577,6 +577,27 @@ static void note_total(const rest *r, int64_t fetched)
         (long long)total, (long long)fetched));
 }
 
+static lt_text field_key(const void *context, size_t i)
+{
+    const lt_type *record = context;
+    return record->fields.items[i]->key;
+}
+
+/* A cursor that no record has would be no cursor: every extract would read everything, and nobody be told. */
+static lt_status check_cursor_field(const lt_extraction *self, const lt_type *record, lt_err *err)
+{
+    const lt_conf_cursor *cursor = &self->resource->cursor;
+    lt_text nearest;
+    if (!cursor->field.len || lt_type_field(record, cursor->field))
+        return LT_OK;
+    lt_ignore(lt_conf_fail(cursor->place, err, "no record has the field '%.*s' of the cursor",
+                           LT_ARG(cursor->field)));
+    if (lt_text_nearest(cursor->field, record->fields.len, field_key, record, &nearest))
+        return lt_hint(err, "did you mean '%.*s'? Fields are named as the API writes them",
+                       LT_ARG(nearest));
+    return lt_hint(err, "name a field that grows, as the API writes it");
+}
+
 static lt_status land(rest *r, worker *workers, size_t count, lt_err *err)
 {
     lt_extraction *self = r->self;
@@ -598,6 +619,7 @@ static lt_status land(rest *r, worker *workers, size_t count, lt_err *err)
     note_total(r, all->records);
     if (all->records == 0)
         return land_nothing(self, lt_buf_text(&all->mark.raw), err);
+    LT_TRY(check_cursor_field(self, &all->record, err));
     LT_TRY(sort_records(r, workers, count, &kept, &apart, err));
     lt_infer_order(all);
     landing.record_bytes = (size_t)(bytes / all->records);
