@@ -372,12 +372,14 @@ static void executor_init(executor *run)
     (void)pthread_cond_init(&run->changed, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
     (void)pthread_mutex_init(&run->lock, NULL);
+    run->lease = -1;
 }
 
 /* Not the tasks and the plan: they are the report's. */
 static void executor_cleanup(executor *run)
 {
     lt_engine_close(run->engine);
+    lt_fd_close(run->lease); /* whoever waits for the target opens it at once */
     lt_free(run->missing);
     lt_free(run->task_of_node);
     (void)pthread_mutex_destroy(&run->lock);
@@ -387,11 +389,10 @@ static void executor_cleanup(executor *run)
 static lt_status run_with_lease(executor *run, const lt_target *target, lt_run_report *report,
                                 lt_err *err)
 {
-    LT_AUTO(lt_fd) lease = -1;
     lt_err why = {0};
     LT_TRY(plan_run(run, target, err));
     LT_AUTO(lt_chars) what = lt_format("'leat %.*s'", LT_ARG(run->record->command));
-    LT_TRY(lt_workspace_lease(run->workspace, target, what, &lease, err));
+    LT_TRY(lt_workspace_lease(run->workspace, target, what, &run->lease, err));
     if (!run->request->reproduces)
         LT_TRY(lt_tree_record(run->workspace, run->record, err));
     LT_TRY(execute(run, err));
