@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <histedit.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -295,10 +296,11 @@ static lt_status run_shell(shell *s, lt_err *err)
     for (;;) {
         int len = 0;
         const char *line = el_gets(t.line, &len);
-        if (lt_stop_asked())
+        if (lt_stop_signal() == SIGTERM)
             return lt_fail(err, LT_CANCELLED, "stopped");
-        if (t.is_cancelled) {
+        if (t.is_cancelled || lt_stop_asked()) { /* Ctrl-C at the prompt, or just before it */
             t.is_cancelled = false;
+            lt_stop_forget();
             lt_buf_clear(&t.text);
             continue;
         }
