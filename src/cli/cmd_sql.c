@@ -298,9 +298,10 @@ static lt_status run_shell(shell *s, lt_err *err)
         const char *line = el_gets(t.line, &len);
         if (lt_stop_signal() == SIGTERM)
             return lt_fail(err, LT_CANCELLED, "stopped");
-        if (t.is_cancelled || lt_stop_asked()) { /* Ctrl-C at the prompt, or just before it */
+        bool was_stopped = lt_stop_asked();
+        lt_stop_forget(); /* Ctrl-C before the line was edited: the terminal has dropped what was typed */
+        if (t.is_cancelled || (was_stopped && !line)) {
             t.is_cancelled = false;
-            lt_stop_forget();
             lt_buf_clear(&t.text);
             continue;
         }
