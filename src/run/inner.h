@@ -2,6 +2,7 @@
 #pragma once
 #include "base/buf.h"
 #include "engine/write.h"
+#include "net/rate.h"
 #include "run/run.h"
 
 #include <pthread.h>
@@ -33,6 +34,7 @@ struct executor {
     size_t task_count;
     size_t *task_of_node; /* node index -> task index + 1 */
     lt_pins pins;         /* what the reproduced run read */
+    lt_rate *rates;       /* owned: one for each source, shared by its resources */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;

@@ -364,6 +364,23 @@ static lt_status plan_run(executor *run, const lt_target *target, lt_err *err)
     return run->request->retry_of ? reuse_from(run, run->request->retry_of, err) : LT_OK;
 }
 
+static void open_rates(executor *run)
+{
+    const lt_project *project = run->workspace->project;
+    run->rates = lt_xcalloc(project->sources.len, sizeof(*run->rates));
+    for (size_t i = 0; i < project->sources.len; i++) {
+        unsigned per_minute = (unsigned)project->sources.items[i].requests_per_minute;
+        lt_rate_init(&run->rates[i], per_minute, per_minute / 60);
+    }
+}
+
+static void close_rates(executor *run)
+{
+    for (size_t i = 0; i < run->workspace->project->sources.len; i++)
+        lt_rate_cleanup(&run->rates[i]);
+    lt_free(run->rates);
+}
+
 static void executor_init(executor *run)
 {
     pthread_condattr_t monotonic;
@@ -373,6 +390,7 @@ static void executor_init(executor *run)
     (void)pthread_condattr_destroy(&monotonic);
     (void)pthread_mutex_init(&run->lock, NULL);
     run->lease = -1;
+    open_rates(run);
 }
 
 /* Not the tasks and the plan: they are the report's. */
@@ -382,6 +400,7 @@ static void executor_cleanup(executor *run)
     lt_fd_close(run->lease); /* whoever waits for the target opens it at once */
     lt_free(run->missing);
     lt_free(run->task_of_node);
+    close_rates(run);
     (void)pthread_mutex_destroy(&run->lock);
     (void)pthread_cond_destroy(&run->changed);
 }

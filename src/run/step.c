@@ -87,19 +87,21 @@ static lt_status extract(lt_work *work, lt_err *err)
     char *scratch __attribute__((cleanup(drop_scratch))) = NULL;
     lt_extract_result result = {0};
     LT_TRY(make_scratch(work, &scratch, err));
-    lt_extract_job job = {.store = workspace->store,
-                          .resource = resource,
-                          .project_root = workspace->root,
-                          .scratch = scratch,
-                          .render = lt_scope_render,
-                          .render_context = &work->run->plan->request.scope,
-                          .run_id = work->attempt.run_id,
-                          .task = work->attempt.task,
-                          .attempt = work->attempt.token,
-                          .run_started_at_us = work->run->record->clock_us,
-                          .full_refresh = work->run->record->full_refresh,
-                          .progress = &work->task->progress,
-                          .stop = work->cancelled};
+    lt_extract_job job = {
+        .store = workspace->store,
+        .resource = resource,
+        .project_root = workspace->root,
+        .scratch = scratch,
+        .render = lt_scope_render,
+        .render_context = &work->run->plan->request.scope,
+        .run_id = work->attempt.run_id,
+        .task = work->attempt.task,
+        .attempt = work->attempt.token,
+        .run_started_at_us = work->run->record->clock_us,
+        .full_refresh = work->run->record->full_refresh,
+        .rate = &work->run->rates[resource->source - workspace->project->sources.items],
+        .progress = &work->task->progress,
+        .stop = work->cancelled};
     LT_TRY(lt_extract(&job, work->arena, &result, err));
     work->task->record.rows_in = result.fetched;
     work->task->record.rows_out = result.rows;
