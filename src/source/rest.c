@@ -190,7 +190,12 @@ static lt_status send_once(worker *w, unsigned *generation, lt_err *err)
 static lt_status send_page(worker *w, lt_err *err)
 {
     unsigned generation = 0;
-    LT_TRY(send_once(w, &generation, err));
+    lt_status status = send_once(w, &generation, err);
+    if (status == LT_TOO_BIG) { /* what the source sent is the matter, not this machine */
+        lt_ignore(lt_fail(err, LT_FAILED, "%s", err->message));
+        return lt_hint(err, "ask for smaller pages with paginate.size");
+    }
+    LT_TRY(status);
     if (w->response.status == 401 && lt_rest_auth_renew(&w->rest->auth, generation))
         LT_TRY(send_once(w, &generation, err));
     if (w->response.status == 401 || w->response.status == 403)
