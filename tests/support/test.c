@@ -135,9 +135,12 @@ static int end(void **state)
 
 static bool selected(const char *name, int count, char **patterns)
 {
-    for (int i = 0; i < count; i++)
-        if (lt_has(name, patterns[i]))
+    for (int i = 0; i < count; i++) {
+        bool from_start = patterns[i][0] == '^';
+        if (from_start ? lt_text_starts(lt_text_of(name), lt_text_of(patterns[i] + 1))
+                       : lt_has(name, patterns[i]))
             return true;
+    }
     return count == 0;
 }
 

@@ -4,7 +4,8 @@
  *     CHECK_TEXT(got, "wanted"); CHECK_OK(call(&err), err); SKIP("PostgreSQL is not installed");
  *
  *
- * Run: leat-unit [PATTERN...]   a test runs when "suite.name" holds one of the patterns. -l lists. */
+ * Run: leat-unit [PATTERN...]   a test runs when "suite.name" holds one of the patterns, or begins with one
+ * that is written "^suite.". -l lists. */
 #pragma once
 #include "base/err.h"
 
