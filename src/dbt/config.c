@@ -219,6 +219,19 @@ static lt_text schema_of(lt_dbt *dbt, const lt_dbt_node *node)
                                       LT_ARG(custom)));
 }
 
+/* PostgreSQL would cut a longer name, and the next run would not find the table. */
+static lt_status check_name_length(const lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)
+{
+    enum { POSTGRES_NAME_BYTES = 63 };
+    if (!lt_text_eq(dbt->settings.target_kind, T("postgres")) ||
+        node->relation.name.len <= POSTGRES_NAME_BYTES)
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_INVALID,
+                      "%.*s:1:1: the name '%.*s' is longer than PostgreSQL's %d bytes",
+                      LT_ARG(node->path), LT_ARG(node->relation.name), POSTGRES_NAME_BYTES));
+    return lt_hint(err, "give it a shorter 'alias', or rename the file");
+}
+
 lt_status lt_dbt_config_finish(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
 {
     lt_dbt_config *config = &node->config;
@@ -239,5 +252,5 @@ lt_status lt_dbt_config_finish(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
     }
     node->relation.schema = schema_of(dbt, node);
     node->relation.name = config->alias.len ? config->alias : node->name;
-    return LT_OK;
+    return check_name_length(dbt, node, err);
 }

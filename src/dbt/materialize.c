@@ -68,12 +68,19 @@ static lt_status count_rows(const making *m, const lt_relation *relation, int64_
     return LT_OK;
 }
 
+/* The name of the table that is made beside the old one: within PostgreSQL's 63 bytes, and not cut to another's. */
+static lt_text name_beside(const making *m)
+{
+    lt_text name = m->node->relation.name;
+    return lt_text_of(lt_arena_format(m->arena, "%.*s_%08x__leat_new",
+                                      (int)LT_MIN(name.len, (size_t)40), name.ptr,
+                                      (unsigned)lt_text_hash(name)));
+}
+
 /* The old table stays readable until the commit: the new one is made beside it, then takes its name. */
 static lt_status make_table(const making *m, lt_err *err)
 {
-    lt_relation beside = {.schema = m->node->relation.schema,
-                          .name = lt_text_of(lt_arena_format(m->arena, "%.*s__leat_new",
-                                                             LT_ARG(m->node->relation.name)))};
+    lt_relation beside = {.schema = m->node->relation.schema, .name = name_beside(m)};
     LT_AUTO(lt_buf) head = {0};
     LT_AUTO(lt_buf) sql = {0};
     lt_buf_add_str(&head, "create table ");
@@ -271,8 +278,7 @@ static lt_status refuse_doubled_keys(const making *m, lt_err *err)
 static lt_status make_increment_table(making *m, lt_err *err)
 {
     LT_AUTO(lt_buf) head = {0};
-    m->increment.name =
-        lt_text_of(lt_arena_format(m->arena, "%.*s__leat_new", LT_ARG(m->node->relation.name)));
+    m->increment.name = name_beside(m);
     lt_buf_add_str(&head, "create temporary table ");
     lt_quote_name(m->increment.name, &head);
     lt_buf_add_str(&head, " as (\n");

@@ -12,6 +12,7 @@ typedef struct executor executor;
 /* One attempt of one task, as a step sees it. */
 typedef struct lt_work {
     executor *run;
+    struct worker *worker; /* that does it */
     lt_run_task *task;
     const lt_step *step;
     lt_session *session; /* of the worker; NULL until the step asks with lt_work_session() */

@@ -141,19 +141,11 @@ static lt_status session_of(worker *self, lt_session **out, lt_err *err)
     return LT_OK;
 }
 
-static struct worker *worker_of(const lt_work *work)
-{
-    for (size_t i = 0; i < work->run->worker_count; i++)
-        if (work->run->workers[i].task == work->task)
-            return &work->run->workers[i];
-    return NULL;
-}
-
 lt_status lt_work_session(lt_work *work, lt_session **session, lt_err *err)
 {
     char started[64];
     int pid;
-    worker *self = worker_of(work);
+    worker *self = work->worker;
     LT_TRY(session_of(self, &work->session, err));
     set_working(self, work->session);
     if (lt_session_backend(work->session, &pid, started))
@@ -274,6 +266,7 @@ static void run_task(worker *self, lt_run_task *task)
     lt_err err = {0};
     LT_AUTO(lt_arena) arena = {0};
     lt_work work = {
+        .worker = self,
         .run = run,
         .task = task,
         .step = task->node->payload,

@@ -6,6 +6,7 @@
 
 typedef struct shop {
     const char *root;
+    const char *target_kind; /* NULL: duckdb */
     lt_jinja_heap heap;
     lt_scope scope;
     lt_dbt *dbt;
@@ -44,7 +45,8 @@ static lt_status load(shop *s, lt_err *err)
     lt_dbt_settings settings = {.root = s->root,
                                 .name = T("shop"),
                                 .target_name = T("dev"),
-                                .target_kind = T("duckdb"),
+                                .target_kind =
+                                    lt_text_of(s->target_kind ? s->target_kind : "duckdb"),
                                 .target_schema = T("main"),
                                 .sources = s->sources,
                                 .source_count = 1,
@@ -243,4 +245,36 @@ Test(dbt, mistakes_in_files_are_told_with_their_place_and_the_nearest_name)
     check_refused("models/a.sql",
                   "{{ config(materialized='incremental', incremental_strategy='merge') }} select 1",
                   "needs a unique_key", "append");
+}
+
+Test(dbt, a_long_name_is_built_twice_on_duckdb)
+{
+    static const char name[] = "a_name_that_is_rather_long_for_a_table_but_still_allowed_here_x";
+    shop s;
+    lt_err err = {0};
+    lt_dbt_result result;
+    write_shop(&s);
+    LT_AUTO(lt_chars) path = lt_format("models/%s.sql", name);
+    lt_test_write(s.root, path, "{{ config(materialized='table') }} select 1 as one");
+    CHECK_OK(load(&s, &err), err);
+    open_target(&s);
+    CHECK_OK(build(&s, name, &result, &err), err);
+    CHECK_OK(build(&s, name, &result, &err), err);
+    CHECK_INT(result.rows, 1);
+    close_shop(&s);
+}
+
+Test(dbt, a_name_that_postgres_would_cut_is_refused_there)
+{
+    shop s;
+    lt_err err = {0};
+    write_shop(&s);
+    s.target_kind = "postgres";
+    lt_test_write(
+        s.root, "models/a_name_that_is_much_too_long_for_a_table_in_postgres_and_would_be_cut.sql",
+        "select 1");
+    CHECK_STATUS(load(&s, &err), LT_INVALID, err);
+    CHECK_HAS(err.message, "longer than PostgreSQL's 63 bytes");
+    CHECK_HAS(err.hint, "alias");
+    close_shop(&s);
 }
