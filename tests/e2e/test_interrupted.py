@@ -131,3 +131,18 @@ def test_postgresql_that_is_not_there_is_named(shop, tmp_path):
     leat.env["PG_URL"] = f"postgresql://postgres@/x?host={tmp_path}"
     result = leat("run", "--target", "pg", code=3)
     leat.edge(result, "pg")
+
+
+def test_a_killed_reproduction_leaves_no_scratch_schemas_behind(shop):
+    leat, _ = shop()
+    leat("run")
+    took = leat("reproduce", "1").seconds
+    dice = random.Random(SEED)
+    for _ in range(5):
+        process = leat.start("reproduce", "1")
+        time.sleep(took * (0.3 + 0.6 * dice.random()))
+        end_group(process)
+        finish(process)
+    leat("reproduce", "1")
+    assert leat.rows("select schema_name as s from information_schema.schemata where schema_name like 'leat_reproduce%'") == []
+    check_shop(leat)
