@@ -60,10 +60,10 @@ static lt_status reproduce(lt_app *app, const void *opts, const lt_args *args, l
     const reproduce_opts *given = opts;
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     lt_reproduction found;
-    int64_t run_id = 0;
-    LT_TRY(lt_work_run_id(args->items[0], &run_id, err));
+    lt_run_record run;
     LT_TRY(lt_work_open(app, NULL, &workspace, err));
-    lt_status status = lt_reproduce(workspace, run_id, given->keep, NULL, &app->arena, &found, err);
+    LT_TRY(lt_work_run_get(workspace, args->items[0], &app->arena, &run, err));
+    lt_status status = lt_reproduce(workspace, run.id, given->keep, NULL, &app->arena, &found, err);
     if (status != LT_OK && !found.models.len)
         return status;
     write_models(app, &found);

@@ -268,14 +268,16 @@ static lt_status retry(lt_app *app, const void *opts, const lt_args *args, lt_er
     const run_opts *given = opts;
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     lt_run_record before;
-    int64_t run_id = 0;
     const char *only_kind = NULL;
-    LT_TRY(lt_work_run_id(args->items[0], &run_id, err));
     LT_TRY(lt_work_open(app, given->vars, &workspace, err));
-    LT_TRY(lt_state_run_get(workspace->state, run_id, &app->arena, &before, err));
+    LT_TRY(lt_work_run_get(workspace, args->items[0], &app->arena, &before, err));
     if (before.status == LT_RUN_RUNNING) {
         lt_ignore(lt_fail(err, LT_CONFLICT, "run %lld is still running", (long long)before.id));
         return lt_hint(err, "wait for its end");
+    }
+    if (lt_text_eq(before.command, T("reproduce"))) {
+        lt_ignore(lt_fail(err, LT_INVALID, "run %lld is a reproduction", (long long)before.id));
+        return lt_hint(err, "begin it again with 'leat reproduce'");
     }
     LT_TRY(lt_work_only_kind(workspace, &before, &app->arena, &only_kind, err));
     lt_run_request request = {.command = T("retry"),

@@ -26,6 +26,21 @@ lt_status lt_work_run_id(const char *word, int64_t *run_id, lt_err *err)
     return lt_hint(err, "give the number that 'leat runs' shows, or 'last'");
 }
 
+lt_status lt_work_run_get(lt_workspace *workspace, const char *word, lt_arena *arena,
+                          lt_run_record *out, lt_err *err)
+{
+    enum { LOOK_BACK = 1000 };
+    int64_t run_id = 0;
+    lt_run_records newest = {0};
+    LT_TRY(lt_work_run_id(word, &run_id, err));
+    if (!run_id)
+        LT_TRY(lt_state_runs(workspace->state, LOOK_BACK, arena, &newest, err));
+    for (size_t i = 0; i < newest.len && !run_id; i++)
+        if (!lt_text_eq(newest.items[i].command, T("reproduce")))
+            run_id = newest.items[i].id;
+    return lt_state_run_get(workspace->state, run_id, arena, out, err);
+}
+
 lt_status lt_work_only_kind(lt_workspace *workspace, const lt_run_record *run, lt_arena *arena,
                             const char **only_kind, lt_err *err)
 {

@@ -11,6 +11,9 @@ LT_MUST_CHECK lt_status lt_work_open(lt_app *app, const char *vars, lt_workspace
 bool lt_work_is_run(const char *word);
 /* A run id as people type it: a number, or "last" (0). */
 LT_MUST_CHECK lt_status lt_work_run_id(const char *word, int64_t *run_id, lt_err *err);
+/* The run that the word names; "last" is the newest that is not itself a reproduction. */
+LT_MUST_CHECK lt_status lt_work_run_get(lt_workspace *workspace, const char *word, lt_arena *arena,
+                                        lt_run_record *out, lt_err *err);
 /* What a recorded run, or the one that it retried, was limited to: "extract", "load", or NULL. */
 LT_MUST_CHECK lt_status lt_work_only_kind(lt_workspace *workspace, const lt_run_record *run,
                                           lt_arena *arena, const char **only_kind, lt_err *err);

@@ -34,6 +34,11 @@ static lt_status check_can(const reproducing *r, lt_err *err)
     const lt_run_record *run = &r->out->original;
     if (run->status == LT_RUN_RUNNING)
         return lt_fail(err, LT_INVALID, "run %lld is still running", (long long)run->id);
+    if (lt_text_eq(run->command, T("reproduce"))) {
+        lt_ignore(
+            lt_fail(err, LT_INVALID, "run %lld is itself a reproduction", (long long)run->id));
+        return lt_hint(err, "reproduce the run that it reproduced; 'leat runs' shows them");
+    }
     if (run->retry_of) {
         lt_ignore(lt_fail(err, LT_INVALID,
                           "run %lld finished what run %lld began, maybe with other files",

@@ -95,6 +95,18 @@ def test_a_run_is_reproduced_though_its_inputs_have_moved_on(flights):
     assert not [s for s in schemas if "reproduce" in s[0] or "scratch" in s[0]], schemas
 
 
+def test_the_last_run_is_never_a_reproduction(flights):
+    leat, server = flights(4000)
+    leat("run", "daily_flights", "+int_route_days")
+    leat("reproduce", "last")
+    leat.edge(leat("reproduce", "last"), "run 1: identical")
+    before = server.requests()
+    leat.edge(leat("retry", "last", code=2), "run 1 has nothing left to do")
+    leat.edge(leat("retry", "2", code=2), "run 2 is a reproduction")
+    leat.edge(leat("reproduce", "2", code=2), "run 2 is itself a reproduction")
+    assert server.requests() == before
+
+
 def test_a_changed_table_is_told_by_reproduce(flights):
     leat, _ = flights(5000)
     leat("run")
