@@ -211,7 +211,7 @@ static lt_status run_and_show(lt_app *app, lt_workspace *workspace, lt_run_reque
     lt_live_stop(shown.live);
     if (report.ended && app->globals.json)
         write_json(app, &report);
-    else if (report.ended)
+    else if (report.ended && !app->globals.quiet)
         write_table(app, &report);
     lt_run_report_cleanup(&report);
     request->watch = NULL;

@@ -149,6 +149,11 @@ lt_status lt_workspace_target(lt_workspace *workspace, lt_text name, lt_target *
         LT_TRY(render_setting(workspace, &conf->path, &path, err));
     if (conf->engine != LT_CONF_DUCKDB)
         return LT_OK;
+    if (path && strcmp(path, ":memory:") == 0) {
+        lt_ignore(
+            lt_conf_fail(conf->path.place, err, "a target in memory would be gone with each run"));
+        return lt_hint(err, "name a file, or leave 'path' out: then it is .leat/warehouse.duckdb");
+    }
     out->path = path ? in_project(workspace, path)
                      : lt_arena_format(&workspace->arena, "%s/warehouse.duckdb", workspace->home);
     out->temp_folder =

@@ -268,3 +268,16 @@ Test(run, running_again_changes_nothing)
     }
     lt_workspace_close(p.workspace);
 }
+
+Test(run, a_target_in_memory_is_refused_with_its_place)
+{
+    project p = {.root = lt_test_folder(), .home = lt_test_folder()};
+    lt_err err = {0};
+    lt_target target;
+    lt_test_write(p.root, "leat.yml",
+                  "name: shop\ntargets:\n  dev: {engine: duckdb, path: \":memory:\"}\n");
+    open_project(&p);
+    CHECK_STATUS(lt_workspace_target(p.workspace, T(""), &target, &err), LT_INVALID, err);
+    CHECK_HAS(err.message, "leat.yml:3:31: ");
+    lt_workspace_close(p.workspace);
+}
