@@ -221,7 +221,7 @@ static lt_status eval_concat(lt_jinja_render *r, const lt_jinja_node *node, lt_j
 {
     lt_jinja_value made = lt_jinja_text((lt_text){0});
     for (const lt_jinja_node *part = node->a; part; part = part->next) {
-        lt_jinja_value value;
+        lt_jinja_value value = {0};
         lt_text text;
         LT_TRY(lt_jinja_eval(r, part, &value, err));
         LT_TRY(lt_jinja_text_of(r, value, &text, err));

@@ -110,7 +110,7 @@ static lt_status take_names(lt_jinja_render *r, const lt_jinja_node *node, lt_ji
 
 lt_status lt_jinja_exec_module(lt_jinja_render *r, const lt_jinja_node *node, lt_err *err)
 {
-    const lt_jinja_template *other;
+    const lt_jinja_template *other = NULL;
     LT_TRY(load(r, node, &other, err));
     if (!other)
         return LT_OK;

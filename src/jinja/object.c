@@ -1,6 +1,7 @@
 /* Attributes, items, slices, length and membership of every kind of value. */
 #include "jinja/inner.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 /* ---- undefined values */
@@ -299,6 +300,7 @@ static lt_status slice_str(lt_jinja_render *r, lt_jinja_value value, const lt_ji
     }
     /* With another step, each character costs a walk unless all are one byte. */
     size_t mark = r->out.len;
+    assert(text.ptr || range.count <= 0);
     for (int64_t i = 0, at = range.start; i < range.count; i++, at += range.step) {
         lt_jinja_value one;
         if (ascii) {

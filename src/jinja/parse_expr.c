@@ -1,6 +1,8 @@
 /* Parse expressions: one function for each level of precedence. They call each other no deeper than env.max_nesting allows. */
 #include "jinja/parse.h"
 
+#include <assert.h>
+
 #define PARSE(name_) static lt_status name_(lt_jinja_parser *p, lt_jinja_node **out, lt_err *err)
 
 PARSE(parse_unary_filtered);
@@ -66,6 +68,7 @@ static lt_status parse_arguments(lt_jinja_parser *p, lt_jinja_node *node, lt_err
                 break;
         }
         LT_TRY(parse_argument(p, tail, err));
+        assert(*tail);
         LT_TRY(check_order(p, *tail, &named, &starred, &ended, err));
         tail = &(*tail)->next;
         node->count++;
@@ -195,7 +198,7 @@ lt_status lt_jinja_parse_filter(lt_jinja_parser *p, lt_jinja_node *subject, lt_j
                                 lt_err *err)
 {
     uint32_t pos = p->token.pos;
-    lt_text name;
+    lt_text name = {0};
     LT_TRY(parse_dotted(p, &name, err));
     lt_jinja_node *node = lt_jinja_node_named(p, NODE_FILTER, pos, name);
     node->func = lt_jinja_filter_find(p->env, name);
@@ -237,7 +240,7 @@ static lt_status parse_test(lt_jinja_parser *p, lt_jinja_node **node, lt_err *er
     if (negated)
         LT_TRY(lt_jinja_advance(p, err));
     uint32_t pos = p->token.pos;
-    lt_text name;
+    lt_text name = {0};
     LT_TRY(parse_dotted(p, &name, err));
     lt_jinja_node *test = lt_jinja_node_named(p, NODE_TEST, pos, name);
     test->a = *node;

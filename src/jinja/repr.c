@@ -16,7 +16,7 @@ static void add_zeros(lt_buf *out, int count)
  * point, or four zeros behind it. */
 void lt_jinja_float_layout(const char *printed, int most, lt_buf *out)
 {
-    char digits[1024];
+    char digits[1024] = "0";
     int len = 0;
     const char *p = printed;
     for (; *p && *p != 'e' && len < (int)sizeof(digits); p++)
