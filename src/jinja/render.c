@@ -301,13 +301,10 @@ lt_status lt_jinja_locate(lt_jinja_render *r, uint32_t pos, lt_status status, lt
         fill_where(r, line, col, err);
     LT_AUTO(lt_buf) stack = {.limit = 600};
     stack_words(r, &stack);
-    char hint[sizeof(err->hint)];
-    memcpy(hint, err->hint, sizeof(hint));
-    LT_AUTO(lt_chars)
-    message = lt_format("%.*s:%u:%u: %s%s", LT_ARG(r->active->home->name), line, col, err->message,
-                        lt_buf_chars(&stack));
-    lt_ignore(lt_fail(err, status, "%s", message));
-    memcpy(err->hint, hint, sizeof(hint));
+    const lt_err inner = *err;
+    lt_ignore(lt_fail(err, status, "%.*s:%u:%u: %s%s", LT_ARG(r->active->home->name), line, col,
+                      inner.message, lt_buf_chars(&stack)));
+    memcpy(err->hint, inner.hint, sizeof(inner.hint));
     return status;
 }
 
