@@ -429,7 +429,7 @@ static lt_status add_chunk(duckdb_data_chunk chunk, size_t columns, size_t row_l
     size_t start = out->len;
     for (size_t i = 0; i < rows * columns; i++)
         lt_push_in(arena, out, (lt_text){0});
-    assert(out->items || rows * columns == 0);
+    assert(out->items || !rows);
     for (size_t c = 0; c < columns; c++) {
         duckdb_vector vector = lt_duck.data_chunk_get_vector(chunk, c);
         LT_AUTO(duck_type) type = lt_duck.vector_get_column_type(vector);

@@ -385,9 +385,8 @@ bool lt_name_is_secret(lt_text name)
     return false;
 }
 
-void lt_url_show(lt_text url, lt_buf *out)
+void lt_url_show(lt_text text, lt_buf *out)
 {
-    const lt_text text = url;
     size_t hash = find_any(text, 0, "#");
     size_t mark = find_any(lt_text_sub(text, 0, hash), 0, "?");
     lt_text front = lt_text_sub(text, 0, mark);
