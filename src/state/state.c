@@ -150,13 +150,32 @@ lt_status lt_state_run_start(lt_state *state, lt_run_record *run, const lt_task_
     return lt_db_write(state->db, start_run, &start, err);
 }
 
+typedef struct run_finish {
+    int64_t run_id;
+    lt_run_status status;
+    lt_text message;
+} run_finish;
+
+/* Tasks that never began, because the run could not, are over too. */
+static lt_status finish_run(lt_tx *tx, void *context, lt_err *err)
+{
+    const run_finish *finish = context;
+    int64_t now_us = lt_now_us();
+    LT_TRY(lt_tx_exec(tx, err,
+                      "update tasks set status = 'cancelled', finished_at_us = ? where run_id = ? "
+                      "and status = 'pending'",
+                      V(now_us), V(finish->run_id)));
+    return lt_tx_exec(
+        tx, err, "update runs set status = ?, message = ?, finished_at_us = ? where id = ?",
+        V(lt_run_status_name(finish->status)), V(finish->message), V(now_us), V(finish->run_id));
+}
+
 lt_status lt_state_run_finish(lt_state *state, int64_t run_id, lt_run_status status,
                               lt_text message, lt_err *err)
 {
     LT_AUTO(lt_arena) arena = {0};
-    return lt_db_exec(
-        state->db, err, "update runs set status = ?, message = ?, finished_at_us = ? where id = ?",
-        V(lt_run_status_name(status)), V(masked(message, &arena)), V(lt_now_us()), V(run_id));
+    run_finish finish = {.run_id = run_id, .status = status, .message = masked(message, &arena)};
+    return lt_db_write(state->db, finish_run, &finish, err);
 }
 
 typedef struct task_start {
