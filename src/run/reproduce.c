@@ -2,9 +2,9 @@
 #include "run/reproduce.h"
 
 #include "base/buf.h"
-#include "base/fs.h"
 #include "fmt/json.h"
 #include "run/fingerprint.h"
+#include "run/scratch.h"
 #include "run/tree.h"
 
 #include <stdio.h>
@@ -23,7 +23,7 @@ const char *lt_verdict_name(lt_verdict verdict)
 typedef struct reproducing {
     lt_workspace *workspace; /* the project as it is now */
     lt_workspace *then;      /* owned; the project as it was */
-    char *folder;            /* owned; where that lies */
+    lt_scratch scratch;      /* where that lies */
     lt_arena *arena;
     lt_reproduction *out;
     lt_task_records tasks; /* of the original */
@@ -53,14 +53,12 @@ static lt_status check_can(const reproducing *r, lt_err *err)
 
 static lt_status open_then(reproducing *r, lt_err *err)
 {
-    LT_AUTO(lt_chars) parent = lt_path_join(r->workspace->home, "cache");
-    LT_AUTO(lt_chars)
-    prefix = lt_format("%s/reproduce-%lld-", parent, (long long)r->out->original.id);
-    LT_TRY(lt_folder_make(parent, 0750, err));
-    LT_TRY(lt_folder_make_temp(prefix, &r->folder, err));
-    LT_TRY(lt_tree_restore(r->workspace, &r->out->original, r->folder, err));
+    LT_AUTO(lt_chars) name = lt_format("reproduce-%lld", (long long)r->out->original.id);
+    LT_TRY(lt_scratch_open(r->workspace->home, name, &r->scratch, err));
+    const char *root = lt_arena_format(r->arena, "%s/project", r->scratch.folder);
+    LT_TRY(lt_tree_restore(r->workspace, &r->out->original, root, err));
     lt_workspace_options options = {
-        .root = r->folder, .home = r->workspace->home, .vars = r->out->original.vars_json};
+        .root = root, .home = r->workspace->home, .vars = r->out->original.vars_json};
     return lt_workspace_open(&options, &r->then, err);
 }
 
@@ -166,9 +164,9 @@ lt_status lt_reproduce(lt_workspace *workspace, int64_t run_id, bool keep,
                        const lt_run_watch *watch, lt_arena *arena, lt_reproduction *out,
                        lt_err *err)
 {
-    lt_err ignored;
     *out = (lt_reproduction){0};
-    reproducing r = {.workspace = workspace, .arena = arena, .out = out};
+    reproducing r = {
+        .workspace = workspace, .scratch = LT_SCRATCH_NONE, .arena = arena, .out = out};
     LT_TRY(lt_state_run_get(workspace->state, run_id, arena, &out->original, err));
     LT_TRY(check_can(&r, err));
     LT_TRY(lt_state_tasks(workspace->state, out->original.id, arena, &r.tasks, err));
@@ -176,8 +174,6 @@ lt_status lt_reproduce(lt_workspace *workspace, int64_t run_id, bool keep,
     if (status == LT_OK)
         status = rebuild_and_compare(&r, keep, watch, err);
     lt_workspace_close(r.then);
-    if (r.folder)
-        lt_ignore(lt_path_remove(r.folder, &ignored));
-    lt_free(r.folder);
+    lt_scratch_drop(&r.scratch);
     return status;
 }

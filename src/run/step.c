@@ -2,9 +2,11 @@
 #include "run/inner.h"
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "fmt/json.h"
 #include "run/fingerprint.h"
+#include "run/scratch.h"
 #include "source/load.h"
 #include "source/source.h"
 
@@ -61,21 +63,10 @@ static lt_status pin(lt_work *work, lt_text bucket, lt_text prefix, const lt_com
 }
 
 /* A folder for files that live as long as the attempt. */
-static lt_status make_scratch(const lt_work *work, char **folder, lt_err *err)
+static lt_status make_scratch(const lt_work *work, lt_scratch *scratch, lt_err *err)
 {
-    LT_AUTO(lt_chars) parent = lt_path_join(work->run->workspace->home, "cache/scratch");
-    LT_AUTO(lt_chars) prefix = lt_format("%s/%lld-", parent, (long long)work->attempt.token);
-    LT_TRY(lt_folder_make(parent, 0750, err));
-    return lt_folder_make_temp(prefix, folder, err);
-}
-
-static void drop_scratch(char **folder)
-{
-    lt_err err;
-    if (*folder)
-        lt_ignore(
-            lt_path_remove(*folder, &err)); /* what stays is found and removed at the next start */
-    lt_free(*folder);
+    LT_AUTO(lt_chars) name = lt_format("%lld", (long long)work->attempt.token);
+    return lt_scratch_open(work->run->workspace->home, name, scratch, err);
 }
 
 /* ---- extract ---- */
@@ -84,14 +75,14 @@ static lt_status extract(lt_work *work, lt_err *err)
 {
     lt_workspace *workspace = work->run->workspace;
     const lt_conf_resource *resource = work->step->resource;
-    char *scratch __attribute__((cleanup(drop_scratch))) = NULL;
+    lt_scratch scratch __attribute__((cleanup(lt_scratch_drop))) = LT_SCRATCH_NONE;
     lt_extract_result result = {0};
     LT_TRY(make_scratch(work, &scratch, err));
     lt_extract_job job = {
         .store = workspace->store,
         .resource = resource,
         .project_root = workspace->root,
-        .scratch = scratch,
+        .scratch = scratch.folder,
         .render = lt_scope_render,
         .render_context = &work->run->plan->request.scope,
         .run_id = work->attempt.run_id,
@@ -136,6 +127,20 @@ static lt_status find_commit(lt_work *work, const lt_landing_place *place, lt_co
                              work->arena, commit, err);
 }
 
+/* A source that is still empty has no columns either; who only loads has forgotten to extract. */
+static lt_status nothing_landed(lt_work *work, lt_err *err)
+{
+    lt_text name = work->task->record.name;
+    if (!lt_text_eq(work->run->record->command, T("load"))) {
+        lt_work_log(work, "no record of %.*s has come yet: there is no table", LT_ARG(name));
+        lt_log(LT_LOG_WARNING, "no record of %.*s has come yet: its table is not made",
+               LT_ARG(name));
+        return LT_OK;
+    }
+    lt_ignore(lt_fail(err, LT_INVALID, "nothing of %.*s is in the store yet", LT_ARG(name)));
+    return lt_hint(err, "'leat extract %.*s' fetches it", LT_ARG(name));
+}
+
 static lt_status load(lt_work *work, lt_err *err)
 {
     lt_workspace *workspace = work->run->workspace;
@@ -144,9 +149,13 @@ static lt_status load(lt_work *work, lt_err *err)
     lt_landing_place place;
     lt_commit_info commit;
     lt_session *session = NULL;
-    char *scratch __attribute__((cleanup(drop_scratch))) = NULL;
+    lt_status status;
+    lt_scratch scratch __attribute__((cleanup(lt_scratch_drop))) = LT_SCRATCH_NONE;
     LT_TRY(lt_resource_place(work->step->resource, work->arena, &place, err));
-    LT_TRY(find_commit(work, &place, &commit, err));
+    status = find_commit(work, &place, &commit, err);
+    if (status == LT_NOT_FOUND)
+        return nothing_landed(work, err);
+    LT_TRY(status);
     LT_TRY(lt_work_session(work, &session, err));
     LT_TRY(make_scratch(work, &scratch, err));
     LT_AUTO(lt_chars) cache = lt_path_join(workspace->home, "cache/objects");
@@ -156,7 +165,7 @@ static lt_status load(lt_work *work, lt_err *err)
                        .relation = work->step->relation,
                        .attempt = work->attempt,
                        .sequence = commit.sequence,
-                       .scratch = scratch,
+                       .scratch = scratch.folder,
                        .cache_folder = cache,
                        .now_us = lt_now_us(),
                        .memory_bytes = work->run->plan->request.target.memory_bytes,

@@ -7,6 +7,7 @@
 #include "base/proc.h"
 #include "base/time.h"
 #include "conf/dotenv.h"
+#include "run/scratch.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -72,12 +73,14 @@ static lt_status open_all(lt_workspace *workspace, const lt_workspace_options *o
     LT_TRY(read_project(workspace, err));
     LT_TRY(lt_state_open(workspace->home, &workspace->state, err));
     LT_TRY(open_store(workspace, err));
-    LT_TRY(lt_state_reap(workspace->state, &lost, err));
+    if (lt_state_reap(workspace->state, &lost, err) != LT_OK) /* a full disk: reading goes on */
+        lt_log(LT_LOG_WARNING, "cannot mark what ended without a word: %s", err->message);
     if (lost)
         lt_log(LT_LOG_WARNING,
                "%lld run%s ended without a word (killed, or the machine stopped); 'leat runs' "
                "shows which",
                (long long)lost, lost == 1 ? "" : "s");
+    lt_scratch_sweep(workspace->home);
     return LT_OK;
 }
 
@@ -205,6 +208,8 @@ lt_status lt_workspace_lease(lt_workspace *workspace, const lt_target *target, c
     }
     LT_TRY(status);
     LT_TRY(write_holder(fd, path, what, err));
+    if (target->temp_folder) /* what a killed process has spilled; nobody else works here now */
+        LT_TRY(lt_path_remove(target->temp_folder, err));
     *lease = fd;
     fd = -1;
     return LT_OK;

@@ -3,6 +3,7 @@
 
 #include "base/fs.h"
 #include "run/reproduce.h"
+#include "run/scratch.h"
 #include "support/files.h"
 #include "support/test.h"
 
@@ -280,4 +281,24 @@ Test(run, a_target_in_memory_is_refused_with_its_place)
     CHECK_STATUS(lt_workspace_target(p.workspace, T(""), &target, &err), LT_INVALID, err);
     CHECK_HAS(err.message, "leat.yml:3:31: ");
     lt_workspace_close(p.workspace);
+}
+
+Test(scratch, what_nobody_holds_is_swept_and_what_is_held_stays)
+{
+    lt_err err = {0};
+    const char *home = lt_test_folder();
+    lt_scratch held = LT_SCRATCH_NONE, dead = LT_SCRATCH_NONE;
+    CHECK_OK(lt_scratch_open(home, "1", &held, &err), err);
+    CHECK_OK(lt_scratch_open(home, "2", &dead, &err), err);
+    lt_test_write(held.folder, "kept", "x");
+    lt_test_write(dead.folder, "lost", "x");
+    lt_fd_close(dead.lock); /* as when its process dies */
+    dead.lock = -1;
+    lt_scratch_sweep(home);
+    CHECK(lt_path_is_folder(held.folder));
+    CHECK(!lt_path_exists(dead.folder));
+    LT_AUTO(lt_chars) gone = lt_xstrdup(held.folder);
+    lt_scratch_drop(&held);
+    lt_scratch_drop(&dead);
+    CHECK(!lt_path_exists(gone));
 }
