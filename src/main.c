@@ -40,6 +40,7 @@ int main(int argc, char **argv)
 {
     lt_app app = {.commands = lt_commands};
     lt_err err = {0}, write_err = {0};
+    lt_hold_standard_fds();
     lt_stop_on_signals();
     lt_out_open(&app.out, STDOUT_FILENO, true);
     lt_status status =

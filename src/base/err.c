@@ -86,6 +86,9 @@ static const char *hint_of_errno(int code)
     case EMFILE:
     case ENFILE:
         return "raise the limit of open files (ulimit -n)";
+    case EACCES:
+    case EPERM:
+        return "look at its owner and permissions (ls -ld), or use another place";
     case EROFS:
         return "choose a folder that can be written with --home DIR";
     default:

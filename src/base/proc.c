@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,12 +60,13 @@ static lt_status spawn_into(char *const argv[], int out_fd, pid_t *pid, lt_err *
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t how;
-    sigset_t pipe_signal;
+    sigset_t ignored;
     (void)posix_spawn_file_actions_init(&actions);
     (void)posix_spawnattr_init(&how);
-    (void)sigemptyset(&pipe_signal);
-    (void)sigaddset(&pipe_signal, SIGPIPE); /* ignored here, but others count on it */
-    (void)posix_spawnattr_setsigdefault(&how, &pipe_signal);
+    (void)sigemptyset(&ignored);
+    (void)sigaddset(&ignored, SIGXFSZ);
+    (void)sigaddset(&ignored, SIGPIPE); /* ignored here, but others count on it */
+    (void)posix_spawnattr_setsigdefault(&how, &ignored);
     (void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGDEF);
     int code = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (code == 0)
@@ -121,6 +123,22 @@ static void on_signal(int number)
     stop_signal = number;
 }
 
+/* The kernel and the shell may both tell of it: the second does not hurry. */
+static void on_hangup(int number)
+{
+    if (!stop_signal)
+        stop_signal = number;
+}
+
+void lt_hold_standard_fds(void)
+{
+    struct stat info;
+    for (int fd = 0; fd <= 2;
+         fd++) /* of the other direction: who uses it fails, as with a closed one */
+        if (fstat(fd, &info) != 0)
+            (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
 void lt_stop_on_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
@@ -128,6 +146,9 @@ void lt_stop_on_signals(void)
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);           /* a write says EFBIG instead */
+    if (signal(SIGHUP, on_hangup) == SIG_IGN) /* under nohup */
+        (void)signal(SIGHUP, SIG_IGN);
 }
 
 bool lt_stop_asked(void)

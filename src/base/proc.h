@@ -15,7 +15,11 @@ char *lt_proc_path(void);
  * /dev/null. `argv` ends with NULL; argv[0] is looked up on PATH. *exit_code is 128 + N after a signal. */
 LT_MUST_CHECK lt_status lt_proc_run(char *const argv[], lt_buf *out, int *exit_code, lt_err *err);
 
-/* The stop flag: set by SIGINT and SIGTERM once lt_stop_on_signals() was called; long work asks it. A second signal ends
+/* Open those of 0, 1, 2 that the caller has closed, so that no file of ours becomes one of them and is written to by mistake. Using
+ * them still fails. First thing in main. */
+void lt_hold_standard_fds(void);
+
+/* The stop flag: set by SIGINT, SIGTERM and SIGHUP (unless that is ignored) once lt_stop_on_signals() was called; long work asks it. A second signal ends
  * the process at once. */
 void lt_stop_on_signals(void);
 bool lt_stop_asked(void);

@@ -5,6 +5,8 @@
 #include "support/child.h"
 #include "support/test.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -103,6 +105,42 @@ Test(proc, first_signal_asks_and_second_ends)
     CHECK_INT(lt_child_run(stop_by_signal, &number, NULL), 128 + SIGINT);
     number = SIGINT;
     CHECK_INT(lt_child_run(stop_by_signal, &number, NULL), 128 + SIGINT);
+    number = SIGHUP;
+    CHECK_INT(lt_child_run(stop_by_signal, &number, NULL), 128 + SIGINT);
+}
+
+static int hang_up(void *context)
+{
+    if (*(bool *)context)
+        (void)signal(SIGHUP, SIG_IGN); /* as nohup does */
+    lt_stop_on_signals();
+    (void)raise(SIGHUP);
+    (void)raise(SIGHUP); /* the kernel and the shell both say so */
+    return lt_stop_asked() ? 1 : 0;
+}
+
+Test(proc, a_terminal_that_goes_away_stops_unless_under_nohup)
+{
+    bool nohup = true;
+    CHECK_INT(lt_child_run(hang_up, &nohup, NULL), 0);
+    nohup = false;
+    CHECK_INT(lt_child_run(hang_up, &nohup, NULL), 1);
+}
+
+static int open_after_closing(void *context)
+{
+    (void)context;
+    (void)close(0);
+    (void)close(1);
+    (void)close(2);
+    lt_hold_standard_fds();
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    return fd > 2 && write(1, "x", 1) < 0 && errno == EBADF ? 0 : 1;
+}
+
+Test(proc, no_file_of_ours_becomes_standard_output)
+{
+    CHECK_INT(lt_child_run(open_after_closing, NULL, NULL), 0);
 }
 
 static int stop_once(void *context)
