@@ -5,6 +5,7 @@
 #include "source/name.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
 /* Roles of a field of the record, as bits. */
@@ -305,6 +306,29 @@ static uint64_t hash_more(uint64_t hash, lt_text text)
     return hash ^ hash >> 29;
 }
 
+/* A key as it may be in the table: 1, 1.0, "1" and "\u0031" may become one. Only candidates: SQL compares the values. */
+static lt_text key_text(lt_infer *infer, lt_text raw)
+{
+    double number;
+    lt_text text = {.ptr = raw.ptr + 1, .len = raw.len - 2};
+    if (raw.ptr[0] != '"')
+        text = raw;
+    else if (memchr(text.ptr, '\\', text.len)) {
+        lt_buf_clear(&infer->scratch);
+        lt_json_unescape(raw, &infer->scratch);
+        text = lt_buf_text(&infer->scratch);
+    }
+    bool plain = text.len == 0 || !memchr("-0123456789", text.ptr[0], 11) ||
+                 !(memchr(text.ptr, '.', text.len) || memchr(text.ptr, 'e', text.len) ||
+                   memchr(text.ptr, 'E', text.len));
+    if (plain || !lt_text_to_double(text, &number) || !(fabs(number) < 1e15) ||
+        number != floor(number))
+        return text;
+    lt_buf_clear(&infer->scratch);
+    lt_buf_printf(&infer->scratch, "%.0f", number);
+    return lt_buf_text(&infer->scratch);
+}
+
 static lt_status take_key(lt_infer *infer, const record_state *state, lt_err *err)
 {
     const lt_texts *keys = infer->options.keys;
@@ -317,7 +341,7 @@ static lt_status take_key(lt_infer *infer, const record_state *state, lt_err *er
                               LT_ARG(keys->items[i])));
             return lt_hint(err, "name a key that every record has, or none");
         }
-        hash = hash_more(hash, state->keys[i]);
+        hash = hash_more(hash, key_text(infer, state->keys[i]));
     }
     lt_buf_add(&infer->hashes, lt_text_at((const char *)&hash, sizeof(hash)));
     return LT_OK;

@@ -110,12 +110,26 @@ static void learn_from_first(lt_pager *pager, const lt_page_info *info)
     pager->last = LT_MAX(pages - 1, 0);
 }
 
+/* Some servers give their last page for every later one when they say how many there are; else nothing would end it. */
+static bool is_the_same_again(const lt_pager *pager, const lt_page_request *request,
+                              const lt_page_info *info)
+{
+    return info->hash && info->hash == pager->hash && request->index == pager->highest + 1 &&
+           info->records > 1 && pages_told(pager, info) < 0;
+}
+
 static lt_status land_numbered(lt_pager *pager, const lt_page_request *request,
                                const lt_page_info *info, lt_err *err)
 {
     if (request->index == 0)
         learn_from_first(pager, info);
+    if (is_the_same_again(pager, request, info)) {
+        lt_ignore(lt_fail(err, LT_FAILED, "the page is the same as the one before, byte for byte"));
+        return lt_hint(err, "does the server heed the page parameter? check paginate; or use "
+                            "'type: single'");
+    }
     if (request->index >= pager->highest) {
+        pager->hash = info->hash;
         pager->highest = request->index;
         pager->last_records = info->missing ? 0 : info->records;
         pager->told = request->counts && !info->missing ? pages_told(pager, info) : -1;

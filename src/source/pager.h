@@ -5,6 +5,9 @@
  * one more is asked for as long as the last one was full. Chained pages (cursor, next_link, link_header): one is under way at a time, the next begins as soon as its
  * address is known. A single page is a chain of one.
  *
+ * A server that does not heed the page parameter gives the same page for ever: where pages do not say how many there are, two equal
+ * ones of more than one record, one behind the other, are refused.
+ *
  * The size of a full page is what the first one held, if that is less than was asked for: many servers have a limit. Threads: any
  * number of workers; all calls lock. */
 #pragma once
@@ -29,6 +32,7 @@ typedef struct lt_page_info {
     int64_t total;       /* records in all, -1: it did not say */
     int64_t total_pages; /* -1: it did not say */
     lt_text next;        /* chained: empty at the end */
+    uint64_t hash;       /* of the whole page; 0: not known */
     bool missing;        /* a probe that was not there */
 } lt_page_info;
 
@@ -41,6 +45,7 @@ typedef struct lt_pager {
     int64_t full;                   /* records of a full page; 0: not known */
     int64_t last_records;           /* of the page with the highest index that has landed */
     int64_t highest;                /* that index */
+    uint64_t hash;                  /* of that page */
     int64_t told; /* how many pages there are, as that page says; -1: it does not */
     bool total_known;
     int64_t pages, records, total;
@@ -53,7 +58,7 @@ void lt_pager_cleanup(lt_pager *pager);
 
 /* Wait for a page to fetch. False: there are none left, or lt_pager_stop() was called. */
 bool lt_pager_take(lt_pager *pager, lt_page_request *out);
-/* The page is there and whole. LT_FAILED: the chain of pages leads back to itself, or is longer than max_pages. */
+/* The page is there and whole. LT_FAILED: the pages lead back to themselves, or are more than max_pages. */
 LT_MUST_CHECK lt_status lt_pager_landed(lt_pager *pager, const lt_page_request *request,
                                         const lt_page_info *info, lt_err *err);
 /* Nobody gets another page: something failed. */

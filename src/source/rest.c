@@ -128,8 +128,11 @@ static lt_status next_link_url(const rest *r, lt_text link, lt_buf *url, lt_err 
 {
     lt_url first, next;
     LT_TRY(lt_url_read(r->url, &first, err));
-    if (lt_url_read(link, &next, err) != LT_OK)
-        return lt_wrap(err, "the link to the next page");
+    if (lt_url_read(link, &next, err) != LT_OK) {
+        (void)lt_wrap(err, "the link to the next page");
+        (void)lt_hint(err, "the server gave it: tell the people who run it");
+        return err->status = LT_FAILED;
+    }
     if (!lt_url_same_origin(&first, &next)) {
         lt_ignore(lt_fail(err, LT_FAILED,
                           "the link to the next page leads to another server, %.*s://%.*s",
@@ -329,6 +332,8 @@ static lt_status find_counts(worker *w, lt_page_info *info, lt_err *err)
 static lt_status find_info(worker *w, const lt_page_request *page, lt_page_info *info, lt_err *err)
 {
     info->records = (int64_t)w->found.len;
+    if (page->counts) /* a page of which nobody knows whether it is the last */
+        info->hash = lt_text_hash(lt_buf_text(&w->response.body));
     if (page->index == 0)
         LT_TRY(find_counts(w, info, err));
     else if (page->counts)

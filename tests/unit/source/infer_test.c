@@ -135,6 +135,31 @@ Test(infer, hashes_keys_and_misses_none)
     lt_infer_cleanup(&infer);
 }
 
+static bool same_hash(const char *one, const char *other)
+{
+    lt_err err = {0};
+    lt_text names[] = {T("id")};
+    lt_texts keys = {.items = names, .len = 1, .cap = 1};
+    lt_infer infer;
+    lt_infer_init(&infer, &(lt_infer_options){.keys = &keys});
+    CHECK_OK(feed(&infer, one, &err), err);
+    CHECK_OK(feed(&infer, other, &err), err);
+    bool same = memcmp(infer.hashes.data, infer.hashes.data + 8, 8) == 0;
+    lt_infer_cleanup(&infer);
+    return same;
+}
+
+Test(infer, keys_that_become_one_value_have_one_hash)
+{
+    CHECK(same_hash("{\"id\":1}", "{\"id\":\"1\"}"));
+    CHECK(same_hash("{\"id\":1}", "{\"id\":1.0}"));
+    CHECK(same_hash("{\"id\":1200}", "{\"id\":1.2e3}"));
+    CHECK(same_hash("{\"id\":\"a/b\"}", "{\"id\":\"\\u0061\\/b\"}"));
+    CHECK(!same_hash("{\"id\":1}", "{\"id\":1.5}"));
+    CHECK(!same_hash("{\"id\":9007199254740993}", "{\"id\":9007199254740992}"));
+    CHECK(!same_hash("{\"id\":\"\"}", "{\"id\":\"e\"}"));
+}
+
 Test(infer, adds_workers_up_in_the_order_of_the_pages)
 {
     lt_err err = {0};

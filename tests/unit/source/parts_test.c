@@ -180,6 +180,28 @@ Test(pager, asks_for_one_page_more_only_behind_a_full_one_that_tells_nothing)
     lt_pager_cleanup(&pager);
 }
 
+Test(pager, the_same_page_again_is_refused_where_pages_tell_nothing)
+{
+    lt_conf_paginate conf = {
+        .type = LT_CONF_PAGE_NUMBER, .size = 2, .first_page = 1, .max_pages = 1000};
+    for (int says = 0; says < 2; says++) {
+        lt_err err = {0};
+        lt_pager pager;
+        lt_page_request request = {0};
+        lt_page_info info = {.records = 2, .total = -1, .total_pages = says ? 2 : -1, .hash = 77};
+        lt_pager_init(&pager, &conf);
+        CHECK(lt_pager_take(&pager, &request));
+        CHECK_OK(lt_pager_landed(&pager, &request, &info, &err), err);
+        CHECK(lt_pager_take(&pager, &request));
+        lt_status status = lt_pager_landed(&pager, &request, &info, &err);
+        CHECK_INT(status, says ? LT_OK : LT_FAILED);
+        if (!says)
+            CHECK_HAS(err.message, "the same as the one before");
+        lt_buf_cleanup(&request.next);
+        lt_pager_cleanup(&pager);
+    }
+}
+
 Test(pager, a_chain_that_goes_in_circles_is_found_out)
 {
     lt_conf_paginate conf = {.type = LT_CONF_CURSOR, .max_pages = 1000};
