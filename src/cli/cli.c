@@ -188,7 +188,7 @@ int lt_cli_exit_code(lt_status status)
     static const int codes[] = {
         [LT_OK] = 0,        [LT_FAILED] = 1,   [LT_INVALID] = 2,
         [LT_NOT_FOUND] = 2, [LT_CONFLICT] = 2, [LT_DENIED] = 2,
-        [LT_TOO_BIG] = 3,   [LT_IO] = 3,       [LT_CANCELLED] = 130,
+        [LT_TOO_BIG] = 1,   [LT_IO] = 3,       [LT_CANCELLED] = 130,
     };
     assert((size_t)status < LT_COUNT(codes));
     if (status == LT_CANCELLED && lt_stop_signal())

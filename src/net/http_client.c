@@ -395,6 +395,14 @@ static bool is_redirect(const lt_http_response *response)
            lt_http_header_find(response, T("Location")).len > 0;
 }
 
+/* A URL that the server gave is wrong: nothing that the user has written. */
+static lt_status theirs(lt_err *err, const char *what)
+{
+    lt_ignore(lt_wrap(err, "%s", what));
+    lt_ignore(lt_hint(err, "tell the people who run the server"));
+    return err->status = LT_FAILED;
+}
+
 /* Where the response sends us; checked to be as safe as where we were. */
 static lt_status next_url(const lt_http_response *response, const char *from, char **to,
                           lt_err *err)
@@ -407,7 +415,7 @@ static lt_status next_url(const lt_http_response *response, const char *from, ch
         return lt_fail(err, LT_FAILED, "redirected to '%.*s', which is no URL", LT_ARG(location));
     LT_TRY(lt_buf_check(&made, "the URL of the redirect", err));
     if (lt_url_read(lt_buf_text(&made), &there, err) != LT_OK)
-        return lt_wrap(err, "redirected");
+        return theirs(err, "redirected");
     if (lt_text_eq_nocase(here.scheme, T("https")) && !lt_text_eq_nocase(there.scheme, T("https")))
         return lt_fail(err, LT_FAILED, "redirected from https to http, which is not followed");
     *to = lt_buf_take(&made);

@@ -188,7 +188,7 @@ Test(cli, exit_codes_tell_who_must_act)
         lt_status status;
         int code;
     } cases[] = {{LT_OK, 0},       {LT_FAILED, 1}, {LT_INVALID, 2}, {LT_NOT_FOUND, 2},
-                 {LT_CONFLICT, 2}, {LT_DENIED, 2}, {LT_TOO_BIG, 3}, {LT_IO, 3}};
+                 {LT_CONFLICT, 2}, {LT_DENIED, 2}, {LT_TOO_BIG, 1}, {LT_IO, 3}};
     for (size_t i = 0; i < LT_COUNT(cases); i++)
         CHECK_INT(lt_cli_exit_code(cases[i].status), cases[i].code);
     CHECK_INT(lt_cli_exit_code(LT_CANCELLED), lt_stop_signal() ? 128 + lt_stop_signal() : 130);
