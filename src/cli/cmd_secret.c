@@ -50,8 +50,9 @@ static lt_status ask(const char *name, lt_buf *value, lt_err *err)
         return lt_fail_errno(err, errno, "cannot read from the terminal");
     silent = before;
     silent.c_lflag &= ~(tcflag_t)ECHO;
-    (void)fprintf(stderr, "value of %s (not shown): ", name);
+    /* First: who sees the prompt may type at once. */
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+    (void)fprintf(stderr, "value of %s (not shown): ", name);
     lt_status status = read_value(true, value, err);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
     (void)fputs("\n", stderr);
