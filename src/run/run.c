@@ -113,6 +113,8 @@ static lt_status reuse_from(executor *run, int64_t run_id, lt_err *err)
             continue;
         task->record = *then;
         task->record.status = LT_TASK_REUSED;
+        task->progress.rows_in = then->rows_in; /* for the display */
+        task->progress.rows_out = then->rows_out;
     }
     if (left)
         return LT_OK;

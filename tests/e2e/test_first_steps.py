@@ -44,3 +44,14 @@ def test_tables_of_runs_have_no_null(project):
     leat = project(WARNS)
     leat("run")
     assert "NULL" not in leat("runs", "last").out + leat("reproduce", "1").out
+
+
+def test_what_a_retry_reuses_keeps_its_counts(project):
+    broken = {"models/more.sql": "{{ config(materialized='table') }} select id, nothing from {{ ref('numbers') }}",
+              "models/m.yml": "models: []\n"}
+    leat = project({**WARNS, **broken, "models/numbers.sql": "{{ config(materialized='table') }} select 7 as id"})
+    leat("run", code=1)
+    leat.write("models/more.sql", "select id from {{ ref('numbers') }}")
+    said = leat("retry", "last")
+    reused = [line.split() for line in said.out.splitlines() if "reused" in line]
+    assert reused and reused[0][:4] == ["model.shop.numbers", "reused", "-", "1"], said
