@@ -1,5 +1,6 @@
 /* When to ask a server again, and how long to wait before. */
 #include "net/http_retry.h"
+#include "base/log.h"
 
 #include "base/time.h"
 #include "net/url.h"
@@ -188,6 +189,19 @@ static lt_status status_failed(const lt_http_request *request, const lt_http_res
     return lt_hint(err, "the server has a problem: try again later");
 }
 
+/* Silence over a long wait looks like hanging. */
+static void say_wait(const lt_http_request *request, int64_t delay_us)
+{
+    static const int64_t LONG_US = 10 * (int64_t)1000000;
+    char length[LT_TIME_CHARS];
+    LT_AUTO(lt_buf) shown = {.limit = LT_KIB};
+    if (delay_us < LONG_US)
+        return;
+    lt_url_show(lt_text_sub(request->url, 0, 200), &shown);
+    lt_log(LT_LOG_INFO, "waiting %s before asking %s again", lt_length_write(delay_us, length),
+           lt_buf_chars(&shown));
+}
+
 lt_status lt_http_send_patiently(lt_http_client *client, const lt_http_request *request,
                                  const lt_retry *policy, lt_rate *rate, lt_http_response *response,
                                  int64_t *attempts, lt_err *err)
@@ -211,6 +225,7 @@ lt_status lt_http_send_patiently(lt_http_client *client, const lt_http_request *
         int64_t delay_us = lt_retry_delay_us(&p, attempt + 1, after_us, random_bits());
         if (rate && after_us > 0)
             lt_rate_pause(rate, lt_mono_us() + LT_MIN(after_us, p.after_cap_us));
+        say_wait(request, delay_us);
         LT_TRY(lt_wait_us(delay_us, stop, err));
     }
 }

@@ -247,8 +247,15 @@ static lt_status make_schemas(executor *run, lt_session *session, lt_err *err)
 {
     lt_texts schemas = {0};
     lt_plan_schemas(run->plan, &schemas);
-    for (size_t i = 0; i < schemas.len; i++)
-        LT_TRY(lt_schema_create(session, schemas.items[i], err));
+    for (size_t i = 0; i < schemas.len; i++) {
+        if (lt_schema_create(session, schemas.items[i], err) == LT_OK)
+            continue;
+        lt_wrap(err, "cannot make the schema '%.*s' in the target '%s'", LT_ARG(schemas.items[i]),
+                run->plan->request.target.name);
+        return lt_hint(
+            err,
+            "give the user of the target the right to make it, or let somebody make it for him");
+    }
     return LT_OK;
 }
 
