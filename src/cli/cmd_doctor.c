@@ -25,6 +25,7 @@ typedef enum grade { GOOD, WARN, FAIL } grade;
 
 typedef struct finding {
     grade grade;
+    lt_status status; /* of a failure: LT_INVALID the project's files, else the machine */
     char what[512];
     char next[512]; /* the next step; empty when good */
 } finding;
@@ -35,6 +36,7 @@ typedef struct examination {
     const lt_project *project; /* NULL: it could not be read */
     lt_grid grid;
     size_t counts[3];
+    bool machine_failed; /* not only the project's files are wrong */
 } examination;
 
 LT_PRINTF(3, 4)
@@ -45,6 +47,7 @@ static finding *say(finding *f, grade how, const char *format, ...)
     (void)vsnprintf(f->what, sizeof(f->what), format, args);
     va_end(args);
     f->grade = how;
+    f->status = LT_IO;
     f->next[0] = '\0';
     return f;
 }
@@ -58,6 +61,7 @@ static void bad(finding *f, grade how, const lt_err *err)
 {
     (void)say(f, how, "%s", err->message);
     then(f, err->hint);
+    f->status = err->status;
 }
 
 /* ---- the checks ---- */
@@ -227,6 +231,11 @@ static void check_store(examination *e, finding *f)
     lt_err err = {0};
     lt_bucket_infos buckets = {0};
     LT_AUTO(lt_store_ref) store = NULL;
+    if (e->root && !e->project) {
+        (void)say(f, WARN, "the store was not looked at");
+        then(f, "mend the project's files first: they say where it is");
+        return;
+    }
     lt_status status = e->home ? lt_app_store(e->app, &store, &err) : LT_OK;
     if (status == LT_OK && store)
         status = lt_bucket_list(store, &e->app->arena, &buckets, &err);
@@ -287,6 +296,8 @@ static void show(examination *e, const finding *f)
     static const lt_style styles[] = {LT_GREEN, LT_YELLOW, LT_RED};
     LT_AUTO(lt_buf) safe = {0};
     e->counts[f->grade]++;
+    e->machine_failed = e->machine_failed ||
+                        (f->grade == FAIL && f->status != LT_INVALID && f->status != LT_NOT_FOUND);
     if (e->app->globals.json) {
         lt_text cells[] = {lt_text_of(words[f->grade]), lt_text_of(f->what), lt_text_of(f->next)};
         lt_grid_row(&e->grid, cells);
@@ -332,8 +343,8 @@ static lt_status doctor(lt_app *app, const void *opts, const lt_args *args, lt_e
     lt_grid_cleanup(&e.grid);
     if (!e.counts[FAIL])
         return LT_OK;
-    return lt_fail(err, LT_IO, "%zu of %zu checks failed", e.counts[FAIL],
-                   e.counts[GOOD] + e.counts[WARN] + e.counts[FAIL]);
+    return lt_fail(err, e.machine_failed ? LT_IO : LT_INVALID, "%zu of %zu checks failed",
+                   e.counts[FAIL], e.counts[GOOD] + e.counts[WARN] + e.counts[FAIL]);
 }
 
 const lt_cmd lt_cmd_doctor = {

@@ -150,7 +150,7 @@ def test_doctor_looks_at_the_machine_and_the_project(shop):
     result = leat("doctor", code=None)
     assert result.code == 0, result
     leat.write("leat.yml", "name: shop\ntagets: {}\n")
-    result = leat("doctor", code=(2, 3))
+    result = leat("doctor", code=2)
     leat.edge(result, "tagets")
 
 
