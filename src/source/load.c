@@ -136,14 +136,29 @@ static lt_status make_loads_table(load *self, lt_err *err)
     return status;
 }
 
+/* In a store that was begun anew the same numbers name other commits: then all is loaded again. A commit that is not kept any more
+ * cannot be compared; lt_dataset_pin_since() sees to that. */
+static bool is_of_this_store(load *self, lt_text commit_id)
+{
+    lt_commit_info then;
+    lt_err none;
+    if (self->loaded == self->commit.sequence)
+        return lt_text_eq(commit_id, self->commit.commit_id);
+    return self->loaded == 0 ||
+           lt_dataset_commit(self->job->store, self->place.bucket, self->place.prefix, self->loaded,
+                             self->arena, &then, &none) != LT_OK ||
+           lt_text_eq(commit_id, then.commit_id);
+}
+
 /* What the target says has been loaded. */
 static lt_status read_loads(load *self, lt_err *err)
 {
     lt_table table;
-    LT_TRY(lt_query_table(
-        self->session,
-        T("SELECT bucket, prefix, commit_sequence FROM leat.loads WHERE table_name = $1"),
-        &self->table_name, 1, 1, NULL, self->arena, &table, err));
+    LT_TRY(
+        lt_query_table(self->session,
+                       T("SELECT bucket, prefix, commit_sequence, commit_id FROM leat.loads WHERE "
+                         "table_name = $1"),
+                       &self->table_name, 1, 1, NULL, self->arena, &table, err));
     lt_relation_kind kind;
     LT_TRY(lt_relation_find(self->session, &self->relation, &kind, err));
     self->exists = kind == LT_RELATION_TABLE;
@@ -155,6 +170,8 @@ static lt_status read_loads(load *self, lt_err *err)
         self->same_dataset = lt_text_eq(lt_table_cell(&table, 0, 0), self->place.bucket) &&
                              lt_text_eq(lt_table_cell(&table, 0, 1), self->place.prefix);
         if (self->same_dataset && !lt_text_to_i64(lt_table_cell(&table, 0, 2), &self->loaded))
+            self->loaded = 0;
+        if (!is_of_this_store(self, lt_table_cell(&table, 0, 3)))
             self->loaded = 0;
     }
     if (self->exists && !self->recorded) {

@@ -123,6 +123,20 @@ static void loads(world *w, int64_t rows)
     CHECK_INT(w->result.rows, 0);
 }
 
+static void does_not_take_another_stores_commits_for_its_own(const char *kind)
+{
+    world *w = start(kind, MERGED);
+    land(w, "[{\"id\":1,\"name\":\"a\",\"changed\":\"2026-01-01\"}]");
+    loads(w, 1);
+    lt_store_close(w->extract->store); /* as when its folder was deleted */
+    w->extract->store = NULL;
+    CHECK_OK(lt_store_open("mem:", &w->extract->store, &w->err), w->err);
+    land(w, "[{\"id\":7,\"name\":\"z\",\"changed\":\"2025-01-01\"}]");
+    loads(w, 1);
+    CHECK_STR(ask(w, ALL), "7:z");
+    finish(w);
+}
+
 static void merges_by_key(const char *kind)
 {
     world *w = start(kind, MERGED);
@@ -226,6 +240,7 @@ static void fails_whole(const char *kind)
         name_("postgres");                                                                         \
     }
 
+ON_BOTH(does_not_take_another_stores_commits_for_its_own)
 ON_BOTH(merges_by_key)
 ON_BOTH(appends_each_commit_once)
 ON_BOTH(replaces_after_full_reads)
