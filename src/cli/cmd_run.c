@@ -263,6 +263,18 @@ static lt_status load(lt_app *app, const void *opts, const lt_args *args, lt_err
 }
 
 /* A retry does what the first run was asked to do. */
+/* What is done already lies in the run's own target, and nowhere else. */
+static lt_status check_same_target(const lt_app *app, const lt_run_record *before, lt_err *err)
+{
+    lt_text asked = lt_text_of(app->globals.target);
+    if (asked.len == 0 || lt_text_eq(asked, before->target))
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_INVALID, "run %lld worked in the target '%.*s', not in '%.*s'",
+                      (long long)before->id, LT_ARG(before->target), LT_ARG(asked)));
+    return lt_hint(err, "leave --target out, or begin a new run with 'leat run --target %.*s'",
+                   LT_ARG(asked));
+}
+
 static lt_status retry(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
     const run_opts *given = opts;
@@ -279,6 +291,7 @@ static lt_status retry(lt_app *app, const void *opts, const lt_args *args, lt_er
         lt_ignore(lt_fail(err, LT_INVALID, "run %lld is a reproduction", (long long)before.id));
         return lt_hint(err, "begin it again with 'leat reproduce'");
     }
+    LT_TRY(check_same_target(app, &before, err));
     LT_TRY(lt_work_only_kind(workspace, &before, &app->arena, &only_kind, err));
     lt_run_request request = {.command = T("retry"),
                               .pipeline = before.pipeline,
