@@ -208,8 +208,10 @@ lt_status lt_workspace_lease(lt_workspace *workspace, const lt_target *target, c
     }
     LT_TRY(status);
     LT_TRY(write_holder(fd, path, what, err));
-    if (target->temp_folder) /* what a killed process has spilled; nobody else works here now */
+    if (target->temp_folder) { /* what a killed process has spilled; nobody else works here now */
         LT_TRY(lt_path_remove(target->temp_folder, err));
+        LT_TRY(lt_folder_make(target->temp_folder, 0750, err)); /* DuckDB makes no parents */
+    }
     *lease = fd;
     fd = -1;
     return LT_OK;

@@ -76,3 +76,11 @@ def test_what_a_killed_run_left_in_the_cache_is_swept(shop):
     assert [path for path in scratch.iterdir() if path.is_dir()]
     leat("runs")
     assert not [path for path in scratch.iterdir() if path.is_dir()]
+
+
+def test_models_alone_spill_on_a_fresh_home(project):
+    leat = project({"leat.yml": "name: big\ntargets:\n  dev: {engine: duckdb, memory: 128MB}\n",
+                    "models/a.sql": "{{ config(materialized='table') }}\nselect range as id, repeat('x', 80) || hash(range) as t\n"
+                                    "from range(3000000) order by t\n"})
+    leat("run")
+    assert leat.rows("select count(*) from a") == [[3000000]]
