@@ -121,7 +121,7 @@ def test_doctor_finds_what_is_wrong(project):
     (project / ".env").chmod(0o644)
     (project / "leat.yml").write_text("name: x\nnmae: y\n")
     done = leat("doctor", cwd=project)
-    assert done.returncode == 3
+    assert done.returncode == 2
     assert "chmod 600 .env" in done.stdout and "leat.yml:2:1" in done.stdout
 
 
