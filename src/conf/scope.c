@@ -178,6 +178,19 @@ void lt_scope_init(lt_scope *scope, const lt_project *project, const lt_yaml *mo
                            lt_scope_value(heap, more->items[i]));
 }
 
+void lt_scope_set(lt_scope *scope, const lt_conf_values *values, const lt_yaml *more,
+                  lt_jinja_heap *heap)
+{
+    lt_jinja_value vars = lt_jinja_dict(heap), key, value; /* a new one: others may read the old */
+    for (size_t at = 0; lt_jinja_next(scope->vars, &at, &key, &value);)
+        lt_jinja_put_value(vars, key, value);
+    for (size_t i = 0; i < values->len; i++)
+        if (!lt_yaml_find(more, values->items[i].name))
+            lt_jinja_put_value(vars, lt_jinja_text(values->items[i].name),
+                               lt_scope_value(heap, values->items[i].value));
+    scope->vars = vars;
+}
+
 bool lt_scope_find(lt_scope *scope, lt_text name, lt_jinja_value *out)
 {
     for (size_t i = 0; i < LT_COUNT(functions); i++) {

@@ -22,6 +22,9 @@ typedef struct lt_scope {
 /* A scope with the project's variables, and those of `more` (a mapping, or NULL), which win. Values live in `heap`. */
 void lt_scope_init(lt_scope *scope, const lt_project *project, const lt_yaml *more,
                    lt_jinja_heap *heap);
+/* Variables with these names and values, in place of those that the scope has; those of `more` (--vars) still win. */
+void lt_scope_set(lt_scope *scope, const lt_conf_values *values, const lt_yaml *more,
+                  lt_jinja_heap *heap);
 /* The value of a name of the list above; false when it is none of them. */
 bool lt_scope_find(lt_scope *scope, lt_text name, lt_jinja_value *out);
 

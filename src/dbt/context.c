@@ -227,7 +227,7 @@ static const lt_jinja_func functions[] = {
 void lt_dbt_rendering_init(rendering *r, const lt_dbt *dbt, const lt_dbt_node *node)
 {
     *r = (rendering){
-        .scope = dbt->scope,
+        .scope = *dbt->settings.scope,
         .dbt = dbt,
         .node = node,
         .this_relation = {.object.class = &relation_class, .relation = node->relation},

@@ -81,7 +81,7 @@ typedef struct lt_dbt_settings {
     const lt_yaml *tests;         /* `tests:` of leat.yml; may be NULL */
     const lt_dbt_source *sources; /* loaded resources; their schemas have the prefix already */
     size_t source_count;
-    const lt_scope *scope; /* variables, secrets and the clock of the run */
+    const lt_scope *scope; /* variables, secrets, clock and id of the run; read at each rendering */
     bool full_refresh;
 } lt_dbt_settings;
 

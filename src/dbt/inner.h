@@ -21,7 +21,6 @@ struct lt_dbt {
     LT_VEC(lt_dbt_node *) tests;           /* generic ones, as the .yml files ask for them */
     lt_map models;                         /* name -> lt_dbt_node */
     lt_map sources;                        /* "api.orders" -> lt_dbt_source */
-    lt_scope scope;
     lt_jinja_value target;
 };
 

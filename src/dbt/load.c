@@ -180,7 +180,6 @@ static void set_up(lt_dbt *dbt)
 {
     const lt_dbt_settings *set = &dbt->settings;
     dbt->env = (lt_jinja_env){.tags = own_tags, .tag_count = LT_COUNT(own_tags)};
-    dbt->scope = *set->scope;
     dbt->target = lt_jinja_dict(&dbt->heap);
     lt_jinja_put(dbt->target, "name", lt_jinja_text(set->target_name));
     lt_jinja_put(dbt->target, "target_name", lt_jinja_text(set->target_name));

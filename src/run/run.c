@@ -335,6 +335,8 @@ static lt_status record_end(executor *run, lt_status status, const lt_err *why, 
 static lt_status execute(executor *run, lt_err *err)
 {
     LT_TRY(record_start(run, err));
+    run->plan->request.scope.run_id =
+        lt_text_of(lt_arena_format(&run->plan->arena, "%lld", (long long)run->record->id));
     if (run->request->watch) {
         lt_run_view view = {
             .record = run->record, .tasks = run->tasks, .task_count = run->task_count};
@@ -351,6 +353,18 @@ static lt_status execute(executor *run, lt_err *err)
     return status;
 }
 
+/* What the pipeline's file says stands behind what was asked for, and before the target's and the project's settings. */
+static void take_defaults(executor *run, lt_plan_request *plan)
+{
+    const lt_conf_defaults *defaults = &plan->pipeline->defaults;
+    lt_workspace *workspace = run->workspace;
+    if (!run->request->threads && defaults->threads)
+        run->record->threads = defaults->threads;
+    if (defaults->memory_bytes)
+        plan->target.memory_bytes = (size_t)defaults->memory_bytes;
+    lt_scope_set(&plan->scope, &plan->pipeline->params, workspace->vars, &workspace->heap);
+}
+
 static lt_status plan_run(executor *run, const lt_target *target, lt_err *err)
 {
     lt_run_record *record = run->record;
@@ -365,6 +379,8 @@ static lt_status plan_run(executor *run, const lt_target *target, lt_err *err)
         plan.schema_prefix = lt_text_of(lt_arena_format(
             &run->workspace->arena, "leat_reproduce_%lld_", (long long)run->request->reproduces));
     LT_TRY(find_pipeline(run->workspace, record->pipeline, &plan.pipeline, err));
+    if (plan.pipeline)
+        take_defaults(run, &plan);
     LT_TRY(lt_plan_make(run->workspace, &plan, &run->plan, err));
     make_tasks(run);
     if (run->request->reproduces)

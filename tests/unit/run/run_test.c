@@ -302,3 +302,38 @@ Test(scratch, what_nobody_holds_is_swept_and_what_is_held_stays)
     lt_scratch_drop(&dead);
     CHECK(!lt_path_exists(gone));
 }
+
+Test(run, a_pipeline_brings_its_parameters_threads_and_memory)
+{
+    project p;
+    lt_err err = {0};
+    lt_run_report report;
+    LT_AUTO(lt_buf) text = {0};
+    make_project(&p);
+    lt_test_write(p.root, "models/d.sql",
+                  "select {{ var('size') }} as size, {{ run_id }} as run_id, "
+                  "current_setting('memory_limit') as memory\n");
+    lt_test_write(
+        p.root, "pipelines/daily.yml",
+        "name: daily\nselect: d\nparams: {size: 5}\ndefaults: {threads: 2, memory: 300MiB}\n");
+    open_project(&p);
+    CHECK_OK(run(&p, &(lt_run_request){.pipeline = T("daily")}, &report, &err), err);
+    CHECK_INT(report.record.threads, 2);
+    CHECK_INT(report.plan->request.target.memory_bytes, 300 * LT_MIB);
+    LT_AUTO(lt_chars) log = lt_run_log_path(p.workspace, 1, T("model.shop.d"));
+    CHECK_OK(lt_file_read(log, &text, &err), err);
+    CHECK_HAS(text.data, "select 5 as size, 1 as run_id");
+    lt_run_report_cleanup(&report);
+
+    lt_workspace_options options = {.root = p.root, .home = p.home, .vars = T("{size: 6}")};
+    lt_workspace_close(p.workspace);
+    CHECK_OK(lt_workspace_open(&options, &p.workspace, &err), err);
+    CHECK_OK(run(&p, &(lt_run_request){.pipeline = T("daily"), .threads = 3}, &report, &err), err);
+    CHECK_INT(report.record.threads, 3);
+    LT_AUTO(lt_chars) second = lt_run_log_path(p.workspace, 2, T("model.shop.d"));
+    lt_buf_clear(&text);
+    CHECK_OK(lt_file_read(second, &text, &err), err);
+    CHECK_HAS(text.data, "select 6 as size, 2 as run_id");
+    lt_run_report_cleanup(&report);
+    lt_workspace_close(p.workspace);
+}
