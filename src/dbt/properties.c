@@ -18,8 +18,7 @@ static const lt_text file_keys[] = {T("version"), T("models"), T("sources")};
 static const lt_text model_keys[] = {T("name"),  T("description"), T("config"), T("columns"),
                                      T("tests"), T("data_tests"),  T("meta"),   T("docs")};
 static const lt_text column_keys[] = {T("name"),  T("description"), T("data_type"),
-                                      T("tests"), T("data_tests"),  T("meta"),
-                                      T("tags"),  T("quote")};
+                                      T("tests"), T("data_tests"),  T("meta")};
 static const lt_text source_keys[] = {T("name"), T("description"), T("schema"), T("tables"),
                                       T("meta")};
 static const lt_text table_keys[] = {T("name"),  T("description"), T("identifier"), T("columns"),

@@ -326,6 +326,16 @@ static void cancel_work(worker *self)
     self->cancelled = true;
 }
 
+/* How far a statement says it is, where it says so. */
+static void ask_progress(worker *self)
+{
+    int64_t rows;
+    double fraction = -1;
+    lt_session_progress(self->working, &rows, &fraction);
+    if (fraction >= 0)
+        self->task->progress.percent = (int)(100 * fraction);
+}
+
 /* Called with the lock held, some times a second. */
 static void look_after(executor *run, size_t memory)
 {
@@ -337,6 +347,8 @@ static void look_after(executor *run, size_t memory)
             continue;
         if ((int64_t)memory > self->task->peak_bytes)
             self->task->peak_bytes = (int64_t)memory;
+        if (self->working)
+            ask_progress(self);
         if (self->deadline_us && lt_mono_us() > self->deadline_us)
             self->timed_out = true;
         if (stop || self->timed_out)

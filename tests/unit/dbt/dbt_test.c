@@ -236,6 +236,10 @@ Test(dbt, mistakes_in_files_are_told_with_their_place_and_the_nearest_name)
     check_refused("models/a.sql", "select {{ 1 +", "models/a.sql:1:", "");
     check_refused("models/more.yml", "models:\n  - name: totls\n",
                   "models/more.yml:2:11: there is no model 'totls'", "totals");
+    check_refused(
+        "models/more.yml",
+        "models:\n  - name: totals\n    columns:\n      - {name: customer, quote: true}\n",
+        "models/more.yml:4:26: unknown key 'quote' in a column", "");
     check_refused("models/more.yml", "modles: []\n", "models/more.yml:1:1: unknown key 'modles'",
                   "models");
     check_refused("models/more.yml", "models:\n  - name: totals\n    data_tests: [uniqe]\n",
