@@ -1,21 +1,13 @@
 /* The project for commands that need nothing but its files, and the version of DuckDB. */
 #include "cli/target.h"
 
-#include "base/fs.h"
-#include "conf/dotenv.h"
-#include "git/git.h"
-
-static bool is_tracked(void *context, const char *path)
-{
-    return lt_git_tracks(context, lt_path_name(path));
-}
+#include "run/workspace.h"
 
 lt_status lt_app_load(lt_app *app, lt_project **out, lt_err *err)
 {
     const char *root;
     LT_TRY(lt_app_project(app, &root, err));
-    char *folder = lt_arena_str(&app->arena, lt_text_of(root));
-    LT_TRY(lt_dotenv_load(root, is_tracked, folder, err));
+    LT_TRY(lt_workspace_read_env(root, err));
     return lt_project_load(root, NULL, &app->arena, out, err);
 }
 

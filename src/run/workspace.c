@@ -7,10 +7,22 @@
 #include "base/proc.h"
 #include "base/time.h"
 #include "conf/dotenv.h"
+#include "git/git.h"
 #include "run/scratch.h"
 
 #include <stdio.h>
 #include <unistd.h>
+
+static bool is_tracked(void *root, const char *path)
+{
+    return lt_git_tracks(root, lt_path_name(path));
+}
+
+lt_status lt_workspace_read_env(const char *root, lt_err *err)
+{
+    LT_AUTO(lt_chars) folder = lt_xstrdup(root);
+    return lt_dotenv_load(root, is_tracked, folder, err);
+}
 
 static lt_status read_secret(void *user, lt_text name, lt_arena *arena, lt_text *value, lt_err *err)
 {
@@ -67,7 +79,7 @@ static lt_status open_all(lt_workspace *workspace, const lt_workspace_options *o
     int64_t lost = 0;
     workspace->root = lt_arena_str(&workspace->arena, lt_text_of(options->root));
     workspace->home = lt_arena_str(&workspace->arena, lt_text_of(options->home));
-    LT_TRY(lt_dotenv_load(workspace->root, NULL, NULL, err));
+    LT_TRY(lt_workspace_read_env(workspace->root, err));
     LT_TRY(lt_secrets_open(workspace->root, &workspace->secrets, err));
     LT_TRY(read_vars(workspace, options->vars, err));
     LT_TRY(read_project(workspace, err));

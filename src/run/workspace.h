@@ -31,6 +31,9 @@ typedef struct lt_workspace_options {
     lt_text vars;            /* a YAML mapping such as "{late_minutes: 30}"; may be empty */
 } lt_workspace_options;
 
+/* Read the project's .env into the environment; warns when others can read it, or git tracks it. At the start, before threads. */
+LT_MUST_CHECK lt_status lt_workspace_read_env(const char *root, lt_err *err);
+
 /* Read .env and the project, open (or make) the home, its store and state.db; runs whose process died are marked. The caller owns
  * *out. */
 LT_MUST_CHECK lt_status lt_workspace_open(const lt_workspace_options *options, lt_workspace **out,
