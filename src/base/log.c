@@ -34,6 +34,15 @@ void lt_log_set_around(void (*before)(void *context), void (*after)(void *contex
     (void)pthread_mutex_unlock(&lock);
 }
 
+static _Thread_local void (*also_to)(void *context, lt_log_level level, lt_text line);
+static _Thread_local void *also_context;
+
+void lt_log_set_also(void (*also)(void *context, lt_log_level level, lt_text line), void *context)
+{
+    also_to = also;
+    also_context = context;
+}
+
 static void write_masked(const lt_buf *lines)
 {
     LT_AUTO(lt_buf) masked = {0};
@@ -51,16 +60,21 @@ static void write_masked(const lt_buf *lines)
 void lt_log(lt_log_level level, const char *format, ...)
 {
     static const char *const words[] = {"error: ", "warning: ", "", "debug: "};
-    if (level > current_level)
+    bool also = also_to && level <= LT_LOG_INFO;
+    if (level > current_level && !also)
         return;
     LT_AUTO(lt_buf) line = {0};
     lt_buf_printf(&line, "leat: %s", words[level]);
+    size_t head = line.len;
     va_list args;
     va_start(args, format);
     lt_buf_vprintf(&line, format, args);
     va_end(args);
+    if (also)
+        also_to(also_context, level, lt_text_sub(lt_buf_text(&line), head, SIZE_MAX));
     lt_buf_add_byte(&line, '\n');
-    write_masked(&line);
+    if (level <= current_level)
+        write_masked(&line);
 }
 
 void lt_log_err(const lt_err *err)

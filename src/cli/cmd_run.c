@@ -13,6 +13,7 @@ typedef struct run_opts {
     const char *pipeline, *select, *exclude, *vars;
     int64_t threads;
     bool full_refresh, dry_run;
+    lt_strings take_over;
 } run_opts;
 
 #define SELECTION_OPTS                                                                             \
@@ -40,6 +41,11 @@ typedef struct run_opts {
          LT_AT(run_opts, vars),                                                                    \
          .value = "YAML",                                                                          \
          .help = "variables for this run: '{name: value}'"},                                       \
+        {.name = "take-over",                                                                      \
+         .type = LT_OPT_LIST,                                                                      \
+         LT_AT(run_opts, take_over),                                                               \
+         .value = "RELATION",                                                                      \
+         .help = "replace this table or view, although leat did not make it"},                     \
     {                                                                                              \
         .name = "dry-run", .type = LT_OPT_FLAG, LT_AT(run_opts, dry_run),                          \
         .help = "list what would be done, in order"                                                \
@@ -218,6 +224,14 @@ static lt_status run_and_show(lt_app *app, lt_workspace *workspace, lt_run_reque
     return status;
 }
 
+static lt_texts relations_of(lt_app *app, const lt_strings *names)
+{
+    lt_texts out = {0};
+    for (size_t i = 0; i < names->len; i++)
+        lt_push_in(&app->arena, &out, lt_text_of(names->items[i]));
+    return out;
+}
+
 static lt_status start(lt_app *app, const run_opts *opts, lt_run_request *request, lt_err *err)
 {
     LT_AUTO(lt_workspace_ref) workspace = NULL;
@@ -227,6 +241,7 @@ static lt_status start(lt_app *app, const run_opts *opts, lt_run_request *reques
     request->target = lt_text_of(app->globals.target);
     request->threads = opts->threads;
     request->full_refresh = opts->full_refresh;
+    request->take_over = relations_of(app, &opts->take_over);
     if (opts->select)
         request->select = lt_text_of(opts->select);
     return opts->dry_run ? dry_run(app, workspace, request, err)
@@ -300,6 +315,7 @@ static lt_status retry(lt_app *app, const void *opts, const lt_args *args, lt_er
                               .target = before.target,
                               .only_kind = only_kind,
                               .threads = given->threads ? given->threads : before.threads,
+                              .take_over = relations_of(app, &given->take_over),
                               .retry_of = before.id};
     return given->dry_run ? dry_run(app, workspace, &request, err)
                           : run_and_show(app, workspace, &request, err);

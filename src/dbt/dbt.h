@@ -83,6 +83,11 @@ typedef struct lt_dbt_settings {
     size_t source_count;
     const lt_scope *scope; /* variables, secrets, clock and id of the run; read at each rendering */
     bool full_refresh;
+    /* Relations that leat has never written are left alone (LT_INVALID), but for those that `takes_over` names; else they are
+     * replaced, as dbt does. The attempt must have a home then. */
+    bool guards_others;
+    bool (*takes_over)(const void *context, const lt_relation *relation); /* may be NULL */
+    const void *takes_over_context;
 } lt_dbt_settings;
 
 /* Everything in *out lives until lt_dbt_close(); what settings point to must live as long. */

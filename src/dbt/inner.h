@@ -92,6 +92,10 @@ lt_status lt_dbt_blame(const lt_dbt_node *node, const lt_dbt_compiled *compiled,
 
 /* ---- materialize.c, test.c ---- */
 
+/* lt_write_begin(), as the settings say what to do with relations of other people. *existing (may be NULL) is what is there. */
+lt_status lt_dbt_write_begin(const lt_dbt *dbt, const lt_relation *relation, lt_session *session,
+                             const lt_attempt *attempt, lt_relation_kind *existing, lt_err *err);
+
 lt_status lt_dbt_materialize(const lt_dbt *dbt, const lt_dbt_node *node, lt_session *session,
                              const lt_attempt *attempt, lt_dbt_result *result, lt_err *err);
 lt_status lt_dbt_test(const lt_dbt *dbt, const lt_dbt_node *node, lt_session *session,

@@ -1,6 +1,7 @@
 /* Views, tables and increments: one transaction for each, under the relation's lock. */
 #include "base/buf.h"
 #include "dbt/inner.h"
+#include "engine/keep.h"
 
 /* What one materialisation works with. */
 typedef struct making {
@@ -8,6 +9,7 @@ typedef struct making {
     lt_session *session;
     const lt_dbt_compiled *compiled;
     lt_relation_kind existing;
+    lt_kept kept;          /* what hung on the relation that is replaced */
     lt_relation increment; /* the temporary table of new rows */
     lt_arena *arena;
     lt_dbt_result *result;
@@ -33,18 +35,19 @@ static lt_status run_model(const making *m, const lt_buf *head, const char *tail
     return status;
 }
 
-static lt_status drop_existing(const making *m, lt_err *err)
+static lt_status drop_existing(making *m, lt_err *err)
 {
     LT_AUTO(lt_buf) sql = {0};
     if (m->existing == LT_RELATION_NONE)
         return LT_OK;
+    LT_TRY(lt_keep_read(m->session, &m->node->relation, m->existing, m->arena, &m->kept, err));
     lt_buf_printf(&sql, "drop %s if exists ", m->existing == LT_RELATION_VIEW ? "view" : "table");
     lt_quote_relation(&m->node->relation, &sql);
     lt_buf_add_str(&sql, " cascade");
     return run(m, &sql, NULL, err);
 }
 
-static lt_status make_view(const making *m, lt_err *err)
+static lt_status make_view(making *m, lt_err *err)
 {
     LT_AUTO(lt_buf) head = {0};
     LT_TRY(drop_existing(m, err));
@@ -52,7 +55,8 @@ static lt_status make_view(const making *m, lt_err *err)
     lt_quote_relation(&m->node->relation, &head);
     lt_buf_add_str(&head, " as (\n");
     m->result->rows = -1;
-    return run_model(m, &head, "\n)", NULL, err);
+    LT_TRY(run_model(m, &head, "\n)", NULL, err));
+    return lt_keep_restore(m->session, &m->kept, err);
 }
 
 static lt_status count_rows(const making *m, const lt_relation *relation, int64_t *rows,
@@ -78,7 +82,7 @@ static lt_text name_beside(const making *m)
 }
 
 /* The old table stays readable until the commit: the new one is made beside it, then takes its name. */
-static lt_status make_table(const making *m, lt_err *err)
+static lt_status make_table(making *m, lt_err *err)
 {
     lt_relation beside = {.schema = m->node->relation.schema, .name = name_beside(m)};
     LT_AUTO(lt_buf) head = {0};
@@ -93,7 +97,8 @@ static lt_status make_table(const making *m, lt_err *err)
     lt_quote_relation(&beside, &sql);
     lt_buf_add_str(&sql, " rename to ");
     lt_quote_name(m->node->relation.name, &sql);
-    return run(m, &sql, NULL, err);
+    LT_TRY(run(m, &sql, NULL, err));
+    return lt_keep_restore(m->session, &m->kept, err);
 }
 
 /* ---- increments ---- */
@@ -322,6 +327,16 @@ static lt_status make(making *m, bool incremental, lt_err *err)
     return incremental ? make_increment(m, err) : make_table(m, err);
 }
 
+lt_status lt_dbt_write_begin(const lt_dbt *dbt, const lt_relation *relation, lt_session *session,
+                             const lt_attempt *attempt, lt_relation_kind *existing, lt_err *err)
+{
+    const lt_dbt_settings *settings = &dbt->settings;
+    bool replaces =
+        !settings->guards_others ||
+        (settings->takes_over && settings->takes_over(settings->takes_over_context, relation));
+    return lt_write_begin_own(session, relation, attempt, replaces, existing, err);
+}
+
 lt_status lt_dbt_materialize(const lt_dbt *dbt, const lt_dbt_node *node, lt_session *session,
                              const lt_attempt *attempt, lt_dbt_result *result, lt_err *err)
 {
@@ -331,10 +346,9 @@ lt_status lt_dbt_materialize(const lt_dbt *dbt, const lt_dbt_node *node, lt_sess
         .node = node, .session = session, .compiled = &compiled, .arena = &arena, .result = result};
     bool incremental = false;
     LT_TRY(lt_schema_create(session, node->relation.schema, err));
-    LT_TRY(lt_write_begin(session, &node->relation, attempt, err));
-    lt_status status = lt_relation_find(session, &node->relation, &m.existing, err);
-    if (status == LT_OK)
-        status = lt_dbt_compile_for(dbt, node, session, m.existing, &compiled, &incremental, err);
+    LT_TRY(lt_dbt_write_begin(dbt, &node->relation, session, attempt, &m.existing, err));
+    lt_status status =
+        lt_dbt_compile_for(dbt, node, session, m.existing, &compiled, &incremental, err);
     if (status == LT_OK)
         status = make(&m, incremental, err);
     if (status == LT_OK)

@@ -48,14 +48,15 @@ static lt_status keep_failures(const testing *t, lt_err *err)
     return lt_exec(t->session, lt_buf_text(&sql), NULL, err);
 }
 
-static lt_status keep_failures_whole(const testing *t, const lt_attempt *attempt, lt_err *err)
+static lt_status keep_failures_whole(const lt_dbt *dbt, const testing *t, const lt_attempt *attempt,
+                                     lt_err *err)
 {
     lt_relation_kind kind = LT_RELATION_NONE;
     LT_TRY(lt_relation_find(t->session, &t->node->relation, &kind, err));
     if (!t->failures && kind == LT_RELATION_NONE)
         return LT_OK;
     LT_TRY(lt_schema_create(t->session, t->node->relation.schema, err));
-    LT_TRY(lt_write_begin(t->session, &t->node->relation, attempt, err));
+    LT_TRY(lt_dbt_write_begin(dbt, &t->node->relation, t->session, attempt, NULL, err));
     lt_status status = keep_failures(t, err);
     if (status == LT_OK)
         status = lt_session_commit(t->session, err);
@@ -156,6 +157,6 @@ lt_status lt_dbt_test(const lt_dbt *dbt, const lt_dbt_node *node, lt_session *se
     LT_TRY(count_failures(&t, err));
     result->rows = t.failures;
     if (!node->config.forget_failures)
-        LT_TRY(keep_failures_whole(&t, attempt, err));
+        LT_TRY(keep_failures_whole(dbt, &t, attempt, err));
     return judge(&t, result, err);
 }

@@ -88,20 +88,77 @@ static lt_status record_token(lt_session *session, lt_text relation, const lt_at
     return lt_exec(session, lt_buf_text(&sql), NULL, err);
 }
 
-lt_status lt_write_begin(lt_session *session, const lt_relation *relation,
-                         const lt_attempt *attempt, lt_err *err)
+static lt_status has_written(lt_session *session, lt_text relation, bool *written, lt_err *err)
+{
+    lt_table found;
+    LT_AUTO(lt_arena) arena = {0};
+    LT_TRY(lt_query_table(session, T("select 1 from leat.writes where relation = $1"), &relation, 1,
+                          1, NULL, &arena, &found, err));
+    *written = found.row_count > 0;
+    return LT_OK;
+}
+
+static const char *noun_of(lt_relation_kind kind)
+{
+    return kind == LT_RELATION_TABLE ? "table" : kind == LT_RELATION_VIEW ? "view" : "relation";
+}
+
+/* Asked under the lock, and before this attempt leaves its own token. */
+static lt_status refuse_others_work(lt_session *session, const lt_relation *relation,
+                                    lt_text quoted, lt_relation_kind existing, lt_err *err)
+{
+    bool written = false;
+    if (existing == LT_RELATION_NONE)
+        return LT_OK;
+    LT_TRY(has_written(session, quoted, &written, err));
+    if (written)
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_INVALID, "the %s %.*s is there, but leat did not make it",
+                      noun_of(existing), LT_ARG(quoted)));
+    return lt_hint(err,
+                   "choose another name or schema, or drop it, or let leat replace it: "
+                   "--take-over %.*s.%.*s",
+                   LT_ARG(relation->schema), LT_ARG(relation->name));
+}
+
+static lt_status claim(lt_session *session, const lt_relation *relation, const lt_attempt *attempt,
+                       bool guarded, lt_relation_kind *existing, lt_err *err)
 {
     LT_AUTO(lt_buf) name = {0};
     lt_quote_relation(relation, &name);
+    LT_TRY(lock_name(session, lt_buf_text(&name), err));
+    if (existing)
+        LT_TRY(lt_relation_find(session, relation, existing, err));
+    if (guarded)
+        LT_TRY(refuse_others_work(session, relation, lt_buf_text(&name), *existing, err));
+    if (!attempt->home.len)
+        return LT_OK;
+    LT_TRY(check_token(session, lt_buf_text(&name), attempt, err));
+    return record_token(session, lt_buf_text(&name), attempt, err);
+}
+
+static lt_status begin(lt_session *session, const lt_relation *relation, const lt_attempt *attempt,
+                       bool guarded, lt_relation_kind *existing, lt_err *err)
+{
     LT_TRY(lt_session_begin(session, err));
-    lt_status status = lock_name(session, lt_buf_text(&name), err);
-    if (status == LT_OK && attempt->home.len)
-        status = check_token(session, lt_buf_text(&name), attempt, err);
-    if (status == LT_OK && attempt->home.len)
-        status = record_token(session, lt_buf_text(&name), attempt, err);
+    lt_status status = claim(session, relation, attempt, guarded, existing, err);
     if (status != LT_OK)
         lt_session_rollback(session);
     return status;
+}
+
+lt_status lt_write_begin(lt_session *session, const lt_relation *relation,
+                         const lt_attempt *attempt, lt_err *err)
+{
+    return begin(session, relation, attempt, false, NULL, err);
+}
+
+lt_status lt_write_begin_own(lt_session *session, const lt_relation *relation,
+                             const lt_attempt *attempt, bool take_over, lt_relation_kind *existing,
+                             lt_err *err)
+{
+    lt_relation_kind found = LT_RELATION_NONE;
+    return begin(session, relation, attempt, !take_over, existing ? existing : &found, err);
 }
 
 static lt_status is_backend_alive(lt_session *session, int pid, lt_text started, bool end_it,

@@ -26,6 +26,12 @@ LT_MUST_CHECK lt_status lt_write_prepare(lt_session *session, lt_err *err);
 LT_MUST_CHECK lt_status lt_write_begin(lt_session *session, const lt_relation *relation,
                                        const lt_attempt *attempt, lt_err *err);
 
+/* Begin as above, and leave other people's work alone: LT_INVALID when the relation is there but leat has never written it, unless
+ * `take_over`. *existing (may be NULL) is what stands under its name. */
+LT_MUST_CHECK lt_status lt_write_begin_own(lt_session *session, const lt_relation *relation,
+                                           const lt_attempt *attempt, bool take_over,
+                                           lt_relation_kind *existing, lt_err *err);
+
 /* Make an end of a server's backend that a dead process left behind, and wait until it is gone (at most 30 s, else LT_IO). Nothing
  * to do where targets have no backends, and when the pid is another's by now. */
 LT_MUST_CHECK lt_status lt_write_end_backend(lt_session *session, int pid, lt_text started,

@@ -88,6 +88,11 @@ static void list_sources(lt_plan *plan, dbt_sources *out)
     }
 }
 
+static bool takes_over(const void *context, const lt_relation *relation)
+{
+    return lt_plan_takes_over(context, relation);
+}
+
 static lt_status load_models(lt_plan *plan, lt_workspace *workspace, lt_err *err)
 {
     dbt_sources sources = {0};
@@ -107,7 +112,10 @@ static lt_status load_models(lt_plan *plan, lt_workspace *workspace, lt_err *err
                                 .sources = sources.items,
                                 .source_count = sources.len,
                                 .scope = &plan->request.scope,
-                                .full_refresh = plan->request.full_refresh};
+                                .full_refresh = plan->request.full_refresh,
+                                .guards_others = true,
+                                .takes_over = takes_over,
+                                .takes_over_context = plan};
     return lt_dbt_load(&settings, &plan->dbt, err);
 }
 
@@ -398,6 +406,48 @@ void lt_plan_schemas(lt_plan *plan, lt_texts *out)
         if (!known)
             lt_push_in(&plan->arena, out, schema);
     }
+}
+
+/* "schema.name", or "name" in any schema. */
+static bool is_named(const lt_relation *relation, lt_text word)
+{
+    lt_text schema = relation->schema;
+    bool has_schema = word.len > schema.len && lt_text_starts(word, schema) &&
+                      word.ptr[schema.len] == '.' && schema.len;
+    return lt_text_eq(word, relation->name) ||
+           (has_schema && lt_text_eq(lt_text_sub(word, schema.len + 1, SIZE_MAX), relation->name));
+}
+
+bool lt_plan_takes_over(const lt_plan *plan, const lt_relation *relation)
+{
+    for (size_t i = 0; i < plan->request.take_over.len; i++)
+        if (is_named(relation, plan->request.take_over.items[i]))
+            return true;
+    return false;
+}
+
+static bool is_written(const lt_plan *plan, lt_text word)
+{
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        const lt_step *step = plan->graph.nodes.items[i]->payload;
+        const lt_relation *relation = step->node ? &step->node->relation : &step->relation;
+        if (lt_node_set_has(&plan->selected, i) && relation->name.len && is_named(relation, word))
+            return true;
+    }
+    return false;
+}
+
+lt_status lt_plan_check_take_over(const lt_plan *plan, lt_err *err)
+{
+    for (size_t i = 0; i < plan->request.take_over.len; i++) {
+        lt_text word = plan->request.take_over.items[i];
+        if (is_written(plan, word))
+            continue;
+        lt_ignore(lt_fail(err, LT_INVALID, "--take-over %.*s: no task of this run writes it",
+                          LT_ARG(word)));
+        return lt_hint(err, "write the table or view as SCHEMA.NAME, without quotes");
+    }
+    return LT_OK;
 }
 
 void lt_plan_free(lt_plan *plan)

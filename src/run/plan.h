@@ -30,7 +30,8 @@ typedef struct lt_plan_request {
     lt_text schema_prefix; /* a scratch copy: */
     bool
         whole_upstream; /* with all loads and models that the selected models need, without extracts and tests */
-    lt_scope scope; /* of the run */
+    lt_scope scope;     /* of the run */
+    lt_texts take_over; /* "schema.name" or "name": replaced although leat did not make them */
 } lt_plan_request;
 
 typedef struct lt_plan {
@@ -46,6 +47,10 @@ typedef struct lt_plan {
  * LT_NOT_FOUND: the selection matches nothing. The caller ends *out with lt_plan_free(). */
 LT_MUST_CHECK lt_status lt_plan_make(lt_workspace *workspace, const lt_plan_request *request,
                                      lt_plan **out, lt_err *err);
+/* Is the relation one of those that the request takes over? */
+bool lt_plan_takes_over(const lt_plan *plan, const lt_relation *relation);
+/* LT_INVALID: one of the request's take_over is nothing that the selected steps write. */
+LT_MUST_CHECK lt_status lt_plan_check_take_over(const lt_plan *plan, lt_err *err);
 /* The schemas that the selected steps write, each once, in the plan's arena. */
 void lt_plan_schemas(lt_plan *plan, lt_texts *out);
 void lt_plan_free(lt_plan *plan); /* NULL is fine */

@@ -374,6 +374,7 @@ static lt_status plan_run(executor *run, const lt_target *target, lt_err *err)
                             .only_kind = run->request->only_kind,
                             .full_refresh = record->full_refresh,
                             .whole_upstream = run->request->reproduces != 0,
+                            .take_over = run->request->take_over,
                             .scope = lt_workspace_scope(run->workspace, record->clock_us, T(""))};
     if (run->request->reproduces)
         plan.schema_prefix = lt_text_of(lt_arena_format(
@@ -382,6 +383,7 @@ static lt_status plan_run(executor *run, const lt_target *target, lt_err *err)
     if (plan.pipeline)
         take_defaults(run, &plan);
     LT_TRY(lt_plan_make(run->workspace, &plan, &run->plan, err));
+    LT_TRY(lt_plan_check_take_over(run->plan, err));
     make_tasks(run);
     if (run->request->reproduces)
         LT_TRY(lt_state_pins(run->workspace->state, run->request->reproduces, &run->plan->arena,

@@ -41,6 +41,7 @@ typedef struct lt_run_request {
     int64_t retry_of;   /* run id: do what did not succeed there, and what depends on it */
     int64_t reproduces; /* run id: build what it built, from what it read, in scratch schemas */
     bool keep_scratch;  /* leave those schemas */
+    lt_texts take_over; /* as in lt_plan_request; each must be written by a task of the run */
     const lt_run_watch *watch; /* may be NULL */
 } lt_run_request;
 

@@ -132,7 +132,6 @@ static lt_status nothing_landed(lt_work *work, lt_err *err)
 {
     lt_text name = work->task->record.name;
     if (!lt_text_eq(work->run->record->command, T("load"))) {
-        lt_work_log(work, "no record of %.*s has come yet: there is no table", LT_ARG(name));
         lt_log(LT_LOG_WARNING, "no record of %.*s has come yet: its table is not made",
                LT_ARG(name));
         return LT_OK;
@@ -170,6 +169,7 @@ static lt_status load(lt_work *work, lt_err *err)
                        .now_us = lt_now_us(),
                        .memory_bytes = work->run->plan->request.target.memory_bytes,
                        .full_refresh = whole,
+                       .take_over = lt_plan_takes_over(work->run->plan, &work->step->relation),
                        .progress = &work->task->progress};
     LT_TRY(pin(work, place.bucket, place.prefix, &commit, err));
     LT_TRY(lt_load(&job, work->arena, &result, err));
@@ -256,7 +256,15 @@ static lt_status (*const steps[])(lt_work *work, lt_err *err) = {
     [LT_STEP_TEST] = build,      [LT_STEP_SQL] = run_sql,
 };
 
+static void log_also(void *context, lt_log_level level, lt_text line)
+{
+    lt_work_log(context, "%s%.*s", level == LT_LOG_WARNING ? "warning: " : "", LT_ARG(line));
+}
+
 lt_status lt_step_run(lt_work *work, lt_err *err)
 {
-    return steps[work->step->kind](work, err);
+    lt_log_set_also(log_also, work);
+    lt_status status = steps[work->step->kind](work, err);
+    lt_log_set_also(NULL, NULL);
+    return status;
 }

@@ -162,9 +162,11 @@ static lt_status read_loads(load *self, lt_err *err)
     lt_relation_kind kind;
     LT_TRY(lt_relation_find(self->session, &self->relation, &kind, err));
     self->exists = kind == LT_RELATION_TABLE;
-    if (kind != LT_RELATION_TABLE && kind != LT_RELATION_NONE)
-        return lt_fail(err, LT_CONFLICT, "%s is there, but is no table",
-                       lt_buf_chars(&self->table));
+    if (kind != LT_RELATION_TABLE && kind != LT_RELATION_NONE) {
+        lt_ignore(
+            lt_fail(err, LT_INVALID, "%s is there, but is no table", lt_buf_chars(&self->table)));
+        return lt_hint(err, "choose another load.table, or drop it");
+    }
     self->recorded = table.row_count > 0;
     if (self->recorded && self->exists) {
         self->same_dataset = lt_text_eq(lt_table_cell(&table, 0, 0), self->place.bucket) &&
@@ -174,10 +176,13 @@ static lt_status read_loads(load *self, lt_err *err)
         if (!is_of_this_store(self, lt_table_cell(&table, 0, 3)))
             self->loaded = 0;
     }
-    if (self->exists && !self->recorded) {
-        lt_ignore(lt_fail(err, LT_CONFLICT, "the table %s is there, but leat did not load it",
+    if (self->exists && !self->recorded && !self->job->take_over) {
+        lt_ignore(lt_fail(err, LT_INVALID, "the table %s is there, but leat did not load it",
                           lt_buf_chars(&self->table)));
-        return lt_hint(err, "choose another load.table, or drop it");
+        return lt_hint(err,
+                       "choose another load.table, or drop it, or let leat replace its rows: "
+                       "--take-over %.*s.%.*s",
+                       LT_ARG(self->relation.schema), LT_ARG(self->relation.name));
     }
     return LT_OK;
 }

@@ -29,6 +29,7 @@ typedef struct lt_load_job {
     int64_t now_us;           /* loaded_at */
     size_t memory_bytes; /* of the private DuckDB, for targets that do not read files; 0: 128 MiB */
     bool full_refresh;   /* make the table anew */
+    bool take_over;      /* empty and fill a table that no load has made */
     lt_progress *progress; /* may be NULL */
 } lt_load_job;
 
@@ -42,8 +43,8 @@ typedef struct lt_load_result {
     size_t new_columns, changed_columns;
 } lt_load_result;
 
-/* LT_NOT_FOUND: nothing has landed yet. LT_CONFLICT: the table is there but was not made by a load, or a later attempt has
- * written it. On failure the table is as before. */
+/* LT_NOT_FOUND: nothing has landed yet. LT_INVALID: the table is there but was not made by a load (and take_over is
+ * not set). LT_CONFLICT: a later attempt has written it. On failure the table is as before. */
 LT_MUST_CHECK lt_status lt_load(const lt_load_job *job, lt_arena *arena, lt_load_result *result,
                                 lt_err *err);
 

@@ -211,7 +211,7 @@ static void leaves_tables_of_others_alone(const char *kind)
     CHECK_STATUS(load(w), LT_NOT_FOUND, w->err);
     CHECK_HAS(w->err.hint, "leat extract shop.t");
     land(w, "[{\"id\":1}]");
-    CHECK_STATUS(load(w), LT_CONFLICT, w->err);
+    CHECK_STATUS(load(w), LT_INVALID, w->err);
     CHECK_HAS(w->err.message, "leat did not load it");
     finish(w);
 }

@@ -66,3 +66,23 @@ Test(log, a_live_display_steps_aside)
     CHECK_INT(lt_child_run(log_around, name, &said), 0);
     CHECK_STR(said.data, "<liveleat: error: x\nlive>\nleat: error: y\n");
 }
+
+static void collect(void *context, lt_log_level level, lt_text line)
+{
+    lt_buf_printf(context, "[%d %.*s]", (int)level, LT_ARG(line));
+}
+
+Test(log, a_thread_hears_its_own_lines_whatever_the_level)
+{
+    LT_AUTO(lt_buf) heard = {0};
+    lt_log_level before = lt_log_get_level();
+    lt_log_set_level(LT_LOG_ERROR);
+    lt_log_set_also(collect, &heard);
+    lt_log(LT_LOG_WARNING, "w %d", 1);
+    lt_log(LT_LOG_INFO, "i");
+    lt_log(LT_LOG_DEBUG, "d");
+    lt_log_set_also(NULL, NULL);
+    lt_log(LT_LOG_WARNING, "w 2");
+    lt_log_set_level(before);
+    CHECK_STR(lt_buf_chars(&heard), "[1 w 1][2 i]");
+}
