@@ -44,6 +44,7 @@ lt_status lt_fail_args(lt_err *err, lt_status status, const char *format, va_lis
     memcpy(err->message, line, sizeof(line));
     err->hint[0] = '\0';
     err->status = status;
+    err->reason = 0;
     return status;
 }
 

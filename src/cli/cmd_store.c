@@ -87,7 +87,7 @@ static void list_for_programs(lister *list, const lt_object_info *info, bool is_
         cells[3] = info->version_id;
         cells[4] = info->etag;
         cells[5] = info->sha256;
-        cells[6] = info->content_type;
+        cells[6] = info->meta.content_type;
     }
     lt_grid_row(&list->grid, cells);
 }

@@ -18,7 +18,7 @@ static lt_status store_archive(lt_workspace *workspace, lt_text key, const lt_bu
     LT_AUTO(lt_arena) arena = {0};
     lt_text_body body;
     const lt_when when = {.absent = true};
-    const lt_put_options options = {.when = &when, .content_type = T("application/x-tar")};
+    const lt_put_options options = {.when = &when, .meta.content_type = T("application/x-tar")};
     LT_TRY(make_bucket(workspace->store, err));
     lt_status status =
         lt_store_put(workspace->store, T("leat"), key,

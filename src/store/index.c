@@ -22,7 +22,20 @@ lt_status lt_index_bucket_get(lt_tx *tx, lt_text name, lt_index_bucket *out, lt_
 {
     if (bucket_find(tx, name, out))
         return LT_OK;
-    return lt_fail(err, LT_NOT_FOUND, "there is no bucket '%.*s'", LT_ARG(name));
+    return lt_store_fail(err, LT_WHY_NO_SUCH_BUCKET, "there is no bucket '%.*s'", LT_ARG(name));
+}
+
+lt_status lt_index_bucket_info(lt_tx *tx, lt_text name, lt_arena *arena, lt_bucket_info *out,
+                               lt_err *err)
+{
+    LT_AUTO(lt_query)
+    q = lt_tx_query(tx, "SELECT versioning, created_at_us FROM buckets WHERE name = ?", V(name));
+    if (!lt_query_next(&q))
+        return lt_store_fail(err, LT_WHY_NO_SUCH_BUCKET, "there is no bucket '%.*s'", LT_ARG(name));
+    *out = (lt_bucket_info){.name = lt_arena_text(arena, name),
+                            .versioning = (lt_versioning)lt_query_i64(&q, 0),
+                            .created_at_us = lt_query_i64(&q, 1)};
+    return LT_OK;
 }
 
 lt_status lt_index_bucket_create(lt_tx *tx, lt_text name, lt_versioning versioning,
@@ -30,7 +43,8 @@ lt_status lt_index_bucket_create(lt_tx *tx, lt_text name, lt_versioning versioni
 {
     lt_index_bucket found;
     if (bucket_find(tx, name, &found))
-        return lt_fail(err, LT_CONFLICT, "the bucket '%.*s' is there already", LT_ARG(name));
+        return lt_store_fail(err, LT_WHY_BUCKET_EXISTS, "the bucket '%.*s' is there already",
+                             LT_ARG(name));
     LT_TRY(lt_tx_exec(tx, err,
                       "INSERT INTO buckets (name, versioning, created_at_us) VALUES (?, ?, ?)",
                       V(name), V(versioning), V(lt_now_us())));
@@ -58,9 +72,9 @@ lt_status lt_index_bucket_set(lt_tx *tx, lt_text name, lt_versioning versioning,
     if (versioning == bucket.versioning)
         return LT_OK;
     if (versioning == LT_UNVERSIONED) {
-        lt_ignore(lt_fail(err, LT_INVALID,
-                          "the bucket '%.*s' has versions and cannot go back to having none",
-                          LT_ARG(name)));
+        lt_ignore(lt_store_fail(err, LT_WHY_BUCKET_STATE,
+                                "the bucket '%.*s' has versions and cannot go back to having none",
+                                LT_ARG(name)));
         return lt_hint(err, "suspend versioning instead");
     }
     return lt_tx_exec(tx, err, "UPDATE buckets SET versioning = ? WHERE id = ?", V(versioning),
@@ -77,9 +91,9 @@ static lt_status bucket_delete_datasets(lt_tx *tx, const lt_index_bucket *bucket
                     "WHERE d.bucket_id = ? LIMIT 1",
                     V(bucket->id));
     if (lt_query_next(&kept))
-        return lt_fail(err, LT_CONFLICT, "the run '%.*s' keeps '%.*s' in the bucket '%.*s'",
-                       LT_ARG(lt_query_text(&kept, 0)), LT_ARG(lt_query_text(&kept, 1)),
-                       LT_ARG(bucket->name));
+        return lt_store_fail(
+            err, LT_WHY_BUCKET_NOT_EMPTY, "the run '%.*s' keeps '%.*s' in the bucket '%.*s'",
+            LT_ARG(lt_query_text(&kept, 0)), LT_ARG(lt_query_text(&kept, 1)), LT_ARG(bucket->name));
     LT_VEC(int64_t) blobs = {0};
     {
         LT_AUTO(lt_query)
@@ -105,8 +119,9 @@ lt_status lt_index_bucket_delete(lt_tx *tx, lt_text name, lt_err *err)
     LT_AUTO(lt_query)
     q = lt_tx_query(tx, "SELECT key FROM versions WHERE bucket_id = ? LIMIT 1", V(bucket.id));
     if (lt_query_next(&q)) {
-        lt_ignore(lt_fail(err, LT_CONFLICT, "the bucket '%.*s' is not empty: it holds '%.*s'",
-                          LT_ARG(name), LT_ARG(lt_query_text(&q, 0))));
+        lt_ignore(lt_store_fail(err, LT_WHY_BUCKET_NOT_EMPTY,
+                                "the bucket '%.*s' is not empty: it holds '%.*s'", LT_ARG(name),
+                                LT_ARG(lt_query_text(&q, 0))));
         return lt_hint(err, "delete all versions and delete markers first");
     }
     LT_TRY(bucket_delete_datasets(tx, &bucket, err));
@@ -264,7 +279,7 @@ void lt_index_version_read(const lt_query *query, lt_arena *arena, lt_index_vers
         .info = {.key = lt_query_text_in(query, arena, 5),
                  .version_id = is_null ? null_id : version_id_write(arena, sequence, nonce),
                  .etag = lt_query_text_in(query, arena, 6),
-                 .content_type = lt_query_text_in(query, arena, 7),
+                 .meta.content_type = lt_query_text_in(query, arena, 7),
                  .sha256 = hex_in(arena, lt_query_text(query, 9)),
                  .size_bytes = lt_query_i64(query, 10),
                  .written_at_us = lt_query_i64(query, 8),
@@ -328,13 +343,15 @@ lt_status lt_index_version_get(lt_tx *tx, const lt_index_bucket *bucket, lt_text
 {
     lt_index_version_find(tx, bucket, key, version_id, arena, out);
     if (!out->sequence && version_id.len)
-        return lt_fail(err, LT_NOT_FOUND, "there is no version '%.*s' of '%.*s/%.*s'",
-                       LT_ARG(version_id), LT_ARG(bucket->name), LT_ARG(key));
+        return lt_store_fail(err, LT_WHY_NO_SUCH_VERSION,
+                             "there is no version '%.*s' of '%.*s/%.*s'", LT_ARG(version_id),
+                             LT_ARG(bucket->name), LT_ARG(key));
     if (!out->sequence)
-        return lt_fail(err, LT_NOT_FOUND, "there is no object '%.*s/%.*s'", LT_ARG(bucket->name),
-                       LT_ARG(key));
+        return lt_store_fail(err, LT_WHY_NO_SUCH_KEY, "there is no object '%.*s/%.*s'",
+                             LT_ARG(bucket->name), LT_ARG(key));
     if (!version_id.len && out->info.is_marker) {
-        lt_ignore(lt_fail(err, LT_NOT_FOUND,
+        lt_ignore(
+            lt_store_fail(err, LT_WHY_NO_SUCH_KEY,
                           "'%.*s/%.*s' was deleted: its current version '%.*s' is a delete marker",
                           LT_ARG(bucket->name), LT_ARG(key), LT_ARG(out->info.version_id)));
         return lt_hint(err, "restore it, or name an older version");
@@ -349,18 +366,18 @@ static lt_status check_when(const lt_index_bucket *bucket, lt_text key, const lt
 {
     bool there = current->sequence && !current->info.is_marker;
     if (when && when->absent && there)
-        return lt_fail(err, LT_CONFLICT, "'%.*s/%.*s' is there already", LT_ARG(bucket->name),
-                       LT_ARG(key));
+        return lt_store_fail(err, LT_WHY_PRECONDITION, "'%.*s/%.*s' is there already",
+                             LT_ARG(bucket->name), LT_ARG(key));
     if (!when || !when->etag.len)
         return LT_OK;
     if (!there)
-        return lt_fail(err, LT_NOT_FOUND, "there is no object '%.*s/%.*s'", LT_ARG(bucket->name),
-                       LT_ARG(key));
+        return lt_store_fail(err, LT_WHY_NO_SUCH_KEY, "there is no object '%.*s/%.*s'",
+                             LT_ARG(bucket->name), LT_ARG(key));
     if (lt_text_eq(when->etag, T("*")) || lt_text_eq(when->etag, current->info.etag))
         return LT_OK;
-    return lt_fail(err, LT_CONFLICT, "'%.*s/%.*s' has the ETag '%.*s', not '%.*s'",
-                   LT_ARG(bucket->name), LT_ARG(key), LT_ARG(current->info.etag),
-                   LT_ARG(when->etag));
+    return lt_store_fail(err, LT_WHY_PRECONDITION, "'%.*s/%.*s' has the ETag '%.*s', not '%.*s'",
+                         LT_ARG(bucket->name), LT_ARG(key), LT_ARG(current->info.etag),
+                         LT_ARG(when->etag));
 }
 
 static lt_status remove_row(lt_tx *tx, const lt_index_version *version, lt_err *err)
@@ -470,16 +487,18 @@ lt_status lt_index_restore(lt_tx *tx, const lt_index_bucket *bucket, lt_text key
                            lt_text version_id, lt_arena *arena, lt_index_version *made, lt_err *err)
 {
     if (bucket->versioning == LT_UNVERSIONED)
-        return lt_fail(err, LT_INVALID, "the bucket '%.*s' keeps no versions to restore from",
-                       LT_ARG(bucket->name));
+        return lt_store_fail(err, LT_WHY_BUCKET_STATE,
+                             "the bucket '%.*s' keeps no versions to restore from",
+                             LT_ARG(bucket->name));
     lt_index_version old, current;
     if (version_id.len)
         LT_TRY(lt_index_version_get(tx, bucket, key, version_id, arena, &old, err));
     else
         find_newest_data(tx, bucket, key, arena, &old);
     if (!old.sequence)
-        return lt_fail(err, LT_NOT_FOUND, "there is no version of '%.*s/%.*s' to restore",
-                       LT_ARG(bucket->name), LT_ARG(key));
+        return lt_store_fail(err, LT_WHY_NO_SUCH_VERSION,
+                             "there is no version of '%.*s/%.*s' to restore", LT_ARG(bucket->name),
+                             LT_ARG(key));
     if (old.info.is_marker)
         return lt_fail(err, LT_INVALID, "version '%.*s' of '%.*s/%.*s' is a delete marker",
                        LT_ARG(version_id), LT_ARG(bucket->name), LT_ARG(key));
@@ -490,6 +509,6 @@ lt_status lt_index_restore(lt_tx *tx, const lt_index_bucket *bucket, lt_text key
     lt_index_new what = {.key = key,
                          .blob_id = old.blob_id,
                          .etag = old.info.etag,
-                         .content_type = old.info.content_type};
+                         .content_type = old.info.meta.content_type};
     return add_version(tx, bucket, &what, &current, arena, made, err);
 }

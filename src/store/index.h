@@ -21,6 +21,8 @@ typedef struct lt_index_bucket {
 
 LT_MUST_CHECK lt_status lt_index_bucket_get(lt_tx *tx, lt_text name, lt_index_bucket *out,
                                             lt_err *err);
+LT_MUST_CHECK lt_status lt_index_bucket_info(lt_tx *tx, lt_text name, lt_arena *arena,
+                                             lt_bucket_info *out, lt_err *err);
 LT_MUST_CHECK lt_status lt_index_bucket_create(lt_tx *tx, lt_text name, lt_versioning versioning,
                                                lt_index_bucket *out, lt_err *err);
 LT_MUST_CHECK lt_status lt_index_bucket_list(lt_tx *tx, lt_arena *arena, lt_bucket_infos *out,

@@ -62,7 +62,8 @@ static lt_status open_folder(lt_local *self, lt_err *err)
     return LT_OK;
 }
 
-static lt_status local_open(lt_text rest, lt_store **out, lt_err *err)
+static lt_status local_open(lt_text rest, LT_UNUSED const lt_store_options *options, lt_store **out,
+                            lt_err *err)
 {
     if (!rest.len || memchr(rest.ptr, '\0', rest.len))
         return lt_fail(err, LT_INVALID, "the store 'local:' needs a folder: local:/dir");
@@ -77,7 +78,8 @@ static lt_status local_open(lt_text rest, lt_store **out, lt_err *err)
     return status;
 }
 
-static lt_status mem_open(lt_text rest, lt_store **out, lt_err *err)
+static lt_status mem_open(lt_text rest, LT_UNUSED const lt_store_options *options, lt_store **out,
+                          lt_err *err)
 {
     if (rest.len)
         return lt_fail(err, LT_INVALID, "the store 'mem:' has no name");
@@ -107,6 +109,7 @@ typedef struct bucket_call {
     lt_text bucket;
     lt_versioning versioning;
     lt_arena *arena;
+    lt_bucket_info *info;
     lt_bucket_infos *list;
 } bucket_call;
 
@@ -124,21 +127,17 @@ static lt_status local_bucket_create(lt_store *store, lt_text bucket, lt_version
     return lt_db_write(local_of(store)->db, do_bucket_create, &it, err);
 }
 
-static lt_status do_bucket_find(lt_tx *tx, void *context, lt_err *err)
+static lt_status do_bucket_get(lt_tx *tx, void *context, lt_err *err)
 {
     bucket_call *it = context;
-    lt_index_bucket found;
-    LT_TRY(lt_index_bucket_get(tx, it->bucket, &found, err));
-    it->versioning = found.versioning;
-    return LT_OK;
+    return lt_index_bucket_info(tx, it->bucket, it->arena, it->info, err);
 }
 
-static lt_status local_bucket_find(lt_store *store, lt_text bucket, lt_versioning *out, lt_err *err)
+static lt_status local_bucket_get(lt_store *store, lt_text bucket, lt_arena *arena,
+                                  lt_bucket_info *out, lt_err *err)
 {
-    bucket_call it = {.bucket = bucket};
-    LT_TRY(lt_db_read(local_of(store)->db, do_bucket_find, &it, err));
-    *out = it.versioning;
-    return LT_OK;
+    bucket_call it = {.bucket = bucket, .arena = arena, .info = out};
+    return lt_db_read(local_of(store)->db, do_bucket_get, &it, err);
 }
 
 static lt_status do_bucket_list(lt_tx *tx, void *context, lt_err *err)
@@ -205,7 +204,7 @@ static lt_status do_put(lt_tx *tx, void *context, lt_err *err)
     lt_index_new what = {.key = it->name.key,
                          .blob_id = it->staged->blob_id,
                          .etag = lt_text_of(hex),
-                         .content_type = it->options->content_type};
+                         .content_type = it->options->meta.content_type};
     return lt_index_put(tx, &bucket, &what, it->options->when, it->arena, &it->version, err);
 }
 
@@ -214,9 +213,12 @@ static lt_status local_put(lt_store *store, lt_object_name name, lt_body *body,
                            lt_err *err)
 {
     lt_local *self = local_of(store);
-    lt_versioning versioning;
+    if (options->expected || options->checksum || options->sealed || options->tags.len ||
+        options->meta.user.len)
+        return lt_not_made(store, "metadata yet", err);
+    lt_bucket_info found;
     if (body->size < 0 || (size_t)body->size > self->small_bytes) /* before reading all of it */
-        LT_TRY(local_bucket_find(store, name.bucket, &versioning, err));
+        LT_TRY(local_bucket_get(store, name.bucket, arena, &found, err));
     lt_staged staged = {0};
     lt_status status = lt_local_receive(self, body, &staged, err);
     object_call it = {.name = name, .options = options, .staged = &staged, .arena = arena};
@@ -291,10 +293,11 @@ static lt_status do_remove(lt_tx *tx, void *context, lt_err *err)
                            &it->version, err);
 }
 
-static lt_status local_remove(lt_store *store, lt_object_name name, const lt_when *when,
-                              lt_arena *arena, lt_object_info *info, lt_err *err)
+static lt_status local_remove(lt_store *store, lt_object_name name,
+                              const lt_delete_options *options, lt_arena *arena,
+                              lt_object_info *info, lt_err *err)
 {
-    object_call it = {.name = name, .when = when, .arena = arena};
+    object_call it = {.name = name, .when = options->when, .arena = arena};
     lt_status status = lt_db_write(local_of(store)->db, do_remove, &it, err);
     *info = it.version.info;
     lt_local_collect_sometimes(local_of(store));
@@ -537,7 +540,7 @@ static lt_status local_file_paths(lt_store *store, const lt_data_files *files, l
 /* ---------------------------------------------------------------- the tables of calls */
 
 #define CALLS                                                                                      \
-    .close = local_close, .bucket_create = local_bucket_create, .bucket_find = local_bucket_find,  \
+    .close = local_close, .bucket_create = local_bucket_create, .bucket_get = local_bucket_get,    \
     .bucket_list = local_bucket_list, .bucket_set_versioning = local_bucket_set_versioning,        \
     .bucket_delete = local_bucket_delete, .put = local_put, .head = local_head,                    \
     .read = local_read, .remove = local_remove, .restore = local_restore, .list = local_list,      \

@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { CONTENT_TYPE_BYTES = 256, OWNER_BYTES = 256, PREFIX_BYTES = 900 };
+enum { OWNER_BYTES = 256, PREFIX_BYTES = 900, DELETE_MOST = 1000 };
 #define JSON_BYTES (16 * LT_MIB)
 
 static const lt_store_ops *const back_ends[] = {&lt_store_local_ops, &lt_store_mem_ops};
@@ -19,11 +19,18 @@ static const lt_store_ops *const back_ends[] = {&lt_store_local_ops, &lt_store_m
 
 lt_status lt_store_open(const char *url, lt_store **out, lt_err *err)
 {
+    return lt_store_open_with(url, NULL, out, err);
+}
+
+lt_status lt_store_open_with(const char *url, const lt_store_options *options, lt_store **out,
+                             lt_err *err)
+{
+    lt_store_options with = options ? *options : (lt_store_options){0};
     lt_text text = lt_text_of(url);
     for (size_t i = 0; i < LT_COUNT(back_ends); i++) {
         lt_text scheme = lt_text_of(back_ends[i]->scheme);
         if (lt_text_starts(text, scheme))
-            return back_ends[i]->open(lt_text_sub(text, scheme.len, SIZE_MAX), out, err);
+            return back_ends[i]->open(lt_text_sub(text, scheme.len, SIZE_MAX), &with, out, err);
     }
     lt_ignore(lt_fail(err, LT_INVALID, "unknown kind of store: '%s'", url));
     return lt_hint(err, "write local:/dir");
@@ -37,67 +44,9 @@ void lt_store_close(lt_store *store)
 
 /* ---------------------------------------------------------------- checks */
 
-static bool is_name_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || lt_is_digit(c);
-}
-
-/* Four numbers with dots between: hosts, not buckets. */
-static bool is_address(lt_text name)
-{
-    size_t dots = 0;
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.ptr[i] != '.' && !lt_is_digit(name.ptr[i]))
-            return false;
-        dots += name.ptr[i] == '.';
-    }
-    return dots == 3;
-}
-
-static lt_status check_bucket(lt_text name, lt_err *err)
-{
-    bool good = name.len >= 3 && name.len <= 63 && is_name_char(name.ptr[0]) &&
-                is_name_char(name.ptr[name.len - 1]) && !is_address(name);
-    for (size_t i = 1; good && i + 1 < name.len; i++) {
-        char c = name.ptr[i], before = name.ptr[i - 1];
-        good = is_name_char(c) || c == '-' || (c == '.' && before != '.');
-    }
-    if (good)
-        return LT_OK;
-    lt_ignore(lt_fail(err, LT_INVALID, "'%.*s' is no name for a bucket", LT_ARG(name)));
-    return lt_hint(err, "3 to 63 of a-z, 0-9, '-' and single '.', with a letter or digit at both "
-                        "ends, and no IP address");
-}
-
-/* Text that may stand in the index: UTF-8 without NUL. */
-static lt_status check_text(lt_text text, size_t most, const char *what, lt_err *err)
-{
-    if (text.len > most)
-        return lt_fail(err, LT_INVALID, "the %s is longer than %zu bytes", what, most);
-    if (text.len && memchr(text.ptr, '\0', text.len))
-        return lt_fail(err, LT_INVALID, "the %s has a NUL byte in it", what);
-    if (lt_utf8_valid_len(text) != text.len)
-        return lt_fail(err, LT_INVALID, "the %s is not UTF-8", what);
-    return LT_OK;
-}
-
-static lt_status check_key(lt_text key, lt_err *err)
-{
-    if (!key.len)
-        return lt_fail(err, LT_INVALID, "the key is empty");
-    return check_text(key, LT_KEY_BYTES, "key", err);
-}
-
-static lt_status check_object(lt_object_name name, lt_err *err)
-{
-    LT_TRY(check_bucket(name.bucket, err));
-    LT_TRY(check_key(name.key, err));
-    return check_text(name.version_id, LT_KEY_BYTES, "version id", err);
-}
-
 static lt_status check_prefix(lt_text prefix, lt_err *err)
 {
-    LT_TRY(check_text(prefix, PREFIX_BYTES, "prefix", err));
+    LT_TRY(lt_arg_text(prefix, PREFIX_BYTES, "prefix", err));
     if (!lt_text_ends(prefix, T("/")))
         return lt_fail(err, LT_INVALID, "the prefix of a dataset ends in '/', unlike '%.*s'",
                        LT_ARG(prefix));
@@ -106,7 +55,7 @@ static lt_status check_prefix(lt_text prefix, lt_err *err)
 
 static lt_status check_dataset(lt_text bucket, lt_text prefix, lt_err *err)
 {
-    LT_TRY(check_bucket(bucket, err));
+    LT_TRY(lt_arg_bucket(bucket, err));
     return check_prefix(prefix, err);
 }
 
@@ -121,15 +70,29 @@ static lt_status check_versioning(lt_versioning versioning, lt_err *err)
 
 lt_status lt_bucket_create(lt_store *store, lt_text bucket, lt_versioning versioning, lt_err *err)
 {
-    LT_TRY(check_bucket(bucket, err));
+    LT_TRY(lt_arg_bucket(bucket, err));
     LT_TRY(check_versioning(versioning, err));
     return store->ops->bucket_create(store, bucket, versioning, err);
 }
 
 lt_status lt_bucket_find(lt_store *store, lt_text bucket, lt_versioning *versioning, lt_err *err)
 {
-    LT_TRY(check_bucket(bucket, err));
-    return store->ops->bucket_find(store, bucket, versioning, err);
+    LT_TRY(lt_arg_bucket(bucket, err));
+    LT_AUTO(lt_arena) arena = {0};
+    lt_bucket_info found = {0};
+    LT_TRY(store->ops->bucket_get(store, bucket, &arena, &found, err));
+    *versioning = found.versioning;
+    return LT_OK;
+}
+
+lt_status lt_bucket_get(lt_store *store, lt_text bucket, lt_arena *arena, lt_bucket_info *out,
+                        lt_err *err)
+{
+    LT_TRY(lt_arg_bucket(bucket, err));
+    lt_bucket_info found = {0};
+    LT_TRY(store->ops->bucket_get(store, bucket, arena, &found, err));
+    *out = found;
+    return LT_OK;
 }
 
 lt_status lt_bucket_list(lt_store *store, lt_arena *arena, lt_bucket_infos *out, lt_err *err)
@@ -143,14 +106,14 @@ lt_status lt_bucket_list(lt_store *store, lt_arena *arena, lt_bucket_infos *out,
 lt_status lt_bucket_set_versioning(lt_store *store, lt_text bucket, lt_versioning versioning,
                                    lt_err *err)
 {
-    LT_TRY(check_bucket(bucket, err));
+    LT_TRY(lt_arg_bucket(bucket, err));
     LT_TRY(check_versioning(versioning, err));
     return store->ops->bucket_set_versioning(store, bucket, versioning, err);
 }
 
 lt_status lt_bucket_delete(lt_store *store, lt_text bucket, lt_err *err)
 {
-    LT_TRY(check_bucket(bucket, err));
+    LT_TRY(lt_arg_bucket(bucket, err));
     return store->ops->bucket_delete(store, bucket, err);
 }
 
@@ -201,16 +164,39 @@ static void hand_out(lt_object_info *info, const lt_object_info *made)
         *info = *made;
 }
 
+static lt_status fail_too_large(lt_err *err)
+{
+    lt_ignore(lt_store_fail(err, LT_WHY_TOO_LARGE, "an object put at once has at most %lld bytes",
+                            (long long)LT_PART_BYTES));
+    return lt_hint(err, "upload it in parts");
+}
+
+static lt_status check_when(const lt_when *when, lt_err *err)
+{
+    if (!when)
+        return LT_OK;
+    LT_TRY(lt_arg_text(when->etag, LT_KEY_BYTES, "wanted ETag", err));
+    return lt_arg_text(when->not_etag, LT_KEY_BYTES, "unwanted ETag", err);
+}
+
+static lt_status check_put_options(lt_put_options *with, lt_err *err)
+{
+    LT_TRY(check_when(with->when, err));
+    LT_TRY(lt_arg_meta(&with->meta, err));
+    LT_TRY(lt_arg_tags(&with->tags, err));
+    return lt_arg_sum_kind(with->checksum, err);
+}
+
 lt_status lt_store_put(lt_store *store, lt_text bucket, lt_text key, lt_body *body,
                        const lt_put_options *options, lt_arena *arena, lt_object_info *info,
                        lt_err *err)
 {
     lt_object_name name = {.bucket = bucket, .key = key};
     lt_put_options with = options ? *options : (lt_put_options){0};
-    LT_TRY(check_object(name, err));
-    LT_TRY(check_text(with.content_type, CONTENT_TYPE_BYTES, "content type", err));
-    if (!with.content_type.len)
-        with.content_type = T("application/octet-stream");
+    LT_TRY(lt_arg_object(name, err));
+    LT_TRY(check_put_options(&with, err));
+    if (body->size > LT_PART_BYTES)
+        return fail_too_large(err);
     LT_AUTO(lt_arena) own = {0};
     lt_object_info made = {0};
     LT_TRY(store->ops->put(store, name, body, &with, info ? arena : &own, &made, err));
@@ -222,7 +208,7 @@ lt_status lt_store_head(lt_store *store, lt_text bucket, lt_text key, lt_text ve
                         lt_arena *arena, lt_object_info *info, lt_err *err)
 {
     lt_object_name name = {.bucket = bucket, .key = key, .version_id = version_id};
-    LT_TRY(check_object(name, err));
+    LT_TRY(lt_arg_object(name, err));
     lt_object_info found = {0};
     lt_status status = store->ops->head(store, name, arena, &found, err);
     if (status == LT_OK || (status == LT_NOT_FOUND && found.is_marker))
@@ -268,7 +254,7 @@ static lt_status check_sum(checked_sink *it, lt_object_name name, const lt_objec
 static lt_status read_object(lt_store *store, lt_object_name name, size_t offset, size_t len,
                              checked_sink *sink, lt_err *err)
 {
-    LT_TRY(check_object(name, err));
+    LT_TRY(lt_arg_object(name, err));
     sink->sink.write = pass_on;
     LT_AUTO(lt_arena) arena = {0};
     lt_object_info info = {0};
@@ -306,15 +292,87 @@ lt_status lt_store_get_to_fd(lt_store *store, lt_text bucket, lt_text key, lt_te
     return read_object(store, name, 0, SIZE_MAX, &sink, err);
 }
 
+lt_status lt_store_copy(lt_store *store, lt_object_name source, lt_text bucket, lt_text key,
+                        const lt_copy_options *options, lt_arena *arena, lt_object_info *info,
+                        lt_text *source_version, lt_err *err)
+{
+    lt_object_name name = {.bucket = bucket, .key = key};
+    lt_copy_options with = options ? *options : (lt_copy_options){0};
+    LT_TRY(lt_arg_object(source, err));
+    LT_TRY(lt_arg_object(name, err));
+    LT_TRY(check_put_options(&with.put, err));
+    if (!store->ops->copy)
+        return lt_not_made(store, "copies", err);
+    LT_AUTO(lt_arena) own = {0};
+    lt_copied made = {0};
+    LT_TRY(store->ops->copy(store, source, name, &with, info || source_version ? arena : &own,
+                            &made, err));
+    hand_out(info, &made.info);
+    if (source_version)
+        *source_version = made.source_version;
+    return LT_OK;
+}
+
 lt_status lt_store_delete(lt_store *store, lt_text bucket, lt_text key, lt_text version_id,
-                          const lt_when *when, lt_arena *arena, lt_object_info *info, lt_err *err)
+                          const lt_delete_options *options, lt_arena *arena, lt_object_info *info,
+                          lt_err *err)
 {
     lt_object_name name = {.bucket = bucket, .key = key, .version_id = version_id};
-    LT_TRY(check_object(name, err));
+    lt_delete_options with = options ? *options : (lt_delete_options){0};
+    LT_TRY(lt_arg_object(name, err));
+    LT_TRY(check_when(with.when, err));
     LT_AUTO(lt_arena) own = {0};
     lt_object_info made = {0};
-    LT_TRY(store->ops->remove(store, name, when, info ? arena : &own, &made, err));
+    LT_TRY(store->ops->remove(store, name, &with, info ? arena : &own, &made, err));
     hand_out(info, &made);
+    return LT_OK;
+}
+
+lt_status lt_store_delete_many(lt_store *store, lt_text bucket, lt_delete_item *items, size_t count,
+                               const lt_origin *origin, lt_arena *arena, lt_err *err)
+{
+    LT_TRY(lt_arg_bucket(bucket, err));
+    if (count > DELETE_MOST)
+        return lt_store_fail(err, LT_WHY_BAD_ARGUMENT, "%zu objects to delete are more than %d",
+                             count, DELETE_MOST);
+    if (!store->ops->remove_many)
+        return lt_not_made(store, "deletion of many", err);
+    for (size_t i = 0; i < count; i++) {
+        lt_delete_item *item = &items[i];
+        lt_object_name name = {.bucket = bucket, .key = item->key, .version_id = item->version_id};
+        item->info = (lt_object_info){0};
+        item->status = lt_arg_object(name, &item->err);
+        if (item->status == LT_OK)
+            item->status = check_when(&item->when, &item->err);
+    }
+    return store->ops->remove_many(store, bucket, items, count, origin, arena, err);
+}
+
+lt_status lt_object_tags_get(lt_store *store, lt_object_name name, lt_arena *arena, lt_pairs *out,
+                             lt_object_info *info, lt_err *err)
+{
+    LT_TRY(lt_arg_object(name, err));
+    if (!store->ops->tags_get)
+        return lt_not_made(store, "tags", err);
+    lt_pairs found = {0};
+    lt_object_info of = {0};
+    LT_TRY(store->ops->tags_get(store, name, arena, &found, &of, err));
+    *out = found;
+    hand_out(info, &of);
+    return LT_OK;
+}
+
+lt_status lt_object_tags_set(lt_store *store, lt_object_name name, const lt_pairs *tags,
+                             lt_arena *arena, lt_object_info *info, lt_err *err)
+{
+    LT_TRY(lt_arg_object(name, err));
+    LT_TRY(lt_arg_tags(tags, err));
+    if (!store->ops->tags_set)
+        return lt_not_made(store, "tags", err);
+    LT_AUTO(lt_arena) own = {0};
+    lt_object_info of = {0};
+    LT_TRY(store->ops->tags_set(store, name, tags, info ? arena : &own, &of, err));
+    hand_out(info, &of);
     return LT_OK;
 }
 
@@ -322,7 +380,7 @@ lt_status lt_store_restore(lt_store *store, lt_text bucket, lt_text key, lt_text
                            lt_arena *arena, lt_object_info *info, lt_err *err)
 {
     lt_object_name name = {.bucket = bucket, .key = key, .version_id = version_id};
-    LT_TRY(check_object(name, err));
+    LT_TRY(lt_arg_object(name, err));
     LT_AUTO(lt_arena) own = {0};
     lt_object_info made = {0};
     LT_TRY(store->ops->restore(store, name, info ? arena : &own, &made, err));
@@ -333,11 +391,11 @@ lt_status lt_store_restore(lt_store *store, lt_text bucket, lt_text key, lt_text
 lt_status lt_store_list(lt_store *store, lt_text bucket, const lt_list_request *request,
                         lt_arena *arena, lt_listing *out, lt_err *err)
 {
-    LT_TRY(check_bucket(bucket, err));
-    LT_TRY(check_text(request->prefix, LT_KEY_BYTES, "prefix", err));
-    LT_TRY(check_text(request->delimiter, LT_KEY_BYTES, "delimiter", err));
-    LT_TRY(check_text(request->after_key, LT_KEY_BYTES, "key to start after", err));
-    LT_TRY(check_text(request->after_version, LT_KEY_BYTES, "version to start after", err));
+    LT_TRY(lt_arg_bucket(bucket, err));
+    LT_TRY(lt_arg_text(request->prefix, LT_KEY_BYTES, "prefix", err));
+    LT_TRY(lt_arg_text(request->delimiter, LT_KEY_BYTES, "delimiter", err));
+    LT_TRY(lt_arg_text(request->after_key, LT_KEY_BYTES, "key to start after", err));
+    LT_TRY(lt_arg_text(request->after_version, LT_KEY_BYTES, "version to start after", err));
     if (request->after_version.len && (!request->after_key.len || !request->versions))
         return lt_fail(err, LT_INVALID,
                        "a version to start after needs its key, and a listing of "
@@ -385,7 +443,7 @@ static lt_status reserve_key(lt_commit *commit, lt_text name, lt_text *key, lt_e
     if (!name.len || text.len != commit->prefix.len + name.len)
         return lt_fail(err, LT_INVALID, "a file of '%.*s' has no name, or one with a NUL byte",
                        LT_ARG(commit->prefix));
-    LT_TRY(check_key(text, err));
+    LT_TRY(lt_arg_key(text, err));
     (void)pthread_mutex_lock(&commit->lock);
     bool twice = lt_map_has(&commit->keys, text), finished = commit->finished;
     if (!twice && !finished) {
@@ -419,8 +477,8 @@ lt_status lt_commit_finish(lt_commit *commit, lt_text schema_json, lt_text recor
                            int64_t expected_sequence, lt_arena *arena, lt_commit_info *info,
                            lt_err *err)
 {
-    LT_TRY(check_text(schema_json, JSON_BYTES, "schema", err));
-    LT_TRY(check_text(record_json, JSON_BYTES, "record", err));
+    LT_TRY(lt_arg_text(schema_json, JSON_BYTES, "schema", err));
+    LT_TRY(lt_arg_text(record_json, JSON_BYTES, "record", err));
     if (commit->finished)
         return lt_fail(err, LT_INVALID, "the commit is finished");
     lt_commit_request request = {.bucket = commit->bucket,
@@ -495,7 +553,7 @@ lt_status lt_dataset_pin(lt_store *store, lt_text bucket, lt_text prefix, int64_
 lt_status lt_view_paths(lt_store *store, lt_text bucket, const lt_view *view,
                         const char *cache_folder, lt_arena *arena, lt_texts *out, lt_err *err)
 {
-    LT_TRY(check_bucket(bucket, err));
+    LT_TRY(lt_arg_bucket(bucket, err));
     size_t count = view->files.len;
     lt_text *paths = lt_alloc_array(arena, LT_MAX(count, (size_t)1), sizeof(*paths));
     if (store->ops->file_paths)
@@ -521,7 +579,7 @@ lt_status lt_dataset_forget(lt_store *store, lt_text bucket, lt_text prefix, int
 lt_status lt_store_keep(lt_store *store, lt_text owner, lt_text bucket, lt_text prefix,
                         int64_t sequence, lt_err *err)
 {
-    LT_TRY(check_text(owner, OWNER_BYTES, "run id", err));
+    LT_TRY(lt_arg_text(owner, OWNER_BYTES, "run id", err));
     if (!owner.len)
         return lt_fail(err, LT_INVALID, "who keeps a commit has no name");
     if (sequence < 0)

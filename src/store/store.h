@@ -5,17 +5,25 @@
  * a bucket is unversioned, enabled or suspended. An object version is one of: data, delete marker; in a bucket that is
  * not enabled a write replaces the one version whose id is "null".
  *
- * On LT_OK a write survives a power cut. Readers see the old object or the whole new one, never a part. */
+ * On LT_OK a write survives a power cut. Readers see the old object or the whole new one, never a part.
+ *
+ * object.h has what is known of an object and can be asked for; reason.h which failure it was. Beside this header: reading.h (open
+ * versions, zero-copy), upload.h (multipart), bucket.h (documents, lifecycle rules), access.h (access keys), event.h, retention.h. */
 #pragma once
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/vec.h"
+#include "store/object.h"
 
 typedef struct lt_store lt_store;
 
 /* Open the store that `url` names: "local:/dir" (made if missing), "mem:" (for tests), later "s3://bucket/prefix".
  * The caller owns *out and ends it with lt_store_close(). LT_INVALID: unknown scheme. */
 LT_MUST_CHECK lt_status lt_store_open(const char *url, lt_store **out, lt_err *err);
+/* The same with settings; what is NULL or empty is the default. */
+typedef struct lt_store_options {
+    const char
+        *project; /* folder; the master key's file must not lie in it. NULL: the current folder */
+} lt_store_options;
+LT_MUST_CHECK lt_status lt_store_open_with(const char *url, const lt_store_options *options,
+                                           lt_store **out, lt_err *err);
 void lt_store_close(lt_store *store); /* NULL is fine */
 LT_OWNED(lt_store_ref, lt_store *, lt_store_close)
 
@@ -31,6 +39,7 @@ typedef struct lt_bucket_info {
     lt_text name;
     lt_versioning versioning;
     int64_t created_at_us;
+    bool sealed; /* new objects are encrypted at rest */
 } lt_bucket_info;
 typedef LT_VEC(lt_bucket_info) lt_bucket_infos;
 
@@ -39,6 +48,9 @@ LT_MUST_CHECK lt_status lt_bucket_create(lt_store *store, lt_text bucket, lt_ver
                                          lt_err *err);
 LT_MUST_CHECK lt_status lt_bucket_find(lt_store *store, lt_text bucket, lt_versioning *versioning,
                                        lt_err *err);
+/* All that is known of one; *out lives in `arena`. */
+LT_MUST_CHECK lt_status lt_bucket_get(lt_store *store, lt_text bucket, lt_arena *arena,
+                                      lt_bucket_info *out, lt_err *err);
 LT_MUST_CHECK lt_status lt_bucket_list(lt_store *store, lt_arena *arena, lt_bucket_infos *out,
                                        lt_err *err);
 /* From unversioned to enabled or suspended, and between these; never back to unversioned (LT_INVALID). */
@@ -50,53 +62,25 @@ LT_MUST_CHECK lt_status lt_bucket_delete(lt_store *store, lt_text bucket, lt_err
 
 /* ---- objects ---- */
 
-enum { LT_VERSION_ID_CHARS = 40, LT_KEY_BYTES = 1024 };
-
-/* Where the bytes of an object come from. `read` fills up to `size` bytes and gives their number, 0 at the end, in *got. */
-typedef struct lt_body {
-    lt_status (*read)(struct lt_body *body, char *out, size_t size, size_t *got, lt_err *err);
-    void *state;
-    int64_t size; /* bytes, or -1 when not known before */
-} lt_body;
-typedef struct lt_text_body {
-    lt_body body;
-    lt_text left;
-} lt_text_body;
-lt_body *lt_body_from_text(lt_text_body *body, lt_text text);
-typedef struct lt_fd_body {
-    lt_body body;
-    int fd; /* borrowed; read from where it stands */
-} lt_fd_body;
-lt_body *lt_body_from_fd(lt_fd_body *body, int fd, int64_t size);
-
-/* A condition on the current version, checked in the same transaction as the write. Empty texts are no condition. It does
- * not hold: LT_CONFLICT; but LT_NOT_FOUND when an ETag is wanted and there is no object (or a current marker). */
-typedef struct lt_when {
-    bool absent;  /* If-None-Match: * ; a current delete marker counts as absent */
-    lt_text etag; /* If-Match, without quotes; "*" is any */
-} lt_when;
-
-typedef struct lt_object_info {
-    lt_text key;
-    lt_text version_id; /* "null" for the null version */
-    lt_text etag;       /* without quotes: hex MD5, or MD5-N of a multipart upload */
-    lt_text sha256;     /* hex; empty for a marker */
-    lt_text content_type;
-    int64_t size_bytes;
-    int64_t written_at_us;
-    bool is_marker, is_current;
-} lt_object_info; /* texts live in the arena that the call was given */
-
-typedef struct lt_put_options {
-    const lt_when *when;  /* may be NULL */
-    lt_text content_type; /* empty: application/octet-stream */
-} lt_put_options;
-
-/* Store `body` under `key`. `info` (may be NULL) receives what was made. LT_CONFLICT: `when` did not hold.
- * LT_NOT_FOUND: no such bucket. LT_IO: trying again is safe. */
+/* Store `body` under `key`. `options` may be NULL; `info` (may be NULL) receives what was made. What was expected of the body is
+ * checked before anything is visible. LT_INVALID: it was not so, or an argument is wrong. LT_CONFLICT: `when` did not hold.
+ * LT_NOT_FOUND: no such bucket. LT_TOO_BIG: more than LT_PART_BYTES. LT_IO: trying again is safe. */
 LT_MUST_CHECK lt_status lt_store_put(lt_store *store, lt_text bucket, lt_text key, lt_body *body,
                                      const lt_put_options *options, lt_arena *arena,
                                      lt_object_info *info, lt_err *err);
+
+/* Put what another version holds under a name, in any bucket of the store. No bytes are copied, unless encryption at rest differs or
+ * another kind of checksum is asked for. The copy has the source's ETag (also that of a multipart object). An empty source
+ * version: the current one. */
+typedef struct lt_copy_options {
+    lt_put_options
+        put; /* its meta and tags count only where they are replaced; `expected` is not looked at */
+    lt_source_when source;
+    bool replace_meta, replace_tags; /* else those of the source */
+} lt_copy_options;
+LT_MUST_CHECK lt_status lt_store_copy(lt_store *store, lt_object_name source, lt_text bucket,
+                                      lt_text key, const lt_copy_options *options, lt_arena *arena,
+                                      lt_object_info *info, lt_text *source_version, lt_err *err);
 
 /* What is known of a version; an empty `version_id` means the current one. LT_NOT_FOUND: no such key, or its current version is
  * a marker: then the message says so, and *info is that marker all the same. Asking for a marker by its id gives it. */
@@ -112,13 +96,33 @@ LT_MUST_CHECK lt_status lt_store_get(lt_store *store, lt_text bucket, lt_text ke
 LT_MUST_CHECK lt_status lt_store_get_to_fd(lt_store *store, lt_text bucket, lt_text key,
                                            lt_text version_id, int fd, lt_err *err);
 
-/* Delete. Without version_id: S3's rules (enabled: a marker; suspended: the null version becomes a null marker;
+/* Delete. `options` may be NULL. Without version_id: S3's rules (enabled: a marker; suspended: the null version becomes a null marker;
  * unversioned: gone). With it: that version is gone for good (deleting a marker brings the object back). Deleting what is not there
  * is LT_OK. `info` (may be NULL): the marker made, or the version removed (with an empty version_id if there was none).
  * Bytes that are also a file of a dataset's commit stay until that commit is forgotten. */
 LT_MUST_CHECK lt_status lt_store_delete(lt_store *store, lt_text bucket, lt_text key,
-                                        lt_text version_id, const lt_when *when, lt_arena *arena,
-                                        lt_object_info *info, lt_err *err);
+                                        lt_text version_id, const lt_delete_options *options,
+                                        lt_arena *arena, lt_object_info *info, lt_err *err);
+
+/* Delete many in one transaction; each as if alone: one that fails leaves the others. At most 1000 (LT_INVALID). */
+typedef struct lt_delete_item {
+    lt_text key, version_id;
+    lt_when when;
+    /* results */
+    lt_status status;
+    lt_err err;
+    lt_object_info info; /* as of lt_store_delete() */
+} lt_delete_item;
+LT_MUST_CHECK lt_status lt_store_delete_many(lt_store *store, lt_text bucket, lt_delete_item *items,
+                                             size_t count, const lt_origin *origin, lt_arena *arena,
+                                             lt_err *err);
+
+/* ---- tags: at most LT_TAGS, set as a whole (none: an empty list). `info` may be NULL ---- */
+LT_MUST_CHECK lt_status lt_object_tags_get(lt_store *store, lt_object_name name, lt_arena *arena,
+                                           lt_pairs *out, lt_object_info *info, lt_err *err);
+LT_MUST_CHECK lt_status lt_object_tags_set(lt_store *store, lt_object_name name,
+                                           const lt_pairs *tags, lt_arena *arena,
+                                           lt_object_info *info, lt_err *err);
 
 /* Make an old version the current one by writing it again (no bytes are copied); one that is current already is left alone.
  * Empty version_id: the newest version that is data. LT_INVALID in a bucket that never was versioned, and for a marker. */

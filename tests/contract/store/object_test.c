@@ -116,14 +116,14 @@ static void check_put_says_what_it_made(lt_store *store)
     make_bucket(store, LT_VERSIONING_ENABLED);
     lt_text_body body;
     lt_object_info made = {0}, found = {0};
-    lt_put_options options = {.content_type = T("text/plain")};
+    lt_put_options options = {.meta.content_type = T("text/plain")};
     CHECK_OK(lt_store_put(store, T("raw"), T("k"), lt_body_from_text(&body, T("hello")), &options,
                           &arena, &made, &err),
              err);
     CHECK_TEXT(made.key, "k");
     CHECK_TEXT(made.etag, "5d41402abc4b2a76b9719d911017c592");
     CHECK_TEXT(made.sha256, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
-    CHECK_TEXT(made.content_type, "text/plain");
+    CHECK_TEXT(made.meta.content_type, "text/plain");
     CHECK_INT(made.size_bytes, 5);
     CHECK(made.is_current && !made.is_marker && made.written_at_us > 0);
     CHECK(made.version_id.len > 8 && made.version_id.len <= LT_VERSION_ID_CHARS);
@@ -479,11 +479,11 @@ static void check_conditions_hold_or_nothing_happens(lt_store *store)
     CHECK_OK(put_when(store, T("2"), (lt_when){.etag = one}, &err), err);
     CHECK_OK(put_when(store, T("1"), (lt_when){.etag = T("*")}, &err), err);
     lt_when when = {.etag = T("other")};
-    CHECK_STATUS(lt_store_delete(store, T("raw"), T("k"), (lt_text){0}, &when, NULL, NULL, &err),
+    CHECK_STATUS(lt_store_delete(store, T("raw"), T("k"), (lt_text){0}, &(lt_delete_options){.when = &when}, NULL, NULL, &err),
                  LT_CONFLICT, err);
     when.etag = one;
-    CHECK_OK(lt_store_delete(store, T("raw"), T("k"), (lt_text){0}, &when, NULL, NULL, &err), err);
-    CHECK_STATUS(lt_store_delete(store, T("raw"), T("k"), (lt_text){0}, &when, NULL, NULL, &err),
+    CHECK_OK(lt_store_delete(store, T("raw"), T("k"), (lt_text){0}, &(lt_delete_options){.when = &when}, NULL, NULL, &err), err);
+    CHECK_STATUS(lt_store_delete(store, T("raw"), T("k"), (lt_text){0}, &(lt_delete_options){.when = &when}, NULL, NULL, &err),
                  LT_NOT_FOUND, err);
     CHECK_STATUS(put_when(store, T("1"), (lt_when){.etag = one}, &err), LT_NOT_FOUND, err);
     CHECK_OK(put_when(store, T("3"), (lt_when){.absent = true}, &err),
