@@ -2,6 +2,8 @@
 #include "net/http_server.h"
 
 #include "base/time.h"
+#include "net/http_body.h"
+#include "net/http_watch.h"
 #include "net/url.h"
 
 #include <errno.h>
@@ -14,35 +16,56 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { REQUEST_HEAD_BYTES = 64 * 1024, STREAM_BLOCK_BYTES = 128 * 1024 };
+enum {
+    REQUEST_HEAD_BYTES = 64 * 1024,
+    STREAM_POOL_BYTES =
+        192 * 1024, /* of a connection that streams: bodies are read in halves of it */
+    STREAM_BLOCK_BYTES = 128 * 1024,
+    DRAIN_BYTES =
+        1024 * 1024, /* of a body that nobody wants: read, so that the client sees the answer */
+};
 
 struct lt_http_server {
     lt_server_options options;
     struct MHD_Daemon *daemon;
+    lt_watch watch;
     atomic_bool stopping;
+    atomic_int busy;          /* requests between head and response */
+    char *tls_cert, *tls_key; /* owned; the daemon reads them as long as it lives */
     unsigned port;
     char url[128];
 };
 
 /* One request while it comes in, and until its response is gone. */
 typedef struct exchange {
+    lt_http_server *server;
     lt_arena arena;
     lt_text target;
-    lt_buf body;
-    bool head_seen;
+    lt_buf body; /* of requests that are taken whole */
+    bool head_seen, refused;
+    size_t unwanted; /* bytes of a refused body that were read */
+    lt_watched *watched;
+    lt_server_request request;
     lt_server_reply reply;
+    lt_body_pipe pipe;
 } exchange;
 
 /* ---- what a handler may ask ---- */
 
 lt_text lt_server_header(const lt_server_request *request, lt_text name)
 {
-    const char *value = NULL;
-    size_t len = 0;
-    if (MHD_lookup_connection_value_n(request->connection, MHD_HEADER_KIND, name.ptr, name.len,
-                                      &value, &len) != MHD_YES)
-        return (lt_text){0};
-    return lt_text_at(value ? value : "", len);
+    for (size_t i = 0; i < request->headers.len; i++)
+        if (lt_text_eq_nocase(request->headers.items[i].name, name))
+            return request->headers.items[i].value;
+    return (lt_text){0};
+}
+
+lt_status lt_server_read(const lt_server_request *request, char *out, size_t size, size_t *got,
+                         lt_err *err)
+{
+    if (!lt_pipe_take(request->body_source, out, size, got))
+        return lt_fail(err, LT_IO, "the client hung up before the end of the body");
+    return LT_OK;
 }
 
 lt_text lt_server_query(const lt_server_request *request, lt_text name)
@@ -171,6 +194,8 @@ static ssize_t read_stream(void *context, uint64_t at, char *out, size_t size)
 {
     (void)at;
     exchange *self = context;
+    if (!self->reply.stream) /* an announced length without bytes is for HEAD */
+        return MHD_CONTENT_READER_END_WITH_ERROR;
     int64_t got = self->reply.stream(self->reply.state, out, size);
     if (got < 0)
         return MHD_CONTENT_READER_END_WITH_ERROR;
@@ -190,9 +215,10 @@ static struct MHD_Response *parts_response(exchange *self)
 static struct MHD_Response *make_response(exchange *self)
 {
     lt_server_reply *reply = &self->reply;
-    if (reply->stream)
-        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_stream,
-                                                 self, NULL);
+    if (reply->stream || reply->length >= 0)
+        return MHD_create_response_from_callback(reply->length >= 0 ? (uint64_t)reply->length
+                                                                    : MHD_SIZE_UNKNOWN,
+                                                 STREAM_BLOCK_BYTES, read_stream, self, NULL);
     if (reply->fd >= 0) {
         int fd = reply->fd;
         reply->fd = -1; /* the response closes it */
@@ -232,8 +258,6 @@ static bool read_target(exchange *self, lt_server_request *request)
 {
     lt_text target = self->target;
     size_t mark = lt_text_find_byte(target, '?', 0);
-    request->target = target;
-    request->path = lt_text_sub(target, 0, mark);
     LT_AUTO(lt_buf) decoded = {.limit = REQUEST_HEAD_BYTES};
     lt_text rest = lt_text_sub(request->path, lt_text_starts(target, T("/")), target.len);
     for (lt_text part;
@@ -260,35 +284,151 @@ static bool read_target(exchange *self, lt_server_request *request)
     return true;
 }
 
-static enum MHD_Result answer(lt_http_server *server, struct MHD_Connection *connection,
-                              const char *method, exchange *self)
+static void handle_whole(exchange *self)
 {
-    lt_server_request request = {.server = server,
-                                 .method = lt_text_of(method),
-                                 .body = lt_buf_text(&self->body),
-                                 .arena = &self->arena,
-                                 .connection = connection};
+    const lt_server_options *o = &self->server->options;
+    lt_server_request *request = &self->request;
+    request->body = lt_buf_text(&self->body);
     if (self->body.overflow)
-        lt_server_reply_error(&request, &self->reply, 413, "the body is larger than %zu bytes",
-                              server->options.body_limit);
-    else if (!read_target(self, &request))
-        lt_server_reply_error(&request, &self->reply, 400, "the URL holds a broken %%-escape");
+        lt_server_reply_error(request, &self->reply, 413, "the body is larger than %zu bytes",
+                              o->body_limit);
+    else if (!read_target(self, request))
+        lt_server_reply_error(request, &self->reply, 400, "the URL holds a broken %%-escape");
     else
-        server->options.handle(server->options.context, &request, &self->reply);
-    return send_reply(connection, &request, self);
+        o->handle(o->context, request, &self->reply);
+}
+
+/* ---- heads ---- */
+
+static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_len, const char *value, size_t value_len)
+{
+    (void)kind;
+    exchange *self = context;
+    lt_param header = {lt_arena_text(&self->arena, lt_text_at(name, name_len)),
+                       lt_arena_text(&self->arena, lt_text_at(value ? value : "", value_len))};
+    lt_push_in(&self->arena, &self->request.headers, header);
+    return MHD_YES;
+}
+
+static void take_peer(struct MHD_Connection *connection, lt_server_request *request)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (info && info->client_addr)
+        (void)getnameinfo(info->client_addr,
+                          info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                                   : sizeof(struct sockaddr_in),
+                          request->peer, sizeof(request->peer), NULL, 0, NI_NUMERICHOST);
+}
+
+/* What the head announces (RFC 9112 section 6.3); the transport has refused lengths that are none. */
+static int64_t announced_size(const lt_server_request *request)
+{
+    int64_t size = 0;
+    if (lt_server_header(request, T("Transfer-Encoding")).ptr)
+        return -1;
+    return lt_text_to_i64(lt_server_header(request, T("Content-Length")), &size) && size > 0 ? size
+                                                                                             : 0;
+}
+
+static void take_head(exchange *self, struct MHD_Connection *connection, const char *method,
+                      const char *version)
+{
+    lt_server_request *request = &self->request;
+    lt_text target = self->target;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    request->server = self->server;
+    request->arena = &self->arena;
+    request->method = lt_arena_text(&self->arena, lt_text_of(method));
+    request->target = target;
+    request->path = lt_text_sub(target, 0, lt_text_find_byte(target, '?', 0));
+    request->is_http_1_0 = strcmp(version, "HTTP/1.0") == 0;
+    request->is_tls = self->server->options.tls_cert != NULL;
+    request->head_bytes = info ? info->header_size : 0;
+    (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_header, self);
+    request->body_size = announced_size(request);
+    take_peer(connection, request);
+    lt_watch_pause(self->watched);
+}
+
+/* ---- requests that stream ---- */
+
+static bool waits_for_continue(const lt_server_request *request)
+{
+    return !request->is_http_1_0 &&
+           lt_text_eq_nocase(lt_server_header(request, T("Expect")), T("100-continue"));
+}
+
+static void handle_stream(void *context)
+{
+    exchange *self = context;
+    const lt_server_options *o = &self->server->options;
+    o->handle(o->context, &self->request, &self->reply);
+}
+
+/* The head is there. Who is refused gets the answer at once, instead of "100 Continue", unless the body is small and on its way
+ * already: closing on unread bytes would make the client's system drop the answer. */
+static enum MHD_Result begin_stream(exchange *self, struct MHD_Connection *connection)
+{
+    const lt_server_options *o = &self->server->options;
+    lt_server_request *request = &self->request;
+    self->refused = !o->accept(o->context, request, &self->reply);
+    if (!self->refused) {
+        request->body_source = &self->pipe;
+        lt_pipe_begin(&self->pipe, request->body_size, handle_stream, self);
+        return MHD_YES;
+    }
+    bool drain = request->body_size != 0 && !waits_for_continue(request) &&
+                 request->body_size <= (int64_t)DRAIN_BYTES;
+    if (drain || request->body_size == 0)
+        return MHD_YES;
+    lt_server_reply_header(request, &self->reply, T("Connection"), T("close"));
+    return send_reply(connection, request, self);
+}
+
+static enum MHD_Result take_piece(exchange *self, lt_text piece)
+{
+    if (!self->server->options.accept) { /* too much sets overflow: drained, then 413 */
+        lt_buf_add(&self->body, piece);
+        return MHD_YES;
+    }
+    if (!self->refused) {
+        lt_watch_pause(self->watched); /* it is us who are slow now */
+        lt_pipe_give(&self->pipe, piece);
+        lt_watch_body(self->watched, piece.len);
+        return MHD_YES;
+    }
+    self->unwanted += piece.len;
+    return self->unwanted <= DRAIN_BYTES ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result finish(exchange *self, struct MHD_Connection *connection)
+{
+    lt_watch_pause(self->watched);
+    if (!self->server->options.accept)
+        handle_whole(self);
+    else if (!self->refused)
+        lt_pipe_end(&self->pipe, true); /* waits for the handler */
+    return send_reply(connection, &self->request, self);
 }
 
 /* ---- what libmicrohttpd calls ---- */
 
 static void *on_uri(void *context, const char *uri, struct MHD_Connection *connection)
 {
-    (void)connection;
-    const lt_http_server *server = context;
+    lt_http_server *server = context;
     exchange *self = lt_xcalloc(1, sizeof(*self));
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    self->server = server;
+    self->watched = info ? info->socket_context : NULL;
     self->target = lt_arena_text(&self->arena, lt_text_of(uri));
     self->body.limit = server->options.body_limit;
     self->reply.status = 200;
     self->reply.fd = -1;
+    self->reply.length = -1;
     return self;
 }
 
@@ -296,35 +436,58 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
                                   const char *method, const char *version, const char *data,
                                   size_t *data_len, void **slot)
 {
-    (void)url, (void)version;
+    (void)url, (void)context;
     exchange *self = *slot;
     if (!self)
         return MHD_NO;
     if (!self->head_seen) { /* the first call comes before the body */
         self->head_seen = true;
-        return MHD_YES;
+        atomic_fetch_add(&self->server->busy, 1);
+        take_head(self, connection, method, version);
+        return self->server->options.accept ? begin_stream(self, connection) : MHD_YES;
     }
     if (*data_len > 0) {
-        lt_buf_add(&self->body,
-                   lt_text_at(data, *data_len)); /* too much sets overflow: drained, then 413 */
+        lt_text piece = lt_text_at(data, *data_len);
         *data_len = 0;
-        return MHD_YES;
+        return take_piece(self, piece);
     }
-    return answer(context, connection, method, self);
+    return finish(self, connection);
 }
 
 static void on_end(void *context, struct MHD_Connection *connection, void **slot,
                    enum MHD_RequestTerminationCode why)
 {
-    (void)context, (void)connection, (void)why;
+    (void)context, (void)connection;
     exchange *self = *slot;
     if (!self)
         return;
+    lt_http_server *server = self->server;
+    const lt_server_options *o = &server->options;
+    lt_pipe_end(&self->pipe, false);
+    if (self->head_seen && o->done)
+        o->done(o->context, &self->request, self->reply.status,
+                why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    if (self->head_seen)
+        atomic_fetch_sub(&server->busy, 1);
+    lt_watch_idle(self->watched, o->idle_timeout_s);
     release_reply(&self->reply);
+    lt_pipe_cleanup(&self->pipe);
     lt_buf_cleanup(&self->body);
     lt_arena_cleanup(&self->arena);
     lt_free(self);
     *slot = NULL;
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **slot,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    lt_http_server *server = context;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (what == MHD_CONNECTION_NOTIFY_STARTED && info)
+        *slot = lt_watch_add(&server->watch, info->connect_fd, server->options.idle_timeout_s);
+    else if (what == MHD_CONNECTION_NOTIFY_CLOSED)
+        lt_watch_remove(&server->watch, LT_TAKE(*slot));
 }
 
 /* Leave the path as it is: we decode it ourselves. */
@@ -384,23 +547,46 @@ static void name_url(lt_http_server *server, const char *host, int fd)
         return;
     server->port = (unsigned)port;
     (void)snprintf(server->url, sizeof(server->url),
-                   strchr(host, ':') ? "http://[%s]:%u" : "http://%s:%u", host, server->port);
+                   strchr(host, ':') ? "%s://[%s]:%u" : "%s://%s:%u",
+                   server->options.tls_cert ? "https" : "http", host, server->port);
+}
+
+static void free_server(lt_http_server *server)
+{
+    lt_watch_end(&server->watch);
+    lt_free(server->tls_cert);
+    lt_free(server->tls_key);
+    lt_free(server);
 }
 
 static struct MHD_Daemon *start_daemon(lt_http_server *server, int fd)
 {
     const lt_server_options *o = &server->options;
-    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG | MHD_USE_ITC;
     flags |= o->threads > 0 ? MHD_USE_EPOLL : (MHD_USE_POLL | MHD_USE_THREAD_PER_CONNECTION);
-    struct MHD_OptionItem pool[] = {{MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)o->threads, NULL},
-                                    {MHD_OPTION_END, 0, NULL}};
+    flags |= o->tls_cert ? MHD_USE_TLS : 0;
+    struct MHD_OptionItem more[8];
+    size_t count = 0;
+    if (o->threads > 1)
+        more[count++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL};
+    if (o->tls_cert) {
+        lt_chars cert = lt_xstrdup(o->tls_cert), key = lt_xstrdup(o->tls_key);
+        server->tls_cert = cert;
+        server->tls_key = key;
+        more[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, cert};
+        more[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, key};
+    }
+    more[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
     return MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_uri, server,
         MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_end,
-        server, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_HEAD_BYTES,
-        MHD_OPTION_CONNECTION_LIMIT, o->connection_limit, MHD_OPTION_CONNECTION_TIMEOUT,
-        o->idle_timeout_s, MHD_OPTION_ARRAY, o->threads > 1 ? pool : &pool[1], MHD_OPTION_END);
+        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)(o->accept ? STREAM_POOL_BYTES : REQUEST_HEAD_BYTES), MHD_OPTION_CONNECTION_LIMIT,
+        o->connection_limit, MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s,
+        MHD_OPTION_THREAD_STACK_SIZE, (size_t)(o->threads > 0 ? 0 : 1024 * 1024), MHD_OPTION_ARRAY,
+        more, MHD_OPTION_END);
 }
 
 lt_status lt_http_server_start(const lt_server_options *options, lt_http_server **out, lt_err *err)
@@ -419,24 +605,38 @@ lt_status lt_http_server_start(const lt_server_options *options, lt_http_server 
         before; /* signals are for the program's own threads: the server's inherit this mask */
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    lt_watch_begin(&server->watch);
     server->daemon = start_daemon(server, fd);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!server->daemon) {
-        lt_free(server);
-        return lt_fail(err, LT_IO, "the HTTP server could not be started");
+        free_server(server);
+        return lt_fail(err, LT_IO, "the HTTP server could not be started%s",
+                       options->tls_cert ? ": are the certificate and its key right?" : "");
     }
     fd = -1; /* the daemon closes it */
     *out = server;
     return LT_OK;
 }
 
+/* Take no new connections, and wait until no request runs any more. */
+static void drain(lt_http_server *server)
+{
+    int64_t end_us = lt_mono_us() + server->options.drain_s * (int64_t)1000000;
+    int fd = MHD_quiesce_daemon(server->daemon);
+    while (atomic_load(&server->busy) > 0 && lt_mono_us() < end_us)
+        lt_sleep_us(5000);
+    lt_fd_close(fd);
+}
+
 void lt_http_server_stop(lt_http_server *server)
 {
     if (!server)
         return;
+    if (server->options.drain_s)
+        drain(server);
     atomic_store(&server->stopping, true);
     MHD_stop_daemon(server->daemon);
-    lt_free(server);
+    free_server(server);
 }
 
 unsigned lt_http_server_port(const lt_http_server *server)
