@@ -201,7 +201,8 @@ static void set_limits(CURL *curl, const lt_http_options *o)
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    (void)curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 128L * 1024L);
+    (void)curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 256L * 1024L);
+    (void)curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024L);
     (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, o->user_agent);
     if (o->ca_file)
         (void)curl_easy_setopt(curl, CURLOPT_CAINFO, o->ca_file);
@@ -371,7 +372,7 @@ static lt_status perform(CURL *curl, transfer *self, const lt_http_request *requ
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     (void)curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, encodings(self->client, &parts));
-    if (lt_url_is_loopback(&parts))
+    if (lt_url_is_loopback(&parts) || self->client->options.no_proxy)
         (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
 
     CURLcode code = stop_asked(self->client) ? CURLE_ABORTED_BY_CALLBACK : curl_easy_perform(curl);
@@ -455,7 +456,7 @@ static lt_status send_and_follow(CURL *curl, transfer *self, const lt_http_reque
         self->response->body.limit = self->client->options.body_limit;
         self->header_bytes = 0;
         LT_TRY(perform(curl, self, &request, method, url, foreign, err));
-        if (!is_redirect(self->response)) {
+        if (self->client->options.give_redirects || !is_redirect(self->response)) {
             self->response->url = lt_arena_text(&self->response->arena, lt_text_of(url));
             return LT_OK;
         }
