@@ -24,7 +24,7 @@ typedef struct lt_err {
     lt_status status;
     char message[1024];
     char hint[512]; /* what to do next; may be empty */
-    int reason;     /* which failure exactly, by the list of the room that failed; 0: the status says it all */
+    int reason; /* which failure exactly, by the list of the room that failed; 0: the status says it all */
 } lt_err;
 
 /* Set the error and give its status back: `return lt_fail(err, LT_INVALID, "no such column '%s'", name);` Too long messages

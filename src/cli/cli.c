@@ -178,6 +178,8 @@ lt_status lt_cli_run(lt_app *app, size_t count, const char *const *argv, lt_err 
         app->cmd_name = lt_arena_format(&app->arena, "%s %s", app->cmd_name, parent->name);
         left = after(left, 1);
         cmds = parent->subs;
+        if (cmds && parent->run && (!left.count || !lt_cmd_find(cmds, left.items[0])))
+            break; /* it does something of its own, too */
     } while (cmds);
     app->cmd = parent;
     return run_found(app, left, err);

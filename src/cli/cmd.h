@@ -47,9 +47,10 @@ struct lt_cmd {
     lt_cmd_group group;
     const lt_opt *opts;
     size_t opt_count, opts_size; /* LT_COUNT(opts), sizeof(the struct that they fill) */
-    const lt_cmd *const *subs;   /* NULL-terminated; then `run` is not called */
-    bool raw;                    /* every word behind the name reaches run() unread */
-    bool hidden;                 /* not in help, completion, man pages */
+    /* NULL-terminated. With `run`, too: that is called unless the word behind the name is one of these. */
+    const lt_cmd *const *subs;
+    bool raw;    /* every word behind the name reaches run() unread */
+    bool hidden; /* not in help, completion, man pages */
     /* `opts` is the filled struct (opts_size bytes; NULL when 0). Results go to app->out; errors are printed by main. */
     lt_status (*run)(lt_app *app, const void *opts, const lt_args *args, lt_err *err);
 };

@@ -164,10 +164,12 @@ static void usage(lt_out *out, const lt_cmd *cmd, const char *cmd_name)
 {
     lt_out_styled(out, LT_BOLD, T("Usage:"));
     lt_out_printf(out, " %s [OPTION...]", cmd_name);
+    if (cmd && cmd->args)
+        lt_out_printf(out, " %s", cmd->args);
+    if (cmd && cmd->run && cmd->subs)
+        lt_out_printf(out, "\n       %s", cmd_name);
     if (!cmd || cmd->subs)
         lt_out_str(out, " COMMAND [ARGUMENT...]");
-    else if (cmd->args)
-        lt_out_printf(out, " %s", cmd->args);
     lt_out_str(out, "\n");
 }
 

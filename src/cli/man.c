@@ -128,10 +128,12 @@ void lt_man_write(const lt_cmd *const *cmds, const lt_cmd *cmd, const char *cmd_
     lt_buf_add_str(out, " \\- ");
     text(out, cmd ? cmd->help : "carry data the whole way: extract, store, load, model, test, run");
     lt_buf_printf(out, "\n.SH SYNOPSIS\n\\fB%s\\fR [\\fIOPTION\\fR...]", cmd_name);
+    if (cmd && cmd->args)
+        lt_buf_printf(out, " \\fI%s\\fR", cmd->args);
+    if (cmd && cmd->run && subs)
+        lt_buf_printf(out, "\n.br\n\\fB%s\\fR", cmd_name);
     if (subs)
         lt_buf_add_str(out, " \\fICOMMAND\\fR [\\fIARGUMENT\\fR...]");
-    else if (cmd && cmd->args)
-        lt_buf_printf(out, " \\fI%s\\fR", cmd->args);
     lt_buf_add_byte(out, '\n');
     if (cmd && cmd->about)
         paragraphs(out, cmd->about);

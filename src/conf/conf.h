@@ -88,6 +88,14 @@ typedef struct lt_conf_store {
     lt_text url; /* "local" (.leat/store) or "local:/folder" */
 } lt_conf_store;
 
+/* How long what runs leave behind is kept; 0: for ever. */
+typedef struct lt_conf_retention {
+    lt_conf_place place;
+    int64_t runs_us;    /* records and logs of runs */
+    int64_t commits_us; /* commits of datasets that no run keeps */
+    int64_t keep;       /* so many of the newest runs stay, however old */
+} lt_conf_retention;
+
 /* ---- sources/NAME.yml ---- */
 
 typedef enum lt_conf_source_kind {
@@ -297,6 +305,7 @@ typedef struct lt_project {
     lt_text target_name;          /* as written; empty: the first */
     const lt_conf_target *target; /* the default one */
     lt_conf_store store;
+    lt_conf_retention retention;
     int64_t threads;
     int64_t memory_bytes;
     lt_conf_values vars;

@@ -99,6 +99,41 @@ static const lt_setting_group store_group = {.name = "'store'",
                                              .later = store_later,
                                              .check = check_store};
 
+static const lt_setting retention_settings[] = {
+    {.name = "runs",
+     .type = LT_SET_LENGTH,
+     .offset = AT(lt_conf_retention, runs_us),
+     .min = SECOND,
+     .max = 36500 * DAY,
+     .shown = "for ever",
+     .help =
+         "how long records and logs of runs are kept; later a run cannot be shown or reproduced"},
+    {.name = "commits",
+     .type = LT_SET_LENGTH,
+     .offset = AT(lt_conf_retention, commits_us),
+     .min = SECOND,
+     .max = 36500 * DAY,
+     .shown = "for ever",
+     .help =
+         "how long earlier states of datasets are kept, but for those that a kept run has read"},
+    {.name = "keep",
+     .type = LT_SET_INT,
+     .offset = AT(lt_conf_retention, keep),
+     .fallback = "10",
+     .min = 1,
+     .max = 1000000,
+     .help = "so many of the newest runs stay, however old"},
+};
+
+static const lt_setting_group retention_group = {
+    .name = "'retention'",
+    .help = "How long what runs leave behind is kept. Each run tidies up a little at its end; "
+            "`leat runs "
+            "prune` does all of it.",
+    SETTINGS(retention_settings),
+    .size = sizeof(lt_conf_retention),
+    .place_offset = AT(lt_conf_retention, place)};
+
 static const lt_setting project_settings[] = {
     {.name = "name",
      .type = LT_SET_NAME,
@@ -125,6 +160,11 @@ static const lt_setting project_settings[] = {
      .offset = AT(lt_project, store),
      .group = &store_group,
      .help = "where versioned objects live"},
+    {.name = "retention",
+     .type = LT_SET_GROUP,
+     .offset = AT(lt_project, retention),
+     .group = &retention_group,
+     .help = "how long runs and earlier states of datasets are kept"},
     {.name = "threads",
      .type = LT_SET_INT,
      .offset = AT(lt_project, threads),

@@ -31,6 +31,7 @@ struct executor {
     lt_run_record *record;
     lt_engine *engine; /* owned */
     int lease;         /* owned; on the target, longer than the engine */
+    int tree_lock;     /* owned; until the run's record names its files */
     lt_run_task *tasks;
     size_t task_count;
     size_t *task_of_node; /* node index -> task index + 1 */

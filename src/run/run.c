@@ -6,8 +6,10 @@
 #include "base/proc.h"
 #include "base/time.h"
 #include "run/inner.h"
+#include "run/prune.h"
 #include "run/tree.h"
 #include "source/load.h"
+#include "source/source.h"
 
 #include <stdio.h>
 
@@ -332,9 +334,63 @@ static lt_status record_end(executor *run, lt_status status, const lt_err *why, 
     return LT_OK;
 }
 
+/* The datasets of the extracts and loads of the run, a bounded number. */
+static lt_status touched_datasets(const executor *run, lt_arena *arena, lt_prune_datasets *out,
+                                  lt_err *err)
+{
+    enum { MOST = 200 };
+    out->buckets = lt_alloc_array(arena, MOST, sizeof(lt_text));
+    out->prefixes = lt_alloc_array(arena, MOST, sizeof(lt_text));
+    for (size_t i = 0; i < run->task_count && out->count < MOST; i++) {
+        const lt_step *step = run->tasks[i].node->payload;
+        lt_landing_place place;
+        if (!step->resource)
+            continue;
+        LT_TRY(lt_resource_place(step->resource, arena, &place, err));
+        out->buckets[out->count] = place.bucket;
+        out->prefixes[out->count++] = place.prefix;
+    }
+    return LT_OK;
+}
+
+static lt_status prune_a_little(const executor *run, lt_prune_report *report, lt_arena *arena,
+                                lt_err *err)
+{
+    enum { RUNS_AT_ONCE = 20 };
+    lt_prune_request request = lt_prune_settings(run->workspace);
+    lt_prune_datasets datasets = {0};
+    request.limit = RUNS_AT_ONCE;
+    if (request.runs_older_us < 0 && request.commits_older_us < 0)
+        return LT_OK;
+    LT_TRY(touched_datasets(run, arena, &datasets, err));
+    return lt_prune_some(run->workspace, &request, &datasets, arena, report, err);
+}
+
+/* As `retention:` says. The run itself is over, and well or not: this only warns. */
+static void tidy_up(const executor *run)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_prune_report report = {0};
+    lt_err err;
+    if (prune_a_little(run, &report, &arena, &err) != LT_OK)
+        lt_log(LT_LOG_WARNING, "cannot remove old runs and commits: %s", err.message);
+    if (report.runs.len)
+        lt_log(
+            LT_LOG_INFO,
+            "removed the records of %zu old run%s (%lld to %lld), which cannot be reproduced any "
+            "more",
+            report.runs.len, report.runs.len == 1 ? "" : "s", (long long)report.runs.items[0].id,
+            (long long)report.runs.items[report.runs.len - 1].id);
+    if (report.commits)
+        lt_log(LT_LOG_INFO, "forgot %lld old commit%s of datasets", (long long)report.commits,
+               report.commits == 1 ? "" : "s");
+}
+
 static lt_status execute(executor *run, lt_err *err)
 {
     LT_TRY(record_start(run, err));
+    lt_fd_close(run->tree_lock);
+    run->tree_lock = -1;
     run->plan->request.scope.run_id =
         lt_text_of(lt_arena_format(&run->plan->arena, "%lld", (long long)run->record->id));
     if (run->request->watch) {
@@ -416,7 +472,7 @@ static void executor_init(executor *run)
     (void)pthread_cond_init(&run->changed, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
     (void)pthread_mutex_init(&run->lock, NULL);
-    run->lease = -1;
+    run->lease = run->tree_lock = -1;
     open_rates(run);
 }
 
@@ -424,6 +480,7 @@ static void executor_init(executor *run)
 static void executor_cleanup(executor *run)
 {
     lt_engine_close(run->engine);
+    lt_fd_close(run->tree_lock);
     lt_fd_close(run->lease); /* whoever waits for the target opens it at once */
     lt_free(run->missing);
     lt_free(run->task_of_node);
@@ -440,12 +497,15 @@ static lt_status run_with_lease(executor *run, const lt_target *target, lt_run_r
     LT_AUTO(lt_chars) what = lt_format("'leat %.*s'", LT_ARG(run->record->command));
     LT_TRY(lt_workspace_lease(run->workspace, target, what, &run->lease, err));
     if (!run->request->reproduces)
+        LT_TRY(lt_prune_lock(run->workspace, &run->tree_lock, err));
+    if (!run->request->reproduces)
         LT_TRY(lt_tree_record(run->workspace, run->record, err));
     LT_TRY(execute(run, err));
     count_ends(run, report);
     report->ended = true;
     lt_status status = judge(run, report, &why);
     LT_TRY(record_end(run, status, &why, err));
+    tidy_up(run);
     *err = why;
     return status;
 }

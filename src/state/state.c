@@ -523,3 +523,76 @@ lt_status lt_state_reap(lt_state *state, int64_t *count, lt_err *err)
     lt_vec_free(&lost);
     return status;
 }
+
+/* ---- forgetting ---- */
+
+typedef struct old_runs {
+    int64_t keep, before_us;
+    size_t limit;
+    lt_arena *arena;
+    lt_run_records *out;
+} old_runs;
+
+static lt_status list_old_runs(lt_tx *tx, void *context, lt_err *err)
+{
+    const old_runs *wanted = context;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(
+        tx,
+        "select " RUN_COLUMNS " from runs where status <> 'running' and "
+        "started_at_us < ? and id not in (select id from runs order by id desc limit ?) "
+        "and not exists (select 1 from attempts a where a.run_id = runs.id and "
+        "a.backend_pid <> 0) order by id limit ?",
+        V(wanted->before_us), V(wanted->keep), V((int64_t)wanted->limit));
+    while (lt_query_next(&q))
+        lt_push_in(wanted->arena, wanted->out, read_run(&q, wanted->arena));
+    return lt_query_check(&q, err);
+}
+
+lt_status lt_state_old_runs(lt_state *state, int64_t keep, int64_t before_us, size_t limit,
+                            lt_arena *arena, lt_run_records *out, lt_err *err)
+{
+    old_runs wanted = {
+        .keep = keep, .before_us = before_us, .limit = limit, .arena = arena, .out = out};
+    *out = (lt_run_records){0};
+    return lt_db_read(state->db, list_old_runs, &wanted, err);
+}
+
+static lt_status delete_run(lt_tx *tx, void *context, lt_err *err)
+{
+    int64_t run_id = *(const int64_t *)context;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(tx, "select 1 from runs where id = ? and status = 'running'", V(run_id));
+    bool running = lt_query_next(&q);
+    LT_TRY(lt_query_check(&q, err));
+    if (running)
+        return lt_fail(err, LT_CONFLICT, "run %lld is still running", (long long)run_id);
+    return lt_tx_exec(tx, err, "delete from runs where id = ?", V(run_id));
+}
+
+lt_status lt_state_run_delete(lt_state *state, int64_t run_id, lt_err *err)
+{
+    return lt_db_write(state->db, delete_run, &run_id, err);
+}
+
+typedef struct tree_use {
+    lt_text tree;
+    bool used;
+} tree_use;
+
+static lt_status look_for_tree(lt_tx *tx, void *context, lt_err *err)
+{
+    tree_use *use = context;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(tx, "select 1 from runs where tree = ? limit 1", V(use->tree));
+    use->used = lt_query_next(&q);
+    return lt_query_check(&q, err);
+}
+
+lt_status lt_state_tree_is_used(lt_state *state, lt_text tree, bool *used, lt_err *err)
+{
+    tree_use use = {.tree = tree};
+    LT_TRY(lt_db_read(state->db, look_for_tree, &use, err));
+    *used = use.used;
+    return LT_OK;
+}

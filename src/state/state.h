@@ -122,6 +122,19 @@ LT_MUST_CHECK lt_status lt_state_runs(lt_state *state, size_t limit, lt_arena *a
 LT_MUST_CHECK lt_status lt_state_tasks(lt_state *state, int64_t run_id, lt_arena *arena,
                                        lt_task_records *out, lt_err *err);
 
+/* ---- forgetting ---- */
+
+/* Ended runs that began before `before_us` and are not among the `keep` newest, oldest first, at most `limit`. Runs whose backend on a
+ * server may still be at work are not among them. */
+LT_MUST_CHECK lt_status lt_state_old_runs(lt_state *state, int64_t keep, int64_t before_us,
+                                          size_t limit, lt_arena *arena, lt_run_records *out,
+                                          lt_err *err);
+/* Delete the record of a run that has ended, with its tasks, attempts and pins. LT_CONFLICT: it runs. Missing is fine. */
+LT_MUST_CHECK lt_status lt_state_run_delete(lt_state *state, int64_t run_id, lt_err *err);
+/* Does any run need this snapshot? */
+LT_MUST_CHECK lt_status lt_state_tree_is_used(lt_state *state, lt_text tree, bool *used,
+                                              lt_err *err);
+
 /* Runs that say "running" whose process is gone become lost, their running tasks failed, their pending ones cancelled. *count
  * (may be NULL) of runs. Called when a state is opened for work. */
 LT_MUST_CHECK lt_status lt_state_reap(lt_state *state, int64_t *count, lt_err *err);

@@ -479,11 +479,15 @@ static void check_conditions_hold_or_nothing_happens(lt_store *store)
     CHECK_OK(put_when(store, T("2"), (lt_when){.etag = one}, &err), err);
     CHECK_OK(put_when(store, T("1"), (lt_when){.etag = T("*")}, &err), err);
     lt_when when = {.etag = T("other")};
-    CHECK_STATUS(lt_store_delete(store, T("raw"), T("k"), (lt_text){0}, &(lt_delete_options){.when = &when}, NULL, NULL, &err),
+    CHECK_STATUS(lt_store_delete(store, T("raw"), T("k"), (lt_text){0},
+                                 &(lt_delete_options){.when = &when}, NULL, NULL, &err),
                  LT_CONFLICT, err);
     when.etag = one;
-    CHECK_OK(lt_store_delete(store, T("raw"), T("k"), (lt_text){0}, &(lt_delete_options){.when = &when}, NULL, NULL, &err), err);
-    CHECK_STATUS(lt_store_delete(store, T("raw"), T("k"), (lt_text){0}, &(lt_delete_options){.when = &when}, NULL, NULL, &err),
+    CHECK_OK(lt_store_delete(store, T("raw"), T("k"), (lt_text){0},
+                             &(lt_delete_options){.when = &when}, NULL, NULL, &err),
+             err);
+    CHECK_STATUS(lt_store_delete(store, T("raw"), T("k"), (lt_text){0},
+                                 &(lt_delete_options){.when = &when}, NULL, NULL, &err),
                  LT_NOT_FOUND, err);
     CHECK_STATUS(put_when(store, T("1"), (lt_when){.etag = one}, &err), LT_NOT_FOUND, err);
     CHECK_OK(put_when(store, T("3"), (lt_when){.absent = true}, &err),

@@ -218,7 +218,7 @@ static void check_table(const lt_cmd *const *all)
         const lt_cmd *cmd = all[i];
         CHECK(cmd->name && cmd->help);
         CHECK(cmd->help[strlen(cmd->help) - 1] != '.');
-        CHECK((cmd->run != NULL) != (cmd->subs != NULL));
+        CHECK(cmd->run || cmd->subs);
         CHECK((cmd->opt_count == 0) == (cmd->opts_size == 0));
         for (size_t k = 0; k < cmd->opt_count; k++) {
             const lt_opt *opt = &cmd->opts[k];

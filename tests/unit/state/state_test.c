@@ -185,3 +185,36 @@ Test(state, a_run_whose_process_died_is_lost_and_its_backend_is_remembered)
     CHECK_OK(lt_state_lost_backends(state, T("dev"), &arena, &backends, &err), err);
     CHECK_INT(backends.len, 0);
 }
+
+static size_t old_runs(lt_state *state, int64_t keep, lt_arena *arena, lt_run_records *out)
+{
+    lt_err err = {0};
+    CHECK_OK(lt_state_old_runs(state, keep, INT64_MAX, 10, arena, out, &err), err);
+    return out->len;
+}
+
+Test(state, old_runs_are_those_that_nothing_needs_any_more)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    LT_AUTO(lt_state_ref) state = open_state(lt_test_folder());
+    lt_run_records found = {0};
+    int64_t token = 0, attempt = 0;
+    for (int i = 0; i < 4; i++)
+        (void)start(state);
+    CHECK_INT(old_runs(state, 0, &arena, &found), 0); /* all of them run */
+    CHECK_STATUS(lt_state_run_delete(state, 1, &err), LT_CONFLICT, err);
+    CHECK_OK(lt_state_task_start(state, 1, T("model.shop.a"), &token, &attempt, &err), err);
+    CHECK_OK(lt_state_task_backend(state, token, 4711, T("then"), &err), err);
+    for (int64_t id = 1; id <= 4; id++)
+        CHECK_OK(lt_state_run_finish(state, id, LT_RUN_SUCCEEDED, T(""), &err), err);
+    CHECK_INT(old_runs(state, 1, &arena, &found), 2); /* the backend of run 1 may be at work */
+    CHECK_INT(found.items[0].id, 2);
+    CHECK_OK(lt_state_backend_ended(state, token, &err), err);
+    CHECK_INT(old_runs(state, 3, &arena, &found), 1);
+    CHECK_OK(lt_state_run_delete(state, 1, &err), err);
+    CHECK_OK(lt_state_run_delete(state, 1, &err), err);
+    CHECK_INT(old_runs(state, 3, &arena, &found), 0);
+    lt_run_record run;
+    CHECK_STATUS(lt_state_run_get(state, 1, &arena, &run, &err), LT_NOT_FOUND, err);
+}
