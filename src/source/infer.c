@@ -26,6 +26,7 @@ void lt_infer_cleanup(lt_infer *infer)
     lt_mark_cleanup(&infer->mark);
     lt_buf_cleanup(&infer->hashes);
     lt_buf_cleanup(&infer->scratch);
+    lt_vec_free(&infer->quoted);
     lt_arena_cleanup(&infer->arena);
 }
 
@@ -128,18 +129,92 @@ typedef struct open_value {
     size_t next;     /* the field that is expected next */
 } open_value;
 
+/* A number that no type holds counts as DOUBLE until it is known what else is in the column. */
+static void note_number(lt_infer *infer, lt_text raw, lt_type *found)
+{
+    lt_field *field = infer->field;
+    if (!field->numbers)
+        field->numbers = LT_NEW(&infer->arena, lt_number_notes);
+    if (lt_number_note(field->numbers, raw, found->kind == LT_TYPE_TEXT, &infer->arena))
+        lt_push(&infer->quoted, raw);
+    if (found->kind == LT_TYPE_TEXT)
+        found->kind = LT_TYPE_DOUBLE;
+}
+
+/* What JSON calls the value: only these can be mixed; numbers of two types are still numbers, a date is a text. */
+static const char *noun_of(lt_type_kind kind)
+{
+    switch (kind) {
+    case LT_TYPE_NULL:
+        return NULL;
+    case LT_TYPE_BOOL:
+        return "true or false";
+    case LT_TYPE_LIST:
+        return "a list";
+    case LT_TYPE_STRUCT:
+        return "an object";
+    case LT_TYPE_JSON:
+        return "objects or lists";
+    case LT_TYPE_DATE:
+    case LT_TYPE_TIMESTAMP:
+    case LT_TYPE_TIMESTAMPTZ:
+    case LT_TYPE_OTHER:
+    case LT_TYPE_TEXT:
+        return "a text";
+    default:
+        return "a number";
+    }
+}
+
+static bool are_mixed(lt_type_kind a, lt_type_kind b)
+{
+    const char *left = noun_of(a), *right = noun_of(b);
+    bool containers = (a == LT_TYPE_JSON && (b == LT_TYPE_LIST || b == LT_TYPE_STRUCT)) ||
+                      (b == LT_TYPE_JSON && (a == LT_TYPE_LIST || a == LT_TYPE_STRUCT));
+    return left && right && left != right && !containers;
+}
+
+/* With frozen types the first extract may not begin with a column that is text only because its values do not agree. */
+static bool watches_mixes(const lt_infer *infer)
+{
+    return infer->options.freeze_types && !infer->options.known;
+}
+
+static lt_status mixed(lt_text column, const lt_type *before, const lt_type *found, lt_err *err)
+{
+    LT_AUTO(lt_buf) old = {.limit = 4 * LT_KIB};
+    LT_AUTO(lt_buf) new = {.limit = 4 * LT_KIB};
+    lt_type_write(before, &old);
+    lt_type_write(found, &new);
+    lt_ignore(lt_fail(err, LT_FAILED,
+                      "the column '%.*s' holds %s (%s) here and %s (%s) in other records, and the "
+                      "contract freezes types",
+                      LT_ARG(column), noun_of(found->kind), lt_buf_chars(&new),
+                      noun_of(before->kind), lt_buf_chars(&old)));
+    return lt_hint(err,
+                   "mend the source, or set contract: {types: evolve} to land such a column as "
+                   "text");
+}
+
 /* Scalars take the short way when the type is there already. */
-static void take_scalar(lt_infer *infer, lt_type *type, const lt_json_token *token)
+static lt_status take_scalar(lt_infer *infer, lt_type *type, const lt_json_token *token,
+                             lt_err *err)
 {
     lt_type found = {.kind = LT_TYPE_BOOL};
-    if (token->kind == LT_JSON_NULL || type->kind == LT_TYPE_TEXT)
-        return;
-    if (token->kind == LT_JSON_NUMBER)
+    if (token->kind == LT_JSON_NULL || (type->kind == LT_TYPE_TEXT && !watches_mixes(infer)))
+        return LT_OK;
+    if (token->kind == LT_JSON_NUMBER) {
         found = lt_infer_number(token->raw);
-    else if (token->kind == LT_JSON_STRING)
+        if (infer->field)
+            note_number(infer, token->raw, &found);
+    } else if (token->kind == LT_JSON_STRING) {
         found = lt_infer_string(token->raw);
+    }
+    if (watches_mixes(infer) && are_mixed(type->kind, found.kind))
+        return mixed(infer->column->key, type, &found, err);
     if (found.kind != type->kind || found.kind == LT_TYPE_DECIMAL)
         (void)lt_type_merge(&infer->arena, type, &found);
+    return LT_OK;
 }
 
 /* A container begins. True: its inside is to be looked at; else it was stepped over. */
@@ -152,6 +227,8 @@ static lt_status take_container(lt_infer *infer, lt_type *type, lt_json_token *t
         found.kind = LT_TYPE_JSON;
     else if (!is_object)
         found.item = &unknown;
+    if (watches_mixes(infer) && are_mixed(type->kind, found.kind))
+        return mixed(infer->column->key, type, &found, err);
     if (found.kind != type->kind)
         (void)lt_type_merge(&infer->arena, type, &found);
     *opened = type->kind == found.kind && type->kind != LT_TYPE_JSON &&
@@ -281,6 +358,16 @@ static lt_status broke_type(lt_text key, const lt_type *before, const lt_type *a
         err, "set contract: {types: evolve} to widen it, or discard to make such values null");
 }
 
+/* Numbers of a column that is a DECIMAL are found as DOUBLE, one by one. */
+static bool holds(const lt_type *before, const lt_field *field)
+{
+    const lt_type *after = &field->type;
+    if (before->kind == LT_TYPE_DECIMAL && field->numbers &&
+        (after->kind == LT_TYPE_DECIMAL || after->kind == LT_TYPE_DOUBLE))
+        return lt_number_fits(field->numbers, before->width, before->scale);
+    return before->kind == after->kind && before->width == after->width;
+}
+
 /* With frozen types: is each column still what it was? Asked after each record, cheap for the kinds, exact when one moved. */
 static lt_status check_types(const lt_infer *infer, lt_err *err)
 {
@@ -291,8 +378,8 @@ static lt_status check_types(const lt_infer *infer, lt_err *err)
         const lt_type *before = &known->fields.items[i]->type;
         const lt_type *after = &infer->record.fields.items[i]->type;
         bool nested = before->kind == LT_TYPE_LIST || before->kind == LT_TYPE_STRUCT;
-        bool same = nested ? lt_type_eq(before, after)
-                           : before->kind == after->kind && before->width == after->width;
+        bool same =
+            nested ? lt_type_eq(before, after) : holds(before, infer->record.fields.items[i]);
         if (!same && before->kind != LT_TYPE_NULL)
             return broke_type(known->fields.items[i]->key, before, after, err);
     }
@@ -351,11 +438,9 @@ static lt_status take_key(lt_infer *infer, const record_state *state, lt_err *er
 static lt_status take_value(lt_infer *infer, lt_type *type, lt_json_token *token, open_value *stack,
                             size_t *depth, lt_err *err)
 {
-    if (token->kind != LT_JSON_OBJECT && token->kind != LT_JSON_ARRAY) {
-        take_scalar(infer, type, token);
-        return LT_OK;
-    }
-    bool opened;
+    if (token->kind != LT_JSON_OBJECT && token->kind != LT_JSON_ARRAY)
+        return take_scalar(infer, type, token, err);
+    bool opened = false;
     LT_TRY(take_container(infer, type, token, *depth < LT_TYPE_DEPTH, &opened, err));
     if (opened)
         stack[(*depth)++] = (open_value){.type = type, .object = ++infer->objects};
@@ -377,6 +462,8 @@ static lt_status take_member(lt_infer *infer, lt_json_token *token, open_value *
         if (field->role & (ROLE_CURSOR | ROLE_KEY))
             LT_TRY(take_roles(infer, field, token, state, err));
     }
+    infer->field = top ? field : NULL;
+    infer->column = top ? field : infer->column;
     return take_value(infer, &field->type, token, stack, depth, err);
 }
 
@@ -384,6 +471,7 @@ static lt_status take_item(lt_infer *infer, lt_json_token *token, open_value *st
                            lt_err *err)
 {
     lt_type *item = stack[*depth - 1].type->item;
+    infer->field = NULL;
     assert(item); /* what is open and no object is a list */
     return take_value(infer, item, token, stack, depth, err);
 }
@@ -409,6 +497,8 @@ static lt_status read_record(lt_infer *infer, record_state *state, lt_err *err)
 lt_status lt_infer_record(lt_infer *infer, lt_text raw, int64_t page, int64_t record, lt_err *err)
 {
     record_state state = {.page = page, .record = record};
+    infer->raw = raw;
+    infer->quoted.len = 0;
     lt_json_open(&infer->reader, raw, NULL);
     LT_TRY(read_record(infer, &state, err));
     LT_TRY(check_types(infer, err));
@@ -416,6 +506,24 @@ lt_status lt_infer_record(lt_infer *infer, lt_text raw, int64_t page, int64_t re
     infer->records++;
     infer->largest = LT_MAX(infer->largest, raw.len);
     return LT_OK;
+}
+
+void lt_infer_add_line(lt_infer *infer, lt_buf *out)
+{
+    const char *at = infer->raw.ptr, *end = infer->raw.ptr + infer->raw.len;
+    if (infer->quoted.len == 0) {
+        lt_json_add_line(infer->raw, out);
+        return;
+    }
+    lt_buf_clear(&infer->scratch);
+    for (size_t i = 0; i < infer->quoted.len; i++) {
+        lt_text number = infer->quoted.items[i];
+        lt_buf_add(&infer->scratch, lt_text_at(at, (size_t)(number.ptr - at)));
+        lt_buf_printf(&infer->scratch, "\"%.*s\"", LT_ARG(number));
+        at = number.ptr + number.len;
+    }
+    lt_buf_add(&infer->scratch, lt_text_at(at, (size_t)(end - at)));
+    lt_json_add_line(lt_buf_text(&infer->scratch), out);
 }
 
 /* ---- adding up ---- */
@@ -427,14 +535,44 @@ static bool comes_before(const lt_field *a, const lt_field *b)
     return a->record != b->record ? a->record < b->record : a->spot < b->spot;
 }
 
+/* Two workers have read one column: do its values agree, also inside? */
+static lt_status check_mixes(const lt_infer *infer, const lt_field *ours, const lt_field *theirs,
+                             lt_err *err)
+{
+    struct {
+        const lt_type *a, *b;
+    } pair = {&ours->type, &theirs->type};
+    if (!watches_mixes(infer))
+        return LT_OK;
+    while (pair.a->kind == LT_TYPE_LIST && pair.b->kind == LT_TYPE_LIST) {
+        pair.a = pair.a->item;
+        pair.b = pair.b->item;
+    }
+    if (!are_mixed(pair.a->kind, pair.b->kind))
+        return LT_OK;
+    const lt_field *first = comes_before(ours, theirs) ? ours : theirs;
+    const lt_field *later = first == ours ? theirs : ours;
+    (void)mixed(ours->key, first == ours ? pair.a : pair.b, first == ours ? pair.b : pair.a, err);
+    return lt_wrap(err, "page %lld, record %lld", (long long)later->page, (long long)later->record);
+}
+
 lt_status lt_infer_merge(lt_infer *into, const lt_infer *from, lt_err *err)
 {
+    for (size_t i = 0; i < from->record.fields.len; i++) {
+        const lt_field *ours = lt_type_field(&into->record, from->record.fields.items[i]->key);
+        if (ours)
+            LT_TRY(check_mixes(into, ours, from->record.fields.items[i], err));
+    }
     (void)lt_type_merge(&into->arena, &into->record, &from->record);
     for (size_t i = 0; i < from->record.fields.len; i++) {
         const lt_field *theirs = from->record.fields.items[i];
         lt_field *ours = lt_type_field(&into->record, theirs->key);
         ours->non_null += theirs->non_null;
         ours->role |= theirs->role;
+        if (theirs->numbers && !ours->numbers)
+            ours->numbers = LT_NEW(&into->arena, lt_number_notes);
+        if (theirs->numbers)
+            lt_number_merge(ours->numbers, theirs->numbers, &into->arena);
         if (comes_before(theirs, ours)) {
             ours->page = theirs->page;
             ours->record = theirs->record;
@@ -457,6 +595,11 @@ static int by_place(const void *a, const void *b)
 void lt_infer_order(lt_infer *infer)
 {
     lt_type *record = &infer->record;
+    for (size_t i = 0; i < record->fields.len; i++) {
+        lt_field *field = record->fields.items[i];
+        if (field->numbers)
+            field->type = lt_number_settle(field->numbers, &field->type);
+    }
     if (record->fields.len > 0)
         qsort(record->fields.items, record->fields.len, sizeof(lt_field *), by_place);
     record->slot_count = 0; /* the index by key does not hold any more, and is not needed */

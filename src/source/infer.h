@@ -3,6 +3,7 @@
  * Each worker has one; lt_infer_merge() adds them up, and the result does not depend on which worker saw what. The records'
  * bytes are not kept. One thread at a time for each. */
 #pragma once
+#include "source/number.h"
 #include "source/type.h"
 #include "source/watermark.h"
 
@@ -10,8 +11,8 @@ typedef struct lt_infer_options {
     const lt_texts *keys; /* names of key columns: a JSON key or its snake_case form; borrowed */
     lt_text cursor_field; /* empty: none */
     const lt_type *known; /* the record as it was before; NULL: nothing is known */
-    bool freeze_columns,
-        freeze_types; /* against `known`: stop at the first record that breaks it */
+    bool freeze_columns;  /* against `known`: stop at the first record that breaks it */
+    bool freeze_types; /* the same; and when nothing is known, no column may mix kinds of values */
 } lt_infer_options;
 
 enum { LT_KEYS_MAX = 16 };
@@ -27,6 +28,10 @@ typedef struct lt_infer {
     uint64_t objects;
     lt_json_reader reader;
     lt_buf scratch;
+    lt_field *field;        /* of the record, in which a value is being read; NULL: deeper inside */
+    const lt_field *column; /* of the record, in which or below which a value is being read */
+    lt_text raw;            /* the record */
+    LT_VEC(lt_text) quoted; /* its numbers that must be landed as text */
 } lt_infer;
 
 void lt_infer_init(lt_infer *infer, const lt_infer_options *options);
@@ -37,8 +42,10 @@ void lt_infer_cleanup(lt_infer *infer);
  * LT_TOO_BIG: too many columns. The message names the column, not the place. */
 LT_MUST_CHECK lt_status lt_infer_record(lt_infer *infer, lt_text raw, int64_t page, int64_t record,
                                         lt_err *err);
+/* Append the record that was just read as a line, with such numbers in quotes. */
+void lt_infer_add_line(lt_infer *infer, lt_buf *out);
 LT_MUST_CHECK lt_status lt_infer_merge(lt_infer *into, const lt_infer *from, lt_err *err);
-/* The fields of the record in the order of their first appearance. */
+/* At the end: the fields of the record in the order of their first appearance, the types of numbers settled. */
 void lt_infer_order(lt_infer *infer);
 
 /* The type of a scalar token. */

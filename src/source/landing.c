@@ -39,11 +39,19 @@ static bool is_container(const lt_schema_column *column)
     return column->type.kind == LT_TYPE_LIST || column->type.kind == LT_TYPE_STRUCT;
 }
 
+/* DuckDB reads what has a point as DOUBLE first; its text has the digits that matter. */
+static bool is_fraction(const lt_schema_column *column)
+{
+    return column->type.kind == LT_TYPE_DECIMAL && column->type.scale > 0;
+}
+
 /* The type with which a column is read from JSON. */
 static void write_read_type(const lt_schema_column *column, lt_buf *out)
 {
     if (column->to_null)
         lt_buf_add(out, is_container(column) ? T("JSON") : T("VARCHAR"));
+    else if (is_fraction(column))
+        lt_buf_add(out, T("VARCHAR"));
     else
         lt_type_write(&column->type, out);
 }
@@ -119,7 +127,8 @@ static void write_value(const lt_schema_column *column, bool whole, bool typed, 
     bool text = column->type.kind == LT_TYPE_TEXT || (column->to_null && !is_container(column));
     bool nested = column->found.kind == LT_TYPE_LIST || column->found.kind == LT_TYPE_STRUCT;
     if (whole) {
-        lt_buf_add_str(&value, text ? "json_extract_string(json, " : "json_extract(json, ");
+        lt_buf_add_str(&value, text || is_fraction(column) ? "json_extract_string(json, "
+                                                           : "json_extract(json, ");
         write_pointer(column->key, &value);
         lt_buf_add_byte(&value, ')');
     } else if (typed && text && nested) {
@@ -129,7 +138,7 @@ static void write_value(const lt_schema_column *column, bool whole, bool typed, 
     } else {
         lt_quote_name(column->key, &value);
     }
-    bool cast = column->to_null || (whole && !text) ||
+    bool cast = column->to_null || (whole && !text) || (!typed && is_fraction(column)) ||
                 (typed && !lt_type_eq(&column->found, &column->type));
     if (cast && column->to_null && !typed && is_container(column))
         /* else a text would become a struct of nulls */

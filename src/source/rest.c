@@ -1,5 +1,6 @@
 /* REST sources: workers fetch pages, check them, spool their records and learn the types; then all of it lands at once. */
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "net/link_header.h"
 #include "net/url.h"
@@ -395,7 +396,7 @@ static lt_status keep_records(worker *w, const lt_page_request *page, lt_err *er
             (void)lt_wrap(err, "%s, record %zu", page_name(w, page), i + 1);
             return err->status;
         }
-        lt_json_add_line(w->found.items[i], &w->records.buf);
+        lt_infer_add_line(&w->infer, &w->records.buf);
         if (lt_spool_is_full(&w->records))
             LT_TRY(lt_spool_flush(&w->records, err));
     }
@@ -608,6 +609,37 @@ static lt_status check_cursor_field(const lt_extraction *self, const lt_type *re
     return lt_hint(err, "name a field that grows, as the API writes it");
 }
 
+/* What happens to numbers that a DOUBLE cannot hold is said, with the first of them. */
+static void say_numbers(const lt_extraction *self, const lt_type *record, const lt_schema *schema)
+{
+    for (size_t i = 0; i < record->fields.len; i++) {
+        const lt_field *field = record->fields.items[i];
+        const lt_number_notes *numbers = field->numbers;
+        const lt_schema_column *column = numbers ? lt_schema_find_key(schema, field->key) : NULL;
+        if (!column)
+            continue;
+        lt_type_kind kind = column->type.kind;
+        if (kind == LT_TYPE_TEXT && field->type.kind == LT_TYPE_TEXT && numbers->settled_as_text)
+            lt_log(
+                LT_LOG_WARNING,
+                "%.*s.%.*s: the column '%.*s' is text (VARCHAR), since no number type holds %.*s",
+                LT_ARG(self->source->name), LT_ARG(self->resource->name), LT_ARG(column->name),
+                LT_ARG(lt_text_sub(numbers->beyond, 0, 60)));
+        else if (kind == LT_TYPE_DOUBLE && numbers->exact)
+            lt_log(LT_LOG_WARNING,
+                   "%.*s.%.*s: the column '%.*s' is DOUBLE, which rounds numbers such as %.*s",
+                   LT_ARG(self->source->name), LT_ARG(self->resource->name), LT_ARG(column->name),
+                   LT_ARG(lt_text_sub(numbers->example, 0, 60)));
+        else if (kind == LT_TYPE_DECIMAL && column->type.scale > 0 && numbers->rough > 0)
+            lt_log(LT_LOG_WARNING,
+                   "%.*s.%.*s: %lld numbers of the column '%.*s' came before the first that needs "
+                   "DECIMAL (%.*s), and may differ in their 16th digit",
+                   LT_ARG(self->source->name), LT_ARG(self->resource->name),
+                   (long long)numbers->rough, LT_ARG(column->name),
+                   LT_ARG(lt_text_sub(numbers->example, 0, 60)));
+    }
+}
+
 static lt_status land(rest *r, worker *workers, size_t count, lt_err *err)
 {
     lt_extraction *self = r->self;
@@ -636,6 +668,7 @@ static lt_status land(rest *r, worker *workers, size_t count, lt_err *err)
     LT_TRY(lt_schema_plan(&self->before, &all->record, &self->resource->contract, self->arena,
                           &schema, err));
     self->result->discarded = schema.left_out_values;
+    say_numbers(self, &all->record, &schema);
     return lt_extraction_land(self, &schema, &landing, lt_buf_text(&all->mark.raw), err);
 }
 

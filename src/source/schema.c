@@ -65,6 +65,14 @@ lt_schema_column *lt_schema_find(const lt_schema *schema, lt_text name)
     return NULL;
 }
 
+lt_schema_column *lt_schema_find_key(const lt_schema *schema, lt_text key)
+{
+    for (size_t i = 0; i < schema->columns.len; i++)
+        if (lt_text_eq(schema->columns.items[i].key, key))
+            return &schema->columns.items[i];
+    return NULL;
+}
+
 /* ---- planning ---- */
 
 /* With frozen types: may values of type `found` come into a column of type `known` without changing it? */
@@ -143,14 +151,6 @@ static lt_status meet_new(lt_schema *after, const lt_field *field, lt_conf_rule 
     return LT_OK;
 }
 
-static lt_schema_column *find_key(lt_schema *schema, lt_text key)
-{
-    for (size_t i = 0; i < schema->columns.len; i++)
-        if (lt_text_eq(schema->columns.items[i].key, key))
-            return &schema->columns.items[i];
-    return NULL;
-}
-
 lt_status lt_schema_plan(const lt_schema *before, const lt_type *found,
                          const lt_conf_contract *contract, lt_arena *arena, lt_schema *after,
                          lt_err *err)
@@ -169,7 +169,7 @@ lt_status lt_schema_plan(const lt_schema *before, const lt_type *found,
     lt_conf_rule columns = before->columns.len > 0 ? contract->columns : LT_CONF_EVOLVE;
     for (size_t i = 0; i < found->fields.len; i++) {
         const lt_field *field = found->fields.items[i];
-        lt_schema_column *known = find_key(&plan, field->key);
+        lt_schema_column *known = lt_schema_find_key(&plan, field->key);
         if (known)
             LT_TRY(meet_known(known, field, contract->types, arena, err));
         else

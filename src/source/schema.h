@@ -33,6 +33,8 @@ void lt_schema_write(const lt_schema *schema, lt_buf *out);
 /* The schema as one record type, keys as fields. */
 void lt_schema_record(const lt_schema *schema, lt_arena *arena, lt_type *out);
 lt_schema_column *lt_schema_find(const lt_schema *schema, lt_text name);
+/* By its key in the source. */
+lt_schema_column *lt_schema_find_key(const lt_schema *schema, lt_text key);
 
 /* What the dataset looks like after an extract in which `found` (a struct, fields in order) was seen. LT_FAILED: a frozen
  * contract is broken. */

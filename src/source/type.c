@@ -97,9 +97,11 @@ static lt_type merge_numbers(const lt_type *a, const lt_type *b)
     lt_type_kind high = LT_MAX(a->kind, b->kind), low = LT_MIN(a->kind, b->kind);
     if (high == LT_TYPE_FLOAT && (low == LT_TYPE_FLOAT || low <= LT_TYPE_SMALLINT))
         return (lt_type){.kind = LT_TYPE_FLOAT};
-    if (high >= LT_TYPE_FLOAT)
+    bool decimal = (high == LT_TYPE_DOUBLE && low == LT_TYPE_DECIMAL) &&
+                   (a->kind == LT_TYPE_DOUBLE ? a->width : b->width) > 0;
+    if (high >= LT_TYPE_FLOAT && !decimal)
         return (lt_type){.kind = LT_TYPE_DOUBLE};
-    if (high != LT_TYPE_DECIMAL)
+    if (high < LT_TYPE_DECIMAL)
         return (lt_type){.kind = high};
     lt_type x = as_decimal(a), y = as_decimal(b);
     unsigned scale = LT_MAX(x.scale, y.scale);
@@ -125,6 +127,10 @@ static lt_type merge_kinds(const lt_type *a, const lt_type *b)
 
 static bool merge_scalar(lt_type *into, const lt_type *from)
 {
+    if (into->kind == LT_TYPE_DOUBLE && from->kind == LT_TYPE_DOUBLE) {
+        into->width = into->scale = 0; /* how wide both are, nobody has counted */
+        return false;
+    }
     bool same = into->kind == from->kind &&
                 (into->kind != LT_TYPE_OTHER || lt_text_eq(into->name, from->name)) &&
                 into->width == from->width && into->scale == from->scale;

@@ -34,9 +34,10 @@ typedef struct lt_field lt_field;
 
 struct lt_type {
     lt_type_kind kind;
-    unsigned width, scale; /* of a decimal */
-    lt_text name;          /* of LT_TYPE_OTHER */
-    lt_type *item;         /* of a list */
+    unsigned width,
+        scale;     /* of a decimal; of a double: of the decimal that would hold its values, or 0 */
+    lt_text name;  /* of LT_TYPE_OTHER */
+    lt_type *item; /* of a list */
     LT_VEC(lt_field *)
     fields;          /* of a struct, in order of appearance; in the arena */
     uint32_t *slots; /* index by key, in the arena: field number + 1, or 0 */
@@ -47,11 +48,12 @@ struct lt_field {
     lt_text key; /* decoded */
     lt_text raw; /* as JSON writes it, with quotes; may be NULL */
     lt_type type;
-    size_t index;               /* in its struct */
-    uint64_t seen;              /* the object in which it was last seen */
-    int64_t page, record, spot; /* where it came first: for order and messages */
-    int64_t non_null;           /* values */
-    int role;                   /* for who reads the records */
+    size_t index;                    /* in its struct */
+    uint64_t seen;                   /* the object in which it was last seen */
+    int64_t page, record, spot;      /* where it came first: for order and messages */
+    int64_t non_null;                /* values */
+    int role;                        /* for who reads the records */
+    struct lt_number_notes *numbers; /* of a field of the record; in the arena, or NULL */
 };
 
 /* A struct with more fields than this is a map in disguise: it becomes JSON. Of a record it is an error. */
