@@ -17,12 +17,27 @@ lt_status lt_digest_begin(lt_digest *digest, bool with_md5, lt_err *err)
     return with_md5 ? begin_one(&digest->md5, EVP_md5(), err) : LT_OK;
 }
 
+static lt_status add_to(EVP_MD_CTX *context, lt_text part, lt_err *err)
+{
+    if (!context || EVP_DigestUpdate(context, part.ptr, part.len) == 1)
+        return LT_OK;
+    return lt_fail(err, LT_IO, "OpenSSL cannot compute a checksum");
+}
+
+lt_status lt_digest_add_md5(lt_digest *digest, lt_text part, lt_err *err)
+{
+    return add_to(digest->md5, part, err);
+}
+
+lt_status lt_digest_add_sha256(lt_digest *digest, lt_text part, lt_err *err)
+{
+    return add_to(digest->sha256, part, err);
+}
+
 lt_status lt_digest_add(lt_digest *digest, lt_text part, lt_err *err)
 {
-    if (EVP_DigestUpdate(digest->sha256, part.ptr, part.len) != 1 ||
-        (digest->md5 && EVP_DigestUpdate(digest->md5, part.ptr, part.len) != 1))
-        return lt_fail(err, LT_IO, "OpenSSL cannot compute a checksum");
-    return LT_OK;
+    LT_TRY(lt_digest_add_sha256(digest, part, err));
+    return lt_digest_add_md5(digest, part, err);
 }
 
 lt_status lt_digest_end(lt_digest *digest, lt_sums *sums, lt_err *err)

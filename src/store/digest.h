@@ -17,6 +17,9 @@ typedef struct lt_sums {
 
 LT_MUST_CHECK lt_status lt_digest_begin(lt_digest *digest, bool with_md5, lt_err *err);
 LT_MUST_CHECK lt_status lt_digest_add(lt_digest *digest, lt_text part, lt_err *err);
+/* One of the two alone, for who has a thread for each. */
+LT_MUST_CHECK lt_status lt_digest_add_md5(lt_digest *digest, lt_text part, lt_err *err);
+LT_MUST_CHECK lt_status lt_digest_add_sha256(lt_digest *digest, lt_text part, lt_err *err);
 LT_MUST_CHECK lt_status lt_digest_end(lt_digest *digest, lt_sums *sums, lt_err *err);
 void lt_digest_cleanup(lt_digest *digest);
 

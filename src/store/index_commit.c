@@ -141,8 +141,8 @@ static lt_status remove_file(commit *it, const taken *file, lt_err *err)
     lt_index_version_find(it->tx, &it->set.bucket, file->key, (lt_text){0}, &it->arena, &current);
     if (current.sequence != file->version_sequence)
         return LT_OK;
-    return lt_index_delete(it->tx, &it->set.bucket, file->key, (lt_text){0}, NULL, &it->arena,
-                           &made, err);
+    lt_index_target what = {.key = file->key, .cause.reason = "DeleteObject"};
+    return lt_index_delete(it->tx, &it->set.bucket, &what, &it->arena, &made, err);
 }
 
 static lt_text etag_in(lt_arena *arena, const lt_sums *sums)
@@ -153,10 +153,13 @@ static lt_text etag_in(lt_arena *arena, const lt_sums *sums)
 
 static lt_status add_file(commit *it, const lt_staged *file, lt_err *err)
 {
+    static const lt_object_meta meta = {.content_type = T("application/octet-stream")};
     lt_index_new what = {.key = file->key,
                          .blob_id = file->blob_id,
                          .etag = etag_in(&it->arena, &file->sums),
-                         .content_type = T("application/octet-stream")};
+                         .size_bytes = file->size_bytes,
+                         .meta = &meta,
+                         .cause.reason = "PutObject"};
     lt_index_version made;
     LT_TRY(lt_index_intent_settle(it->tx, file, err));
     LT_TRY(lt_index_put(it->tx, &it->set.bucket, &what, NULL, &it->arena, &made, err));
@@ -328,9 +331,10 @@ static lt_status read_files(lt_tx *tx, const dataset *set, int64_t since, int64_
                     V(set->id), V(sequence), V(since), V(sequence));
     while (lt_query_next(&q)) {
         char *hex = lt_alloc(arena, 2 * LT_SHA256_BYTES + 1);
+        lt_text sha256 = lt_text_sub(lt_query_text(&q, 2), 0, LT_SHA256_BYTES);
         lt_data_file file = {.key = lt_query_text_in(&q, arena, 0),
                              .version_id = lt_query_text_in(&q, arena, 1),
-                             .sha256 = lt_text_of(lt_hex_write(lt_query_text(&q, 2), hex)),
+                             .sha256 = lt_text_of(lt_hex_write(sha256, hex)),
                              .size_bytes = lt_query_i64(&q, 3),
                              .rows = lt_query_i64(&q, 4)};
         lt_push_in(arena, out, file);

@@ -19,8 +19,8 @@ static bool is_full(const lister *list)
     return list->out->objects.len + list->out->prefixes.len >= list->limit;
 }
 
-/* The smallest text above all that start with `text`: UTF-8 has no 0xff, so the last byte can grow. */
-static lt_text text_behind(lt_arena *arena, lt_text text)
+/* UTF-8 has no 0xff, so the last byte can grow. */
+lt_text lt_index_text_behind(lt_arena *arena, lt_text text)
 {
     char *copy = lt_arena_str(arena, text);
     copy[text.len - 1] = (char)((unsigned char)copy[text.len - 1] + 1);
@@ -50,7 +50,7 @@ static void add_prefix(lister *list, lt_text prefix)
     lt_push_in(list->arena, &list->out->prefixes, copy);
     list->out->next_key = copy;
     list->out->next_version = (lt_text){0};
-    list->from = text_behind(list->arena, copy);
+    list->from = lt_index_text_behind(list->arena, copy);
     list->after = false;
 }
 
@@ -79,12 +79,8 @@ static bool take_rows(lister *list, lt_query *query)
     return false;
 }
 
-#define FROM_LIVE                                                                                  \
-    "SELECT " LT_INDEX_VERSION_COLUMNS " FROM versions v JOIN blobs b ON b.id = v.blob_id "        \
-    "WHERE v.bucket_id = ? AND v.is_current = 1 AND v.blob_id IS NOT NULL "
-#define FROM_ALL                                                                                   \
-    "SELECT " LT_INDEX_VERSION_COLUMNS " FROM versions v LEFT JOIN blobs b ON b.id = v.blob_id "   \
-    "WHERE v.bucket_id = ? "
+#define FROM_ALL "SELECT " LT_INDEX_VERSION_COLUMNS " FROM versions v WHERE v.bucket_id = ? "
+#define FROM_LIVE FROM_ALL "AND v.is_current = 1 AND v.blob_id IS NOT NULL "
 
 static bool scan(lister *list)
 {
@@ -137,7 +133,7 @@ static void choose_start(lister *list)
     bool inside = lt_text_starts(request->after_key, request->prefix);
     lt_text group = inside ? common_prefix(list, request->after_key) : (lt_text){0};
     if (group.len && group.len == request->after_key.len) { /* the last page ended with it */
-        list->from = text_behind(list->arena, group);
+        list->from = lt_index_text_behind(list->arena, group);
         list->after = false;
     } else if (inside && request->versions && request->after_version.len) {
         start_within_key(list);

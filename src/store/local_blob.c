@@ -1,4 +1,4 @@
-/* Contents of the local store: received, made durable, and read. */
+/* Contents of the local store: received, checked, and made durable. */
 #include "store/local.h"
 
 #include <errno.h>
@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 * 1024, CHUNK_LEAST = 4096 };
+enum { CHUNK_LEAST = 4096 };
+#define SPREAD_FROM ((int64_t)LT_MIB) /* bodies that are larger are hashed on threads */
+#define WRITE_BACK_EVERY ((int64_t)8 * 1024 * 1024) /* so that the disk works while we hash */
 
-const char *lt_local_blob_path(lt_text sha256, char out[LT_BLOB_PATH_CHARS])
+const char *lt_local_blob_path(lt_text name, char out[LT_BLOB_PATH_CHARS])
 {
-    char hex[2 * LT_SHA256_BYTES + 1];
-    lt_hex_write(sha256, hex);
+    char hex[2 * LT_BLOB_NAME_BYTES + 1];
+    lt_hex_write(name, hex);
     (void)snprintf(out, LT_BLOB_PATH_CHARS, "blobs/%.2s/%.2s/%s", hex, hex + 2, hex);
     return out;
 }
@@ -36,7 +38,30 @@ typedef struct receiver {
     lt_staged *staged;
     char temp[64];
     int fd; /* owned; -1 while it is small */
+    int64_t written, flushed;
+    lt_cipher cipher;  /* owned; of a sealed content */
+    uint64_t segments; /* that were encrypted */
+    char *open;        /* owned; the segment that is not full, LT_SEGMENT_BYTES */
+    size_t open_len;
+    char *closed; /* owned; an encrypted segment */
 } receiver;
+
+static void receiver_cleanup(receiver *it)
+{
+    lt_fd_close(it->fd);
+    lt_cipher_cleanup(&it->cipher);
+    lt_free(it->open);
+    lt_free(it->closed);
+}
+
+/* The disk may begin: what is written by now need not wait for the sync at the end. Only a hint: that sync tells what failed. */
+static void write_back(receiver *it)
+{
+    if (it->written - it->flushed < WRITE_BACK_EVERY)
+        return;
+    (void)sync_file_range(it->fd, it->flushed, it->written - it->flushed, SYNC_FILE_RANGE_WRITE);
+    it->flushed = it->written;
+}
 
 static lt_status write_part(receiver *it, lt_text part, lt_err *err)
 {
@@ -46,8 +71,10 @@ static lt_status write_part(receiver *it, lt_text part, lt_err *err)
             continue;
         if (wrote < 0)
             return fail_write(it->self, "write", it->temp, err);
+        it->written += wrote;
         part = lt_text_sub(part, (size_t)wrote, SIZE_MAX);
     }
+    write_back(it);
     return LT_OK;
 }
 
@@ -62,22 +89,58 @@ static lt_status open_temp(receiver *it, lt_err *err)
 }
 
 /* Small bodies stay in memory; one that grows too large moves to a file. */
-static lt_status take_part(receiver *it, lt_text part, lt_err *err)
+static lt_status keep_part(receiver *it, lt_text part, lt_err *err)
 {
     lt_buf *small = &it->staged->body;
-    if (it->fd < 0 && part.len <= it->self->small_bytes - small->len) {
+    size_t most = small->limit;
+    if (it->fd < 0 && part.len <= most - small->len) {
         lt_buf_add(small, part);
         return lt_buf_check(small, "an object in memory", err);
     }
     if (it->self->root < 0)
-        return lt_fail(err, LT_TOO_BIG, "an object in memory is larger than %zu bytes",
-                       it->self->small_bytes);
+        return lt_store_fail(err, LT_WHY_TOO_LARGE, "an object in memory is larger than %zu bytes",
+                             it->self->small_bytes);
     if (it->fd < 0) {
         LT_TRY(open_temp(it, err));
         LT_TRY(write_part(it, lt_buf_text(small), err));
         lt_buf_cleanup(small);
     }
     return write_part(it, part, err);
+}
+
+static lt_status close_segment(receiver *it, bool last, lt_err *err)
+{
+    lt_text plain = lt_text_at(it->open, it->open_len);
+    LT_TRY(lt_cipher_segment(&it->cipher, it->segments++, last, plain, it->closed, err));
+    it->open_len = 0;
+    return keep_part(it, lt_text_at(it->closed, plain.len + LT_SEGMENT_TAG), err);
+}
+
+/* A segment is closed when more follows: only then it is known not to be the last. */
+static lt_status seal_part(receiver *it, lt_text part, lt_err *err)
+{
+    while (part.len) {
+        if (it->open_len == LT_SEGMENT_BYTES)
+            LT_TRY(close_segment(it, false, err));
+        size_t len = LT_MIN(part.len, (size_t)LT_SEGMENT_BYTES - it->open_len);
+        memcpy(it->open + it->open_len, part.ptr, len);
+        it->open_len += len;
+        part = lt_text_sub(part, len, SIZE_MAX);
+    }
+    return LT_OK;
+}
+
+static lt_status begin_seal(receiver *it, lt_err *err)
+{
+    unsigned char key[LT_CONTENT_KEY];
+    LT_TRY(lt_local_key_need(it->self, true, err));
+    arc4random_buf(it->staged->salt, sizeof(it->staged->salt));
+    lt_content_key_new(it->self->key, key, it->staged->seal);
+    lt_status status = lt_cipher_begin(&it->cipher, key, true, err);
+    explicit_bzero(key, sizeof(key));
+    it->open = lt_xmalloc(LT_SEGMENT_BYTES);
+    it->closed = lt_xmalloc(LT_SEGMENT_BYTES + LT_SEGMENT_TAG);
+    return status;
 }
 
 /* Never ask a body again that has ended. */
@@ -94,25 +157,81 @@ static lt_status fill(lt_body *body, char *out, size_t size, size_t *got, lt_err
     return LT_OK;
 }
 
-static lt_status take_body(receiver *it, lt_body *body, lt_err *err)
+static lt_status fail_length(const receiver *it, const lt_body *body, lt_err *err)
 {
-    LT_AUTO(lt_digest) digest = {0};
-    LT_TRY(lt_digest_begin(&digest, true, err));
-    size_t chunk = CHUNK;
-    if (body->size >= 0 && body->size < CHUNK)
+    return lt_store_fail(err, LT_WHY_INCOMPLETE_BODY,
+                         "the body has %s%lld bytes and not %lld as announced",
+                         it->staged->size_bytes > body->size ? "at least " : "",
+                         (long long)it->staged->size_bytes, (long long)body->size);
+}
+
+static lt_status take_part(receiver *it, const lt_body *body, lt_text part, lt_err *err)
+{
+    it->staged->size_bytes += (int64_t)part.len;
+    if (body->size >= 0 && it->staged->size_bytes > body->size)
+        return fail_length(it, body, err);
+    if (it->staged->size_bytes > LT_PART_BYTES)
+        return lt_store_fail(err, LT_WHY_TOO_LARGE, "the body has more than %lld bytes",
+                             (long long)LT_PART_BYTES);
+    return it->staged->sealed ? seal_part(it, part, err) : keep_part(it, part, err);
+}
+
+static lt_status take_body(receiver *it, lt_body *body, lt_hashing *hashing, lt_err *err)
+{
+    size_t chunk = LT_HASH_CHUNK, got = 0;
+    if (body->size >= 0 && body->size < LT_HASH_CHUNK)
         chunk = LT_MAX((size_t)body->size + 1, (size_t)CHUNK_LEAST);
-    LT_AUTO(lt_chars) buffer = lt_xmalloc(chunk);
-    size_t got = chunk;
-    while (got == chunk) {
+    do {
+        if (it->staged->size_bytes + (int64_t)chunk > SPREAD_FROM)
+            lt_hashing_spread(hashing);
+        char *buffer = lt_hashing_buffer(hashing, chunk);
         LT_TRY(fill(body, buffer, chunk, &got, err));
-        LT_TRY(lt_digest_add(&digest, lt_text_at(buffer, got), err));
-        LT_TRY(take_part(it, lt_text_at(buffer, got), err));
-        it->staged->size_bytes += (int64_t)got;
-    }
+        LT_TRY(lt_hashing_add(hashing, got, err));
+        LT_TRY(take_part(it, body, lt_text_at(buffer, got), err));
+    } while (got == chunk);
     if (body->size >= 0 && body->size != it->staged->size_bytes)
-        return lt_fail(err, LT_INVALID, "the body has %lld bytes and not %lld as announced",
-                       (long long)it->staged->size_bytes, (long long)body->size);
-    return lt_digest_end(&digest, &it->staged->sums, err);
+        return fail_length(it, body, err);
+    return it->staged->sealed ? close_segment(it, true, err) : LT_OK;
+}
+
+/* ---------------------------------------------------------------- what was expected */
+
+static bool is_same(lt_text wanted, const void *bytes, size_t size)
+{
+    return wanted.len == size && memcmp(wanted.ptr, bytes, size) == 0;
+}
+
+static lt_status check_expected(const lt_expected *expected, const lt_staged *staged, lt_err *err)
+{
+    unsigned char sum[LT_SUM_BYTES];
+    size_t size = lt_sum_size(staged->sum_kind);
+    if (!expected)
+        return LT_OK;
+    if (expected->md5.len && !is_same(expected->md5, staged->sums.md5, LT_MD5_BYTES))
+        return lt_store_fail(err, LT_WHY_BAD_DIGEST, "the body has another MD5 than announced");
+    if (expected->sha256.len && !is_same(expected->sha256, staged->sums.sha256, LT_SHA256_BYTES))
+        return lt_store_fail(err, LT_WHY_SHA256_MISMATCH,
+                             "the body has another SHA-256 than announced");
+    if (!expected->checksum.len)
+        return LT_OK;
+    if (staged->sum_kind == LT_SUM_NONE)
+        return lt_store_fail(err, LT_WHY_BAD_REQUEST, "a checksum is given, but not of which kind");
+    if (lt_sum_read(expected->checksum, sum, size) && memcmp(sum, staged->sum, size) == 0)
+        return LT_OK;
+    return lt_store_fail(err, LT_WHY_BAD_DIGEST, "the body has another %s than announced",
+                         lt_sum_name(staged->sum_kind));
+}
+
+static lt_status take_and_check(receiver *it, lt_body *body, const lt_expected *expected,
+                                lt_err *err)
+{
+    LT_AUTO(lt_hashing) hashing = {0};
+    LT_TRY(lt_hashing_begin(&hashing, it->staged->sum_kind, err));
+    if (it->staged->sealed)
+        LT_TRY(begin_seal(it, err));
+    LT_TRY(take_body(it, body, &hashing, err));
+    LT_TRY(lt_hashing_end(&hashing, it->staged, err));
+    return check_expected(expected, it->staged, err);
 }
 
 /* ---------------------------------------------------------------- making durable */
@@ -165,14 +284,15 @@ static bool is_whole(const lt_local *self, const char *path, int64_t size_bytes)
 static lt_status put_in_place(receiver *it, const lt_index_blob *known, lt_err *err)
 {
     lt_local *self = it->self;
-    lt_text sha256 = lt_text_at(it->staged->sums.sha256, LT_SHA256_BYTES);
+    lt_blob_name name = lt_blob_name_of(it->staged);
     char path[LT_BLOB_PATH_CHARS], folder[sizeof("blobs/aa/bb")];
-    (void)snprintf(folder, sizeof(folder), "%.11s", lt_local_blob_path(sha256, path));
+    (void)snprintf(folder, sizeof(folder), "%.11s",
+                   lt_local_blob_path(lt_blob_name_text(&name), path));
     if (known->place == LT_PLACE_BODY)
         return LT_OK;
-    if (known->place == LT_PLACE_FILE && is_whole(self, path, it->staged->size_bytes))
+    if (known->place == LT_PLACE_FILE && is_whole(self, path, it->written))
         return LT_OK; /* equal contents are stored once */
-    LT_TRY(need_folder(self, path, sha256, err));
+    LT_TRY(need_folder(self, path, lt_blob_name_text(&name), err));
     if (self->os->renameat(self->root, it->temp, self->root, path) != 0)
         return fail_write(self, "name", path, err);
     it->temp[0] = '\0';
@@ -211,21 +331,33 @@ static lt_status do_drop(lt_tx *tx, void *context, lt_err *err)
     return lt_index_intent_drop(tx, *intent_id, err);
 }
 
-lt_status lt_local_receive(lt_local *self, lt_body *body, lt_staged *staged, lt_err *err)
+lt_status lt_local_receive(lt_local *self, lt_body *body, const lt_expected *expected,
+                           lt_staged *staged, lt_err *err)
 {
-    receiver it = {.self = self, .staged = staged, .fd = -1};
-    staged->body.limit = self->small_bytes;
-    lt_status status = take_body(&it, body, err);
+    LT_AUTO(receiver) it = {.self = self, .staged = staged, .fd = -1};
+    staged->body.limit = self->small_bytes + (staged->sealed ? LT_SEGMENT_TAG : 0);
+    if (self->root < 0 && staged->sealed)
+        staged->body.limit += self->small_bytes / LT_SEGMENT_BYTES * LT_SEGMENT_TAG;
+    lt_status status = take_and_check(&it, body, expected, err);
     staged->is_small = it.fd < 0;
     if (status == LT_OK && !staged->is_small)
         status = make_durable(&it, err);
-    lt_fd_close(it.fd);
     if (it.fd >= 0 && it.temp[0])
         (void)self->os->unlinkat(self->root, it.temp, 0);
     lt_err dropping;
     if (status != LT_OK && staged->intent_id)
         lt_ignore(lt_db_write(self->db, do_drop, &staged->intent_id, &dropping));
+    if (status != LT_OK)
+        staged->intent_id = 0;
     return status;
+}
+
+void lt_local_unstage_one(lt_local *self, lt_staged *staged)
+{
+    lt_err err; /* what cannot be let go now is when the store is opened again */
+    if (staged->intent_id)
+        lt_ignore(lt_db_write(self->db, do_drop, &staged->intent_id, &err));
+    staged->intent_id = 0;
 }
 
 lt_status lt_local_settle(lt_tx *tx, lt_staged *staged, lt_err *err)
@@ -234,95 +366,4 @@ lt_status lt_local_settle(lt_tx *tx, lt_staged *staged, lt_err *err)
     if (staged->intent_id)
         return lt_index_intent_settle(tx, staged, err);
     return lt_index_blob_add(tx, staged, LT_PLACE_BODY, &blob, err);
-}
-
-/* ---------------------------------------------------------------- reading */
-
-lt_status lt_local_content_find(lt_tx *tx, lt_text sha256, lt_local_content *content, lt_err *err)
-{
-    memcpy(content->sha256, sha256.ptr, LT_SHA256_BYTES);
-    content->is_known = lt_index_blob_find(tx, sha256, &content->blob);
-    if (!content->is_known || content->blob.place != LT_PLACE_BODY)
-        return lt_tx_check(tx, err);
-    LT_AUTO(lt_query)
-    q = lt_tx_query(tx, "SELECT body FROM bodies WHERE blob_id = ?", V(content->blob.id));
-    content->is_known = lt_query_next(&q);
-    content->body.limit = SIZE_MAX / 2; /* it is there, so it fits */
-    if (content->is_known)
-        lt_buf_add(&content->body,
-                   lt_text_sub(lt_query_text(&q, 0), content->offset, content->len));
-    return lt_tx_check(tx, err);
-}
-
-void lt_local_content_cleanup(lt_local_content *content)
-{
-    lt_buf_cleanup(&content->body);
-}
-
-static lt_status pour_file(int fd, size_t offset, size_t len, lt_sink *sink, const char *what,
-                           lt_err *err)
-{
-    LT_AUTO(lt_chars) buffer = lt_xmalloc(CHUNK);
-    while (len) {
-        ssize_t got = pread(fd, buffer, LT_MIN(len, (size_t)CHUNK), (off_t)offset);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return lt_fail_errno(err, errno, "cannot read the content of '%s'", what);
-        if (got == 0)
-            return lt_fail(err, LT_IO, "the content of '%s' is damaged: it ends too early", what);
-        LT_TRY(sink->write(sink, lt_text_at(buffer, (size_t)got), err));
-        offset += (size_t)got;
-        len -= (size_t)got;
-    }
-    return LT_OK;
-}
-
-static lt_status read_file(lt_local *self, const lt_local_content *content, lt_sink *sink,
-                           const char *what, lt_err *err)
-{
-    char path[LT_BLOB_PATH_CHARS];
-    lt_local_blob_path(lt_text_at(content->sha256, LT_SHA256_BYTES), path);
-    LT_AUTO(lt_fd) fd = openat(self->root, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
-    if (fd < 0 && errno == ENOENT) {
-        lt_ignore(lt_fail(err, LT_IO, "the content of '%s' is missing: '%s/%s'", what, self->folder,
-                          path));
-        return lt_hint(err, "'leat store check' lists all that is damaged; restore a backup");
-    }
-    if (fd < 0)
-        return lt_fail_errno(err, errno, "cannot read the content of '%s': '%s/%s'", what,
-                             self->folder, path);
-    size_t size = (size_t)content->blob.size_bytes;
-    size_t from = LT_MIN(content->offset, size);
-    return pour_file(fd, from, LT_MIN(content->len, size - from), sink, what, err);
-}
-
-lt_status lt_local_content_read(lt_local *self, const lt_local_content *content, lt_sink *sink,
-                                const char *what, lt_err *err)
-{
-    if (!content->is_known)
-        return lt_fail(err, LT_IO, "the content of '%s' is missing from the index", what);
-    if (content->blob.place == LT_PLACE_BODY)
-        return sink->write(sink, lt_buf_text(&content->body), err);
-    return read_file(self, content, sink, what, err);
-}
-
-typedef struct blob_read {
-    lt_text sha256;
-    lt_local_content *content;
-} blob_read;
-
-static lt_status do_find(lt_tx *tx, void *context, lt_err *err)
-{
-    const blob_read *it = context;
-    return lt_local_content_find(tx, it->sha256, it->content, err);
-}
-
-lt_status lt_local_blob_read(lt_local *self, lt_text sha256, lt_sink *sink, const char *what,
-                             lt_err *err)
-{
-    LT_AUTO(lt_local_content) content = {.len = SIZE_MAX};
-    blob_read it = {.sha256 = sha256, .content = &content};
-    LT_TRY(lt_db_read(self->db, do_find, &it, err));
-    return lt_local_content_read(self, &content, sink, what, err);
 }

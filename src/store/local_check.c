@@ -15,7 +15,7 @@ typedef enum blob_state { BLOB_WHOLE, BLOB_DAMAGED, BLOB_MISSING } blob_state;
 
 typedef struct blob_row {
     int64_t id, size_bytes;
-    char sha256[LT_SHA256_BYTES];
+    lt_blob_name name;
     bool is_file;
     blob_state state;
 } blob_row;
@@ -83,13 +83,13 @@ static lt_status hash_part(lt_sink *sink, lt_text part, lt_err *err)
 static bool has_right_sum(const check *it, const blob_row *row)
 {
     hashing hash = {.sink.write = hash_part};
-    lt_text sha256 = lt_text_at(row->sha256, LT_SHA256_BYTES);
     lt_sums sums;
     lt_err err;
     bool right = lt_digest_begin(&hash.digest, false, &err) == LT_OK &&
-                 lt_local_blob_read(it->self, sha256, &hash.sink, "", &err) == LT_OK &&
+                 lt_local_blob_read(it->self, lt_blob_name_text(&row->name), &hash.sink, "",
+                                    &err) == LT_OK &&
                  lt_digest_end(&hash.digest, &sums, &err) == LT_OK &&
-                 memcmp(sums.sha256, row->sha256, LT_SHA256_BYTES) == 0;
+                 memcmp(sums.sha256, row->name.bytes, LT_SHA256_BYTES) == 0;
     lt_digest_cleanup(&hash.digest);
     return right;
 }
@@ -99,10 +99,12 @@ static blob_state verify(const check *it, const blob_row *row)
     if (row->is_file) {
         char path[LT_BLOB_PATH_CHARS];
         struct stat info;
-        lt_local_blob_path(lt_text_at(row->sha256, LT_SHA256_BYTES), path);
+        lt_local_blob_path(lt_blob_name_text(&row->name), path);
+        int64_t size =
+            lt_blob_name_is_sealed(&row->name) ? lt_sealed_size(row->size_bytes) : row->size_bytes;
         if (fstatat(it->self->root, path, &info, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
             return BLOB_MISSING;
-        if (!S_ISREG(info.st_mode) || info.st_size != row->size_bytes)
+        if (!S_ISREG(info.st_mode) || info.st_size != size)
             return BLOB_DAMAGED;
     }
     return has_right_sum(it, row) ? BLOB_WHOLE : BLOB_DAMAGED;
@@ -130,11 +132,9 @@ static lt_status do_read_page(lt_tx *tx, void *context, lt_err *err)
         blob_row row = {.id = lt_query_i64(&q, 0),
                         .size_bytes = lt_query_i64(&q, 1),
                         .is_file = lt_query_i64(&q, 3) == LT_PLACE_FILE};
-        lt_text sha256 = lt_query_text(&q, 2);
-        if (sha256.len != LT_SHA256_BYTES)
+        if (!lt_blob_name_read(lt_query_text(&q, 2), &row.name))
             return lt_fail(err, LT_IO, "'%s': content %lld has no SHA-256",
                            lt_db_path(it->self->db), (long long)row.id);
-        memcpy(row.sha256, sha256.ptr, LT_SHA256_BYTES);
         lt_push(&it->page, row);
     }
     return lt_query_check(&q, err);
@@ -152,14 +152,18 @@ static lt_status do_report(lt_tx *tx, void *context, LT_UNUSED lt_err *err)
     check *it = found->it;
     bool missing = found->row->state == BLOB_MISSING;
     char path[LT_BLOB_PATH_CHARS];
-    lt_local_blob_path(lt_text_at(found->row->sha256, LT_SHA256_BYTES), path);
+    lt_local_blob_path(lt_blob_name_text(&found->row->name), path);
     LT_AUTO(lt_query)
     q = lt_tx_query(
         tx,
         "SELECT name || '/' || key FROM versions v JOIN buckets b ON b.id = v.bucket_id "
         "WHERE v.blob_id = ?1 UNION SELECT b.name || '/' || f.key FROM data_files f "
         "JOIN datasets d ON d.id = f.dataset_id JOIN buckets b ON b.id = d.bucket_id "
-        "WHERE f.blob_id = ?1",
+        "WHERE f.blob_id = ?1 UNION SELECT b.name || '/' || v.key FROM parts p "
+        "JOIN versions v ON v.list_id = p.list_id JOIN buckets b ON b.id = v.bucket_id "
+        "WHERE p.blob_id = ?1 UNION SELECT b.name || '/' || u.key || ' (an upload)' FROM parts p "
+        "JOIN uploads u ON u.id = p.list_id AND u.finished_sequence IS NULL "
+        "JOIN buckets b ON b.id = u.bucket_id WHERE p.blob_id = ?1",
         V(found->row->id));
     bool any = false;
     while (lt_query_next(&q)) {
@@ -209,7 +213,7 @@ static lt_status check_contents(check *it, lt_err *err)
 typedef struct stray {
     check *it;
     const char *path;
-    lt_text sha256;
+    lt_text name;
     bool known;
 } stray;
 
@@ -217,7 +221,7 @@ static lt_status do_ask_stray(lt_tx *tx, void *context, lt_err *err)
 {
     stray *file = context;
     lt_index_blob blob;
-    file->known = lt_index_blob_find(tx, file->sha256, &blob) && blob.place != LT_PLACE_BODY;
+    file->known = lt_index_blob_find(tx, file->name, &blob) && blob.place != LT_PLACE_BODY;
     return lt_tx_check(tx, err);
 }
 
@@ -234,14 +238,16 @@ static lt_status do_remove_stray(lt_tx *tx, void *context, lt_err *err)
 
 static lt_status look_at_file(check *it, const char *folder, const char *name, lt_err *err)
 {
-    char sha256[LT_SHA256_BYTES], path[LT_BLOB_PATH_CHARS];
+    char bytes[LT_BLOB_NAME_BYTES], path[LT_BLOB_PATH_CHARS];
+    size_t len = strlen(name) / 2;
     LT_AUTO(lt_chars) found = lt_format("%s/%s", folder, name);
-    if (!lt_hex_read(lt_text_of(name), sha256, sizeof(sha256)) ||
-        strcmp(found, lt_local_blob_path(lt_text_at(sha256, sizeof(sha256)), path)) != 0) {
+    if ((len != LT_SHA256_BYTES && len != LT_BLOB_NAME_BYTES) ||
+        !lt_hex_read(lt_text_of(name), bytes, len) ||
+        strcmp(found, lt_local_blob_path(lt_text_at(bytes, len), path)) != 0) {
         add_problem(it, lt_arena_format(it->arena, "%s is no file of this store", found));
         return LT_OK;
     }
-    stray file = {.it = it, .path = path, .sha256 = lt_text_at(sha256, sizeof(sha256))};
+    stray file = {.it = it, .path = path, .name = lt_text_at(bytes, len)};
     LT_TRY(lt_db_read(it->self->db, do_ask_stray, &file, err));
     struct stat info;
     if (file.known || fstatat(it->self->root, path, &info, AT_SYMLINK_NOFOLLOW) != 0)

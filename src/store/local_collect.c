@@ -11,7 +11,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { COLLECT_EVERY_S = 60, BLOBS_PER_TRANSACTION = 200, PATH_CHARS = 64 };
+enum {
+    COLLECT_EVERY_S = 60,
+    BLOBS_PER_TRANSACTION = 200,
+    EVENTS_PER_TRANSACTION = 2000,
+    PATH_CHARS = 64
+};
 
 /* ---------------------------------------------------------------- owners */
 
@@ -230,9 +235,7 @@ static lt_status do_remove_blobs(lt_tx *tx, void *context, lt_err *err)
         LT_AUTO(lt_query)
         q = lt_tx_query(tx,
                         "SELECT id, sha256 FROM blobs b WHERE dead_at_us <= ? "
-                        "AND NOT EXISTS (SELECT 1 FROM versions WHERE blob_id = b.id) "
-                        "AND NOT EXISTS (SELECT 1 FROM data_files WHERE blob_id = b.id) "
-                        "AND NOT EXISTS (SELECT 1 FROM intents WHERE blob_id = b.id) LIMIT ?",
+                        "AND " LT_INDEX_BLOB_IS_FREE "LIMIT ?",
                         V(it->before_us), V(BLOBS_PER_TRANSACTION));
         while (lt_query_next(&q)) {
             char path[LT_BLOB_PATH_CHARS];
@@ -249,7 +252,7 @@ static lt_status do_remove_blobs(lt_tx *tx, void *context, lt_err *err)
     return status;
 }
 
-lt_status lt_local_collect(lt_local *self, lt_err *err)
+static lt_status collect_files(lt_local *self, lt_err *err)
 {
     LT_AUTO(collection) it = {.self = self, .before_us = lt_now_us() - self->grace_us};
     LT_TRY(find_dead_owners(&it, err));
@@ -262,6 +265,28 @@ lt_status lt_local_collect(lt_local *self, lt_err *err)
     while (it.removed == BLOBS_PER_TRANSACTION)
         LT_TRY(lt_db_write(self->db, do_remove_blobs, &it, err));
     return LT_OK;
+}
+
+static lt_status do_look_at_events(lt_tx *tx, void *context, lt_err *err)
+{
+    bool *left = context;
+    *left = lt_index_event_is_due(tx);
+    return lt_tx_check(tx, err);
+}
+
+static lt_status do_forget_events(lt_tx *tx, void *context, lt_err *err)
+{
+    bool *left = context;
+    return lt_index_event_forget(tx, EVENTS_PER_TRANSACTION, left, err);
+}
+
+lt_status lt_local_collect(lt_local *self, lt_err *err)
+{
+    bool left = false;
+    LT_TRY(lt_db_read(self->db, do_look_at_events, &left, err));
+    while (left)
+        LT_TRY(lt_db_write(self->db, do_forget_events, &left, err));
+    return self->root >= 0 ? collect_files(self, err) : LT_OK;
 }
 
 void lt_local_collect_sometimes(lt_local *self)

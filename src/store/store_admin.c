@@ -1,5 +1,6 @@
 /* The face of what surrounds objects: bucket documents and rules, access keys, events, usage and retention. */
 #include "base/time.h"
+#include "store/lifecycle.h"
 #include "store/store_ops.h"
 
 #include <stdio.h>
@@ -340,4 +341,25 @@ lt_status lt_store_lifecycle(lt_store *store, const lt_lifecycle_request *reques
 lt_status lt_store_collect(lt_store *store, lt_err *err)
 {
     return store->ops->collect ? store->ops->collect(store, err) : LT_OK;
+}
+
+lt_status lt_store_expiry(lt_store *store, lt_text bucket, const lt_object_info *info,
+                          const lt_pairs *tags, lt_arena *arena, int64_t *at_us, lt_text *rule_id,
+                          lt_err *err)
+{
+    lt_lifecycle rules = {0};
+    LT_TRY(lt_arg_bucket(bucket, err));
+    if (store->ops->rules_get)
+        LT_TRY(store->ops->rules_get(store, bucket, arena, &rules, err));
+    *at_us = 0;
+    for (size_t i = 0; i < rules.len && info->is_current && !info->is_marker; i++) {
+        lt_rule_now rule = lt_rule_at(&rules.items[i], 0, 0);
+        int64_t at = lt_rule_expires_at(&rules.items[i], info->written_at_us);
+        if (at == LT_NEVER_US || (*at_us && at >= *at_us) ||
+            !lt_rule_matches(&rule, info->key, info->size_bytes, tags))
+            continue;
+        *at_us = at;
+        *rule_id = rules.items[i].id;
+    }
+    return LT_OK;
 }

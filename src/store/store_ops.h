@@ -5,6 +5,7 @@
 #pragma once
 #include "store/access.h"
 #include "store/bucket.h"
+#include "store/checksum.h"
 #include "store/digest.h"
 #include "store/event.h"
 #include "store/retention.h"
@@ -19,6 +20,8 @@ typedef struct lt_sink {
     lt_status (*write)(struct lt_sink *sink, lt_text part, lt_err *err);
 } lt_sink;
 
+enum { LT_SEAL_SALT_BYTES = 8 };
+
 /* A content that is durable and held by its owner, and no object yet. */
 typedef struct lt_staged {
     lt_text key; /* full; borrowed from who stages */
@@ -27,6 +30,13 @@ typedef struct lt_staged {
     int64_t blob_id, intent_id; /* of the index; 0: none yet */
     lt_buf body;                /* owned; of a small content */
     bool is_small;
+
+    /* asked for, or computed */
+    lt_sum_kind sum_kind;
+    unsigned char sum[LT_SUM_BYTES];
+    bool sealed;
+    char seal[72];                 /* of a sealed content: its key, sealed */
+    char salt[LT_SEAL_SALT_BYTES]; /* and what sets it apart from other ones of the same bytes */
 } lt_staged;
 typedef LT_VEC(lt_staged) lt_staged_list;
 
@@ -106,7 +116,7 @@ typedef struct lt_store_ops {
                       lt_arena *arena, lt_listing *out, lt_err *err);
 
     /* Make a content durable, and hold it until a commit takes it or unstage() lets it go. */
-    lt_status (*stage)(lt_store *store, lt_body *body, lt_staged *out, lt_err *err);
+    lt_status (*stage)(lt_store *store, lt_text bucket, lt_body *body, lt_staged *out, lt_err *err);
     lt_status (*unstage)(lt_store *store, const lt_staged_list *files, lt_err *err);
     lt_status (*commit)(lt_store *store, const lt_commit_request *request, lt_arena *arena,
                         lt_commit_info *info, lt_err *err);
