@@ -76,6 +76,7 @@ lt_status lt_session_open(lt_engine *engine, lt_session **out, lt_err *err)
     LT_TRY(engine->ops->session_open(engine, &session, err));
     session->engine = engine;
     session->error_at = -1;
+    session->tag[0] = 0;
     *out = session;
     return LT_OK;
 }
@@ -104,6 +105,11 @@ int64_t lt_session_error_at(const lt_session *session)
     return session->error_at;
 }
 
+lt_text lt_session_tag(const lt_session *session)
+{
+    return lt_text_of(session->tag);
+}
+
 bool lt_session_backend(lt_session *session, int *pid, char started[64])
 {
     return session->engine->ops->backend && session->engine->ops->backend(session, pid, started);
@@ -121,6 +127,7 @@ void lt_session_progress(lt_session *session, int64_t *rows, double *fraction)
 static lt_status start(lt_session *session, lt_text sql, lt_err *err)
 {
     session->error_at = -1;
+    session->tag[0] = 0;
     if (session->streaming)
         return lt_fail(err, LT_INVALID,
                        "the session is still reading the rows of another statement");

@@ -44,6 +44,9 @@ lt_engine *lt_session_engine(const lt_session *session);
 void lt_session_cancel(lt_session *session);
 /* The byte offset in the last statement where the engine says the error is, or -1. */
 int64_t lt_session_error_at(const lt_session *session);
+/* postgres: the server's word for the last command that succeeded, "INSERT 0 5", "CREATE VIEW"; else empty. Lives until the next
+ * statement. */
+lt_text lt_session_tag(const lt_session *session);
 /* postgres: the backend's pid and its start (pg_stat_activity.backend_start as text), to find it again after a crash. False
  * where there is no such thing. */
 bool lt_session_backend(lt_session *session, int *pid, char started[64]);

@@ -41,6 +41,7 @@ static lt_status read_rows(pg_session *self, lt_text sql, size_t row_limit, bool
         if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK ||
             status == PGRES_EMPTY_QUERY) {
             table->cells = found.items;
+            (void)snprintf(self->base.tag, sizeof(self->base.tag), "%s", PQcmdStatus(result));
             *last = LT_TAKE(result);
             return LT_OK;
         }

@@ -340,6 +340,7 @@ static lt_status exec_results(pg_session *self, lt_text sql, int64_t *rows, lt_e
         if (!is_success(status))
             return lt_pg_fail(self, result, sql, err);
         const char *count = PQcmdTuples(result);
+        (void)snprintf(self->base.tag, sizeof(self->base.tag), "%s", PQcmdStatus(result));
         bool is_select = status == PGRES_TUPLES_OK &&
                          strncmp(PQcmdStatus(result), "SELECT", 6) == 0 && PQnfields(result) > 0;
         *rows = is_select ? 0 : strtoll(count, NULL, 10);

@@ -24,6 +24,16 @@ static lt_status use(lt_jinja_call *call, lt_jinja_value value, lt_err *err)
                : LT_OK;
 }
 
+/* A host's number (a decimal of a database) counts as a float. */
+static lt_jinja_value plain_number(lt_jinja_value value)
+{
+    double f;
+    if (value.type != LT_JINJA_OBJECT || !value.as.object->class->number ||
+        !value.as.object->class->number(value.as.object, &f))
+        return value;
+    return lt_jinja_float(f);
+}
+
 static bool float_to_int(double f, lt_jinja_value *out)
 {
     if (!(f > -9223372036854775809.0 && f < 9223372036854775808.0))
@@ -39,6 +49,7 @@ FILTER(to_int)
     double f;
     LT_TRY(lt_jinja_bind(call, "value default? base?", args, err));
     LT_TRY(use(call, args[0], err));
+    args[0] = plain_number(args[0]);
     if (!lt_jinja_is_absent(args[2]))
         LT_TRY(lt_jinja_want_int(call, args[2], &base, err));
     bool base_ok = base == 0 || (base >= 2 && base <= 36);
@@ -61,6 +72,7 @@ FILTER(to_float)
     double f;
     LT_TRY(lt_jinja_bind(call, "value default? ", args, err));
     LT_TRY(use(call, args[0], err));
+    args[0] = plain_number(args[0]);
     *out = lt_jinja_is_absent(args[1]) ? lt_jinja_float(0) : args[1];
     if (lt_jinja_is_number(args[0]))
         *out = lt_jinja_float(lt_jinja_to_float(args[0]));
@@ -74,6 +86,7 @@ FILTER(absolute)
     lt_jinja_value arg;
     LT_TRY(lt_jinja_bind(call, "x", &arg, err));
     LT_TRY(use(call, arg, err));
+    arg = plain_number(arg);
     if (!lt_jinja_is_number(arg))
         return lt_fail(err, LT_INVALID, "bad operand type for abs(): '%s'",
                        lt_jinja_type_name(arg));
@@ -126,6 +139,7 @@ FILTER(round_value)
     lt_text method = T("common");
     LT_TRY(lt_jinja_bind(call, "value precision? method?", args, err));
     LT_TRY(use(call, args[0], err));
+    args[0] = plain_number(args[0]);
     if (!lt_jinja_is_absent(args[1]))
         LT_TRY(lt_jinja_want_int(call, args[1], &digits, err));
     if (!lt_jinja_is_absent(args[2]))

@@ -224,6 +224,12 @@ typedef struct lt_jinja_frame {
 bool lt_jinja_caller(const lt_jinja_render *render, size_t depth, lt_jinja_frame *frame);
 void *lt_jinja_user(const lt_jinja_render *render);             /* context.user */
 lt_jinja_heap *lt_jinja_heap_of(const lt_jinja_render *render); /* for results */
+/* All that a for loop over `value` would give, in a new list; LT_INVALID: it cannot be iterated. */
+LT_MUST_CHECK lt_status lt_jinja_items(lt_jinja_render *render, lt_jinja_value value,
+                                       lt_jinja_value *list, lt_err *err);
+/* a + b, as templates add. */
+LT_MUST_CHECK lt_status lt_jinja_plus(lt_jinja_render *render, lt_jinja_value a, lt_jinja_value b,
+                                      lt_jinja_value *out, lt_err *err);
 /* The value of a name as the running template sees it; undefined when there is none. */
 LT_MUST_CHECK lt_status lt_jinja_resolve(lt_jinja_render *render, lt_text name,
                                          lt_jinja_value *value, lt_err *err);
@@ -259,6 +265,8 @@ typedef struct lt_jinja_class {
     lt_status (*arithmetic)(lt_jinja_render *render, lt_jinja_object *self, char op,
                             lt_jinja_value other, bool reflected, lt_jinja_value *out, bool *found,
                             lt_err *err);
+    /* The value as a float, for the filters int, float, round and abs. NULL: it is no number. */
+    bool (*number)(const lt_jinja_object *self, double *out);
     bool is_mapping, is_sequence, is_string, is_number; /* for the tests of these names */
     bool local; /* lives in one render only: cannot be copied to another heap */
 } lt_jinja_class;

@@ -285,3 +285,15 @@ lt_status lt_jinja_binary(lt_jinja_render *r, char op, lt_jinja_value a, lt_jinj
         return set_minus(r, a, b, out);
     return fail_types(op, a, b, err);
 }
+
+lt_status lt_jinja_plus(lt_jinja_render *render, lt_jinja_value a, lt_jinja_value b,
+                        lt_jinja_value *out, lt_err *err)
+{
+    return lt_jinja_binary(render, '+', a, b, out, err);
+}
+
+lt_status lt_jinja_items(lt_jinja_render *render, lt_jinja_value value, lt_jinja_value *list,
+                         lt_err *err)
+{
+    return lt_jinja_to_list(render, value, list, err);
+}

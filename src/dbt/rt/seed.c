@@ -1,0 +1,245 @@
+/* load_agate_table(): a CSV file as a table whose columns got their types from what is in them. */
+#include "dbt/rt/inner.h"
+
+#include "base/fs.h"
+#include "base/time.h"
+
+enum { MAX_SEED = 256 * 1024 * 1024, MAX_COLUMNS = 4096 };
+
+/* ---- CSV (RFC 4180), any delimiter of one byte ---- */
+
+typedef struct csv_reader {
+    lt_text text;
+    size_t at;
+    char delimiter;
+    unsigned line;
+} csv_reader;
+
+static void skip_mark(csv_reader *r)
+{
+    if (lt_text_starts(r->text, T("\xef\xbb\xbf")))
+        r->at = 3;
+}
+
+/* The next field, decoded into `heap`; *last: the row ends behind it. */
+static lt_text next_field(csv_reader *r, lt_arena *arena, bool *last)
+{
+    LT_AUTO(lt_buf) field = {.limit = 64 * LT_MIB};
+    bool quoted = r->at < r->text.len && r->text.ptr[r->at] == '"';
+    *last = true;
+    r->at += quoted;
+    while (r->at < r->text.len) {
+        char c = r->text.ptr[r->at++];
+        r->line += c == '\n';
+        if (quoted && c == '"') {
+            if (r->at < r->text.len && r->text.ptr[r->at] == '"')
+                lt_buf_add_byte(&field, r->text.ptr[r->at++]);
+            else
+                quoted = false;
+            continue;
+        }
+        if (!quoted && c == r->delimiter) {
+            *last = false;
+            break;
+        }
+        if (!quoted && c == '\r' && (r->at >= r->text.len || r->text.ptr[r->at] == '\n'))
+            continue;
+        if (!quoted && c == '\n')
+            break;
+        lt_buf_add_byte(&field, c);
+    }
+    return lt_arena_text(arena, lt_buf_text(&field));
+}
+
+typedef LT_VEC(lt_texts) text_rows;
+
+static lt_status read_rows(csv_reader *r, lt_arena *arena, text_rows *rows, lt_err *err)
+{
+    while (r->at < r->text.len) {
+        lt_texts row = {0};
+        bool last = false;
+        while (!last) {
+            lt_text field = next_field(r, arena, &last);
+            lt_push_in(arena, &row, field);
+            if (row.len > MAX_COLUMNS)
+                return lt_fail(err, LT_TOO_BIG, "line %u has more than %d columns", r->line,
+                               MAX_COLUMNS);
+        }
+        if (row.len == 1 && !row.items[0].len)
+            continue; /* an empty line */
+        lt_push_in(arena, rows, row);
+    }
+    return LT_OK;
+}
+
+/* ---- types ---- */
+
+static bool is_null(lt_text cell)
+{
+    lt_text bare = lt_text_trim(cell);
+    return !bare.len || lt_text_eq_nocase(bare, T("null"));
+}
+
+/* agate's numbers: a sign or a currency in front, groups of digits with commas, a percent sign behind. */
+static bool read_number(lt_text cell, lt_buf *out)
+{
+    double ignored;
+    lt_text bare = lt_text_trim(cell);
+    lt_buf_clear(out);
+    if (bare.len && bare.ptr[bare.len - 1] == '%')
+        bare.len--;
+    for (size_t i = 0; i < bare.len; i++) {
+        char c = bare.ptr[i];
+        if (c == ',' || (c == '$' && i <= 1) || (c == '+' && i == 0))
+            continue;
+        if (!lt_is_digit(c) && !strchr("-.eE+", c))
+            return false;
+        lt_buf_add_byte(out, c);
+    }
+    return lt_text_to_double(lt_buf_text(out), &ignored);
+}
+
+static bool is_date(lt_text cell)
+{
+    int64_t us;
+    return lt_text_trim(cell).len == 10 && lt_time_read(lt_text_trim(cell), &us);
+}
+
+static bool is_moment(lt_text cell)
+{
+    int64_t us;
+    return lt_text_trim(cell).len > 10 && lt_time_read(lt_text_trim(cell), &us);
+}
+
+static bool is_bool(lt_text cell)
+{
+    lt_text bare = lt_text_trim(cell);
+    return lt_text_eq_nocase(bare, T("true")) || lt_text_eq_nocase(bare, T("false"));
+}
+
+static bool fits(lt_text cell, lt_dbt_cell_kind kind)
+{
+    LT_AUTO(lt_buf) number = {0};
+    switch (kind) {
+    case LT_DBT_CELL_NUMBER:
+        return read_number(cell, &number);
+    case LT_DBT_CELL_DATE:
+        return is_date(cell);
+    case LT_DBT_CELL_DATETIME:
+        return is_moment(cell);
+    case LT_DBT_CELL_BOOL:
+        return is_bool(cell);
+    default:
+        return true;
+    }
+}
+
+/* The first type that all cells have; a column without any value is one of numbers, as in dbt. */
+static lt_dbt_cell_kind infer(const text_rows *rows, size_t column)
+{
+    static const lt_dbt_cell_kind tried[] = {LT_DBT_CELL_NUMBER, LT_DBT_CELL_DATE,
+                                             LT_DBT_CELL_DATETIME, LT_DBT_CELL_BOOL};
+    for (size_t k = 0; k < LT_COUNT(tried); k++) {
+        bool all = true;
+        for (size_t i = 1; all && i < rows->len; i++) {
+            lt_text cell =
+                column < rows->items[i].len ? rows->items[i].items[column] : (lt_text){0};
+            all = is_null(cell) || fits(cell, tried[k]);
+        }
+        if (all)
+            return tried[k];
+    }
+    return LT_DBT_CELL_TEXT;
+}
+
+static lt_jinja_value number_value(lt_jinja_heap *heap, lt_text cell)
+{
+    LT_AUTO(lt_buf) digits = {0};
+    int64_t whole;
+    (void)read_number(cell, &digits);
+    if (lt_text_to_i64(lt_buf_text(&digits), &whole))
+        return lt_jinja_int(whole);
+    return lt_dbt_decimal_value(heap, lt_buf_text(&digits));
+}
+
+static lt_jinja_value cell_value(lt_jinja_heap *heap, lt_text cell, lt_dbt_cell_kind kind,
+                                 bool as_text)
+{
+    int64_t us = 0;
+    lt_text bare = lt_text_trim(cell);
+    if (is_null(cell))
+        return lt_jinja_none();
+    if (as_text)
+        return lt_jinja_text_copy(heap, cell);
+    switch (kind) {
+    case LT_DBT_CELL_NUMBER:
+        return number_value(heap, cell);
+    case LT_DBT_CELL_DATE:
+        return lt_time_read(bare, &us) ? lt_dbt_date_value(heap, lt_divide_down(us, 86400000000))
+                                       : lt_jinja_none();
+    case LT_DBT_CELL_DATETIME:
+        return lt_time_read(bare, &us) ? lt_dbt_naive_value(heap, us) : lt_jinja_none();
+    case LT_DBT_CELL_BOOL:
+        return lt_jinja_bool(lt_text_eq_nocase(bare, T("true")));
+    default:
+        return lt_jinja_text_copy(heap, cell);
+    }
+}
+
+static bool has_column_type(lt_jinja_value types, lt_text name)
+{
+    lt_jinja_value ignored;
+    return types.type == LT_JINJA_DICT && lt_jinja_find(types, name, &ignored);
+}
+
+static lt_status build(lt_jinja_heap *heap, const text_rows *rows, lt_jinja_value types,
+                       lt_jinja_value *out, lt_err *err)
+{
+    const lt_texts *header = &rows->items[0];
+    lt_dbt_cell_kind *kinds = lt_alloc_array(&heap->arena, header->len, sizeof(*kinds));
+    lt_jinja_value *cells = lt_alloc_array(&heap->arena, header->len, sizeof(*cells));
+    for (size_t i = 0; i < header->len; i++)
+        kinds[i] = has_column_type(types, header->items[i]) ? LT_DBT_CELL_TEXT : infer(rows, i);
+    *out = lt_dbt_table_new(heap, header->items, kinds, header->len);
+    for (size_t row = 1; row < rows->len; row++) {
+        const lt_texts *line = &rows->items[row];
+        if (line->len > header->len)
+            return lt_fail(err, LT_INVALID,
+                           "row %zu has %zu values, but Table only has %zu columns", row - 1,
+                           line->len, header->len);
+        for (size_t i = 0; i < header->len; i++)
+            cells[i] = cell_value(heap, i < line->len ? line->items[i] : (lt_text){0}, kinds[i],
+                                  has_column_type(types, header->items[i]));
+        lt_dbt_table_add_row(*out, cells);
+    }
+    return LT_OK;
+}
+
+lt_status lt_dbt_seed_table(lt_dbt_exec *exec, lt_jinja_value *out, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    LT_AUTO(lt_buf) file = {.limit = MAX_SEED};
+    text_rows rows = {0};
+    lt_jinja_value config = lt_dbt_get(exec->settings.model, "config");
+    lt_text delimiter = lt_jinja_as_text(lt_dbt_get(config, "delimiter"));
+    LT_AUTO(lt_chars) given = lt_text_dup(exec->settings.seed_path);
+    LT_AUTO(lt_chars)
+    path = given[0] == '/' || !exec->rt->settings.project_root
+               ? lt_xstrdup(given)
+               : lt_path_join(exec->rt->settings.project_root, given);
+    if (!given[0])
+        return lt_fail(err, LT_INVALID, "can only load_agate_table for seeds");
+    LT_TRY(lt_file_read(path, &file, err));
+    csv_reader reader = {
+        .text = lt_buf_text(&file), .delimiter = delimiter.len ? delimiter.ptr[0] : ',', .line = 1};
+    if (lt_utf8_valid_len(reader.text) != reader.text.len)
+        return lt_fail(err, LT_INVALID, "%s: the file is not UTF-8 (at byte %zu)", given,
+                       lt_utf8_valid_len(reader.text));
+    skip_mark(&reader);
+    lt_status status = read_rows(&reader, &arena, &rows, err);
+    if (status == LT_OK && !rows.len)
+        *out = lt_dbt_table_empty(exec->heap);
+    else if (status == LT_OK)
+        status = build(exec->heap, &rows, lt_dbt_get(config, "column_types"), out, err);
+    return status == LT_OK ? LT_OK : lt_wrap(err, "%s", given);
+}
