@@ -90,6 +90,7 @@ static lt_status extract(lt_work *work, lt_err *err)
         .attempt = work->attempt.token,
         .run_started_at_us = work->run->record->clock_us,
         .full_refresh = work->run->record->full_refresh,
+        .memory_most_bytes = work->run->plan->request.target.memory_bytes,
         .rate = &work->run->rates[resource->source - workspace->project->sources.items],
         .progress = &work->task->progress,
         .stop = work->cancelled};

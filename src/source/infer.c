@@ -268,7 +268,9 @@ static lt_status add_field(lt_infer *infer, open_value *owner, lt_text raw, lt_t
     if (is_record && owner->type->fields.len == LT_RECORD_FIELDS) {
         lt_ignore(lt_fail(err, LT_TOO_BIG, "the records have more than %d different keys",
                           LT_RECORD_FIELDS));
-        return lt_hint(err, "the keys look like values: point `records` at the objects inside");
+        return lt_hint(err,
+                       "if the keys are values, point `records` at the objects inside; else leave "
+                       "some out at the source: no table has so many columns");
     }
     lt_field *field = lt_type_add_field(&infer->arena, owner->type, key, raw);
     if (is_record)

@@ -26,8 +26,9 @@ typedef struct lt_extract_job {
     lt_text run_id, task; /* may be empty: an extract by hand */
     int64_t attempt;
     int64_t run_started_at_us;
-    size_t memory_bytes;   /* for DuckDB; 0: 128 MiB */
-    bool full_refresh;     /* read from the start, and replace */
+    size_t memory_bytes; /* for DuckDB; 0: 128 MiB, and more for records with very many columns: */
+    size_t memory_most_bytes; /* at most so much; 0: 2 GiB */
+    bool full_refresh;        /* read from the start, and replace */
     lt_rate *rate;         /* shared by extracts from the same source; NULL: one for this extract */
     lt_progress *progress; /* may be NULL */
     const atomic_bool *stop; /* may be NULL */

@@ -68,3 +68,7 @@ LT_MUST_CHECK lt_status lt_extraction_commit(lt_extraction *self, const lt_schem
                                              const lt_landing_file *files, size_t count,
                                              lt_commit_mode mode, lt_text mark, lt_text extra,
                                              lt_err *err);
+
+/* After the commit: warn when a full read brought no rows, or none of the columns, of a dataset that had some. */
+void lt_extraction_say_emptied(const lt_extraction *self, const lt_schema *schema,
+                               lt_commit_mode mode, int64_t rows);

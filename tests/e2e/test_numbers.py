@@ -81,3 +81,19 @@ def test_frozen_types_do_not_begin_with_a_mix(project, feed):
     leat.edge(leat("run", code=1), "page 2", "record", "the column 'a' holds")
     server.answer = pages('[{"id": 1, "a": 1}]', '[{"id": 2, "a": 2.5}]')
     leat("run")
+
+
+def test_very_wide_records_land(project, feed):
+    wide = ", ".join(f'"c{n}": {n if n % 3 else chr(34) + "text " + str(n % 7) + chr(34)}' for n in range(5000))
+    leat, server = make(project, feed, "[" + ", ".join(f'{{"id": {n}, {wide}}}' for n in range(40)) + "]")
+    leat("extract")
+    key = leat("store", "ls", "-r", "--json", "raw/").json()[0]["key"]
+    leat("store", "cp", f"store://raw/{key}", "wide.parquet")
+    assert leat.rows("select count(*) as n, max(c4999) as most, min(c3) as text from 'wide.parquet'") == [[40, 4999, "text 3"]]
+    leat.write("leat.yml", "name: shop\nmemory: 256MiB\n")
+    leat.edge(leat("extract", code=3), "5001 columns need about 753 MiB: raise 'memory'")
+
+
+def test_records_with_a_key_for_each_value_are_refused(project, feed):
+    leat, _ = make(project, feed, '[{"id": 1, ' + ", ".join(f'"c{n}": 1' for n in range(20000)) + "}]")
+    leat.edge(leat("extract", code=1), "more than 10000 different keys", "point `records` at the objects inside")

@@ -162,3 +162,28 @@ def test_awkward_values_come_through_to_both_targets(project, feed, postgres):
         assert rows[1] == [2, "", -9007199254740993, 0, False, None, None], rows
     assert leat.rows("select nested.a[1] as a, list[3] as l from raw.items where id = 1") in ([[1, 3]], [["1", 3]])
     assert leat.rows("select nested->'a'->>0 as a, list->>2 as l from raw.items where id = 1", "pg") == [["1", "3"]]
+
+
+def test_a_full_read_that_empties_a_table_is_told_with_its_counts(project, feed):
+    files = "name: f\nkind: files\nresources:\n  - {name: items, path: 'data/*.csv', load: {table: raw.items}}\n"
+    leat = project({"leat.yml": SHOP["leat.yml"], "sources/f.yml": files, "data/a.csv": "id,city\n1,Bree\n2,Rohan\n"})
+    first = leat("run")
+    assert "warning" not in first.text
+    leat.write("data/a.csv", "id,city\n")
+    leat.edge(leat("run"), "warning: f.items is empty now: it had 2 rows, and this full read brought none")
+    assert leat.rows("select count(*) as n from raw.items") == [[0]]
+    leat.write("data/a.csv", "id,city\n1,Bree\n2,Rohan\n3,Bree\n")
+    assert "warning" not in leat("run").text
+    leat.write("data/a.csv", "number,town\n1,Bree\n")
+    leat.edge(leat("run"), "warning: f.items: none of the 2 columns that it had came (id, city): it had 3 rows, and the 1 that came")
+
+
+def test_an_api_that_has_no_records_any_more_is_told(project, feed):
+    server = feed([{"id": n} for n in range(7)])
+    source = ("name: api\nkind: rest\nbase_url: \"{{ env_var('API_URL') }}/v1\"\nresources:\n"
+              "  - {name: items, path: /items, records: '$.items[*]', load: {table: raw.items}}\n")
+    leat = project({"leat.yml": SHOP["leat.yml"], "sources/api.yml": source}, API_URL=server.url)
+    leat("run")
+    server.records = []
+    leat.edge(leat("run"), "warning: api.items is empty now: it had 7 rows")
+    assert "warning" not in leat("run").text, "it is told once"
