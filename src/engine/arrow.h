@@ -45,6 +45,7 @@ typedef struct lt_stream {
     lt_status (*next)(struct lt_stream *stream, struct ArrowArray *out, lt_err *err);
     void (*release)(struct lt_stream *stream); /* frees `state`; NULL once released */
     void *state;                               /* owned by the producer */
+    size_t batch_bytes; /* about the size of its largest batches; 0: small, some thousand rows */
 } lt_stream;
 
 void lt_stream_release(lt_stream *stream); /* schema and state; twice is fine */

@@ -90,20 +90,7 @@ void lt_arrow_array(struct ArrowArray *out, size_t rows, size_t buffers, size_t 
         out->children[i] = lt_xcalloc(1, sizeof(**out->children));
 }
 
-void *lt_arrow_buffer(struct ArrowArray *array, size_t i, size_t bytes)
+void lt_arrow_give(struct ArrowArray *array, size_t i, void *buffer)
 {
-    void *buffer = lt_xcalloc(1, LT_MAX(bytes, (size_t)8));
     array->buffers[i] = buffer;
-    return buffer;
-}
-
-void lt_arrow_set_null(struct ArrowArray *array, size_t row)
-{
-    void **buffers = array->private_data;
-    uint8_t *validity = buffers[0];
-    size_t bytes = ((size_t)array->length + 7) / 8;
-    if (!validity)
-        validity = memset(lt_arrow_buffer(array, 0, bytes), 0xff, bytes);
-    validity[row / 8] &= (uint8_t) ~(1u << row % 8);
-    array->null_count++;
 }

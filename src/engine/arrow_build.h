@@ -9,7 +9,5 @@ void lt_arrow_field(struct ArrowSchema *out, const char *format, lt_text name,
 
 /* An array of `rows` with `buffers` (all NULL) and zeroed children. Its release frees each buffer with lt_free(). */
 void lt_arrow_array(struct ArrowArray *out, size_t rows, size_t buffers, size_t children);
-/* A zeroed buffer of at least `bytes` as buffer number `i`, owned by the array. */
-void *lt_arrow_buffer(struct ArrowArray *array, size_t i, size_t bytes);
-/* Mark a row as NULL: makes the bitmap (buffer 0) on the first call. */
-void lt_arrow_set_null(struct ArrowArray *array, size_t row);
+/* Memory of lt_xmalloc() as buffer number `i`, owned by the array from now on; NULL is none. */
+void lt_arrow_give(struct ArrowArray *array, size_t i, void *buffer);

@@ -16,6 +16,9 @@ typedef struct lt_pg_column {
 /* ---- in ---- */
 
 typedef struct lt_pg_decoder lt_pg_decoder;
+enum {
+    LT_PG_BATCH_BYTES = 16 << 20
+}; /* a batch has about so many at most, but for a row that is larger */
 
 /* Whether the type is read in binary; others must be cast to text by the query. */
 bool lt_pg_decodes(uint32_t type);
@@ -25,16 +28,17 @@ void lt_pg_decoder_free(lt_pg_decoder *decoder);
 LT_OWNED(lt_pg_decoder_ref, lt_pg_decoder *, lt_pg_decoder_free)
 /* The schema of its batches. */
 void lt_pg_decoder_schema(const lt_pg_decoder *decoder, struct ArrowSchema *out);
-/* Take bytes of the COPY stream, cut anywhere. LT_FAILED: not a binary COPY of these columns. */
+/* Take bytes of the COPY stream, cut anywhere. LT_FAILED: not a binary COPY of these columns, or a value is not of its type or
+ * cannot be held; nothing but lt_pg_decoder_free() makes sense then. */
 LT_MUST_CHECK lt_status lt_pg_decoder_feed(lt_pg_decoder *decoder, lt_text bytes, lt_err *err);
-/* Or take a row's values one by one, when they do not come as COPY. `len` < 0 is NULL. */
+/* Or take a row's values one by one, when they do not come as COPY. `len` < 0 is NULL. Errors as above. */
 LT_MUST_CHECK lt_status lt_pg_decoder_value(lt_pg_decoder *decoder, const char *bytes, int len,
                                             lt_err *err);
 /* Enough rows for a batch are waiting. */
 bool lt_pg_decoder_is_full(const lt_pg_decoder *decoder);
 /* The end mark has been seen. */
 bool lt_pg_decoder_is_done(const lt_pg_decoder *decoder);
-/* The whole rows that wait as a batch, possibly of 0 rows. LT_FAILED: a value is not of its type, or cannot be held. */
+/* The whole rows that wait as a batch, possibly of 0 rows. LT_FAILED: a row was begun by lt_pg_decoder_value() and is not whole. */
 LT_MUST_CHECK lt_status lt_pg_decoder_take(lt_pg_decoder *decoder, struct ArrowArray *out,
                                            lt_err *err);
 

@@ -3,7 +3,7 @@
 
 #include <pthread.h>
 
-enum { QUEUE = 32 };
+enum { QUEUE = 32, QUEUE_BYTES = 32 << 20 };
 
 typedef struct pump {
     lt_stream source; /* the thread's alone until it has ended */
@@ -11,6 +11,7 @@ typedef struct pump {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
+    size_t limit;                   /* of batches that wait */
     struct ArrowArray queue[QUEUE]; /* guarded, as what follows */
     size_t first, count;
     bool ended, abandoned;
@@ -22,7 +23,7 @@ typedef struct pump {
 static bool push(pump *self, struct ArrowArray *batch)
 {
     (void)pthread_mutex_lock(&self->lock);
-    while (self->count == QUEUE && !self->abandoned)
+    while (self->count == self->limit && !self->abandoned)
         (void)pthread_cond_wait(&self->changed, &self->lock);
     bool wanted = !self->abandoned;
     if (wanted)
@@ -113,6 +114,9 @@ lt_status lt_pump_start(lt_stream *source, lt_session *session, lt_stream *out, 
     pump *self = lt_xcalloc(1, sizeof(*self));
     self->source = *source;
     self->session = session;
+    self->limit =
+        source->batch_bytes ? LT_MAX(QUEUE_BYTES / source->batch_bytes, (size_t)1) : QUEUE;
+    self->limit = LT_MIN(self->limit, (size_t)QUEUE);
     (void)pthread_mutex_init(&self->lock, NULL);
     (void)pthread_cond_init(&self->changed, NULL);
     int code = pthread_create(&self->thread, NULL, read_ahead, self);
@@ -122,8 +126,11 @@ lt_status lt_pump_start(lt_stream *source, lt_session *session, lt_stream *out, 
         lt_free(self);
         return lt_fail_errno(err, code, "cannot start a thread");
     }
-    *out = (lt_stream){
-        .schema = self->source.schema, .next = pump_next, .release = pump_release, .state = self};
+    *out = (lt_stream){.schema = self->source.schema,
+                       .next = pump_next,
+                       .release = pump_release,
+                       .state = self,
+                       .batch_bytes = self->source.batch_bytes};
     out->schema.release = borrowed_schema_release;
     *source = (lt_stream){0};
     return LT_OK;
