@@ -298,7 +298,7 @@ Test(aws_sign, cached_keys_are_the_derived_ones)
 {
     LT_AUTO(lt_aws_key_cache_ref) cache = lt_aws_key_cache_new();
     char wanted[LT_AWS_KEY_BYTES], got[LT_AWS_KEY_BYTES];
-    char dates[200][9];
+    char dates[200][16];
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < 200; i++) { /* more than there are slots */
             lt_text secret = i % 2 ? T("one") : T("two");
