@@ -12,8 +12,7 @@ static lt_status store_url(lt_app *app, const char *home, const char **url, lt_e
     if (lt_app_project(app, &root, &not_here) != LT_OK)
         return LT_OK; /* --home without a project */
     LT_TRY(lt_project_load(root, NULL, &app->arena, &project, err));
-    if (project->store.url.len && !lt_text_eq(project->store.url, T("local")))
-        *url = lt_arena_str(&app->arena, project->store.url);
+    *url = lt_conf_store_url(&project->store, home, &app->arena);
     return LT_OK;
 }
 

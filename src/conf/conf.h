@@ -83,9 +83,14 @@ typedef struct lt_conf_target {
     int64_t threads;      /* statements at once; the project's when not set */
 } lt_conf_target;
 
+typedef enum lt_conf_yes_no_auto { LT_CONF_AUTO, LT_CONF_YES, LT_CONF_NO } lt_conf_yes_no_auto;
+
 typedef struct lt_conf_store {
     lt_conf_place place;
-    lt_text url; /* "local" (.leat/store) or "local:/folder" */
+    lt_text url; /* "local" (.leat/store), "local:/folder" or "s3://bucket/prefix" */
+    /* s3 only; empty: as the environment and the AWS profile say */
+    lt_text endpoint, region, profile;
+    lt_conf_yes_no_auto path_style; /* auto: with an endpoint */
 } lt_conf_store;
 
 /* How long what runs leave behind is kept; 0: for ever. */
@@ -204,7 +209,6 @@ typedef enum lt_conf_compression {
     LT_CONF_COMPRESSION_GZIP,
     LT_CONF_COMPRESSION_ZSTD,
 } lt_conf_compression;
-typedef enum lt_conf_yes_no_auto { LT_CONF_AUTO, LT_CONF_YES, LT_CONF_NO } lt_conf_yes_no_auto;
 typedef struct lt_conf_csv {
     lt_text delimiter, quote; /* one byte each; ',' or found out when empty; '"' */
     lt_conf_yes_no_auto header;
@@ -334,6 +338,9 @@ LT_MUST_CHECK lt_status lt_project_find(const char *start, char **root, lt_err *
  * pipelines are unique, so are those of resources in a source. `options` may be NULL. */
 LT_MUST_CHECK lt_status lt_project_load(const char *root, const lt_project_options *options,
                                         lt_arena *arena, lt_project **project, lt_err *err);
+
+/* What lt_store_open() takes for the project's store; `home` is where "local" is. In `arena`. */
+const char *lt_conf_store_url(const lt_conf_store *store, const char *home, lt_arena *arena);
 
 /* One file's text, without looking at any other; for tests, editors and `doctor`. `file` is its name in messages. */
 LT_MUST_CHECK lt_status lt_conf_read_project(lt_text text, const char *file,

@@ -2,6 +2,7 @@
 #include "conf/tables.h"
 
 #include "base/vec.h"
+#include "net/url.h"
 
 static const char *const engines[] = {"duckdb", "postgres"};
 
@@ -75,20 +76,76 @@ static const lt_setting store_settings[] = {
      .offset = AT(lt_conf_store, url),
      .fallback = "local",
      .fits = lt_fits_store_url,
-     .wanted = "local or local:/folder",
-     .help = "`local` is `.leat/store` in the project; `local:/folder` another place"},
+     .wanted = "local, local:/folder or s3://bucket/prefix",
+     .help = "`local` is `.leat/store` in the project; `local:/folder` another place; "
+             "`s3://bucket/prefix` a part of a bucket on S3"},
+    {.name = "endpoint",
+     .type = LT_SET_WORD,
+     .offset = AT(lt_conf_store, endpoint),
+     .fits = lt_fits_http_url,
+     .wanted = "an http or https URL",
+     .shown = "AWS's own, or as `AWS_ENDPOINT_URL_S3` and the AWS profile say",
+     .help = "on S3: a server that speaks S3's protocol"},
+    {.name = "region",
+     .type = LT_SET_WORD,
+     .offset = AT(lt_conf_store, region),
+     .shown = "as `AWS_REGION` and the AWS profile say",
+     .help = "on S3: where the bucket is"},
+    {.name = "profile",
+     .type = LT_SET_WORD,
+     .offset = AT(lt_conf_store, profile),
+     .shown = "`AWS_PROFILE`, or `default`",
+     .help = "on S3: whose keys, of `~/.aws/config` and `~/.aws/credentials`; keys in the "
+             "environment are then not looked at"},
+    {.name = "path_style",
+     .type = LT_SET_SWITCH,
+     .offset = AT(lt_conf_store, path_style),
+     .fallback = "auto",
+     .help = "on S3: is the bucket's name in the path, not in the host's name? `auto`: with an "
+             "endpoint of one's own"},
 };
-static const char *const store_later[] = {"endpoint", "region", "profile", "prefix", NULL};
+static const char *const store_later[] = {"prefix", NULL};
 
+/* "s3://bucket" or "s3://bucket/prefix": the service itself has no datasets. */
 static lt_status check_store(const lt_conf_reader *reader, void *made, const lt_yaml *node,
                              lt_err *err)
 {
+    static const char *const of_s3[] = {"endpoint", "region", "profile", "path_style"};
     const lt_conf_store *store = made;
-    if (!lt_text_starts(store->url, T("s3://")))
+    bool on_s3 = lt_text_starts(store->url, T("s3://"));
+    lt_text rest = lt_text_sub(store->url, strlen("s3://"), SIZE_MAX), bucket = {0};
+    for (size_t i = 0; i < LT_COUNT(of_s3) && !on_s3; i++) {
+        const lt_yaml *given = lt_yaml_find(node, lt_text_of(of_s3[i]));
+        if (given)
+            return lt_setting_fail(reader, given, err, "'%s' is for stores on S3 (url: s3://...)",
+                                   of_s3[i]);
+    }
+    if (!on_s3)
+        return LT_OK;
+    (void)lt_text_cut(&rest, '/', &bucket);
+    if (lt_fits_bucket(bucket) && lt_text_find_byte(rest, '?', 0) == SIZE_MAX)
         return LT_OK;
     lt_ignore(lt_setting_fail(reader, lt_yaml_find(node, T("url")), err,
-                              "stores on S3 are not supported yet"));
-    return lt_hint(err, "use 'local' or 'local:/folder'");
+                              "'%.*s' names no bucket on S3", LT_ARG(store->url)));
+    return lt_hint(err, "write s3://bucket/prefix");
+}
+
+const char *lt_conf_store_url(const lt_conf_store *store, const char *home, lt_arena *arena)
+{
+    LT_AUTO(lt_buf) url = {.limit = LT_URL_BYTES};
+    if (!store->url.len || lt_text_eq(store->url, T("local")))
+        return lt_arena_format(arena, "local:%s/store", home);
+    lt_buf_add(&url, store->url);
+    if (store->endpoint.len)
+        lt_url_add_param(&url, T("endpoint"), store->endpoint);
+    if (store->region.len)
+        lt_url_add_param(&url, T("region"), store->region);
+    if (store->profile.len)
+        lt_url_add_param(&url, T("profile"), store->profile);
+    if (store->path_style != LT_CONF_AUTO)
+        lt_url_add_param(&url, T("path_style"),
+                         store->path_style == LT_CONF_YES ? T("true") : T("false"));
+    return lt_arena_str(arena, lt_buf_text(&url));
 }
 
 static const lt_setting_group store_group = {.name = "'store'",

@@ -23,4 +23,4 @@ bool lt_fits_one_byte(lt_text text);
 bool lt_fits_at_most_one_byte(lt_text text);
 bool lt_fits_set(lt_text text); /* not empty */
 bool lt_fits_any(lt_text text);
-bool lt_fits_store_url(lt_text text); /* local, local:/folder, s3://... (which is refused later) */
+bool lt_fits_store_url(lt_text text); /* local, local:/folder, s3://... */

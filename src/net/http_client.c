@@ -198,6 +198,7 @@ static void set_limits(CURL *curl, const lt_http_options *o)
     (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
                            (long)((o->quiet_timeout_ms + 999) / 1000));
     (void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    (void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, (long)o->give_redirects);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);

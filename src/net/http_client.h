@@ -28,8 +28,8 @@ typedef struct lt_http_options {
     lt_http_encoding encoding;
     const char *user_agent; /* borrowed [leat/VERSION] */
     const char *ca_file;    /* borrowed; NULL: the system's certificates */
-    bool
-        give_redirects; /* a redirect is an answer like any other: for requests that must be signed anew */
+    /* For requests that are signed: a redirect is an answer like any other, and dots in the path stay ("/a/../b"). */
+    bool give_redirects;
     bool no_proxy; /* never through a proxy: for addresses that only this machine has */
     const atomic_bool
         *stop; /* borrowed, may be NULL: set it to end requests under way, beside lt_stop_asked() */

@@ -67,11 +67,9 @@ static lt_status read_project(lt_workspace *workspace, lt_err *err)
 
 static lt_status open_store(lt_workspace *workspace, lt_err *err)
 {
-    lt_text url = workspace->project->store.url;
-    if (lt_text_eq(url, T("local")))
-        url = lt_text_of(lt_arena_format(&workspace->arena, "local:%s/store", workspace->home));
-    LT_AUTO(lt_chars) given = lt_text_dup(url);
-    return lt_store_open(given, &workspace->store, err);
+    const char *url =
+        lt_conf_store_url(&workspace->project->store, workspace->home, &workspace->arena);
+    return lt_store_open(url, &workspace->store, err);
 }
 
 static lt_status open_all(lt_workspace *workspace, const lt_workspace_options *options, lt_err *err)

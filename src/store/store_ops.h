@@ -209,6 +209,7 @@ typedef struct lt_store_ops {
 
 extern const lt_store_ops lt_store_local_ops;
 extern const lt_store_ops lt_store_mem_ops;
+extern const lt_store_ops lt_store_s3_ops;
 
 /* ---- checks of arguments, for the files of the face (store*.c) alone ---- */
 

@@ -1,4 +1,5 @@
 /* Datasets: commits are whole, views stay, and keeping works, in every back end. */
+#define LT_CONTRACT_PLACE "s3://contract/some/prefix"
 #include "contract/store/contract.h"
 
 #include "base/fs.h"

@@ -1,4 +1,5 @@
 /* Many threads share one store. */
+#define LT_CONTRACT_PLACE "s3://contract/some/prefix"
 #include "contract/store/contract.h"
 
 #include <pthread.h>
