@@ -38,6 +38,7 @@ static lt_status read_rows(pg_session *self, lt_text sql, size_t row_limit, bool
 {
     cells found = {0};
     for (;;) {
+        lt_pg_await(self);
         LT_AUTO(pg_result) result = PQgetResult(self->connection);
         ExecStatusType status = PQresultStatus(result);
         if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK ||

@@ -32,6 +32,10 @@ LT_UNUSED static inline void pg_chars_cleanup(pg_chars *memory)
 /* postgres.c: turn a failed result (NULL: the connection's own error) into *err, and the place into error_at when `sql` is
  * the caller's statement (empty: not his). */
 lt_status lt_pg_fail(pg_session *self, const PGresult *result, lt_text sql, lt_err *err);
+/* A connection with our settings for `target`, good or bad. */
+PGconn *lt_pg_connect(const lt_target *target);
+/* pg_wait.c: wait until PQgetResult() does not block; after some seconds, say for whose lock the statement waits. */
+void lt_pg_await(const pg_session *self);
 /* Wait for the next result and give it when its status is `wanted`; else the error. NULL results are errors too. */
 lt_status lt_pg_expect(pg_session *self, ExecStatusType wanted, lt_text sql, PGresult **out,
                        lt_err *err);

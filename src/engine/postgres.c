@@ -182,7 +182,7 @@ static lt_status connect_failed(const lt_target *target, PGconn *connection, lt_
 }
 
 /* What comes in front of the URL can be overridden by it; what comes behind cannot. */
-static PGconn *connect_to(const lt_target *target)
+PGconn *lt_pg_connect(const lt_target *target)
 {
     static const char *const names[] = {"connect_timeout", "fallback_application_name",
                                         "keepalives_idle", "dbname",
@@ -219,7 +219,7 @@ static void session_close(lt_session *session)
 static lt_status session_open(lt_engine *engine, lt_session **out, lt_err *err)
 {
     pg_session *self = lt_xcalloc(1, sizeof(*self));
-    self->connection = connect_to(engine->target);
+    self->connection = lt_pg_connect(engine->target);
     if (PQpass(self->connection))
         lt_mask_register(lt_text_of(PQpass(self->connection)));
     (void)PQsetNoticeReceiver(self->connection, ignore_notice, NULL);
@@ -286,6 +286,7 @@ static bool is_success(ExecStatusType status)
 lt_status lt_pg_expect(pg_session *self, ExecStatusType wanted, lt_text sql, PGresult **out,
                        lt_err *err)
 {
+    lt_pg_await(self);
     LT_AUTO(pg_result) result = PQgetResult(self->connection);
     ExecStatusType status = PQresultStatus(result);
     if (status == wanted) {
@@ -327,6 +328,7 @@ lt_status lt_pg_ask(pg_session *self, const char *sql, const char *const *values
 static lt_status exec_results(pg_session *self, lt_text sql, int64_t *rows, lt_err *err)
 {
     for (;;) {
+        lt_pg_await(self);
         LT_AUTO(pg_result) result = PQgetResult(self->connection);
         ExecStatusType status = PQresultStatus(result);
         if (!result)

@@ -202,15 +202,18 @@ static lt_status write_holder(int fd, const char *path, const char *what, lt_err
 lt_status lt_workspace_lease(lt_workspace *workspace, const lt_target *target, const char *what,
                              int *lease, lt_err *err)
 {
-    static const int64_t LOOK_AGAIN_US = 200000;
+    static const int64_t LOOK_AGAIN_US = 200000, SAY_AGAIN_US = 60 * (int64_t)1000000;
     LT_AUTO(lt_chars) folder = lt_path_join(workspace->home, "leases");
     LT_AUTO(lt_chars) path = lt_format("%s/%s.lock", folder, target->name);
     LT_AUTO(lt_fd) fd = -1;
     LT_TRY(lt_folder_make(folder, 0750, err));
     lt_status status = lt_file_lock(path, 0, &fd, err);
-    if (status == LT_CONFLICT)
-        say_who_holds(path, target);
+    int64_t say_us = lt_mono_us();
     while (status == LT_CONFLICT) {
+        if (lt_mono_us() >= say_us) {
+            say_who_holds(path, target);
+            say_us = lt_mono_us() + SAY_AGAIN_US;
+        }
         if (lt_stop_asked())
             return lt_fail(err, LT_CANCELLED, "stopped while waiting for the target '%s'",
                            target->name);

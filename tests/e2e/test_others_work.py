@@ -1,5 +1,8 @@
 """Tables, views and grants of other people: leat leaves them alone, and keeps what hangs on the tables that it builds anew."""
 
+import os
+import subprocess
+
 import pytest
 
 from harness import SHOP
@@ -134,3 +137,24 @@ def test_a_views_own_grants_and_readers_stay_when_it_is_built_anew(pg, roles):
     assert psql("select relacl::text like '%reader=r/%' from pg_class where relname = 'v'") == [["t"]]
     leat("run", "orders", "--target", "pg")  # the model that reads it is not part of the run, and stays all the same
     assert psql("select id from analytics.v") == [["1"]]
+
+
+def test_who_waits_for_a_lock_says_for_whom(pg, postgres):
+    leat, psql = pg
+    leat("run", "--target", "pg")
+    holder = subprocess.Popen(["psql", "-XAtq", "-d", leat.env["PG_URL"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                              env={**os.environ, "PGAPPNAME": "the\tholder"}, cwd="/")
+    holder.stdin.write("begin; lock table analytics.orders in access share mode; select pg_backend_pid();\n")
+    holder.stdin.flush()
+    pid = holder.stdout.readline().strip()
+    waiting = leat.start("run", "--target", "pg")
+    seen = []
+    for line in waiting.stderr:
+        seen.append(line)
+        if "for a lock in PostgreSQL" in line:
+            break
+    assert f"pid {pid} ('the?holder', user postgres, idle in transaction for" in seen[-1], seen
+    holder.communicate("rollback;\n", timeout=30)
+    assert waiting.wait(60) == 0
+    waiting.stderr.close(), waiting.stdout.close()
+    assert "for a lock in PostgreSQL" in leat("logs", "2", "model.shop.orders").out
