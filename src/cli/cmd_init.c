@@ -127,7 +127,7 @@ static void tell(lt_app *app, const char *folder, const lt_path_list *files)
 {
     lt_json_writer writer = {.out = &app->out.buf};
     if (!app->globals.json) {
-        for (size_t i = 0; i < files->len && !app->globals.quiet; i++)
+        for (size_t i = 0; i < files->len; i++)
             lt_out_printf(&app->out, "  %s\n", files->items[i]);
         lt_out_printf(&app->out,
                       "\nNext:\n  %s%s%sleat run\n  leat sql \"select * from "
@@ -164,7 +164,8 @@ static lt_status init(lt_app *app, const void *opts, const lt_args *args, lt_err
         LT_TRY(write_file(folder, path, file, name, err));
         lt_push(&files, LT_TAKE(path));
     }
-    tell(app, folder, &files);
+    if (!app->globals.quiet || app->globals.json)
+        tell(app, folder, &files);
     return LT_OK;
 }
 

@@ -34,7 +34,7 @@ typedef struct run_opts {
      LT_AT(run_opts, threads),                                                                     \
      .value = "N",                                                                                 \
      .min = 1,                                                                                     \
-     .max = 64,                                                                                    \
+     .max = 256,                                                                                   \
      .help = "tasks at once"},                                                                     \
         {.name = "vars",                                                                           \
          .type = LT_OPT_TEXT,                                                                      \

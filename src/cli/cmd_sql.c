@@ -44,6 +44,7 @@ typedef struct shell {
     int lease;               /* owned */
     lt_show show;
     bool is_interactive;
+    bool has_shown; /* rows of a statement before */
     pthread_t watcher;
     atomic_bool watching, running;
 } shell;
@@ -93,6 +94,10 @@ static lt_status run_statement(shell *s, lt_text statement, lt_err *err)
 {
     int64_t changed;
     char count[LT_COUNT_CHARS];
+    bool gives_rows = lt_sql_kind_of(statement) != LT_SQL_DOES;
+    if (s->has_shown && gives_rows && s->show == LT_SHOW_TABLE)
+        lt_out_str(&s->app->out, "\n");
+    s->has_shown = s->has_shown || gives_rows;
     atomic_store(&s->running, true);
     lt_status status = lt_rows_show(s->session, statement, &s->app->out, s->show, &changed, err);
     atomic_store(&s->running, false);

@@ -140,8 +140,16 @@ static lt_status load_file(loader *self, const char *file, add_file *add, lt_err
 {
     LT_AUTO(lt_chars) path = lt_path_join(self->root, file);
     LT_AUTO(lt_buf) text = {.limit = MOST_BYTES};
-    LT_TRY(lt_file_read(path, &text, err));
-    return add(self, lt_buf_text(&text), file, err);
+    lt_status status = lt_file_read(path, &text, err);
+    if (status == LT_TOO_BIG)
+        return lt_conf_fail((lt_conf_place){.file = file}, err,
+                            "%s: a file of a project is at most %d MiB", file, MOST_BYTES >> 20);
+    LT_TRY(status);
+    status = add(self, lt_buf_text(&text), file, err);
+    if (status ==
+        LT_TOO_BIG) /* nested too deep, too many values: the file is wrong, not the data */
+        return err->status = LT_INVALID;
+    return status;
 }
 
 static lt_status load_folder(loader *self, const char *name, add_file *add, lt_err *err)

@@ -40,7 +40,7 @@ static const lt_setting land_settings[] = {
      .type = LT_SET_TEXT,
      .offset = AT(lt_conf_land, path),
      .fits = lt_fits_prefix,
-     .wanted = "a prefix that ends with '/'",
+     .wanted = "a prefix that ends with '/', without empty parts, '.' and '..'",
      .shown = "`domain=SOURCE/dataset=RESOURCE/import_date={{ run_date }}/`",
      .help = "the prefix of the objects; parts such as `day={{ run_date }}` become partitions. "
              "Rendered by each run"},

@@ -54,11 +54,32 @@ static lt_status add_built_in_macros(lt_dbt *dbt, lt_err *err)
     return LT_OK;
 }
 
+/* Told here with its place: an engine would speak of a statement, or of something behind it. */
+static lt_status check_text(const char *path, lt_text text, lt_err *err)
+{
+    size_t line = 1, start = 0, nul = lt_text_find_byte(text, '\0', 0);
+    size_t at = LT_MIN(lt_utf8_valid_len(text), nul);
+    if (at >= text.len)
+        return LT_OK;
+    for (size_t i = 0; i < at; i++)
+        if (text.ptr[i] == '\n') {
+            line++;
+            start = i + 1;
+        }
+    lt_ignore(lt_fail(err, LT_INVALID, "%s:%zu:%zu: %s", path, line, at - start + 1,
+                      at == nul ? "a NUL byte" : "bytes that are not UTF-8"));
+    return lt_hint(err, "save the file as UTF-8 text");
+}
+
 static lt_status read_source_file(const lt_dbt *dbt, const char *path, lt_buf *out, lt_err *err)
 {
     out->limit = 4 * LT_MIB;
     LT_AUTO(lt_chars) full = lt_path_join(dbt->settings.root, path);
-    return lt_file_read(full, out, err);
+    lt_status status = lt_file_read(full, out, err);
+    if (status == LT_TOO_BIG)
+        return lt_fail(err, LT_INVALID, "%s is larger than 4 MiB", path);
+    LT_TRY(status);
+    return check_text(path, lt_buf_text(out), err);
 }
 
 static lt_status add_macro_file(lt_dbt *dbt, const char *path, lt_err *err)

@@ -28,7 +28,7 @@ static lt_status look_up_calls(void *handle, const char *path, lt_err *err)
     for (size_t i = 0; i < LT_COUNT(names); i++) {
         calls[i] = dlsym(handle, names[i]);
         if (!calls[i]) {
-            lt_ignore(lt_fail(err, LT_INVALID, "'%s' has no %s()", path, names[i]));
+            lt_ignore(lt_fail(err, LT_IO, "'%s' has no %s()", path, names[i]));
             return lt_hint(err, "it is not the DuckDB that leat is made for: install leat again");
         }
     }
@@ -39,8 +39,13 @@ static lt_status look_up_calls(void *handle, const char *path, lt_err *err)
 static lt_status open_library(const char *path, lt_err *err)
 {
     void *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
-    if (!handle)
-        return lt_fail(err, LT_INVALID, "cannot load DuckDB: %s", dlerror());
+    if (!handle) {
+        lt_ignore(lt_fail(err, LT_IO, "cannot load DuckDB: %s", dlerror()));
+        return lt_hint(err,
+                       "is there memory and address space enough (ulimit -v), and is '%s' whole? "
+                       "If not, install leat again",
+                       path);
+    }
     lt_status status = look_up_calls(handle, path, err);
     if (status == LT_OK)
         library = handle;

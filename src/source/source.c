@@ -8,6 +8,16 @@ static const lt_source_ops *const kinds[] = {&lt_rest_ops, &lt_files_ops, &lt_da
 
 /* ---- where it lands ---- */
 
+/* Of a path, by '/': such parts would lead elsewhere as soon as the key becomes a file's name. */
+static bool has_odd_part(lt_text path, lt_text *odd)
+{
+    lt_text rest = path;
+    while (rest.len > 0 && lt_text_cut(&rest, '/', odd))
+        if (odd->len == 0 || lt_text_eq(*odd, T(".")) || lt_text_eq(*odd, T("..")))
+            return true;
+    return false;
+}
+
 lt_status lt_resource_place(const lt_conf_resource *resource, lt_arena *arena,
                             lt_landing_place *out, lt_err *err)
 {
@@ -25,6 +35,9 @@ lt_status lt_resource_place(const lt_conf_resource *resource, lt_arena *arena,
                             "land.path must begin with a folder without a template, "
                             "such as domain=%.*s/",
                             LT_ARG(resource->name));
+    lt_text odd;
+    if (has_odd_part(lt_text_sub(path->raw, 0, end), &odd))
+        return lt_conf_fail(path->place, err, "land.path has the part '%.*s'", LT_ARG(odd));
     *out = (lt_landing_place){.bucket = lt_arena_text(arena, resource->land.bucket),
                               .prefix = lt_arena_text(arena, lt_text_sub(path->raw, 0, end))};
     if (end < path->raw.len) {
@@ -119,6 +132,13 @@ static lt_status render_folder(lt_extraction *self, lt_err *err)
         self->folder = lt_text_of(lt_arena_format(self->arena, "%.*s/", LT_ARG(self->folder)));
     if (self->folder.len > 512 || lt_text_find_byte(self->folder, 0, 0) != SIZE_MAX)
         return lt_conf_fail(self->place.folder.place, err, "land.path is too long, or holds a NUL");
+    lt_text odd;
+    if (!has_odd_part(self->folder, &odd))
+        return LT_OK;
+    lt_ignore(lt_conf_fail(self->place.folder.place, err,
+                           "land.path becomes '%.*s%.*s', which has the part '%.*s'",
+                           LT_ARG(self->place.prefix), LT_ARG(self->folder), LT_ARG(odd)));
+    return lt_hint(err, "look at what its templates give: parts are not empty, '.' or '..'");
     return LT_OK;
 }
 

@@ -203,3 +203,41 @@ def test_four_runs_at_once_all_succeed(shop):
         assert process.returncode == 0, out + err
     check_shop(leat)
     assert sorted(run["run"] for run in leat.runs()) == [1, 2, 3, 4]
+
+
+def test_a_model_that_is_no_text_is_told_with_its_place(project):
+    leat = project({"leat.yml": "name: shop\n"})
+    (leat.project / "models").mkdir()
+    for content, message in ((b"select 1\nas a\0b", "models/odd.sql:2:5: a NUL byte"),
+                             (b"select '\xc3\xa9',\n\n  '\xff'", "models/odd.sql:3:4: bytes that are not UTF-8")):
+        (leat.project / "models/odd.sql").write_bytes(content)
+        leat.edge(leat("run", code=2), message, "save the file as UTF-8")
+
+
+def test_a_file_of_the_project_that_is_too_big_is_the_files_fault(project):
+    leat = project({"leat.yml": "name: shop\n" + "# " + "x" * (5 << 20) + "\n"})
+    leat.edge(leat("run", code=2), "leat.yml", "at most 4 MiB")
+    leat.write("leat.yml", "name: shop\nvars: " + "[" * 200 + "]" * 200 + "\n")
+    leat.edge(leat("run", code=2), "leat.yml", "nested deeper")
+    leat.write("leat.yml", "name: shop\n")
+    leat.write("models/big.sql", "-- " + "x" * (5 << 20))
+    leat.edge(leat("run", code=2), "models/big.sql is larger than 4 MiB")
+
+
+def test_a_land_path_that_leads_elsewhere_is_refused(project):
+    def source(path):
+        return ("name: f\nkind: files\nresources:\n  - name: items\n    path: data/*.csv\n"
+                f"    land: {{path: \"{path}\"}}\n")
+
+    leat = project({"leat.yml": "name: shop\nvars: {where: ..}\n", "data/a.csv": "id\n1\n", "sources/f.yml": source("a/../b/")})
+    leat.edge(leat("run", code=2), "sources/f.yml:6:18", "without empty parts, '.' and '..'")
+    leat.write("sources/f.yml", source("a/../{{ run_date }}/"))
+    leat.edge(leat("run", code=2), "sources/f.yml:6:18", "'..'")
+    leat.write("sources/f.yml", source("a/{{ var('where') }}/"))
+    leat.edge(leat("run", code=2), "sources/f.yml:6:18: land.path becomes 'a/../', which has the part '..'")
+
+
+def test_a_library_that_cannot_be_mapped_is_the_machines_fault(project, tmp_path):
+    leat = project({"leat.yml": "name: shop\n"})
+    (tmp_path / "libduckdb.so").write_bytes(b"no library")
+    leat.edge(leat("sql", "select 1", code=3, env={"LEAT_DUCKDB": tmp_path / "libduckdb.so"}), "cannot load DuckDB", "install leat again")

@@ -232,3 +232,22 @@ def test_what_is_installed_works_elsewhere(tmp_path, project):
                           capture_output=True, text=True).stderr
     loaded = re.findall(r"file=(\S+libduckdb\S*)", maps)
     assert loaded and all(os.path.realpath(path) == str(tmp_path / "root/usr/lib/leat/libduckdb.so") for path in loaded), loaded
+
+
+def test_results_of_several_statements_stand_apart(project):
+    leat = project({"leat.yml": "name: shop\n"})
+    result = leat("sql", "create table t as select 1 as a; select a from t; drop table t; select 2 as b")
+    assert result.out == "a\n-\n1\n\nb\n-\n2\n"
+    assert leat("sql", "--format", "csv", "select 1 as a; select 2 as b").out == "a\n1\nb\n2\n"
+
+
+def test_quiet_init_prints_nothing(project, tmp_path):
+    leat = project({})
+    result = leat("init", "-q", tmp_path / "quiet")
+    assert result.text == "" and (tmp_path / "quiet" / "leat.yml").exists()
+
+
+def test_threads_have_the_same_range_everywhere(project):
+    leat = project({"leat.yml": "name: shop\nthreads: 256\n", "models/a.sql": "select 1 as a\n"})
+    leat("run", "--threads", "256")
+    leat.edge(leat("run", "--threads", "257", code=2), "256")

@@ -406,7 +406,7 @@ Test(conf, a_huge_file_is_refused)
     for (int i = 0; i < 300000; i++)
         lt_buf_add_str(&huge, "# a long comment\n");
     put(root, "leat.yml", lt_buf_chars(&huge));
-    CHECK_STATUS(lt_project_load(root, NULL, &arena, &p, &err), LT_TOO_BIG, err);
+    CHECK_STATUS(lt_project_load(root, NULL, &arena, &p, &err), LT_INVALID, err);
 }
 
 /* ---- what is made from the tables ---- */
