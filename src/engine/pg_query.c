@@ -122,7 +122,7 @@ static lt_status end_of_copy(pg_stream *self, lt_err *err)
 static int next_copy_row(PGconn *connection, char **data)
 {
     static const struct timespec gather = {
-        .tv_nsec = 250000}; /* a socket holds more than comes in this time */
+        .tv_nsec = 150000}; /* a socket holds more than comes in this time */
     int len = PQgetCopyData(connection, data, 1);
     if (len == 0 && PQconsumeInput(connection))
         len = PQgetCopyData(connection, data, 1);

@@ -3,7 +3,7 @@
 
 #include <pthread.h>
 
-enum { QUEUE = 32, QUEUE_BYTES = 32 << 20 };
+enum { QUEUE = 32, QUEUE_BYTES = 48 << 20 };
 
 typedef struct pump {
     lt_stream source; /* the thread's alone until it has ended */
