@@ -6,38 +6,8 @@ void lt_dbt_compiled_cleanup(lt_dbt_compiled *compiled)
 {
     lt_buf_cleanup(&compiled->sql);
     lt_vec_free(&compiled->spans);
-}
-
-/* An argument of a generic test: a text that looks like a call of ref, source, var or env_var is that call (as in dbt). */
-static bool is_call_text(lt_jinja_value value)
-{
-    static const lt_text starts[] = {T("ref("), T("source("), T("var("), T("env_var(")};
-    lt_text text = lt_text_trim(lt_jinja_as_text(value));
-    for (size_t i = 0; i < LT_COUNT(starts); i++)
-        if (lt_text_starts(text, starts[i]) && lt_text_ends(text, T(")")))
-            return true;
-    return lt_text_has(text, T("{{"));
-}
-
-static lt_status render_argument(const lt_dbt *dbt, const lt_dbt_node *node,
-                                 const lt_jinja_context *context, lt_jinja_heap *heap,
-                                 lt_jinja_value *value, lt_err *err)
-{
-    LT_AUTO(lt_buf) text = {0};
-    lt_text raw = lt_jinja_as_text(*value);
-    bool whole = lt_text_has(raw, T("{{"));
-    lt_buf_printf(&text, whole ? "%.*s" : "{{ %.*s }}", LT_ARG(raw));
-    lt_jinja_template *compiled = NULL;
-    LT_TRY(lt_jinja_compile(&dbt->env, node->path, lt_buf_text(&text), &compiled, NULL, err));
-    lt_jinja_value rendered = {0};
-    lt_status status = lt_jinja_render_value(compiled, context, heap, &rendered, NULL, err);
-    LT_AUTO(lt_buf) printed = {0};
-    if (status == LT_OK)
-        lt_jinja_str(rendered,
-                     &printed); /* as text: the value may live in the template that goes */
-    lt_jinja_template_free(compiled);
-    *value = lt_jinja_text_copy(heap, lt_buf_text(&printed));
-    return status;
+    lt_jinja_template_free(compiled->templated);
+    compiled->templated = NULL;
 }
 
 /* "schema"."model", or the part of it that `where` lets through. */
@@ -52,59 +22,31 @@ static lt_jinja_value subject_of(const lt_dbt_node *node, lt_jinja_heap *heap)
     return lt_jinja_text_copy(heap, lt_buf_text(&text));
 }
 
-enum { MAX_TEST_ARGS = 64 };
-
-static lt_status collect_arguments(const lt_dbt *dbt, const lt_dbt_node *node,
-                                   const lt_jinja_context *context, lt_jinja_heap *heap,
-                                   lt_jinja_kwarg *kwargs, size_t *count, lt_err *err)
+static lt_status render_generic_test(rendering *r, const lt_jinja_template *compiled,
+                                     lt_jinja_heap *heap, lt_buf *sql, lt_err *err)
 {
-    kwargs[(*count)++] = (lt_jinja_kwarg){.name = T("model"), .value = subject_of(node, heap)};
-    if (node->column.len)
-        kwargs[(*count)++] =
-            (lt_jinja_kwarg){.name = T("column_name"), .value = lt_jinja_text(node->column)};
-    for (size_t i = 0; node->args && i < node->args->count; i++) {
-        if (*count == MAX_TEST_ARGS)
-            return lt_fail(err, LT_TOO_BIG, "a test takes at most %d arguments", MAX_TEST_ARGS);
-        lt_jinja_value value = lt_scope_value(heap, node->args->items[i]);
-        if (value.type == LT_JINJA_STR && is_call_text(value))
-            LT_TRY(render_argument(dbt, node, context, heap, &value, err));
-        kwargs[(*count)++] = (lt_jinja_kwarg){.name = node->args->keys[i]->text, .value = value};
+    const lt_dbt_node *node = r->node;
+    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = r};
+    lt_status status = lt_dbt_test_kwargs(r->dbt, node, &context, heap, &r->kwargs, err);
+    if (status == LT_OK) {
+        lt_jinja_put(r->kwargs, "model", subject_of(node, heap));
+        status = lt_jinja_render_text(compiled, &context, heap, sql, NULL, err);
     }
-    return LT_OK;
-}
-
-static lt_status render_generic_test(const lt_dbt *dbt, const lt_dbt_node *node,
-                                     const lt_jinja_context *context, lt_jinja_heap *heap,
-                                     lt_buf *sql, lt_err *err)
-{
-    lt_jinja_kwarg kwargs[MAX_TEST_ARGS];
-    size_t count = 0;
-    lt_jinja_value made = {0};
-    LT_AUTO(lt_buf) name = {0};
-    lt_buf_printf(&name, "test_%.*s", LT_ARG(node->test_name));
-    const macro_home *macro = lt_map_find(&dbt->macros, lt_buf_text(&name));
-    lt_status status = collect_arguments(dbt, node, context, heap, kwargs, &count, err);
-    if (status == LT_OK)
-        status = lt_jinja_call_value(&dbt->env, context, heap, macro->macro, NULL, 0, kwargs, count,
-                                     &made, NULL, err);
     if (status != LT_OK)
         return lt_wrap(err, "%.*s:%u:%u: test %.*s", LT_ARG(node->path), node->line, node->col,
                        LT_ARG(node->test_name));
-    lt_jinja_str(made, sql);
     return LT_OK;
 }
 
 static lt_status render_node(rendering *r, lt_dbt_compiled *out, lt_err *err)
 {
     lt_jinja_heap heap = {0};
-    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = r};
-    lt_status status;
-    if (r->node->kind == LT_DBT_GENERIC_TEST) {
-        status = render_generic_test(r->dbt, r->node, &context, &heap, &out->sql, err);
-    } else {
-        context.spans = &out->spans;
-        status = lt_jinja_render_text(r->node->source, &context, &heap, &out->sql, NULL, err);
-    }
+    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = r, .spans = &out->spans};
+    lt_status status = lt_dbt_compile_template(r->dbt, r->node, false, &out->templated, err);
+    if (status == LT_OK && r->node->kind == LT_DBT_GENERIC_TEST)
+        status = render_generic_test(r, out->templated, &heap, &out->sql, err);
+    else if (status == LT_OK)
+        status = lt_jinja_render_text(out->templated, &context, &heap, &out->sql, NULL, err);
     lt_jinja_heap_cleanup(&heap);
     return status;
 }
@@ -116,16 +58,6 @@ static void trim_end(lt_buf *sql)
     while (text.len && (lt_is_space(text.ptr[text.len - 1]) || text.ptr[text.len - 1] == ';'))
         text.len--;
     lt_buf_cut(sql, text.len);
-}
-
-lt_status lt_dbt_record(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
-{
-    LT_AUTO(lt_dbt_compiled) compiled = {0};
-    rendering r;
-    lt_dbt_rendering_init(&r, dbt, node);
-    r.loading = dbt;
-    r.recorded = node;
-    return render_node(&r, &compiled, err);
 }
 
 static bool wants_increment(const lt_dbt *dbt, const lt_dbt_node *node, lt_relation_kind existing)

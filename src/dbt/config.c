@@ -1,229 +1,621 @@
-/* Configuration of nodes: a table of keys, and three places that set them. */
-#include "base/buf.h"
+/* Configuration of nodes: what each place may set, how places are merged, and the names of relations that follow. */
 #include "dbt/inner.h"
 
-typedef enum key_type { KEY_TEXT, KEY_TEXTS, KEY_ENABLED, KEY_KEEP, KEY_REFRESH } key_type;
+typedef enum merge_rule { RULE_REPLACE, RULE_APPEND, RULE_UPDATE, RULE_GRANTS } merge_rule;
 
-typedef struct config_key {
+/* dbt merges these; every other key is replaced by the later place. */
+static const struct {
     lt_text name;
-    key_type type;
-    size_t offset;
-    const char *const *allowed; /* NULL: anything */
-    bool adds;                  /* later places add to it instead of replacing it */
-} config_key;
+    merge_rule rule;
+} rules[] = {
+    {T("tags"), RULE_APPEND},      {T("pre-hook"), RULE_APPEND},     {T("post-hook"), RULE_APPEND},
+    {T("packages"), RULE_APPEND},  {T("meta"), RULE_UPDATE},         {T("docs"), RULE_UPDATE},
+    {T("quoting"), RULE_UPDATE},   {T("column_types"), RULE_UPDATE}, {T("persist_docs"), RULE_UPDATE},
+    {T("grants"), RULE_GRANTS},
+};
 
-static const char *const materializations[] = {"view", "table", "incremental", NULL};
-static const char *const strategies[] = {"append", "delete+insert", "merge", NULL};
+/* ---- dbt's defaults, in the order of its artifacts ---- */
+
+#define NODE_DEFAULTS                                                                              \
+    "'enabled': True, 'alias': None, 'schema': None, 'database': None, 'tags': [], 'meta': {}, "   \
+    "'group': None, 'static_analysis': None, "
+#define BUILD_DEFAULTS                                                                             \
+    "'incremental_strategy': None, 'batch_size': None, 'lookback': 1, 'begin': None, "             \
+    "'persist_docs': {}, 'post-hook': [], 'pre-hook': [], 'quoting': {}, 'column_types': {}, "     \
+    "'full_refresh': None, 'unique_key': None, 'on_schema_change': 'ignore', "                     \
+    "'on_configuration_change': 'apply', 'grants': {}, 'packages': [], "                           \
+    "'docs': {'show': True, 'node_color': None}, "                                                 \
+    "'contract': {'enforced': False, 'alias_types': True}, 'event_time': None, "                   \
+    "'concurrent_batches': None"
+#define TEST_DEFAULTS                                                                              \
+    "{'enabled': True, 'alias': None, 'schema': 'dbt_test__audit', 'database': None, 'tags': [], " \
+    "'meta': {}, 'group': None, 'static_analysis': None, 'materialized': 'test', "                 \
+    "'severity': 'ERROR', 'store_failures': None, 'store_failures_as': None, 'where': None, "      \
+    "'limit': None, 'fail_calc': 'count(*)', 'warn_if': '!= 0', 'error_if': '!= 0'}"
+
+static const char *const defaults[LT_DBT_KINDS] = {
+    [LT_DBT_MODEL] = "{" NODE_DEFAULTS "'materialized': 'view', " BUILD_DEFAULTS
+                     ", 'access': 'protected', 'freshness': None}",
+    [LT_DBT_GENERIC_TEST] = TEST_DEFAULTS,
+    [LT_DBT_SINGULAR_TEST] = TEST_DEFAULTS,
+    [LT_DBT_SEED] = "{" NODE_DEFAULTS "'materialized': 'seed', " BUILD_DEFAULTS
+                    ", 'delimiter': ',', 'quote_columns': None}",
+    [LT_DBT_SNAPSHOT] =
+        "{" NODE_DEFAULTS "'materialized': 'snapshot', " BUILD_DEFAULTS
+        ", 'strategy': None, 'target_schema': None, 'target_database': None, 'updated_at': None, "
+        "'check_cols': None, 'snapshot_meta_column_names': {'dbt_valid_to': None, "
+        "'dbt_valid_from': None, 'dbt_scd_id': None, 'dbt_updated_at': None, "
+        "'dbt_is_deleted': None}, 'dbt_valid_to_current': None}",
+    [LT_DBT_ANALYSIS] = "{" NODE_DEFAULTS "'materialized': 'view', " BUILD_DEFAULTS "}",
+    [LT_DBT_OPERATION] = "{" NODE_DEFAULTS "'materialized': 'view', " BUILD_DEFAULTS "}",
+    [LT_DBT_SOURCE] = "{'enabled': True, 'event_time': None, 'freshness': None, "
+                      "'loaded_at_field': None, 'loaded_at_query': None, 'meta': {}, 'tags': [], "
+                      "'static_analysis': None}",
+    [LT_DBT_UNIT_TEST] = "{'tags': [], 'meta': {}, 'enabled': True, 'static_analysis': None}",
+    [LT_DBT_EXPOSURE] = "{'enabled': True, 'tags': [], 'meta': {}}",
+    [LT_DBT_METRIC] = "{'enabled': True, 'group': None, 'meta': {}, 'tags': []}",
+    [LT_DBT_SEMANTIC_MODEL] = "{'enabled': True, 'group': None, 'meta': {}, 'tags': []}",
+    [LT_DBT_SAVED_QUERY] = "{'enabled': True, 'group': None, 'meta': {}, 'export_as': None, "
+                           "'schema': None, 'cache': {'enabled': False}, 'tags': []}",
+    [LT_DBT_GROUP] = "{'meta': {}}",
+};
+
+void lt_dbt_defaults_init(lt_dbt *dbt)
+{
+    for (size_t i = 0; i < LT_DBT_KINDS; i++) {
+        lt_err err = {0};
+        lt_ignore(lt_jinja_literal(&dbt->heap, lt_text_of(defaults[i]), &dbt->defaults[i], &err));
+    }
+    dbt->defaults[LT_DBT_KINDS] = lt_jinja_dict(&dbt->heap);
+}
+
+lt_jinja_value lt_dbt_config_get(const lt_dbt *dbt, const lt_dbt_node *node, lt_text key)
+{
+    lt_jinja_value value = {0}, otherwise = {0};
+    if (lt_text_eq(key, T("pre_hook")))
+        key = T("pre-hook");
+    if (lt_text_eq(key, T("post_hook")))
+        key = T("post-hook");
+    (void)lt_jinja_find(dbt->defaults[node->kind], key, &otherwise);
+    if (node->config.all.type == LT_JINJA_DICT && lt_jinja_find(node->config.all, key, &value) &&
+        (value.type != LT_JINJA_NONE || otherwise.type == LT_JINJA_UNDEFINED))
+        return value;
+    return otherwise;
+}
+
+/* ---- merging ---- */
+
+static merge_rule rule_of(lt_text key)
+{
+    for (size_t i = 0; i < LT_COUNT(rules); i++)
+        if (lt_text_eq(rules[i].name, key))
+            return rules[i].rule;
+    return RULE_REPLACE;
+}
+
+static void append_all(lt_jinja_value list, lt_jinja_value from)
+{
+    bool many = from.type == LT_JINJA_LIST || from.type == LT_JINJA_TUPLE ||
+                from.type == LT_JINJA_SET;
+    if (!many && from.type != LT_JINJA_NONE)
+        lt_jinja_add(list, from);
+    for (size_t i = 0; many && i < lt_jinja_len(from); i++)
+        lt_jinja_add(list, lt_jinja_at(from, i));
+}
+
+static lt_jinja_value appended(lt_dbt *dbt, lt_jinja_value old, lt_jinja_value new)
+{
+    lt_jinja_value made = lt_jinja_list(&dbt->heap);
+    if (lt_dbt_is_set(old))
+        append_all(made, old);
+    append_all(made, new);
+    return made;
+}
+
+static lt_jinja_value updated(lt_dbt *dbt, lt_jinja_value old, lt_jinja_value new)
+{
+    lt_jinja_value made = lt_jinja_dict(&dbt->heap), key, value;
+    if (new.type != LT_JINJA_DICT)
+        return lt_dbt_is_set(new) ? new : old;
+    for (size_t at = 0; old.type == LT_JINJA_DICT && lt_jinja_next(old, &at, &key, &value);)
+        lt_jinja_put_value(made, key, value);
+    for (size_t at = 0; lt_jinja_next(new, &at, &key, &value);)
+        lt_jinja_put_value(made, key, value);
+    return made;
+}
+
+/* {"+select": [...]} adds to what is granted; {"select": [...]} replaces it. */
+static lt_jinja_value granted(lt_dbt *dbt, lt_jinja_value old, lt_jinja_value new)
+{
+    lt_jinja_value made = lt_jinja_dict(&dbt->heap), key, value;
+    if (new.type != LT_JINJA_DICT)
+        return old;
+    for (size_t at = 0; old.type == LT_JINJA_DICT && lt_jinja_next(old, &at, &key, &value);)
+        lt_jinja_put_value(made, key, value);
+    for (size_t at = 0; lt_jinja_next(new, &at, &key, &value);) {
+        lt_text name = lt_jinja_as_text(key);
+        bool add = lt_text_starts(name, T("+"));
+        if (add)
+            name = lt_text_sub(name, 1, SIZE_MAX);
+        lt_jinja_value before = {0};
+        if (add)
+            (void)lt_jinja_find(made, name, &before);
+        lt_jinja_put_value(made, lt_jinja_text(name), appended(dbt, before, value));
+    }
+    return made;
+}
+
+void lt_dbt_config_merge(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value from)
+{
+    lt_jinja_value key, value;
+    if (from.type != LT_JINJA_DICT)
+        return;
+    for (size_t at = 0; lt_jinja_next(from, &at, &key, &value);) {
+        lt_jinja_value old = {0};
+        lt_text name = lt_jinja_as_text(key);
+        if (lt_text_eq(name, T("pre_hook")))
+            key = lt_jinja_text(name = T("pre-hook"));
+        else if (lt_text_eq(name, T("post_hook")))
+            key = lt_jinja_text(name = T("post-hook"));
+        merge_rule rule = rule_of(name);
+        if (rule != RULE_REPLACE)
+            (void)lt_jinja_find(into, name, &old);
+        if (rule == RULE_APPEND)
+            value = appended(dbt, old, value);
+        else if (rule == RULE_UPDATE)
+            value = updated(dbt, old, value);
+        else if (rule == RULE_GRANTS)
+            value = granted(dbt, old, value);
+        lt_jinja_put_value(into, key, value);
+    }
+}
+
+static void replace_all(lt_jinja_value into, lt_jinja_value from)
+{
+    lt_jinja_value key, value;
+    for (size_t at = 0; from.type == LT_JINJA_DICT && lt_jinja_next(from, &at, &key, &value);)
+        lt_jinja_put_value(into, key, value);
+}
+
+/* ---- by folder ---- */
+
+static const char *const folder_keys[LT_DBT_KINDS] = {
+    [LT_DBT_MODEL] = "models",
+    [LT_DBT_GENERIC_TEST] = "data_tests",
+    [LT_DBT_SINGULAR_TEST] = "data_tests",
+    [LT_DBT_SEED] = "seeds",
+    [LT_DBT_SNAPSHOT] = "snapshots",
+    [LT_DBT_ANALYSIS] = "models",
+    [LT_DBT_OPERATION] = "models",
+    [LT_DBT_SOURCE] = "sources",
+    [LT_DBT_UNIT_TEST] = "unit_tests",
+    [LT_DBT_EXPOSURE] = "exposures",
+    [LT_DBT_METRIC] = "metrics",
+    [LT_DBT_SEMANTIC_MODEL] = "semantic-models",
+    [LT_DBT_SAVED_QUERY] = "saved-queries",
+    [LT_DBT_GROUP] = "models",
+};
+
+/* The settings of one level: "+key", or a key whose value is no mapping. */
+static lt_jinja_value level_settings(lt_dbt *dbt, lt_jinja_value level)
+{
+    lt_jinja_value made = lt_jinja_dict(&dbt->heap), key, value;
+    for (size_t at = 0; lt_jinja_next(level, &at, &key, &value);) {
+        lt_text name = lt_jinja_as_text(key);
+        if (lt_text_starts(name, T("+"))) {
+            name = lt_text_trim(lt_text_sub(name, 1, SIZE_MAX));
+            lt_jinja_put_value(made, lt_jinja_text(name), value);
+        } else if (value.type != LT_JINJA_DICT ||
+                   (dbt->is_strict && lt_text_eq(name, T("meta")))) {
+            lt_jinja_put_value(made, key, value);
+        }
+    }
+    return made;
+}
+
+typedef struct folder_walk {
+    lt_dbt *dbt;
+    const lt_dbt_node *node;
+    lt_jinja_value level;
+    size_t at; /* in fqn; 0: the top */
+    bool done;
+} folder_walk;
+
+static folder_walk walk_start(lt_dbt *dbt, const lt_dbt_node *node, lt_jinja_value project)
+{
+    lt_jinja_value tree = lt_dbt_at(project, folder_keys[node->kind]);
+    if (!lt_dbt_is_set(tree) && lt_text_eq(lt_text_of(folder_keys[node->kind]), T("data_tests")))
+        tree = lt_dbt_at(project, "tests");
+    return (folder_walk){
+        .dbt = dbt, .node = node, .level = tree, .done = tree.type != LT_JINJA_DICT};
+}
+
+/* The settings of each level from the top down to the node's own name; false at the end. */
+static bool walk_next(folder_walk *walk, lt_jinja_value *settings)
+{
+    if (walk->done)
+        return false;
+    *settings = level_settings(walk->dbt, walk->level);
+    for (;;) {
+        lt_jinja_value next = {0};
+        if (walk->at == walk->node->fqn.len) {
+            walk->done = true;
+            return true;
+        }
+        lt_text part = walk->node->fqn.items[walk->at++];
+        if (lt_jinja_find(walk->level, part, &next) && next.type == LT_JINJA_DICT) {
+            walk->level = next;
+            return true;
+        }
+        if (walk->at == 1 && walk->dbt->is_strict)
+            continue; /* a leat.yml need not name its own project */
+        walk->done = true;
+        return true;
+    }
+}
+
+static void merge_folders(lt_dbt *dbt, const lt_dbt_node *node, lt_jinja_value project,
+                          lt_jinja_value all, bool rendered)
+{
+    lt_jinja_value settings;
+    for (folder_walk walk = walk_start(dbt, node, project); walk_next(&walk, &settings);) {
+        if (rendered)
+            lt_dbt_config_merge(dbt, all, settings);
+        else
+            replace_all(all, settings);
+    }
+}
+
+/* ---- strict projects: keys and values that mean something ---- */
+
+static const char *const materializations[] = {
+    "view", "table", "incremental", "ephemeral", "materialized_view", "external", NULL};
+static const char *const strategies[] = {"append", "delete+insert", "merge", "microbatch", NULL};
 static const char *const changes[] = {"ignore", "fail", "append_new_columns", "sync_all_columns",
                                       NULL};
 static const char *const severities[] = {"error", "warn", NULL};
 
-#define AT(field) offsetof(lt_dbt_config, field)
-static const config_key keys[] = {
-    {T("materialized"), KEY_TEXT, AT(materialized), materializations, false},
-    {T("schema"), KEY_TEXT, AT(schema), NULL, false},
-    {T("alias"), KEY_TEXT, AT(alias), NULL, false},
-    {T("unique_key"), KEY_TEXTS, AT(unique_key), NULL, false},
-    {T("tags"), KEY_TEXTS, AT(tags), NULL, true},
-    {T("incremental_strategy"), KEY_TEXT, AT(incremental_strategy), strategies, false},
-    {T("on_schema_change"), KEY_TEXT, AT(on_schema_change), changes, false},
-    {T("enabled"), KEY_ENABLED, AT(disabled), NULL, false},
-    {T("full_refresh"), KEY_REFRESH, AT(full_refresh), NULL, false},
-    {T("severity"), KEY_TEXT, AT(severity), severities, false},
-    {T("warn_if"), KEY_TEXT, AT(warn_if), NULL, false},
-    {T("error_if"), KEY_TEXT, AT(error_if), NULL, false},
-    {T("where"), KEY_TEXT, AT(where), NULL, false},
-    {T("limit"), KEY_TEXT, AT(limit), NULL, false},
-    {T("store_failures"), KEY_KEEP, AT(forget_failures), NULL, false},
-    {T("meta"), KEY_TEXT, SIZE_MAX, NULL, false}, /* for people and config.get() alone */
+static const struct {
+    lt_text name;
+    const char *const *allowed; /* NULL: anything */
+} strict_keys[] = {
+    {T("materialized"), materializations},
+    {T("schema"), NULL},
+    {T("alias"), NULL},
+    {T("unique_key"), NULL},
+    {T("tags"), NULL},
+    {T("incremental_strategy"), strategies},
+    {T("on_schema_change"), changes},
+    {T("enabled"), NULL},
+    {T("full_refresh"), NULL},
+    {T("severity"), severities},
+    {T("warn_if"), NULL},
+    {T("error_if"), NULL},
+    {T("where"), NULL},
+    {T("limit"), NULL},
+    {T("fail_calc"), NULL},
+    {T("store_failures"), NULL},
+    {T("meta"), NULL},
 };
-#undef AT
 
-static lt_text key_name(const void *context, size_t i)
+static lt_text strict_key(const void *context, size_t i)
 {
     (void)context;
-    return keys[i].name;
+    return strict_keys[i].name;
 }
 
-static const config_key *find_key(lt_text name)
+static lt_status check_allowed(lt_text key, const char *const *allowed, lt_text value, lt_err *err)
 {
-    if (lt_text_starts(name, T("+")))
-        name = lt_text_sub(name, 1, SIZE_MAX);
-    for (size_t i = 0; i < LT_COUNT(keys); i++)
-        if (lt_text_eq(keys[i].name, name))
-            return &keys[i];
-    return NULL;
+    LT_AUTO(lt_buf) list = {.limit = 400};
+    for (size_t i = 0; allowed[i]; i++) {
+        if (lt_text_eq_nocase(lt_text_of(allowed[i]), value))
+            return LT_OK;
+        lt_buf_printf(&list, "%s'%s'", i ? ", " : "", allowed[i]);
+    }
+    lt_ignore(
+        lt_fail(err, LT_INVALID, "'%.*s' is not a value of %.*s", LT_ARG(value), LT_ARG(key)));
+    return lt_hint(err, "values are %s", lt_buf_chars(&list));
 }
 
 bool lt_dbt_config_is_key(lt_text key)
 {
-    return find_key(key) != NULL;
+    for (size_t i = 0; i < LT_COUNT(strict_keys); i++)
+        if (lt_text_eq(strict_keys[i].name, key))
+            return true;
+    return false;
 }
 
-static lt_status check_allowed(const config_key *key, lt_text value, lt_err *err)
+lt_status lt_dbt_config_check(const lt_dbt *dbt, const lt_dbt_node *node, lt_text key,
+                              lt_jinja_value value, lt_err *err)
 {
-    LT_AUTO(lt_buf) list = {.limit = 400};
-    if (!key->allowed)
-        return LT_OK;
-    for (size_t i = 0; key->allowed[i]; i++) {
-        if (lt_text_eq(lt_text_of(key->allowed[i]), value))
-            return LT_OK;
-        lt_buf_printf(&list, "%s'%s'", i ? ", " : "", key->allowed[i]);
-    }
-    lt_ignore(lt_fail(err, LT_INVALID, "'%.*s' is not a value of %.*s", LT_ARG(value),
-                      LT_ARG(key->name)));
-    return lt_hint(err, "values are %s", lt_buf_chars(&list));
-}
-
-static lt_text text_of(lt_dbt *dbt, lt_jinja_value value)
-{
-    LT_AUTO(lt_buf) text = {0};
-    if (value.type == LT_JINJA_STR)
-        return lt_arena_text(&dbt->arena, lt_jinja_as_text(value));
-    lt_jinja_str(value, &text);
-    return lt_arena_text(&dbt->arena, lt_buf_text(&text));
-}
-
-static void add_text(lt_dbt *dbt, lt_texts *texts, lt_text text)
-{
-    for (size_t i = 0; i < texts->len; i++)
-        if (lt_text_eq(texts->items[i], text))
-            return;
-    lt_push_in(&dbt->arena, texts, text);
-}
-
-static void set_texts(lt_dbt *dbt, lt_texts *texts, lt_jinja_value value, bool adds)
-{
-    if (!adds)
-        *texts = (lt_texts){0};
-    if (value.type != LT_JINJA_LIST && value.type != LT_JINJA_TUPLE) {
-        add_text(dbt, texts, text_of(dbt, value));
-        return;
-    }
-    for (size_t i = 0; i < lt_jinja_len(value); i++)
-        add_text(dbt, texts, text_of(dbt, lt_jinja_at(value, i)));
-}
-
-static void remember(lt_dbt *dbt, lt_dbt_node *node, lt_text key, lt_jinja_value value)
-{
-    if (node->config.all.type != LT_JINJA_DICT)
-        node->config.all = lt_jinja_dict(&dbt->heap);
-    lt_jinja_put_value(node->config.all, lt_jinja_text_copy(&dbt->heap, key), value);
-}
-
-lt_status lt_dbt_config_set(lt_dbt *dbt, lt_dbt_node *node, lt_text name, lt_jinja_value value,
-                            lt_err *err)
-{
-    const config_key *key = find_key(name);
     lt_text nearest;
-    if (!key) {
-        lt_ignore(lt_fail(err, LT_INVALID, "unknown configuration '%.*s'", LT_ARG(name)));
-        if (lt_text_nearest(name, LT_COUNT(keys), key_name, NULL, &nearest))
-            return lt_hint(err, "did you mean '%.*s'? Your own values belong below 'meta'",
-                           LT_ARG(nearest));
-        return lt_hint(err, "your own values belong below 'meta'");
+    (void)node;
+    if (lt_text_starts(key, T("+")))
+        key = lt_text_trim(lt_text_sub(key, 1, SIZE_MAX));
+    for (size_t i = 0; i < LT_COUNT(strict_keys); i++) {
+        if (!lt_text_eq(strict_keys[i].name, key))
+            continue;
+        if (!strict_keys[i].allowed || value.type != LT_JINJA_STR)
+            return LT_OK;
+        if (lt_text_eq(key, T("materialized")) &&
+            lt_dbt_materialization_find(dbt, lt_jinja_as_text(value)))
+            return LT_OK;
+        return check_allowed(key, strict_keys[i].allowed, lt_jinja_as_text(value), err);
     }
-    remember(dbt, node, key->name, value);
-    if (key->offset == SIZE_MAX || value.type == LT_JINJA_NONE)
-        return LT_OK;
-    void *field = (char *)&node->config + key->offset;
-    switch (key->type) {
-    case KEY_TEXT:
-        *(lt_text *)field = text_of(dbt, value);
-        return check_allowed(key, *(lt_text *)field, err);
-    case KEY_TEXTS:
-        set_texts(dbt, field, value, key->adds);
-        return LT_OK;
-    case KEY_ENABLED:
-    case KEY_KEEP:
-        *(bool *)field = !lt_jinja_truth(value);
-        return LT_OK;
-    case KEY_REFRESH:
-        *(int *)field = lt_jinja_truth(value);
-        return LT_OK;
-    }
-    return LT_OK;
+    lt_ignore(lt_fail(err, LT_INVALID, "unknown configuration '%.*s'", LT_ARG(key)));
+    if (lt_text_nearest(key, LT_COUNT(strict_keys), strict_key, NULL, &nearest))
+        return lt_hint(err, "did you mean '%.*s'? Your own values belong below 'meta'",
+                       LT_ARG(nearest));
+    return lt_hint(err, "your own values belong below 'meta'");
 }
 
-static lt_status set_from_yaml(lt_dbt *dbt, lt_dbt_node *node, const char *path, const lt_yaml *key,
-                               const lt_yaml *value, lt_err *err)
-{
-    lt_status status =
-        lt_dbt_config_set(dbt, node, key->text, lt_scope_value(&dbt->heap, value), err);
-    if (status != LT_OK)
-        return lt_wrap(err, "%s:%u:%u", path, key->line, key->col);
-    return LT_OK;
-}
-
-lt_status lt_dbt_config_from_yaml(lt_dbt *dbt, const char *path, const lt_yaml *mapping,
-                                  lt_dbt_node *node, lt_err *err)
+lt_status lt_dbt_config_check_yaml(const value_source *source, const lt_dbt_node *node,
+                                   const lt_yaml *mapping, lt_err *err)
 {
     if (mapping->kind != LT_YAML_MAPPING)
-        return lt_yaml_fail(mapping, path, err, "config must be a mapping, not %s",
+        return lt_yaml_fail(mapping, source->path, err, "config must be a mapping, not %s",
                             lt_yaml_name(mapping));
-    for (size_t i = 0; i < mapping->count; i++)
-        LT_TRY(set_from_yaml(dbt, node, path, mapping->keys[i], mapping->items[i], err));
-    return LT_OK;
-}
-
-/* One level of `models:`: its own keys; a mapping under another name is the folder of that name. */
-static lt_status set_from_level(lt_dbt *dbt, lt_dbt_node *node, const lt_yaml *level, lt_err *err)
-{
-    for (size_t i = 0; i < level->count; i++) {
-        bool folder = level->items[i]->kind == LT_YAML_MAPPING &&
-                      !lt_text_starts(level->keys[i]->text, T("+")) &&
-                      !lt_text_eq(level->keys[i]->text, T("meta"));
-        if (!folder)
-            LT_TRY(set_from_yaml(dbt, node, "leat.yml", level->keys[i], level->items[i], err));
+    for (size_t i = 0; source->dbt->is_strict && i < mapping->count; i++) {
+        const lt_yaml *key = mapping->keys[i];
+        lt_jinja_value value = lt_scope_value(&source->dbt->heap, mapping->items[i]);
+        if (lt_dbt_config_check(source->dbt, node, key->text, value, err) != LT_OK)
+            return lt_wrap(err, "%s:%u:%u", source->path, key->line, key->col);
     }
     return LT_OK;
 }
 
-lt_status lt_dbt_config_from_folders(lt_dbt *dbt, const lt_yaml *tree, lt_dbt_node *node,
-                                     lt_err *err)
+/* The depth of a tree is limited by its reader (64). */
+static lt_status check_level(lt_dbt *dbt, const lt_yaml *level, lt_err *err)
 {
-    if (!tree || tree->kind != LT_YAML_MAPPING)
-        return LT_OK;
-    LT_TRY(set_from_level(dbt, node, tree, err));
-    const lt_yaml *own =
-        lt_yaml_find(tree, dbt->settings.name); /* dbt puts the project's name on top */
-    const lt_yaml *level = own ? own : tree;
-    if (own)
-        LT_TRY(set_from_level(dbt, node, own, err));
-    lt_text rest = node->path, part;
-    if (!lt_text_cut(&rest, '/', &part)) /* "models" itself */
-        return LT_OK;
-    while (lt_text_cut(&rest, '/', &part)) {
-        if (lt_text_ends(part, T(".sql")))
-            part.len -= 4;
-        level = lt_yaml_find(level, part);
-        if (!level || level->kind != LT_YAML_MAPPING)
-            return LT_OK;
-        LT_TRY(set_from_level(dbt, node, level, err));
+    for (size_t i = 0; level && level->kind == LT_YAML_MAPPING && i < level->count; i++) {
+        const lt_yaml *key = level->keys[i], *value = level->items[i];
+        bool folder = value->kind == LT_YAML_MAPPING && !lt_text_starts(key->text, T("+")) &&
+                      !lt_text_eq(key->text, T("meta"));
+        if (folder) {
+            LT_TRY(check_level(dbt, value, err));
+            continue;
+        }
+        if (lt_dbt_config_check(dbt, NULL, key->text, lt_scope_value(&dbt->heap, value), err) !=
+            LT_OK)
+            return lt_wrap(err, "leat.yml:%u:%u", key->line, key->col);
     }
     return LT_OK;
 }
 
-static void set_default(lt_text *field, const char *value)
+lt_status lt_dbt_config_check_folders(lt_dbt *dbt, lt_err *err)
 {
-    if (!field->len)
-        *field = lt_text_of(value);
+    if (!dbt->is_strict)
+        return LT_OK;
+    LT_TRY(check_level(dbt, dbt->settings.models, err));
+    return check_level(dbt, dbt->settings.tests, err);
 }
 
-static lt_text schema_of(lt_dbt *dbt, const lt_dbt_node *node)
+/* ---- the typed part ---- */
+
+static lt_text text_of(lt_dbt *dbt, const lt_dbt_node *node, const char *key)
+{
+    return lt_dbt_text_of(dbt, lt_dbt_config_get(dbt, node, lt_text_of(key)));
+}
+
+static lt_text lower(lt_dbt *dbt, lt_text text)
+{
+    char *copy = lt_arena_str(&dbt->arena, text);
+    for (size_t i = 0; i < text.len; i++)
+        copy[i] = lt_lower(copy[i]);
+    return lt_text_at(copy, text.len);
+}
+
+/* A hook is a text, or a mapping with `sql` and `transaction`. */
+static lt_jinja_value hook_of(lt_dbt *dbt, lt_jinja_value raw)
+{
+    bool dict = raw.type == LT_JINJA_DICT;
+    lt_jinja_value made = lt_jinja_dict(&dbt->heap);
+    lt_jinja_value sql = dict ? lt_dbt_at(raw, "sql") : raw;
+    lt_jinja_value inside = dict ? lt_dbt_at(raw, "transaction") : (lt_jinja_value){0};
+    lt_jinja_value index = dict ? lt_dbt_at(raw, "index") : (lt_jinja_value){0};
+    lt_jinja_put(made, "sql", lt_dbt_is_set(sql) ? sql : lt_jinja_text(T("")));
+    lt_jinja_put(made, "transaction", lt_dbt_is_set(inside) ? inside : lt_jinja_bool(true));
+    lt_jinja_put(made, "index", lt_dbt_is_set(index) ? index : lt_jinja_none());
+    return made;
+}
+
+static void make_hooks(lt_dbt *dbt, lt_dbt_node *node, const char *key)
+{
+    lt_jinja_value value = {0}, made = lt_jinja_list(&dbt->heap);
+    if (!lt_jinja_find(node->config.all, lt_text_of(key), &value))
+        return;
+    if (value.type != LT_JINJA_LIST)
+        value = appended(dbt, (lt_jinja_value){0}, value);
+    for (size_t i = 0; i < lt_jinja_len(value); i++)
+        lt_jinja_add(made, hook_of(dbt, lt_jinja_at(value, i)));
+    lt_jinja_put(node->config.all, key, made);
+}
+
+static void listify(lt_dbt *dbt, lt_dbt_node *node, const char *key)
+{
+    lt_jinja_value value = {0};
+    if (lt_jinja_find(node->config.all, lt_text_of(key), &value) && value.type == LT_JINJA_STR)
+        lt_jinja_put(node->config.all, key, appended(dbt, (lt_jinja_value){0}, value));
+}
+
+static void add_tags(lt_dbt *dbt, lt_texts *tags, lt_jinja_value value)
+{
+    lt_texts found = {0};
+    lt_dbt_texts_of(dbt, value, &found);
+    for (size_t i = 0; i < found.len; i++)
+        if (!lt_dbt_texts_have(tags, found.items[i]))
+            lt_push_in(&dbt->arena, tags, found.items[i]);
+}
+
+static bool is_false(lt_jinja_value value)
+{
+    return value.type == LT_JINJA_BOOL && !value.as.b;
+}
+
+static void fill_typed(lt_dbt *dbt, lt_dbt_node *node)
+{
+    lt_dbt_config *config = &node->config;
+    lt_jinja_value refresh = lt_dbt_config_get(dbt, node, T("full_refresh"));
+    lt_jinja_value keep = lt_dbt_config_get(dbt, node, T("store_failures"));
+    config->materialized = text_of(dbt, node, "materialized");
+    config->schema = text_of(dbt, node, "schema");
+    config->alias = text_of(dbt, node, "alias");
+    config->incremental_strategy = text_of(dbt, node, "incremental_strategy");
+    config->on_schema_change = text_of(dbt, node, "on_schema_change");
+    config->severity = lower(dbt, text_of(dbt, node, "severity"));
+    config->warn_if = text_of(dbt, node, "warn_if");
+    config->error_if = text_of(dbt, node, "error_if");
+    config->where = text_of(dbt, node, "where");
+    config->limit = text_of(dbt, node, "limit");
+    config->fail_calc = text_of(dbt, node, "fail_calc");
+    config->disabled = is_false(lt_dbt_config_get(dbt, node, T("enabled")));
+    config->full_refresh = lt_dbt_is_set(refresh) ? lt_jinja_truth(refresh) : -1;
+    config->forget_failures = is_false(keep);
+    config->store_failures = lt_dbt_is_set(keep) && lt_jinja_truth(keep);
+    lt_text as = text_of(dbt, node, "store_failures_as");
+    if (as.len)
+        config->store_failures = !(config->forget_failures = lt_text_eq(as, T("ephemeral")));
+    config->unique_key = (lt_texts){0};
+    lt_dbt_texts_of(dbt, lt_dbt_config_get(dbt, node, T("unique_key")), &config->unique_key);
+    add_tags(dbt, &config->tags, lt_dbt_config_get(dbt, node, T("tags")));
+    lt_text group = text_of(dbt, node, "group");
+    if (group.len)
+        node->group = group;
+    if (node->kind == LT_DBT_MODEL)
+        node->access = text_of(dbt, node, "access");
+}
+
+lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entry,
+                             lt_jinja_value raw_patch, lt_jinja_value call, lt_err *err)
+{
+    lt_dbt_config *config = &node->config;
+    (void)err;
+    config->all = lt_jinja_dict(&dbt->heap);
+    config->unrendered = lt_jinja_dict(&dbt->heap);
+    merge_folders(dbt, node, node->package->project, config->all, true);
+    merge_folders(dbt, node, node->package->unrendered, config->unrendered, false);
+    lt_dbt_config_merge(dbt, config->all, entry);
+    replace_all(config->unrendered, raw_patch.type == LT_JINJA_DICT ? raw_patch : entry);
+    lt_dbt_config_merge(dbt, config->all, call);
+    replace_all(config->unrendered, call);
+    if (!node->package->is_root) {
+        merge_folders(dbt, node, dbt->root->project, config->all, true);
+        merge_folders(dbt, node, dbt->root->unrendered, config->unrendered, false);
+    }
+    listify(dbt, node, "tags");
+    make_hooks(dbt, node, "pre-hook");
+    make_hooks(dbt, node, "post-hook");
+    config->tags = (lt_texts){0};
+    fill_typed(dbt, node);
+    return LT_OK;
+}
+
+/* ---- names of relations ---- */
+
+typedef struct generating {
+    lt_dbt *dbt;
+    lt_dbt_node *node;
+    const char *component;
+    lt_text custom;
+} generating;
+
+/* The project's own generate_..._name() gives the name. */
+static lt_status call_generator(const generating *g, const lt_dbt_macro *macro, lt_text *out,
+                                lt_err *err)
+{
+    rendering r;
+    lt_dbt *dbt = g->dbt;
+    lt_jinja_heap heap = {0};
+    lt_jinja_value made = {0};
+    lt_jinja_value args[2] = {g->custom.len ? lt_jinja_text(g->custom) : lt_jinja_none(),
+                              lt_dbt_node_value(dbt, g->node, &heap)};
+    LT_AUTO(lt_buf) text = {.limit = LT_KIB};
+    lt_dbt_rendering_init(&r, dbt, g->node);
+    r.loading = dbt;
+    r.generating = true;
+    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &r};
+    lt_status status = lt_jinja_call_value(&dbt->env, &context, &heap, macro->value, args, 2, NULL,
+                                           0, &made, NULL, err);
+    if (status == LT_OK && made.type != LT_JINJA_NONE)
+        lt_jinja_str(made, &text);
+    *out = lt_arena_text(&dbt->arena, lt_text_trim(lt_buf_text(&text)));
+    lt_jinja_heap_cleanup(&heap);
+    if (status != LT_OK)
+        return lt_wrap(err, "generate_%s_name() for %.*s", g->component, LT_ARG(g->node->id));
+    return LT_OK;
+}
+
+static lt_status schema_of(lt_dbt *dbt, lt_dbt_node *node, lt_text *out, lt_err *err)
 {
     const lt_dbt_settings *set = &dbt->settings;
-    lt_text custom = node->kind == LT_DBT_MODEL ? node->config.schema : T("dbt_test__audit");
-    return lt_text_of(lt_arena_format(&dbt->arena, "%.*s%.*s%s%.*s", LT_ARG(set->schema_prefix),
-                                      LT_ARG(set->target_schema), custom.len ? "_" : "",
-                                      LT_ARG(custom)));
+    generating g = {
+        .dbt = dbt, .node = node, .component = "schema", .custom = node->config.schema};
+    const lt_dbt_macro *macro = lt_dbt_generate_macro(dbt, "schema");
+    lt_text made = {0};
+    if (macro)
+        LT_TRY(call_generator(&g, macro, &made, err));
+    else
+        made = lt_text_of(lt_arena_format(&dbt->arena, "%.*s%s%.*s", LT_ARG(set->target_schema),
+                                          g.custom.len ? "_" : "",
+                                          LT_ARG(lt_text_trim(g.custom))));
+    *out = !set->schema_prefix.len
+               ? made
+               : lt_text_of(lt_arena_format(&dbt->arena, "%.*s%.*s", LT_ARG(set->schema_prefix),
+                                            LT_ARG(made)));
+    return LT_OK;
+}
+
+static lt_status database_of(lt_dbt *dbt, lt_dbt_node *node, lt_text *out, lt_err *err)
+{
+    generating g = {.dbt = dbt,
+                    .node = node,
+                    .component = "database",
+                    .custom = text_of(dbt, node, "database")};
+    const lt_dbt_macro *macro = lt_dbt_generate_macro(dbt, "database");
+    if (macro)
+        return call_generator(&g, macro, out, err);
+    *out = g.custom.len ? lt_text_trim(g.custom) : dbt->settings.target_database;
+    return LT_OK;
+}
+
+static lt_status alias_of(lt_dbt *dbt, lt_dbt_node *node, lt_text *out, lt_err *err)
+{
+    generating g = {.dbt = dbt, .node = node, .component = "alias", .custom = node->config.alias};
+    const lt_dbt_macro *macro = lt_dbt_generate_macro(dbt, "alias");
+    if (macro)
+        return call_generator(&g, macro, out, err);
+    *out = node->name;
+    if (g.custom.len)
+        *out = lt_text_trim(g.custom);
+    else if (lt_dbt_is_set(node->version))
+        *out = lt_text_of(lt_arena_format(&dbt->arena, "%.*s_v%.*s", LT_ARG(node->name),
+                                          LT_ARG(lt_dbt_text_of(dbt, node->version))));
+    for (size_t i = 0; !g.custom.len && i < out->len; i++)
+        if (out->ptr[i] == '.') { /* versions such as 1.5 */
+            char *copy = lt_arena_str(&dbt->arena, *out);
+            for (char *c = copy; *c; c++)
+                *c = *c == '.' ? '_' : *c;
+            out->ptr = copy;
+        }
+    return LT_OK;
+}
+
+/* Snapshots may say their place by older keys, without any prefix. */
+static void old_snapshot_place(lt_dbt *dbt, lt_dbt_node *node)
+{
+    lt_text schema = text_of(dbt, node, "target_schema");
+    lt_text database = text_of(dbt, node, "target_database");
+    if (schema.len)
+        node->relation.schema = schema;
+    if (database.len)
+        node->relation.database = database;
 }
 
 /* PostgreSQL would cut a longer name, and the next run would not find the table. */
 static lt_status check_name_length(const lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)
 {
     enum { POSTGRES_NAME_BYTES = 63 };
-    if (!lt_text_eq(dbt->settings.target_kind, T("postgres")) ||
+    if (!lt_text_eq(dbt->settings.target_kind, T("postgres")) || node->no_relation ||
         node->relation.name.len <= POSTGRES_NAME_BYTES)
         return LT_OK;
     lt_ignore(lt_fail(err, LT_INVALID,
@@ -232,25 +624,38 @@ static lt_status check_name_length(const lt_dbt *dbt, const lt_dbt_node *node, l
     return lt_hint(err, "give it a shorter 'alias', or rename the file");
 }
 
+static bool has_no_relation(const lt_dbt *dbt, const lt_dbt_node *node)
+{
+    switch (node->kind) {
+    case LT_DBT_MODEL:
+        return lt_text_eq(node->config.materialized, T("ephemeral"));
+    case LT_DBT_GENERIC_TEST:
+    case LT_DBT_SINGULAR_TEST:
+        return !dbt->is_strict && !node->config.store_failures;
+    case LT_DBT_SEED:
+    case LT_DBT_SNAPSHOT:
+        return false;
+    default:
+        return true;
+    }
+}
+
 lt_status lt_dbt_config_finish(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
 {
     lt_dbt_config *config = &node->config;
-    set_default(&config->materialized, "view");
-    set_default(&config->on_schema_change, "ignore");
-    set_default(&config->severity, "error");
-    set_default(&config->warn_if, "!= 0");
-    set_default(&config->error_if, "!= 0");
-    set_default(&config->incremental_strategy, config->unique_key.len ? "delete+insert" : "append");
-    if (config->all.type != LT_JINJA_DICT)
-        config->all = lt_jinja_dict(&dbt->heap);
-    if (!config->unique_key.len && !lt_text_eq(config->incremental_strategy, T("append")) &&
-        node->kind == LT_DBT_MODEL) {
+    bool keyed = lt_text_eq(config->incremental_strategy, T("delete+insert")) ||
+                 lt_text_eq(config->incremental_strategy, T("merge"));
+    if (dbt->is_strict && keyed && !config->unique_key.len && node->kind == LT_DBT_MODEL) {
         lt_ignore(lt_fail(err, LT_INVALID,
                           "%.*s:1:1: incremental_strategy '%.*s' needs a unique_key",
                           LT_ARG(node->path), LT_ARG(config->incremental_strategy)));
         return lt_hint(err, "set unique_key, or use the strategy 'append'");
     }
-    node->relation.schema = schema_of(dbt, node);
-    node->relation.name = config->alias.len ? config->alias : node->name;
+    node->no_relation = has_no_relation(dbt, node);
+    LT_TRY(schema_of(dbt, node, &node->relation.schema, err));
+    LT_TRY(database_of(dbt, node, &node->relation.database, err));
+    LT_TRY(alias_of(dbt, node, &node->relation.name, err));
+    if (node->kind == LT_DBT_SNAPSHOT)
+        old_snapshot_place(dbt, node);
     return check_name_length(dbt, node, err);
 }

@@ -3,43 +3,93 @@
 #include "conf/scope.h"
 #include "dbt/dbt.h"
 
-/* A macro or a generic test by name, and the template that holds it. */
-typedef struct macro_home {
-    const lt_jinja_template *home; /* owned by the project */
-    lt_jinja_value macro;
-    bool built_in; /* ours: a project may override it */
-} macro_home;
+/* The dbt whose ways these are: what templates and artifacts see. */
+#define LT_DBT_VERSION "1.11.16"
+
+enum { LT_DBT_FILE_BYTES = 4 << 20, LT_DBT_MOST_FILES = 200000 };
+
+/* A {% docs %} block. */
+typedef struct lt_dbt_doc {
+    lt_text id, name, path, text;
+    const lt_dbt_package *package;
+} lt_dbt_doc;
+
+/* What a .yml file says about a resource that another file defines. */
+typedef struct patch {
+    lt_dbt_package *package;
+    const char *path;     /* of the .yml file */
+    const char *yaml_key; /* "models" */
+    const lt_yaml *entry;
+    const lt_yaml *version; /* of `versions:`; NULL: the model has none */
+    lt_jinja_value latest;  /* of a versioned model */
+    lt_dbt_node *node;      /* whom it was given to */
+} patch;
 
 struct lt_dbt {
     lt_arena arena;
     lt_dbt_settings settings;
-    lt_jinja_env env;
-    lt_jinja_heap heap; /* vars, configs, arguments of tests; frozen after loading */
-    LT_VEC(lt_jinja_template *) templates; /* owned */
-    lt_map macros;                         /* name -> macro_home */
-    LT_VEC(lt_dbt_node *) nodes;           /* what is enabled */
-    LT_VEC(lt_dbt_node *) tests;           /* generic ones, as the .yml files ask for them */
-    lt_map models;                         /* name -> lt_dbt_node */
-    lt_map sources;                        /* "api.orders" -> lt_dbt_source */
+    lt_jinja_env env;       /* of what runs, and of macros */
+    lt_jinja_env parse_env; /* of nodes while they are parsed: unknown names are absorbed */
+    lt_jinja_heap heap;     /* configuration, arguments of tests; frozen after loading */
+    LT_VEC(lt_jinja_template *) templates; /* owned: macros */
+    LT_VEC(lt_dbt_package *) packages;     /* the root project first, ours last */
+    lt_dbt_package *root, *internal, *adapter; /* adapter: "dbt_duckdb"; may be NULL */
+    lt_map package_names;                  /* name -> lt_dbt_package */
+    lt_texts adapter_types;                /* "duckdb"; then its parents */
+    LT_VEC(const lt_dbt_macro *) macros;
+
+    lt_dbt_nodes all;      /* enabled */
+    lt_dbt_nodes disabled;
+    lt_dbt_nodes runnable; /* what lt_dbt_node_at() gives */
+    lt_dbt_nodes parsed;   /* while loading: every node, in order */
+    lt_map by_id;          /* enabled ones */
+    lt_map refable;        /* name -> refable_list */
+    lt_map sources;        /* "api.orders" -> refable_list */
+    lt_map metrics;        /* name -> lt_dbt_node */
+    lt_map groups;         /* name -> lt_dbt_node */
+    lt_map docs;           /* "package.name" -> lt_dbt_doc */
+    LT_VEC(patch *) patch_list;
+    lt_map patches;        /* "package.models.name" or "package.models.name.v1" -> patch */
     lt_jinja_value target;
+    int64_t loaded_at_us;
+    lt_jinja_value selectors; /* selectors.yml: a dict, or undefined */
+    lt_jinja_value defaults[LT_DBT_KINDS + 1]; /* of configuration: dicts in dbt's order */
+    lt_texts warnings;
+    lt_map versions;       /* "package.stem" of a file -> patch of a version */
+    LT_VEC(struct source_tests *) source_tests; /* made when all models are known */
+    LT_VEC(lt_arena) arenas; /* of the threads that read the files */
+    bool is_strict; /* the root is a leat.yml */
 };
 
-/* One rendering: what the context functions know. `user` of the jinja context. */
+/* Nodes of one name: of different packages and versions. */
+typedef struct refable_list {
+    lt_dbt_nodes nodes;
+} refable_list;
+
 typedef struct relation_object {
     lt_jinja_object object;
     lt_relation relation; /* borrowed texts */
 } relation_object;
 
+/* One rendering: what the context functions know. `user` of the jinja context. */
 typedef struct rendering {
-    lt_scope scope; /* first: what var() and its like read */
+    lt_scope scope; /* first: what secret() and the clock read */
     const lt_dbt *dbt;
-    lt_dbt *loading;       /* while loading: references and configuration are recorded; else NULL */
-    lt_dbt_node *recorded; /* the node that is loaded */
-    const lt_dbt_node *node;
-    lt_session *session; /* NULL: no database */
-    bool incremental;    /* what is_incremental() says */
+    lt_dbt *loading;        /* while loading: references and configuration are recorded; else NULL */
+    lt_dbt_node *recorded;  /* the node that is loaded; may be NULL */
+    const lt_dbt_node *node; /* may be NULL: a text of a .yml file, an operation */
+    const lt_dbt_package *package;
+    lt_jinja_value config_call;   /* while loading: what config() was given: a dict */
+    lt_texts *doc_blocks;         /* while loading: what doc() was asked for */
+    bool only_values;             /* a .yml file: no macros, no ref() */
+    bool checking;                /* while loading: a reference that means nothing is an error */
+    bool may_read_secrets;        /* profiles.yml and packages.yml */
+    bool generating; /* generate_schema_name and its like: nothing is recorded */
+    lt_session *session;          /* NULL: no database */
+    bool incremental;             /* what is_incremental() says */
     relation_object this_relation;
-    lt_jinja_object config, exceptions;
+    lt_jinja_object config, exceptions, adapter, builtins, var;
+    lt_jinja_value kwargs; /* _dbt_generic_test_kwargs */
 } rendering;
 
 /* ---- context.c ---- */
@@ -51,33 +101,215 @@ void lt_dbt_rendering_init(rendering *r, const lt_dbt *dbt, const lt_dbt_node *n
 /* A relation as a value: prints as "schema"."name", has .schema, .identifier, .name, .database. */
 lt_jinja_value lt_dbt_relation_value(lt_jinja_heap *heap, const lt_relation *relation);
 
+/* ---- names.c: the names that the project answers ---- */
+
+bool lt_dbt_names_find(rendering *r, lt_jinja_render *render, lt_text name, lt_jinja_value *out);
+extern const lt_jinja_class lt_dbt_config_class, lt_dbt_namespace_class, lt_dbt_builtins_class,
+    lt_dbt_var_class;
+
+/* ---- macro.c ---- */
+
+lt_status lt_dbt_macros_load(lt_dbt *dbt, lt_dbt_package *package, lt_err *err);
+lt_status lt_dbt_macros_add(lt_dbt *dbt, lt_dbt_package *package, lt_text path, lt_text source,
+                            lt_err *err);
+/* As a template of `package` (NULL: the root) finds it: its own, the root's, ours. NULL when there is none. */
+const lt_dbt_macro *lt_dbt_macro_find(const lt_dbt *dbt, const lt_dbt_package *package,
+                                      lt_text name);
+/* adapter.dispatch(): `namespace` may be empty. NULL when there is none; `tried` (may be NULL) gets what was looked for. */
+const lt_dbt_macro *lt_dbt_macro_dispatch(const lt_dbt *dbt, const lt_dbt_package *package,
+                                          lt_text name, lt_text namespace, lt_buf *tried);
+const lt_dbt_macro *lt_dbt_materialization_find(const lt_dbt *dbt, lt_text name);
+/* True when the project (not we) says how names of schemas ("schema"), databases or aliases are made. */
+const lt_dbt_macro *lt_dbt_generate_macro(const lt_dbt *dbt, const char *component);
+
+/* What it calls, by its text: ids of macros. */
+void lt_dbt_macro_needs(lt_dbt *dbt, const lt_dbt_macro *macro, lt_texts *out);
+
+/* ---- package.c ---- */
+
+lt_status lt_dbt_packages_load(lt_dbt *dbt, lt_err *err);
+const lt_dbt_package *lt_dbt_package_find(const lt_dbt *dbt, lt_text name);
+
+/* ---- value.c: YAML to values, rendered ---- */
+
+typedef struct value_source {
+    lt_dbt *dbt;
+    const lt_dbt_package *package; /* may be NULL */
+    const char *path;              /* of the file */
+} value_source;
+
+/* Read a YAML file of dbt's into the project's arena; an empty one gives a null scalar. */
+lt_status lt_dbt_yaml_file(lt_dbt *dbt, const char *root, const char *path, lt_yaml **out,
+                           lt_err *err);
+bool lt_dbt_is_template(lt_text text);
+/* The value of a node, its strings rendered natively, in the project's heap. */
+lt_status lt_dbt_value(const value_source *source, const lt_yaml *node, lt_jinja_value *out,
+                       lt_err *err);
+/* One text. `doc_blocks` (may be NULL) collects what doc() names. */
+lt_status lt_dbt_value_text(const value_source *source, const lt_yaml *node, lt_texts *doc_blocks,
+                            lt_jinja_value *out, lt_err *err);
+/* str() of a value, in the arena; empty for none. */
+lt_text lt_dbt_text_of(lt_dbt *dbt, lt_jinja_value value);
+/* The value of a key as text; empty when it is not there or none. */
+lt_text lt_dbt_text_at(lt_dbt *dbt, lt_jinja_value dict, const char *key);
+lt_jinja_value lt_dbt_at(lt_jinja_value dict, const char *key); /* undefined when not there */
+static inline bool lt_dbt_is_set(lt_jinja_value value)
+{
+    return value.type != LT_JINJA_UNDEFINED && value.type != LT_JINJA_NONE;
+}
+/* A list of texts from a list or one text. */
+void lt_dbt_texts_of(lt_dbt *dbt, lt_jinja_value value, lt_texts *out);
+void lt_dbt_sha256(lt_text content, char out[65]);
+void lt_dbt_md5(lt_text content, char out[33]);
+bool lt_dbt_texts_have(const lt_texts *texts, lt_text text);
+
 /* ---- config.c ---- */
 
-/* Set what is not set yet from leat.yml: the deepest folder wins. */
-lt_status lt_dbt_config_from_folders(lt_dbt *dbt, const lt_yaml *tree, lt_dbt_node *node,
-                                     lt_err *err);
-/* From a `config:` mapping of a .yml file; it wins over folders. */
-lt_status lt_dbt_config_from_yaml(lt_dbt *dbt, const char *path, const lt_yaml *mapping,
-                                  lt_dbt_node *node, lt_err *err);
-/* From one keyword of config() in a model; it wins over all. */
-lt_status lt_dbt_config_set(lt_dbt *dbt, lt_dbt_node *node, lt_text name, lt_jinja_value value,
-                            lt_err *err);
-/* Check what only makes sense together, and fill in the defaults. */
+/* Merge all places; `entry` (of a .yml file) and `call` are dicts or undefined. Fills node->config. */
+lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entry,
+                             lt_jinja_value raw_patch, lt_jinja_value call, lt_err *err);
+/* Names of the relation; checks what only makes sense together. */
 lt_status lt_dbt_config_finish(lt_dbt *dbt, lt_dbt_node *node, lt_err *err);
+/* Merge `from` into `into`, by dbt's rule for each key. */
+void lt_dbt_config_merge(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value from);
 bool lt_dbt_config_is_key(lt_text key);
-
-/* ---- properties.c ---- */
-
-/* Read a .yml file below models/: descriptions, columns, configuration, tests, sources. */
-lt_status lt_dbt_properties(lt_dbt *dbt, const char *path, lt_err *err);
-/* Make the test nodes that the .yml files asked for, once all models are known. */
-lt_status lt_dbt_link_tests(lt_dbt *dbt, lt_err *err);
+/* In strict projects: LT_INVALID for a key or a value that means nothing. */
+lt_status lt_dbt_config_check(const lt_dbt *dbt, const lt_dbt_node *node, lt_text key,
+                              lt_jinja_value value, lt_err *err);
+lt_status lt_dbt_config_check_yaml(const value_source *source, const lt_dbt_node *node,
+                                   const lt_yaml *mapping, lt_err *err);
+lt_status lt_dbt_config_check_folders(lt_dbt *dbt, lt_err *err);
+void lt_dbt_defaults_init(lt_dbt *dbt);
 
 /* ---- load.c ---- */
 
-/* Render for references and configuration. */
-lt_status lt_dbt_record(lt_dbt *dbt, lt_dbt_node *node, lt_err *err);
-void lt_dbt_need(lt_dbt *dbt, lt_dbt_node *node, lt_text id);
+lt_dbt_node *lt_dbt_node_new(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_kind kind, lt_text name,
+                             lt_text path);
+/* fqn: package, the folders of `file`, then `name`. */
+void lt_dbt_fqn(lt_dbt *dbt, lt_dbt_node *node, lt_text file, lt_text name);
+/* Evaluate a node's text for references and configuration (and `config` merged anew when `patch` says more). */
+lt_status lt_dbt_record(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value *config_call, lt_err *err);
+lt_status lt_dbt_compile_template(const lt_dbt *dbt, const lt_dbt_node *node, bool parsing,
+                                  lt_jinja_template **out, lt_err *err);
+void lt_dbt_warn(lt_dbt *dbt, const char *format, ...) LT_PRINTF(2, 3);
+lt_status lt_dbt_read(const lt_dbt_package *package, const char *path, lt_buf *out, lt_err *err);
+/* Merge the configuration of a node with that of its .yml entry, and decide its names; `config_call` as lt_dbt_record() gave it. */
+lt_status lt_dbt_settle(lt_dbt *dbt, lt_dbt_node *node, const value_source *source,
+                        const lt_yaml *entry, lt_jinja_value config_call, lt_err *err);
+
+/* ---- file.c ---- */
+
+/* A file of a package, read and taken apart by one of several threads. */
+typedef struct project_file {
+    lt_dbt_package *package;
+    lt_dbt_paths kind;  /* of the folder that it was found in */
+    const char *folder; /* "models" */
+    const char *path;   /* "models/marts/orders.sql" */
+    lt_text below;      /* "marts/orders.sql" */
+    lt_text text;       /* without white space at both ends */
+    char checksum[65];
+    lt_yaml *yaml;               /* of .yml */
+    lt_jinja_template *compiled; /* owned until a node takes it; NULL: there is nothing to evaluate */
+    lt_err *failed;              /* reading it failed */
+} project_file;
+typedef LT_VEC(project_file) project_files;
+
+/* List the files of all packages' folders and read them. The arenas belong to the project. */
+lt_status lt_dbt_files_read(lt_dbt *dbt, project_files *out, lt_err *err);
+
+/* ---- names.c ---- */
+
+/* What a call says that needs no evaluation; *done false: it must be rendered after all. */
+lt_status lt_dbt_static_call(rendering *r, const lt_jinja_static_call *call, bool *done,
+                             lt_err *err);
+
+/* ---- properties.c, generic_test.c ---- */
+
+/* Read a .yml file: its sources, exposures ... become nodes; patches are kept for what other files define. */
+lt_status lt_dbt_properties(lt_dbt *dbt, lt_dbt_package *package, const char *path,
+                            const lt_yaml *root, lt_err *err);
+/* The entry that is meant for a node; NULL when there is none. */
+patch *lt_dbt_patch_of(const lt_dbt *dbt, const lt_dbt_node *node);
+/* Descriptions and columns of a node, from its entry. */
+lt_status lt_dbt_describe(const value_source *source, lt_dbt_node *node, const lt_yaml *entry,
+                          lt_err *err);
+lt_status lt_dbt_columns(const value_source *source, lt_dbt_node *node, const lt_yaml *holder,
+                         lt_err *err);
+/* Tests of an entry and of its columns. */
+lt_status lt_dbt_tests_of(const value_source *source, lt_dbt_node *node, const lt_yaml *entry,
+                          const char *yaml_key, lt_err *err);
+
+/* Where the tests of a source's table are written. */
+typedef struct source_tests {
+    value_source source;
+    lt_dbt_node *node;
+    const lt_yaml *entry;
+} source_tests;
+
+/* ---- resource.c: what .yml files define by themselves ---- */
+
+lt_status lt_dbt_add_source(const value_source *source, const lt_yaml *entry, lt_err *err);
+lt_status lt_dbt_add_exposure(const value_source *source, const lt_yaml *entry, lt_err *err);
+lt_status lt_dbt_add_group(const value_source *source, const lt_yaml *entry, lt_err *err);
+lt_status lt_dbt_add_unit_test(const value_source *source, const lt_yaml *entry, lt_err *err);
+lt_status lt_dbt_add_metric(const value_source *source, const lt_yaml *entry, lt_err *err);
+lt_status lt_dbt_add_semantic_model(const value_source *source, const lt_yaml *entry, lt_err *err);
+lt_status lt_dbt_add_saved_query(const value_source *source, const lt_yaml *entry, lt_err *err);
+lt_status lt_dbt_add_yaml_snapshot(const value_source *source, const lt_yaml *entry, lt_err *err);
+
+/* ---- checks of .yml files ---- */
+
+lt_status lt_dbt_need_text(const char *path, const lt_yaml *mapping, lt_text key, lt_text *out,
+                           lt_err *err);
+lt_status lt_dbt_need_list(const char *path, const lt_yaml *value, const char *what, lt_err *err);
+typedef struct key_list {
+    const lt_text *keys;
+    size_t count;
+} key_list;
+#define KEYS(array) ((key_list){.keys = (array), .count = LT_COUNT(array)})
+lt_status lt_dbt_check_keys(const char *path, const lt_yaml *mapping, const char *what,
+                            key_list list, lt_err *err);
+static inline bool lt_dbt_is_null(const lt_yaml *node)
+{
+    return !node || (node->kind == LT_YAML_SCALAR && node->type == LT_YAML_NULL);
+}
+/* Give the patches to nodes and macros, and make the tests they ask for. */
+lt_status lt_dbt_patches_apply(lt_dbt *dbt, lt_err *err);
+
+typedef struct test_subject {
+    const value_source *source;
+    lt_dbt_node *node;   /* a model, seed, snapshot or source */
+    lt_text name;        /* for the tests' names: "orders", "api_orders" */
+    const char *yaml_key; /* "models" */
+    lt_jinja_value version;
+} test_subject;
+lt_status lt_dbt_tests_add(lt_dbt *dbt, const test_subject *on, lt_text column,
+                           const lt_texts *tags, const lt_yaml *holder, lt_err *err);
+/* Render its arguments and its macro, for what they refer to. */
+lt_status lt_dbt_test_record(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value *config_call,
+                             lt_err *err);
+/* The arguments as the macro gets them. */
+lt_status lt_dbt_test_kwargs(const lt_dbt *dbt, const lt_dbt_node *node,
+                             const lt_jinja_context *context, lt_jinja_heap *heap,
+                             lt_jinja_value *out, lt_err *err);
+
+/* ---- resolve.c ---- */
+
+void lt_dbt_refable_add(lt_dbt *dbt, lt_map *map, lt_text key, lt_dbt_node *node);
+/* NULL when there is none. *is_disabled: there is one, but it is disabled. */
+lt_dbt_node *lt_dbt_ref_find(const lt_dbt *dbt, const lt_dbt_package *from, const lt_dbt_ref *ref,
+                             bool *is_disabled);
+lt_dbt_node *lt_dbt_source_find(const lt_dbt *dbt, const lt_dbt_package *from, lt_text source,
+                                lt_text table);
+lt_status lt_dbt_ref_missing(const lt_dbt *dbt, const lt_dbt_ref *ref, bool is_disabled,
+                             lt_err *err);
+lt_status lt_dbt_source_missing(const lt_dbt *dbt, lt_text source, lt_text table, lt_err *err);
+lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err);
+
+/* ---- node_value.c ---- */
+
+/* The node as a dict, as the manifest has it. */
+lt_jinja_value lt_dbt_node_value(const lt_dbt *dbt, const lt_dbt_node *node, lt_jinja_heap *heap);
 
 /* ---- compile.c ---- */
 

@@ -1,57 +1,46 @@
-/* Reading a project: macros, models, properties, tests; then each template once for its references. */
-#include "base/buf.h"
-#include "base/embed.h"
-#include "base/fs.h"
+/* Reading a project: packages, macros, files, properties; then each node once for its references and configuration. */
 #include "dbt/inner.h"
 
-enum { MAX_FILES = 100000 };
+#include "base/fs.h"
+#include "base/time.h"
 
 static const lt_jinja_tag own_tags[] = {
-    {.name = "test", .kind = LT_JINJA_TAG_MACRO, .prefix = "test_"}};
+    {.name = "test", .kind = LT_JINJA_TAG_MACRO, .prefix = "test_"},
+    {.name = "data_test", .kind = LT_JINJA_TAG_MACRO, .prefix = "test_"},
+    {.name = "materialization", .kind = LT_JINJA_TAG_NAMED, .prefix = "materialization_"},
+    {.name = "snapshot", .kind = LT_JINJA_TAG_NAMED},
+    {.name = "docs", .kind = LT_JINJA_TAG_RAW},
+};
 
-void lt_dbt_need(lt_dbt *dbt, lt_dbt_node *node, lt_text id)
+static const char *const kind_names[LT_DBT_KINDS] = {
+    [LT_DBT_MODEL] = "model",
+    [LT_DBT_GENERIC_TEST] = "test",
+    [LT_DBT_SINGULAR_TEST] = "test",
+    [LT_DBT_SEED] = "seed",
+    [LT_DBT_SNAPSHOT] = "snapshot",
+    [LT_DBT_ANALYSIS] = "analysis",
+    [LT_DBT_OPERATION] = "operation",
+    [LT_DBT_SOURCE] = "source",
+    [LT_DBT_UNIT_TEST] = "unit_test",
+    [LT_DBT_EXPOSURE] = "exposure",
+    [LT_DBT_METRIC] = "metric",
+    [LT_DBT_SEMANTIC_MODEL] = "semantic_model",
+    [LT_DBT_SAVED_QUERY] = "saved_query",
+    [LT_DBT_GROUP] = "group",
+};
+
+const char *lt_dbt_kind_name(lt_dbt_kind kind)
 {
-    for (size_t i = 0; i < node->needs.len; i++)
-        if (lt_text_eq(node->needs.items[i], id))
-            return;
-    lt_push_in(&dbt->arena, &node->needs, id);
+    return kind_names[kind];
 }
 
-/* ---- macros ---- */
-
-static lt_status add_macros(lt_dbt *dbt, lt_text path, lt_text source, lt_err *err)
+void lt_dbt_warn(lt_dbt *dbt, const char *format, ...)
 {
-    lt_jinja_template *compiled = NULL;
-    lt_jinja_block block;
-    LT_TRY(lt_jinja_compile(&dbt->env, path, source, &compiled, NULL, err));
-    lt_push_in(&dbt->arena, &dbt->templates, compiled);
-    for (size_t i = 0; lt_jinja_block_at(compiled, i, &block); i++) {
-        macro_home *home = LT_NEW(&dbt->arena, macro_home);
-        *home = (macro_home){.home = compiled,
-                             .macro = block.macro,
-                             .built_in = !lt_text_starts(path, T("macros/"))};
-        const macro_home *before = lt_map_find(&dbt->macros, block.name);
-        if (before && !before->built_in) {
-            lt_ignore(lt_fail(err, LT_INVALID,
-                              "%.*s:%u:1: the macro '%.*s' is there already, in %.*s", LT_ARG(path),
-                              block.line, LT_ARG(block.name), LT_ARG(lt_jinja_name(before->home))));
-            return lt_hint(err, "give one of them another name");
-        }
-        (void)lt_map_put(&dbt->macros, lt_arena_text(&dbt->arena, block.name), home);
-    }
-    return LT_OK;
-}
-
-static lt_status add_built_in_macros(lt_dbt *dbt, lt_err *err)
-{
-    const lt_embedded *file;
-    for (size_t i = 0; (file = lt_embedded_at(i)); i++) {
-        if (!lt_text_starts(lt_text_of(file->path), T("macros/")))
-            continue;
-        lt_text path = lt_text_of(lt_arena_format(&dbt->arena, "leat:%s", file->path));
-        LT_TRY(add_macros(dbt, path, lt_text_at((const char *)file->data, file->len), err));
-    }
-    return LT_OK;
+    va_list args;
+    va_start(args, format);
+    char *line = lt_arena_vformat(&dbt->arena, format, args);
+    va_end(args);
+    lt_push_in(&dbt->arena, &dbt->warnings, lt_text_of(line));
 }
 
 /* Told here with its place: an engine would speak of a statement, or of something behind it. */
@@ -71,10 +60,10 @@ static lt_status check_text(const char *path, lt_text text, lt_err *err)
     return lt_hint(err, "save the file as UTF-8 text");
 }
 
-static lt_status read_source_file(const lt_dbt *dbt, const char *path, lt_buf *out, lt_err *err)
+lt_status lt_dbt_read(const lt_dbt_package *package, const char *path, lt_buf *out, lt_err *err)
 {
-    out->limit = 4 * LT_MIB;
-    LT_AUTO(lt_chars) full = lt_path_join(dbt->settings.root, path);
+    out->limit = LT_DBT_FILE_BYTES;
+    LT_AUTO(lt_chars) full = lt_path_join(package->root, path);
     lt_status status = lt_file_read(full, out, err);
     if (status == LT_TOO_BIG)
         return lt_fail(err, LT_INVALID, "%s is larger than 4 MiB", path);
@@ -82,152 +71,506 @@ static lt_status read_source_file(const lt_dbt *dbt, const char *path, lt_buf *o
     return check_text(path, lt_buf_text(out), err);
 }
 
-static lt_status add_macro_file(lt_dbt *dbt, const char *path, lt_err *err)
+/* ---- nodes ---- */
+
+lt_dbt_node *lt_dbt_node_new(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_kind kind, lt_text name,
+                             lt_text path)
 {
-    LT_AUTO(lt_buf) text = {0};
-    LT_TRY(read_source_file(dbt, path, &text, err));
-    return add_macros(dbt, lt_text_of(path), lt_buf_text(&text), err);
+    lt_dbt_node *node = LT_NEW(&dbt->arena, lt_dbt_node);
+    *node = (lt_dbt_node){.kind = kind,
+                          .package = package,
+                          .name = name,
+                          .path = path,
+                          .file = path,
+                          .version = lt_jinja_none(),
+                          .latest_version = lt_jinja_none(),
+                          .config.full_refresh = -1};
+    node->id = lt_text_of(lt_arena_format(&dbt->arena, "%s.%.*s.%.*s", kind_names[kind],
+                                          LT_ARG(package->name), LT_ARG(name)));
+    lt_push_in(&dbt->arena, &dbt->parsed, node);
+    return node;
 }
 
-/* ---- models and singular tests ---- */
+void lt_dbt_fqn(lt_dbt *dbt, lt_dbt_node *node, lt_text file, lt_text name)
+{
+    lt_text rest = file, part;
+    size_t slash = SIZE_MAX;
+    for (size_t i = 0; i < file.len; i++)
+        if (file.ptr[i] == '/')
+            slash = i;
+    node->fqn = (lt_texts){0};
+    lt_push_in(&dbt->arena, &node->fqn, node->package->name);
+    rest.len = slash == SIZE_MAX ? 0 : slash;
+    while (rest.len && lt_text_cut(&rest, '/', &part))
+        lt_push_in(&dbt->arena, &node->fqn, part);
+    lt_push_in(&dbt->arena, &node->fqn, name);
+}
 
-/* "orders" of "models/marts/orders.sql". */
-static lt_text stem(lt_dbt *dbt, const char *path)
+/* "orders" of "marts/orders.sql". */
+static lt_text stem_of(const char *path)
 {
     lt_text name = lt_text_of(lt_path_name(path));
-    return lt_arena_text(&dbt->arena, lt_text_sub(name, 0, name.len - strlen(".sql")));
+    for (size_t i = name.len; i-- > 0;)
+        if (name.ptr[i] == '.')
+            return lt_text_sub(name, 0, i);
+    return name;
 }
 
-static lt_status make_node(lt_dbt *dbt, lt_dbt_kind kind, const char *path, lt_dbt_node **out,
-                           lt_err *err)
+/* ---- evaluation ---- */
+
+lt_status lt_dbt_compile_template(const lt_dbt *dbt, const lt_dbt_node *node, bool parsing,
+                                  lt_jinja_template **out, lt_err *err)
 {
+    return lt_jinja_compile(parsing ? &dbt->parse_env : &dbt->env, node->path, node->raw_code, out,
+                            NULL, err);
+}
+
+static void rendering_for(rendering *r, lt_dbt *dbt, lt_dbt_node *node)
+{
+    lt_dbt_rendering_init(r, dbt, node);
+    r->loading = dbt;
+    r->recorded = node;
+}
+
+static lt_status render_for_record(rendering *r, const lt_jinja_template *compiled, lt_err *err)
+{
+    lt_jinja_heap heap = {0};
     LT_AUTO(lt_buf) text = {0};
-    LT_TRY(read_source_file(dbt, path, &text, err));
-    lt_dbt_node *node = LT_NEW(&dbt->arena, lt_dbt_node);
-    *node = (lt_dbt_node){.kind = kind, .name = stem(dbt, path), .config.full_refresh = -1};
-    node->path = lt_arena_text(&dbt->arena, lt_text_of(path));
-    node->id = lt_text_of(lt_arena_format(&dbt->arena, "%s.%.*s.%.*s",
-                                          kind == LT_DBT_MODEL ? "model" : "test",
-                                          LT_ARG(dbt->settings.name), LT_ARG(node->name)));
-    LT_TRY(lt_jinja_compile(&dbt->env, node->path, lt_buf_text(&text), &node->source, NULL, err));
-    lt_push_in(&dbt->arena, &dbt->templates, node->source);
-    *out = node;
-    return LT_OK;
+    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = r};
+    lt_status status = lt_jinja_render_text(compiled, &context, &heap, &text, NULL, err);
+    lt_jinja_heap_cleanup(&heap);
+    return status;
 }
 
-static lt_status add_model(lt_dbt *dbt, const char *path, lt_err *err)
+/* A template of nothing but text and {{ ref('x') }} need not be rendered. *done false: render it. */
+static lt_status record_statically(rendering *r, const lt_jinja_template *compiled, bool *done,
+                                   lt_err *err)
 {
-    lt_dbt_node *node = NULL;
-    LT_TRY(make_node(dbt, LT_DBT_MODEL, path, &node, err));
-    const lt_dbt_node *twin = lt_map_find(&dbt->models, node->name);
-    if (twin) {
-        lt_ignore(lt_fail(err, LT_INVALID, "%s: the model '%.*s' is there already, at %.*s", path,
-                          LT_ARG(node->name), LT_ARG(twin->path)));
-        return lt_hint(err, "rename one of the two files");
-    }
-    LT_TRY(lt_dbt_config_from_folders(dbt, dbt->settings.models, node, err));
-    (void)lt_map_put(&dbt->models, node->name, node);
-    return LT_OK;
-}
-
-static lt_status add_singular_test(lt_dbt *dbt, const char *path, lt_err *err)
-{
-    lt_dbt_node *node = NULL;
-    LT_TRY(make_node(dbt, LT_DBT_SINGULAR_TEST, path, &node, err));
-    LT_TRY(lt_dbt_config_from_folders(dbt, dbt->settings.tests, node, err));
-    LT_TRY(lt_dbt_record(dbt, node, err));
-    LT_TRY(lt_dbt_config_finish(dbt, node, err));
-    if (!node->config.disabled)
-        lt_push_in(&dbt->arena, &dbt->nodes, node);
-    return LT_OK;
-}
-
-/* ---- walking ---- */
-
-typedef lt_status add_file(lt_dbt *dbt, const char *path, lt_err *err);
-
-static lt_status each_file(lt_dbt *dbt, const char *folder, const char *suffix, add_file *add,
-                           lt_err *err)
-{
-    LT_AUTO(lt_path_list) files = {0};
-    LT_AUTO(lt_chars) full = lt_path_join(dbt->settings.root, folder);
-    if (!lt_path_is_folder(full))
+    static const char *const names[] = {"ref", "source", "config"};
+    lt_jinja_static_call call;
+    *done = false;
+    for (size_t i = 0; i < LT_COUNT(names); i++) /* a project may have its own ref() */
+        if (lt_map_has(&r->package->macros, lt_text_of(names[i])) ||
+            lt_map_has(&r->dbt->root->macros, lt_text_of(names[i])))
+            return LT_OK;
+    if (!lt_jinja_is_static(compiled, names, LT_COUNT(names)))
         return LT_OK;
-    LT_TRY(lt_files_below(full, suffix, MAX_FILES, &files, err));
-    for (size_t i = 0; i < files.len; i++) {
-        LT_AUTO(lt_chars) path = lt_path_join(folder, files.items[i]);
-        LT_TRY(add(dbt, lt_arena_str(&dbt->arena, lt_text_of(path)), err));
-    }
+    *done = true;
+    lt_jinja_heap heap = {0};
+    lt_status status = LT_OK;
+    for (size_t at = 0;
+         status == LT_OK && *done && lt_jinja_next_call(compiled, &heap, &at, &call);)
+        status = lt_dbt_static_call(r, &call, done, err);
+    lt_jinja_heap_cleanup(&heap);
+    if (status != LT_OK)
+        return lt_wrap(err, "%.*s:%u:1", LT_ARG(r->node->path), call.line);
     return LT_OK;
 }
 
-/* Render every model for its references; the relation's names must be known before, so configuration comes first. */
-static lt_status record_models(lt_dbt *dbt, lt_err *err)
+static lt_status record_with(lt_dbt *dbt, lt_dbt_node *node, const lt_jinja_template *compiled,
+                             lt_jinja_value *config_call, lt_err *err)
 {
-    for (size_t i = 0; i < dbt->models.entries.len; i++) {
-        lt_dbt_node *node = dbt->models.entries.items[i].value;
-        LT_TRY(lt_dbt_record(dbt, node, err));
-        LT_TRY(lt_dbt_config_finish(dbt, node, err));
-    }
-    for (size_t i = 0; i < dbt->models.entries.len; i++) {
-        lt_dbt_node *node = dbt->models.entries.items[i].value;
-        if (!node->config.disabled)
-            lt_push_in(&dbt->arena, &dbt->nodes, node);
-    }
+    rendering r;
+    bool done = false;
+    rendering_for(&r, dbt, node);
+    LT_TRY(record_statically(&r, compiled, &done, err));
+    if (!done)
+        LT_TRY(render_for_record(&r, compiled, err));
+    *config_call = r.config_call;
     return LT_OK;
 }
 
-static lt_status check_needs(const lt_dbt *dbt, lt_err *err)
+lt_status lt_dbt_record(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value *config_call, lt_err *err)
 {
-    for (size_t i = 0; i < dbt->nodes.len; i++) {
-        const lt_dbt_node *node = dbt->nodes.items[i];
-        for (size_t k = 0; k < node->needs.len; k++) {
-            lt_text id = node->needs.items[k];
-            if (!lt_text_starts(id, T("model.")))
+    LT_AUTO(lt_jinja_template_ref) compiled = NULL;
+    *config_call = (lt_jinja_value){0};
+    if (lt_text_find_byte(node->raw_code, '{', 0) == SIZE_MAX)
+        return LT_OK;
+    LT_TRY(lt_dbt_compile_template(dbt, node, true, &compiled, err));
+    return record_with(dbt, node, compiled, config_call, err);
+}
+
+/* Hooks refer to models too. They are rendered for that, each by itself. */
+static lt_status record_hooks(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
+{
+    static const char *const keys[] = {"pre-hook", "post-hook"};
+    for (size_t k = 0; k < LT_COUNT(keys); k++) {
+        lt_jinja_value hooks = lt_dbt_at(node->config.all, keys[k]);
+        for (size_t i = 0; hooks.type == LT_JINJA_LIST && i < lt_jinja_len(hooks); i++) {
+            lt_text sql = lt_jinja_as_text(lt_dbt_at(lt_jinja_at(hooks, i), "sql"));
+            rendering r;
+            LT_AUTO(lt_jinja_template_ref) compiled = NULL;
+            if (!lt_dbt_is_template(sql))
                 continue;
-            lt_text name = lt_text_sub(id, strlen("model.") + dbt->settings.name.len + 1, SIZE_MAX);
-            const lt_dbt_node *needed = lt_map_find(&dbt->models, name);
-            if (!needed || !needed->config.disabled || node->kind == LT_DBT_GENERIC_TEST)
-                continue;
-            lt_ignore(lt_fail(err, LT_INVALID, "%.*s: it needs the model '%.*s', which is disabled",
-                              LT_ARG(node->path), LT_ARG(name)));
-            return lt_hint(err, "enable it, or disable this one too");
+            rendering_for(&r, dbt, node);
+            LT_TRY(lt_jinja_compile(&dbt->parse_env, node->path, sql, &compiled, NULL, err));
+            if (render_for_record(&r, compiled, err) != LT_OK)
+                return lt_wrap(err, "%s of %.*s", keys[k], LT_ARG(node->id));
         }
     }
     return LT_OK;
 }
 
-static void set_up(lt_dbt *dbt)
+/* ---- configuration from the entry of a .yml file ---- */
+
+/* Keys beside `config` that are configuration too. */
+static const char *const loose_keys[] = {"tags", "meta", "docs", "group", "access", "enabled",
+                                         "latest_version", "freshness", "deprecation_date"};
+
+static bool is_loose(const lt_dbt_node *node, lt_text key)
+{
+    size_t count = node->kind == LT_DBT_MODEL ? 5 : 3;
+    for (size_t i = 0; i < count; i++)
+        if (lt_text_eq(key, lt_text_of(loose_keys[i])))
+            return true;
+    return false;
+}
+
+static bool is_hook_key(lt_text key)
+{
+    return lt_text_eq(key, T("pre-hook")) || lt_text_eq(key, T("post-hook")) ||
+           lt_text_eq(key, T("pre_hook")) || lt_text_eq(key, T("post_hook"));
+}
+
+static lt_status config_of_entry(const value_source *source, const lt_dbt_node *node,
+                                 const lt_yaml *entry, lt_jinja_value *rendered,
+                                 lt_jinja_value *raw, lt_err *err)
+{
+    lt_dbt *dbt = source->dbt;
+    for (size_t i = 0; i < entry->count; i++) {
+        lt_text key = entry->keys[i]->text;
+        lt_jinja_value value;
+        if (lt_text_eq(key, T("config")) || !is_loose(node, key))
+            continue;
+        LT_TRY(lt_dbt_value(source, entry->items[i], &value, err));
+        lt_jinja_put_value(*rendered, lt_jinja_text(key), value);
+        lt_jinja_put_value(*raw, lt_jinja_text(key), lt_scope_value(&dbt->heap, entry->items[i]));
+    }
+    const lt_yaml *config = lt_yaml_find(entry, T("config"));
+    if (!config || (config->kind == LT_YAML_SCALAR && config->type == LT_YAML_NULL))
+        return LT_OK;
+    LT_TRY(lt_dbt_config_check_yaml(source, node, config, err));
+    for (size_t i = 0; i < config->count; i++) {
+        lt_text key = config->keys[i]->text;
+        lt_jinja_value value, plain = lt_scope_value(&dbt->heap, config->items[i]);
+        if (is_hook_key(key))
+            value = plain;
+        else
+            LT_TRY(lt_dbt_value(source, config->items[i], &value, err));
+        lt_jinja_put_value(*rendered, lt_jinja_text(key), value);
+        lt_jinja_put_value(*raw, lt_jinja_text(key), plain);
+    }
+    return LT_OK;
+}
+
+lt_status lt_dbt_settle(lt_dbt *dbt, lt_dbt_node *node, const value_source *source,
+                        const lt_yaml *entry, lt_jinja_value config_call, lt_err *err)
+{
+    lt_jinja_value rendered = {0}, raw = {0};
+    const patch *given = lt_dbt_patch_of(dbt, node);
+    if (entry) {
+        rendered = lt_jinja_dict(&dbt->heap);
+        raw = lt_jinja_dict(&dbt->heap);
+        LT_TRY(config_of_entry(source, node, entry, &rendered, &raw, err));
+        if (given && given->version && given->entry == entry)
+            LT_TRY(config_of_entry(source, node, given->version, &rendered, &raw, err));
+    }
+    LT_TRY(lt_dbt_config_make(dbt, node, rendered, raw, config_call, err));
+    LT_TRY(lt_dbt_config_finish(dbt, node, err));
+    return node->config.disabled ? LT_OK : record_hooks(dbt, node, err);
+}
+
+/* ---- one file ---- */
+
+static lt_dbt_kind kind_of(lt_dbt_paths folder)
+{
+    switch (folder) {
+    case LT_DBT_SEED_PATHS:
+        return LT_DBT_SEED;
+    case LT_DBT_ANALYSIS_PATHS:
+        return LT_DBT_ANALYSIS;
+    case LT_DBT_TEST_PATHS:
+        return LT_DBT_SINGULAR_TEST;
+    default:
+        return LT_DBT_MODEL;
+    }
+}
+
+/* orders_v2.sql is version 2 of orders, when a .yml file says so. */
+static void take_version(lt_dbt *dbt, lt_dbt_node *node)
+{
+    const patch *given = lt_dbt_patch_of(dbt, node);
+    if (node->kind != LT_DBT_MODEL || !given || !given->version)
+        return;
+    const lt_yaml *name = lt_yaml_find(given->entry, T("name"));
+    node->version = lt_scope_value(&dbt->heap, lt_yaml_find(given->version, T("v")));
+    lt_text version = lt_dbt_text_of(dbt, node->version);
+    node->name = name->text;
+    node->id = lt_text_of(lt_arena_format(&dbt->arena, "model.%.*s.%.*s.v%.*s",
+                                          LT_ARG(node->package->name), LT_ARG(node->name),
+                                          LT_ARG(version)));
+    lt_dbt_fqn(dbt, node, node->file, node->name);
+    lt_push_in(&dbt->arena, &node->fqn,
+               lt_text_of(lt_arena_format(&dbt->arena, "v%.*s", LT_ARG(version))));
+}
+
+static lt_status add_node(lt_dbt *dbt, project_file *file, lt_err *err)
+{
+    lt_dbt_kind kind = kind_of(file->kind);
+    lt_dbt_node *node = lt_dbt_node_new(dbt, file->package, kind,
+                                        lt_arena_text(&dbt->arena, stem_of(file->path)),
+                                        lt_text_of(file->path));
+    lt_jinja_value call = {0};
+    node->file = file->below;
+    if (kind == LT_DBT_ANALYSIS)
+        node->file = lt_text_of(lt_arena_format(&dbt->arena, "analysis/%.*s", LT_ARG(file->below)));
+    node->raw_code = kind == LT_DBT_SEED ? T("") : file->text;
+    memcpy(node->checksum, file->checksum, sizeof(node->checksum));
+    lt_dbt_fqn(dbt, node, node->file, node->name);
+    take_version(dbt, node);
+    if (file->compiled)
+        LT_TRY(record_with(dbt, node, file->compiled, &call, err));
+    patch *given = lt_dbt_patch_of(dbt, node);
+    value_source source = {
+        .dbt = dbt, .package = file->package, .path = given ? given->path : file->path};
+    if (given)
+        given->node = node;
+    return lt_dbt_settle(dbt, node, &source, given ? given->entry : NULL, call, err);
+}
+
+/* Each {% snapshot name %} of a file is a node of its own. */
+static lt_status add_snapshot(lt_dbt *dbt, const project_file *file, const lt_jinja_block *block,
+                              lt_err *err)
+{
+    lt_jinja_value call = {0};
+    lt_dbt_node *node =
+        lt_dbt_node_new(dbt, file->package, LT_DBT_SNAPSHOT,
+                        lt_arena_text(&dbt->arena, block->name), lt_text_of(file->path));
+    LT_AUTO(lt_chars) folder = lt_format("%.*s", LT_ARG(file->below));
+    lt_text stem = stem_of(folder);
+    LT_AUTO(lt_chars) base = lt_format("%.*s/%.*s/x", (int)(file->below.len - strlen(lt_path_name(folder))),
+                                       folder, LT_ARG(stem));
+    node->file = file->below;
+    node->raw_code = lt_arena_text(&dbt->arena, block->body);
+    node->line = block->line;
+    memcpy(node->checksum, file->checksum, sizeof(node->checksum));
+    const char *inside = lt_arena_str(&dbt->arena, lt_text_of(base[0] == '/' ? base + 1 : base));
+    lt_dbt_fqn(dbt, node, lt_text_of(inside), node->name);
+    LT_TRY(lt_dbt_record(dbt, node, &call, err));
+    patch *given = lt_dbt_patch_of(dbt, node);
+    value_source source = {
+        .dbt = dbt, .package = file->package, .path = given ? given->path : file->path};
+    if (given)
+        given->node = node;
+    return lt_dbt_settle(dbt, node, &source, given ? given->entry : NULL, call, err);
+}
+
+static lt_status add_snapshots(lt_dbt *dbt, const project_file *file, lt_err *err)
+{
+    lt_jinja_block block;
+    LT_AUTO(lt_jinja_template_ref) compiled = NULL;
+    LT_TRY(lt_jinja_compile(&dbt->parse_env, lt_text_of(file->path), file->text, &compiled, NULL,
+                            err));
+    for (size_t i = 0; lt_jinja_block_at(compiled, i, &block); i++)
+        if (block.tag && lt_text_eq(lt_text_of(block.tag->name), T("snapshot")))
+            LT_TRY(add_snapshot(dbt, file, &block, err));
+    return LT_OK;
+}
+
+/* {% docs name %} text {% enddocs %}; what stands between the blocks of a .md file is nobody's. */
+static lt_status add_docs(lt_dbt *dbt, const project_file *file, lt_err *err)
+{
+    static const lt_text open = T("{%"), close = T("%}");
+    lt_text text = file->text;
+    for (size_t at = 0; (at = lt_text_find(text, open, at)) != SIZE_MAX;) {
+        size_t end = lt_text_find(text, close, at);
+        if (end == SIZE_MAX)
+            return LT_OK;
+        lt_text tag = lt_text_sub(text, at + 2, end - at - 2);
+        while (tag.len && (tag.ptr[0] == '-' || tag.ptr[0] == '+'))
+            tag = lt_text_sub(tag, 1, SIZE_MAX);
+        while (tag.len && tag.ptr[tag.len - 1] == '-')
+            tag.len--;
+        tag = lt_text_trim(tag);
+        at = end + 2;
+        if (!lt_text_starts(tag, T("docs ")))
+            continue;
+        size_t stop = at;
+        for (;;) { /* the next tag that says enddocs */
+            stop = lt_text_find(text, T("enddocs"), stop);
+            if (stop == SIZE_MAX)
+                return lt_fail(err, LT_INVALID, "%s: {%% %.*s %%} has no {%% enddocs %%}",
+                               file->path, LT_ARG(tag));
+            size_t start = stop;
+            while (start > at && (lt_is_space(text.ptr[start - 1]) || text.ptr[start - 1] == '-'))
+                start--;
+            if (start >= at + 2 && text.ptr[start - 1] == '%' && text.ptr[start - 2] == '{') {
+                stop = start - 2;
+                break;
+            }
+            stop += 7;
+        }
+        lt_dbt_doc *doc = LT_NEW(&dbt->arena, lt_dbt_doc);
+        doc->name = lt_arena_text(&dbt->arena, lt_text_trim(lt_text_sub(tag, 5, SIZE_MAX)));
+        doc->text = lt_text_trim(lt_text_sub(text, at, stop - at));
+        doc->path = lt_text_of(file->path);
+        doc->package = file->package;
+        doc->id = lt_text_of(lt_arena_format(&dbt->arena, "doc.%.*s.%.*s",
+                                             LT_ARG(file->package->name), LT_ARG(doc->name)));
+        const lt_dbt_doc *before =
+            lt_map_put(&dbt->docs, lt_text_sub(doc->id, strlen("doc."), SIZE_MAX), doc);
+        if (before)
+            return lt_fail(err, LT_INVALID, "%s: the docs block '%.*s' is there already, in %.*s",
+                           file->path, LT_ARG(doc->name), LT_ARG(before->path));
+        at = stop;
+    }
+    return LT_OK;
+}
+
+/* ---- hooks of the project ---- */
+
+static lt_status add_operation(lt_dbt *dbt, lt_dbt_package *package, const char *when, size_t i,
+                               lt_text sql, lt_err *err)
+{
+    lt_jinja_value call = {0};
+    char *name = lt_arena_format(&dbt->arena, "%.*s-%s-%zu", LT_ARG(package->name), when, i);
+    lt_dbt_node *node = lt_dbt_node_new(dbt, package, LT_DBT_OPERATION, lt_text_of(name),
+                                        T("./dbt_project.yml"));
+    node->file = lt_text_of(lt_arena_format(&dbt->arena, "hooks/%s.sql", name));
+    node->raw_code = sql;
+    node->line = (unsigned)i; /* `index` of the manifest */
+    lt_dbt_sha256(sql, node->checksum);
+    lt_dbt_fqn(dbt, node, node->file, node->name);
+    LT_TRY(lt_dbt_record(dbt, node, &call, err));
+    LT_TRY(lt_dbt_settle(dbt, node, NULL, NULL, call, err));
+    lt_texts tags = {0};
+    lt_push_in(&dbt->arena, &tags, lt_text_of(when));
+    for (size_t k = 0; k < node->config.tags.len; k++)
+        lt_push_in(&dbt->arena, &tags, node->config.tags.items[k]);
+    node->config.tags = tags;
+    return LT_OK;
+}
+
+static lt_status add_operations(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
+{
+    static const char *const hooks[] = {"on-run-start", "on-run-end"};
+    for (size_t k = 0; k < LT_COUNT(hooks); k++) {
+        lt_texts list = {0};
+        lt_dbt_texts_of(dbt, lt_dbt_at(package->project, hooks[k]), &list);
+        for (size_t i = 0; i < list.len; i++)
+            LT_TRY(add_operation(dbt, package, hooks[k], i, list.items[i], err));
+    }
+    return LT_OK;
+}
+
+/* ---- the order of things ---- */
+
+static bool is_yaml(const project_file *file)
+{
+    return file->yaml != NULL;
+}
+
+static lt_status add_file(lt_dbt *dbt, project_file *file, int pass, lt_err *err)
+{
+    bool markdown = lt_text_ends(lt_text_of(file->path), T(".md"));
+    if (file->failed) {
+        *err = *file->failed;
+        return err->status;
+    }
+    if (markdown)
+        return pass == 0 ? add_docs(dbt, file, err) : LT_OK;
+    if (is_yaml(file))
+        return pass == 1 ? lt_dbt_properties(dbt, file->package, file->path, file->yaml, err)
+                         : LT_OK;
+    if (pass != 2)
+        return LT_OK;
+    if (lt_text_ends(lt_text_of(file->path), T(".py"))) {
+        lt_dbt_warn(dbt, "%s: models in Python are not run", file->path);
+        return LT_OK;
+    }
+    if (file->kind == LT_DBT_SNAPSHOT_PATHS)
+        return add_snapshots(dbt, file, err);
+    return add_node(dbt, file, err);
+}
+
+static lt_status add_files(lt_dbt *dbt, project_files *files, lt_err *err)
+{
+    for (int pass = 0; pass < 3; pass++)
+        for (size_t i = 0; i < files->len; i++)
+            LT_TRY(add_file(dbt, &files->items[i], pass, err));
+    return LT_OK;
+}
+
+static lt_status read_files(lt_dbt *dbt, lt_err *err)
+{
+    project_files files = {0};
+    lt_status status = lt_dbt_files_read(dbt, &files, err);
+    if (status == LT_OK)
+        status = add_files(dbt, &files, err);
+    for (size_t i = 0; i < files.len; i++)
+        lt_jinja_template_free(files.items[i].compiled);
+    lt_vec_free(&files);
+    return status;
+}
+
+/* Tables that are loaded by this program can be read with source() though no .yml file names them. */
+static void add_loaded_sources(lt_dbt *dbt)
+{
+    for (size_t i = 0; i < dbt->settings.source_count; i++) {
+        const lt_dbt_source *source = &dbt->settings.sources[i];
+        char *name = lt_arena_format(&dbt->arena, "%.*s.%.*s", LT_ARG(source->source),
+                                     LT_ARG(source->name));
+        lt_dbt_node *node =
+            lt_dbt_node_new(dbt, dbt->root, LT_DBT_SOURCE, lt_text_of(name), T(""));
+        node->name = source->name;
+        node->identifier = source->relation.name;
+        node->source_name = source->source;
+        node->load_id = source->id;
+        node->relation = source->relation;
+        node->config.all = node->config.unrendered = lt_jinja_dict(&dbt->heap);
+        lt_push_in(&dbt->arena, &node->fqn, dbt->root->name);
+        lt_push_in(&dbt->arena, &node->fqn, source->source);
+        lt_push_in(&dbt->arena, &node->fqn, source->name);
+        lt_dbt_refable_add(dbt, &dbt->sources, lt_text_of(name), node);
+    }
+}
+
+static void put_target(lt_dbt *dbt)
 {
     const lt_dbt_settings *set = &dbt->settings;
-    dbt->env = (lt_jinja_env){.tags = own_tags, .tag_count = LT_COUNT(own_tags)};
+    lt_jinja_value key, value;
     dbt->target = lt_jinja_dict(&dbt->heap);
+    for (size_t at = 0; set->target.type == LT_JINJA_DICT &&
+                        lt_jinja_next(set->target, &at, &key, &value);)
+        lt_jinja_put_value(dbt->target, key, value);
     lt_jinja_put(dbt->target, "name", lt_jinja_text(set->target_name));
     lt_jinja_put(dbt->target, "target_name", lt_jinja_text(set->target_name));
     lt_jinja_put(dbt->target, "type", lt_jinja_text(set->target_kind));
     lt_jinja_put(dbt->target, "schema", lt_jinja_text(set->target_schema));
-    for (size_t i = 0; i < set->source_count; i++) {
-        const lt_dbt_source *source = &set->sources[i];
-        lt_dbt_source *copy = LT_NEW(&dbt->arena, lt_dbt_source);
-        *copy = *source;
-        char *key =
-            lt_arena_format(&dbt->arena, "%.*s.%.*s", LT_ARG(source->source), LT_ARG(source->name));
-        (void)lt_map_put(&dbt->sources, lt_text_of(key), copy);
-    }
+    if (set->target_database.len)
+        lt_jinja_put(dbt->target, "database", lt_jinja_text(set->target_database));
+    if (set->profile_name.len)
+        lt_jinja_put(dbt->target, "profile_name", lt_jinja_text(set->profile_name));
 }
 
 static lt_status load(lt_dbt *dbt, lt_err *err)
 {
-    set_up(dbt);
-    LT_TRY(add_built_in_macros(dbt, err));
-    LT_TRY(each_file(dbt, "macros", ".sql", add_macro_file, err));
-    LT_TRY(each_file(dbt, "models", ".sql", add_model, err));
-    LT_TRY(each_file(dbt, "models", ".yml", lt_dbt_properties, err));
-    LT_TRY(each_file(dbt, "models", ".yaml", lt_dbt_properties, err));
-    LT_TRY(record_models(dbt, err));
-    LT_TRY(each_file(dbt, "tests", ".sql", add_singular_test, err));
-    LT_TRY(lt_dbt_link_tests(dbt, err));
-    LT_TRY(check_needs(dbt, err));
+    dbt->env = (lt_jinja_env){.tags = own_tags, .tag_count = LT_COUNT(own_tags)};
+    lt_dbt_defaults_init(dbt);
+    put_target(dbt);
+    LT_TRY(lt_dbt_packages_load(dbt, err));
+    dbt->parse_env = dbt->env;
+    if (!dbt->is_strict)
+        dbt->parse_env.undefined = LT_JINJA_ABSORBING;
+    for (size_t i = 0; i < dbt->packages.len; i++)
+        LT_TRY(lt_dbt_macros_load(dbt, dbt->packages.items[i], err));
+    LT_TRY(lt_dbt_config_check_folders(dbt, err));
+    add_loaded_sources(dbt);
+    LT_TRY(read_files(dbt, err));
+    for (size_t i = 0; i < dbt->packages.len; i++)
+        LT_TRY(add_operations(dbt, dbt->packages.items[i], err));
+    LT_TRY(lt_dbt_patches_apply(dbt, err));
+    LT_TRY(lt_dbt_resolve(dbt, err));
     dbt->heap.frozen = true;
     return LT_OK;
 }
@@ -236,6 +579,8 @@ lt_status lt_dbt_load(const lt_dbt_settings *settings, lt_dbt **out, lt_err *err
 {
     lt_dbt *dbt = lt_xcalloc(1, sizeof(*dbt));
     dbt->settings = *settings;
+    dbt->loaded_at_us = lt_now_us();
+    dbt->heap.limit = (size_t)4 * LT_GIB;
     lt_status status = load(dbt, err);
     if (status != LT_OK) {
         lt_dbt_close(dbt);
@@ -249,11 +594,17 @@ void lt_dbt_close(lt_dbt *dbt)
 {
     if (!dbt)
         return;
+    lt_map *const maps[] = {&dbt->package_names, &dbt->by_id, &dbt->refable, &dbt->sources,
+                            &dbt->metrics,       &dbt->groups, &dbt->docs,   &dbt->patches,
+                            &dbt->versions};
     for (size_t i = 0; i < dbt->templates.len; i++)
         lt_jinja_template_free(dbt->templates.items[i]);
-    lt_map_cleanup(&dbt->macros);
-    lt_map_cleanup(&dbt->models);
-    lt_map_cleanup(&dbt->sources);
+    for (size_t i = 0; i < dbt->packages.len; i++)
+        lt_map_cleanup(&dbt->packages.items[i]->macros);
+    for (size_t i = 0; i < LT_COUNT(maps); i++)
+        lt_map_cleanup(maps[i]);
+    for (size_t i = 0; i < dbt->arenas.len; i++)
+        lt_arena_cleanup(&dbt->arenas.items[i]);
     lt_jinja_heap_cleanup(&dbt->heap);
     lt_arena_cleanup(&dbt->arena);
     lt_free(dbt);
@@ -261,10 +612,30 @@ void lt_dbt_close(lt_dbt *dbt)
 
 size_t lt_dbt_node_count(const lt_dbt *dbt)
 {
-    return dbt->nodes.len;
+    return dbt->runnable.len;
 }
 
 lt_dbt_node *lt_dbt_node_at(const lt_dbt *dbt, size_t i)
 {
-    return dbt->nodes.items[i];
+    return dbt->runnable.items[i];
+}
+
+const lt_dbt_nodes *lt_dbt_all(const lt_dbt *dbt)
+{
+    return &dbt->all;
+}
+
+lt_dbt_node *lt_dbt_find(const lt_dbt *dbt, lt_text id)
+{
+    return lt_map_find(&dbt->by_id, id);
+}
+
+const lt_dbt_package *lt_dbt_root(const lt_dbt *dbt)
+{
+    return dbt->root;
+}
+
+const lt_texts *lt_dbt_warnings(const lt_dbt *dbt)
+{
+    return &dbt->warnings;
 }

@@ -301,6 +301,8 @@ static lt_status drop_increment_table(const making *m, lt_err *err)
 static lt_status apply_increment(const making *m, const lt_columns *fill, lt_err *err)
 {
     lt_text strategy = m->node->config.incremental_strategy;
+    if (!strategy.len)
+        strategy = m->node->config.unique_key.len ? T("delete+insert") : T("append");
     if (lt_text_eq(strategy, T("append")))
         return insert_increment(m, fill, err);
     LT_TRY(refuse_doubled_keys(m, err));

@@ -1,36 +1,11 @@
-/* The .yml files beside the models: descriptions, columns, configuration, sources, and the tests that they ask for. */
-#include "base/buf.h"
-#include "base/fs.h"
+/* The .yml files beside the models: descriptions, columns, configuration, and the tests that they ask for. */
 #include "dbt/inner.h"
 
-#include <openssl/evp.h>
-
-/* A place in a .yml file that tests hang on: a model or a source table. */
-typedef struct subject {
-    const char *path;
-    lt_text name; /* for the tests' names: "orders", "source_api_orders" has its own prefix */
-    lt_text id;
-    const lt_relation *relation;
-    lt_dbt_node *model; /* NULL for a source */
-} subject;
-
-static const lt_text file_keys[] = {T("version"), T("models"), T("sources")};
-static const lt_text model_keys[] = {T("name"),  T("description"), T("config"), T("columns"),
-                                     T("tests"), T("data_tests"),  T("meta"),   T("docs")};
-static const lt_text column_keys[] = {T("name"),  T("description"), T("data_type"),
-                                      T("tests"), T("data_tests"),  T("meta")};
-static const lt_text source_keys[] = {T("name"), T("description"), T("schema"), T("tables"),
-                                      T("meta")};
-static const lt_text table_keys[] = {T("name"),  T("description"), T("identifier"), T("columns"),
-                                     T("tests"), T("data_tests"),  T("meta")};
-static const lt_text own_test_keys[] = {T("name"), T("config"), T("arguments"), T("description"),
-                                        T("column_name")};
-
-typedef struct key_list {
-    const lt_text *keys;
-    size_t count;
-} key_list;
-#define KEYS(array) ((key_list){.keys = (array), .count = LT_COUNT(array)})
+static const lt_text strict_file_keys[] = {T("version"), T("models"), T("sources")};
+static const lt_text strict_model_keys[] = {T("name"),  T("description"), T("config"), T("columns"),
+                                            T("tests"), T("data_tests"),  T("meta"),   T("docs")};
+static const lt_text strict_column_keys[] = {T("name"),  T("description"), T("data_type"),
+                                             T("tests"), T("data_tests"),  T("meta")};
 
 static lt_text key_at(const void *context, size_t i)
 {
@@ -46,7 +21,7 @@ static bool is_in(key_list list, lt_text key)
     return false;
 }
 
-static lt_status check_keys(const char *path, const lt_yaml *mapping, const char *what,
+lt_status lt_dbt_check_keys(const char *path, const lt_yaml *mapping, const char *what,
                             key_list list, lt_err *err)
 {
     if (mapping->kind != LT_YAML_MAPPING)
@@ -65,9 +40,12 @@ static lt_status check_keys(const char *path, const lt_yaml *mapping, const char
     return LT_OK;
 }
 
-static lt_status need_text(const char *path, const lt_yaml *mapping, lt_text key, lt_text *out,
+lt_status lt_dbt_need_text(const char *path, const lt_yaml *mapping, lt_text key, lt_text *out,
                            lt_err *err)
 {
+    if (mapping->kind != LT_YAML_MAPPING)
+        return lt_yaml_fail(mapping, path, err, "an entry must be a mapping, not %s",
+                            lt_yaml_name(mapping));
     const lt_yaml *value = lt_yaml_find(mapping, key);
     if (!value)
         return lt_yaml_fail(mapping, path, err, "'%.*s' is missing", LT_ARG(key));
@@ -78,343 +56,497 @@ static lt_status need_text(const char *path, const lt_yaml *mapping, lt_text key
     return LT_OK;
 }
 
-static lt_text text_or_empty(const lt_yaml *mapping, lt_text key)
-{
-    const lt_yaml *value = lt_yaml_find(mapping, key);
-    return value && value->kind == LT_YAML_SCALAR ? value->text : (lt_text){0};
-}
-
-static lt_status need_list(const char *path, const lt_yaml *value, const char *what, lt_err *err)
+lt_status lt_dbt_need_list(const char *path, const lt_yaml *value, const char *what, lt_err *err)
 {
     if (value->kind == LT_YAML_SEQUENCE)
         return LT_OK;
     return lt_yaml_fail(value, path, err, "%s must be a list, not %s", what, lt_yaml_name(value));
 }
 
-/* ---- names of tests, as dbt makes them ---- */
+/* ---- keeping patches ---- */
 
-static void add_clean(lt_text text, lt_buf *out)
+static lt_text patch_key(lt_dbt *dbt, const lt_dbt_package *package, const char *yaml_key,
+                         lt_text name)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        lt_buf_add_byte(out, lt_is_alpha(c) || lt_is_digit(c) || c == '_' ? c : '_');
-    }
+    return lt_text_of(lt_arena_format(&dbt->arena, "%.*s.%s.%.*s", LT_ARG(package->name), yaml_key,
+                                      LT_ARG(name)));
 }
 
-static void add_value_name(const lt_yaml *value, lt_buf *out)
+static const char *const yaml_keys[LT_DBT_KINDS] = {
+    [LT_DBT_MODEL] = "models",       [LT_DBT_SEED] = "seeds",
+    [LT_DBT_SNAPSHOT] = "snapshots", [LT_DBT_ANALYSIS] = "analyses",
+    [LT_DBT_SINGULAR_TEST] = "data_tests",
+};
+
+static lt_text file_stem(lt_text path)
 {
-    if (value->kind == LT_YAML_SCALAR) {
-        lt_buf_add_str(out, "__");
-        add_clean(value->text, out);
-        return;
+    size_t start = 0, end = path.len;
+    for (size_t i = 0; i < path.len; i++) {
+        if (path.ptr[i] == '/')
+            start = i + 1;
+        if (path.ptr[i] == '.')
+            end = i;
     }
-    for (size_t i = 0; i < value->count; i++)
-        if (value->items[i]->kind == LT_YAML_SCALAR) {
-            lt_buf_add_str(out, "__");
-            add_clean(value->items[i]->text, out);
+    return lt_text_sub(path, start, end > start ? end - start : path.len);
+}
+
+patch *lt_dbt_patch_of(const lt_dbt *dbt, const lt_dbt_node *node)
+{
+    const char *yaml_key = yaml_keys[node->kind];
+    if (!yaml_key || !node->package)
+        return NULL;
+    if (node->kind == LT_DBT_MODEL && dbt->versions.entries.len) {
+        LT_AUTO(lt_chars) key =
+            lt_format("%.*s.%.*s", LT_ARG(node->package->name), LT_ARG(file_stem(node->path)));
+        patch *found = lt_map_find(&dbt->versions, lt_text_of(key));
+        if (found)
+            return found;
+    }
+    LT_AUTO(lt_chars) key =
+        lt_format("%.*s.%s.%.*s", LT_ARG(node->package->name), yaml_key, LT_ARG(node->name));
+    patch *found = lt_map_find(&dbt->patches, lt_text_of(key));
+    return found && !found->version ? found : NULL;
+}
+
+static patch *keep(const value_source *source, const char *yaml_key, const lt_yaml *entry,
+                   const lt_yaml *version)
+{
+    lt_dbt *dbt = source->dbt;
+    patch *made = LT_NEW(&dbt->arena, patch);
+    *made = (patch){.package = (lt_dbt_package *)(uintptr_t)source->package,
+                    .path = source->path,
+                    .yaml_key = yaml_key,
+                    .entry = entry,
+                    .version = version};
+    lt_push_in(&dbt->arena, &dbt->patch_list, made);
+    return made;
+}
+
+static void name_version(const value_source *source, lt_text stem, patch *made)
+{
+    lt_dbt *dbt = source->dbt;
+    char *key = lt_arena_format(&dbt->arena, "%.*s.%.*s", LT_ARG(source->package->name),
+                                LT_ARG(stem));
+    if (!lt_map_has(&dbt->versions, lt_text_of(key)))
+        (void)lt_map_put(&dbt->versions, lt_text_of(key), made);
+}
+
+/* The newest version, unless `latest_version` says another: numbers by size, else by text. */
+static lt_jinja_value newest(const value_source *source, const lt_yaml *entry,
+                             const lt_yaml *versions)
+{
+    const lt_yaml *said = lt_yaml_find(entry, T("latest_version"));
+    lt_jinja_heap *heap = &source->dbt->heap;
+    if (!lt_dbt_is_null(said))
+        return lt_scope_value(heap, said);
+    lt_jinja_value best = lt_jinja_none();
+    for (size_t i = 0; i < versions->count; i++) {
+        lt_jinja_value v = lt_scope_value(heap, lt_yaml_find(versions->items[i], T("v")));
+        double a = v.type == LT_JINJA_INT ? (double)v.as.i : v.type == LT_JINJA_FLOAT ? v.as.f : 0;
+        double b = best.type == LT_JINJA_INT     ? (double)best.as.i
+                   : best.type == LT_JINJA_FLOAT ? best.as.f
+                                                 : 0;
+        bool texts = v.type == LT_JINJA_STR || best.type == LT_JINJA_STR;
+        if (best.type == LT_JINJA_NONE ||
+            (texts ? lt_text_cmp(lt_jinja_as_text(v), lt_jinja_as_text(best)) > 0 : a > b))
+            best = v;
+    }
+    return best;
+}
+
+static lt_status keep_versions(const value_source *source, const lt_yaml *entry, lt_text name,
+                               const lt_yaml *versions, lt_err *err)
+{
+    lt_dbt *dbt = source->dbt;
+    LT_TRY(lt_dbt_need_list(source->path, versions, "versions", err));
+    lt_jinja_value latest = newest(source, entry, versions);
+    for (size_t i = 0; i < versions->count; i++) {
+        const lt_yaml *version = versions->items[i];
+        lt_text text = {0};
+        LT_TRY(lt_dbt_need_text(source->path, version, T("v"), &text, err));
+        patch *made = keep(source, "models", entry, version);
+        made->latest = latest;
+        const lt_yaml *file = lt_yaml_find(version, T("defined_in"));
+        if (!lt_dbt_is_null(file)) {
+            name_version(source, file->text, made);
+            continue;
         }
-}
-
-/* Relations have 63 characters in PostgreSQL: a long name is cut and gets the MD5 of the whole. */
-static lt_text short_name(lt_dbt *dbt, const lt_buf *whole)
-{
-    enum { LONGEST = 63, KEPT = 30 };
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned digest_len = 0;
-    LT_AUTO(lt_buf) name = {0};
-    if (whole->len <= LONGEST)
-        return lt_arena_text(&dbt->arena, lt_buf_text(whole));
-    (void)EVP_Digest(whole->data, whole->len, digest, &digest_len, EVP_md5(), NULL);
-    lt_buf_printf(&name, "%.*s_", KEPT, whole->data);
-    for (unsigned i = 0; i < digest_len; i++)
-        lt_buf_printf(&name, "%02x", digest[i]);
-    return lt_arena_text(&dbt->arena, lt_buf_text(&name));
-}
-
-static lt_text synthesize_name(lt_dbt *dbt, const subject *on, lt_text test, lt_text column,
-                               const lt_yaml *args)
-{
-    LT_AUTO(lt_buf) name = {0};
-    lt_buf_printf(&name, "%s%.*s_%.*s", on->model ? "" : "source_", LT_ARG(test), LT_ARG(on->name));
-    if (column.len) {
-        lt_buf_add_byte(&name, '_');
-        add_clean(column, &name);
+        lt_jinja_value v = lt_scope_value(&dbt->heap, lt_yaml_find(version, T("v")));
+        text = lt_dbt_text_of(dbt, v);
+        name_version(source,
+                     lt_text_of(lt_arena_format(&dbt->arena, "%.*s_v%.*s", LT_ARG(name),
+                                                LT_ARG(text))),
+                     made);
+        name_version(source,
+                     lt_text_of(lt_arena_format(&dbt->arena, "%.*s.v%.*s", LT_ARG(name),
+                                                LT_ARG(text))),
+                     made);
+        if (lt_jinja_eq(v, latest))
+            name_version(source, name, made);
     }
-    for (size_t i = 0; args && i < args->count; i++)
-        add_value_name(args->items[i], &name);
-    return short_name(dbt, &name);
+    return LT_OK;
+}
+
+static lt_status keep_patch(const value_source *source, const char *yaml_key, const lt_yaml *entry,
+                            lt_err *err)
+{
+    lt_dbt *dbt = source->dbt;
+    lt_text name = {0};
+    LT_TRY(lt_dbt_need_text(source->path, entry, T("name"), &name, err));
+    if (dbt->is_strict)
+        LT_TRY(lt_dbt_check_keys(source->path, entry, "a model", KEYS(strict_model_keys), err));
+    lt_text key = patch_key(dbt, source->package, yaml_key, name);
+    const patch *before = lt_map_find(&dbt->patches, key);
+    if (before) {
+        lt_ignore(lt_yaml_fail(lt_yaml_find(entry, T("name")), source->path, err,
+                               "'%.*s' has an entry already, in %s:%u", LT_ARG(name), before->path,
+                               before->entry->line));
+        return lt_hint(err, "put both into one entry");
+    }
+    const lt_yaml *versions = lt_yaml_find(entry, T("versions"));
+    if (strcmp(yaml_key, "models") == 0 && !lt_dbt_is_null(versions) && versions->count) {
+        LT_TRY(keep_versions(source, entry, name, versions, err));
+        patch *made = dbt->patch_list.items[dbt->patch_list.len - 1];
+        (void)lt_map_put(&dbt->patches, key, made);
+        return LT_OK;
+    }
+    (void)lt_map_put(&dbt->patches, key, keep(source, yaml_key, entry, NULL));
+    return LT_OK;
+}
+
+/* ---- the keys of a file ---- */
+
+typedef lt_status add_entry(const value_source *source, const lt_yaml *entry, lt_err *err);
+
+static lt_status keep_model(const value_source *source, const lt_yaml *entry, lt_err *err)
+{
+    return keep_patch(source, "models", entry, err);
+}
+static lt_status keep_seed(const value_source *source, const lt_yaml *entry, lt_err *err)
+{
+    return keep_patch(source, "seeds", entry, err);
+}
+static lt_status keep_analysis(const value_source *source, const lt_yaml *entry, lt_err *err)
+{
+    return keep_patch(source, "analyses", entry, err);
+}
+static lt_status keep_macro(const value_source *source, const lt_yaml *entry, lt_err *err)
+{
+    return keep_patch(source, "macros", entry, err);
+}
+static lt_status keep_test(const value_source *source, const lt_yaml *entry, lt_err *err)
+{
+    return keep_patch(source, "data_tests", entry, err);
+}
+static lt_status keep_snapshot(const value_source *source, const lt_yaml *entry, lt_err *err)
+{
+    LT_TRY(keep_patch(source, "snapshots", entry, err));
+    return lt_yaml_find(entry, T("relation")) ? lt_dbt_add_yaml_snapshot(source, entry, err)
+                                              : LT_OK;
+}
+
+static const struct {
+    const char *key;
+    add_entry *add;
+} file_keys[] = {
+    {"models", keep_model},
+    {"seeds", keep_seed},
+    {"snapshots", keep_snapshot},
+    {"analyses", keep_analysis},
+    {"macros", keep_macro},
+    {"data_tests", keep_test},
+    {"tests", keep_test},
+    {"sources", lt_dbt_add_source},
+    {"exposures", lt_dbt_add_exposure},
+    {"groups", lt_dbt_add_group},
+    {"unit_tests", lt_dbt_add_unit_test},
+    {"metrics", lt_dbt_add_metric},
+    {"semantic_models", lt_dbt_add_semantic_model},
+    {"saved_queries", lt_dbt_add_saved_query},
+};
+
+lt_status lt_dbt_properties(lt_dbt *dbt, lt_dbt_package *package, const char *path,
+                            const lt_yaml *root, lt_err *err)
+{
+    value_source source = {.dbt = dbt, .package = package, .path = path};
+    if (lt_dbt_is_null(root))
+        return LT_OK;
+    if (root->kind != LT_YAML_MAPPING)
+        return lt_yaml_fail(root, path, err, "this file must be a mapping, not %s",
+                            lt_yaml_name(root));
+    if (dbt->is_strict)
+        LT_TRY(lt_dbt_check_keys(path, root, "this file", KEYS(strict_file_keys), err));
+    for (size_t k = 0; k < LT_COUNT(file_keys); k++) {
+        const lt_yaml *list = lt_yaml_find(root, lt_text_of(file_keys[k].key));
+        if (lt_dbt_is_null(list))
+            continue;
+        LT_TRY(lt_dbt_need_list(path, list, file_keys[k].key, err));
+        for (size_t i = 0; i < list->count; i++)
+            LT_TRY(file_keys[k].add(&source, list->items[i], err));
+    }
+    return LT_OK;
+}
+
+/* ---- descriptions and columns ---- */
+
+static lt_status describe_text(const value_source *source, const lt_yaml *holder,
+                               lt_texts *doc_blocks, lt_text *out, lt_err *err)
+{
+    lt_jinja_value value = {0};
+    const lt_yaml *text = lt_yaml_find(holder, T("description"));
+    if (lt_dbt_is_null(text))
+        return LT_OK;
+    LT_TRY(lt_dbt_value_text(source, text, doc_blocks, &value, err));
+    *out = lt_dbt_text_of(source->dbt, value);
+    return LT_OK;
+}
+
+lt_status lt_dbt_describe(const value_source *source, lt_dbt_node *node, const lt_yaml *entry,
+                          lt_err *err)
+{
+    return describe_text(source, entry, &node->doc_blocks, &node->description, err);
+}
+
+static bool is_apart(lt_text key)
+{
+    return lt_text_eq(key, T("description")) || lt_text_eq(key, T("tests")) ||
+           lt_text_eq(key, T("data_tests"));
+}
+
+static lt_status add_column(const value_source *source, lt_dbt_node *node, const lt_yaml *entry,
+                            lt_err *err)
+{
+    lt_dbt *dbt = source->dbt;
+    lt_dbt_column column = {.raw = lt_jinja_dict(&dbt->heap)};
+    if (dbt->is_strict)
+        LT_TRY(lt_dbt_check_keys(source->path, entry, "a column", KEYS(strict_column_keys), err));
+    LT_TRY(lt_dbt_need_text(source->path, entry, T("name"), &column.name, err));
+    LT_TRY(describe_text(source, entry, &column.doc_blocks, &column.description, err));
+    for (size_t i = 0; i < entry->count; i++) {
+        lt_jinja_value value;
+        if (is_apart(entry->keys[i]->text))
+            continue;
+        LT_TRY(lt_dbt_value(source, entry->items[i], &value, err));
+        lt_jinja_put_value(column.raw, lt_jinja_text(entry->keys[i]->text), value);
+    }
+    column.data_type = lt_dbt_text_at(dbt, column.raw, "data_type");
+    for (size_t i = 0; i < node->columns.len; i++)
+        if (lt_text_eq(node->columns.items[i].name, column.name)) {
+            node->columns.items[i] = column;
+            return LT_OK;
+        }
+    lt_push_in(&dbt->arena, &node->columns, column);
+    return LT_OK;
+}
+
+lt_status lt_dbt_columns(const value_source *source, lt_dbt_node *node, const lt_yaml *holder,
+                         lt_err *err)
+{
+    const lt_yaml *columns = lt_yaml_find(holder, T("columns"));
+    if (lt_dbt_is_null(columns))
+        return LT_OK;
+    LT_TRY(lt_dbt_need_list(source->path, columns, "columns", err));
+    for (size_t i = 0; i < columns->count; i++)
+        if (!lt_yaml_find(columns->items[i], T("include")))
+            LT_TRY(add_column(source, node, columns->items[i], err));
+    return LT_OK;
+}
+
+/* What a version takes of its model's columns: `include` (all, or some) without `exclude`. */
+static bool is_included(const lt_yaml *version, lt_text name)
+{
+    const lt_yaml *columns = lt_yaml_find(version, T("columns")), *rule = NULL;
+    for (size_t i = 0; columns && i < columns->count; i++)
+        if (lt_yaml_find(columns->items[i], T("include")))
+            rule = columns->items[i];
+    if (!rule)
+        return true;
+    const lt_yaml *include = lt_yaml_find(rule, T("include"));
+    const lt_yaml *exclude = lt_yaml_find(rule, T("exclude"));
+    bool in = include->kind == LT_YAML_SCALAR;
+    for (size_t i = 0; !in && i < include->count; i++)
+        in = lt_text_eq(include->items[i]->text, name);
+    for (size_t i = 0; in && exclude && i < exclude->count; i++)
+        in = !lt_text_eq(exclude->items[i]->text, name);
+    return in;
+}
+
+static lt_status version_columns(const value_source *source, lt_dbt_node *node,
+                                 const lt_yaml *entry, const lt_yaml *version, lt_err *err)
+{
+    const lt_yaml *columns = lt_yaml_find(entry, T("columns"));
+    for (size_t i = 0; columns && i < columns->count; i++) {
+        const lt_yaml *name = lt_yaml_find(columns->items[i], T("name"));
+        if (name && is_included(version, name->text))
+            LT_TRY(add_column(source, node, columns->items[i], err));
+    }
+    return lt_dbt_columns(source, node, version, err);
 }
 
 /* ---- tests ---- */
 
-/* The test's entry without what configures it: the arguments of the macro. NULL when there are none. */
-static lt_status split_test(lt_dbt *dbt, const char *path, const lt_yaml *body, lt_dbt_node *node,
-                            lt_yaml **args, lt_err *err)
+static void add_tags_at(const value_source *source, const lt_yaml *holder, lt_texts *tags)
 {
-    lt_yaml *made = LT_NEW(&dbt->arena, lt_yaml);
-    *made = *body;
-    made->count = 0;
-    made->keys = lt_alloc_array(&dbt->arena, body->count + 1, sizeof(lt_yaml *));
-    made->items = lt_alloc_array(&dbt->arena, body->count + 1, sizeof(lt_yaml *));
-    for (size_t i = 0; i < body->count; i++) {
-        lt_text key = body->keys[i]->text;
-        if (lt_text_eq(key, T("config"))) {
-            LT_TRY(lt_dbt_config_from_yaml(dbt, path, body->items[i], node, err));
-        } else if (lt_text_eq(key, T("arguments"))) {
-            *args = body->items[i];
-            if ((*args)->kind != LT_YAML_MAPPING)
-                return lt_yaml_fail(*args, path, err, "arguments must be a mapping, not %s",
-                                    lt_yaml_name(*args));
-        } else if (lt_dbt_config_is_key(key)) {
-            lt_jinja_value value = lt_scope_value(&dbt->heap, body->items[i]);
-            if (lt_dbt_config_set(dbt, node, key, value, err) != LT_OK)
-                return lt_wrap(err, "%s:%u:%u", path, body->keys[i]->line, body->keys[i]->col);
-        } else if (!is_in(KEYS(own_test_keys), key)) {
-            made->keys[made->count] = body->keys[i];
-            made->items[made->count++] = body->items[i];
-        }
+    const lt_yaml *config = lt_yaml_find(holder, T("config"));
+    const lt_yaml *lists[] = {lt_yaml_find(holder, T("tags")), lt_yaml_find(config, T("tags"))};
+    for (size_t i = 0; i < LT_COUNT(lists); i++)
+        if (!lt_dbt_is_null(lists[i]))
+            lt_dbt_texts_of(source->dbt, lt_scope_value(&source->dbt->heap, lists[i]), tags);
+}
+
+static lt_status column_tests(const test_subject *on, const lt_yaml *columns,
+                              const lt_yaml *version, lt_err *err)
+{
+    for (size_t i = 0; columns && i < columns->count; i++) {
+        const lt_yaml *column = columns->items[i], *name = lt_yaml_find(column, T("name"));
+        const lt_yaml *quote = lt_yaml_find(column, T("quote"));
+        lt_texts tags = {0};
+        if (!name || (version && !is_included(version, name->text)))
+            continue;
+        lt_text column_name = name->text;
+        if (quote && quote->type == LT_YAML_BOOL && quote->truth)
+            column_name = lt_text_of(
+                lt_arena_format(&on->source->dbt->arena, "\"%.*s\"", LT_ARG(column_name)));
+        add_tags_at(on->source, column, &tags);
+        LT_TRY(lt_dbt_tests_add(on->source->dbt, on, column_name, &tags, column, err));
     }
-    if (!*args && made->count)
-        *args = made;
     return LT_OK;
 }
 
-/* "unique", or {relationships: {to: ..., field: ...}}, or the long form {name: ..., test_name: ...}. */
-static lt_status read_test_entry(const char *path, const lt_yaml *entry, lt_text *name,
-                                 const lt_yaml **body, lt_err *err)
+lt_status lt_dbt_tests_of(const value_source *source, lt_dbt_node *node, const lt_yaml *entry,
+                          const char *yaml_key, lt_err *err)
 {
-    *body = NULL;
-    if (entry->kind == LT_YAML_SCALAR && entry->text.len) {
-        *name = entry->text;
-        return LT_OK;
-    }
-    if (entry->kind != LT_YAML_MAPPING || entry->count != 1)
-        return lt_yaml_fail(entry, path, err,
-                            "a test is a name, or one name with its arguments below it");
-    *name = entry->keys[0]->text;
-    if (entry->items[0]->kind == LT_YAML_MAPPING)
-        *body = entry->items[0];
-    else if (entry->items[0]->type != LT_YAML_NULL)
-        return lt_yaml_fail(entry->items[0], path, err,
-                            "the arguments of '%.*s' must be a mapping, not %s", LT_ARG(*name),
-                            lt_yaml_name(entry->items[0]));
-    return LT_OK;
+    lt_texts tags = {0};
+    test_subject on = {.source = source,
+                       .node = node,
+                       .name = node->name,
+                       .yaml_key = yaml_key,
+                       .version = node->version};
+    if (node->kind == LT_DBT_SOURCE)
+        on.name = lt_text_of(lt_arena_format(&source->dbt->arena, "%.*s_%.*s",
+                                             LT_ARG(node->source_name), LT_ARG(node->name)));
+    LT_TRY(lt_dbt_tests_add(source->dbt, &on, (lt_text){0}, &tags, entry, err));
+    return column_tests(&on, lt_yaml_find(entry, T("columns")), NULL, err);
 }
 
-static lt_status add_test(lt_dbt *dbt, const subject *on, lt_text column, const lt_yaml *entry,
-                          lt_err *err)
-{
-    lt_text test = {0};
-    const lt_yaml *body = NULL;
-    lt_yaml *args = NULL;
-    LT_TRY(read_test_entry(on->path, entry, &test, &body, err));
-    lt_dbt_node *node = LT_NEW(&dbt->arena, lt_dbt_node);
-    *node = (lt_dbt_node){.kind = LT_DBT_GENERIC_TEST,
-                          .path = lt_text_of(on->path),
-                          .test_name = test,
-                          .column = column,
-                          .subject = on->relation,
-                          .line = entry->line,
-                          .col = entry->col,
-                          .config.full_refresh = -1};
-    LT_TRY(lt_dbt_config_from_folders(dbt, dbt->settings.tests, node, err));
-    if (body)
-        LT_TRY(split_test(dbt, on->path, body, node, &args, err));
-    lt_text own = body ? text_or_empty(body, T("name")) : (lt_text){0};
-    node->args = args;
-    node->name = own.len ? own : synthesize_name(dbt, on, test, column, args);
-    lt_dbt_need(dbt, node, on->id);
-    node->id = lt_text_of(lt_arena_format(&dbt->arena, "test.%.*s.%.*s", LT_ARG(dbt->settings.name),
-                                          LT_ARG(node->name)));
-    lt_push_in(&dbt->arena, &dbt->tests, node);
-    return LT_OK;
-}
-
-static lt_status add_tests(lt_dbt *dbt, const subject *on, lt_text column, const lt_yaml *holder,
-                           lt_err *err)
+static lt_status version_tests(const value_source *source, const patch *given, lt_err *err)
 {
     static const lt_text keys[] = {T("tests"), T("data_tests")};
-    for (size_t k = 0; k < LT_COUNT(keys); k++) {
-        const lt_yaml *list = lt_yaml_find(holder, keys[k]);
-        if (!list || (list->kind == LT_YAML_SCALAR && list->type == LT_YAML_NULL))
-            continue;
-        LT_TRY(need_list(on->path, list, "tests", err));
-        for (size_t i = 0; i < list->count; i++)
-            LT_TRY(add_test(dbt, on, column, list->items[i], err));
-    }
-    return LT_OK;
+    lt_texts tags = {0};
+    lt_dbt_node *node = given->node;
+    const lt_yaml *holder = given->entry;
+    test_subject on = {.source = source,
+                       .node = node,
+                       .name = node->name,
+                       .yaml_key = "models",
+                       .version = node->version};
+    for (size_t i = 0; i < LT_COUNT(keys); i++)
+        if (lt_yaml_find(given->version, keys[i]))
+            holder = given->version; /* its own tests replace the model's */
+    LT_TRY(lt_dbt_tests_add(source->dbt, &on, (lt_text){0}, &tags, holder, err));
+    LT_TRY(column_tests(&on, lt_yaml_find(given->entry, T("columns")), given->version, err));
+    return column_tests(&on, lt_yaml_find(given->version, T("columns")), NULL, err);
 }
 
-static lt_status read_columns(lt_dbt *dbt, const subject *on, const lt_yaml *holder, lt_err *err)
-{
-    const lt_yaml *columns = lt_yaml_find(holder, T("columns"));
-    if (!columns)
-        return LT_OK;
-    LT_TRY(need_list(on->path, columns, "columns", err));
-    for (size_t i = 0; i < columns->count; i++) {
-        const lt_yaml *entry = columns->items[i];
-        lt_dbt_column column = {0};
-        LT_TRY(check_keys(on->path, entry, "a column", KEYS(column_keys), err));
-        LT_TRY(need_text(on->path, entry, T("name"), &column.name, err));
-        column.description = text_or_empty(entry, T("description"));
-        column.data_type = text_or_empty(entry, T("data_type"));
-        if (on->model)
-            lt_push_in(&dbt->arena, &on->model->columns, column);
-        LT_TRY(add_tests(dbt, on, column.name, entry, err));
-    }
-    return LT_OK;
-}
-
-/* ---- models and sources ---- */
+/* ---- giving patches away ---- */
 
 static lt_text model_name(const void *context, size_t i)
 {
     const lt_dbt *dbt = context;
-    return dbt->models.entries.items[i].key;
+    return dbt->parsed.items[i]->kind == LT_DBT_MODEL ? dbt->parsed.items[i]->name : T("");
 }
 
-static lt_status read_model(lt_dbt *dbt, const char *path, const lt_yaml *entry, lt_err *err)
+static lt_status patch_of_nothing(lt_dbt *dbt, const patch *given, lt_err *err)
 {
-    lt_text name = {0}, nearest;
-    LT_TRY(check_keys(path, entry, "a model", KEYS(model_keys), err));
-    LT_TRY(need_text(path, entry, T("name"), &name, err));
-    lt_dbt_node *node = lt_map_find(&dbt->models, name);
-    if (!node) {
-        lt_ignore(lt_yaml_fail(lt_yaml_find(entry, T("name")), path, err,
-                               "there is no model '%.*s'", LT_ARG(name)));
-        if (lt_text_nearest(name, dbt->models.entries.len, model_name, dbt, &nearest))
-            return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
-        return lt_hint(err, "add models/%.*s.sql, or take this entry out", LT_ARG(name));
-    }
-    node->description = text_or_empty(entry, T("description"));
-    const lt_yaml *config = lt_yaml_find(entry, T("config"));
-    if (config)
-        LT_TRY(lt_dbt_config_from_yaml(dbt, path, config, node, err));
-    subject on = {.path = path,
-                  .name = node->name,
-                  .id = node->id,
-                  .relation = &node->relation,
-                  .model = node};
-    LT_TRY(add_tests(dbt, &on, (lt_text){0}, entry, err));
-    return read_columns(dbt, &on, entry, err);
-}
-
-static lt_status read_table(lt_dbt *dbt, const char *path, lt_text source_name, lt_text schema,
-                            const lt_yaml *entry, lt_err *err)
-{
-    lt_text name = {0};
-    LT_TRY(check_keys(path, entry, "a source's table", KEYS(table_keys), err));
-    LT_TRY(need_text(path, entry, T("name"), &name, err));
-    lt_text identifier = text_or_empty(entry, T("identifier"));
-    lt_dbt_source *made = LT_NEW(&dbt->arena, lt_dbt_source);
-    *made = (lt_dbt_source){.source = source_name, .name = name};
-    made->relation = (lt_relation){.schema = schema, .name = identifier.len ? identifier : name};
-    char *key = lt_arena_format(&dbt->arena, "%.*s.%.*s", LT_ARG(source_name), LT_ARG(name));
-    made->id = lt_text_of(lt_arena_format(&dbt->arena, "source.%s", key));
-    lt_dbt_source *loaded = lt_map_find(&dbt->sources, lt_text_of(key));
-    if (!loaded)
-        (void)lt_map_put(&dbt->sources, lt_text_of(key), made);
-    const lt_dbt_source *source = loaded ? loaded : made;
-    subject on = {.path = path,
-                  .name = lt_text_of(
-                      lt_arena_format(&dbt->arena, "%.*s_%.*s", LT_ARG(source_name), LT_ARG(name))),
-                  .id = source->id,
-                  .relation = &source->relation};
-    LT_TRY(add_tests(dbt, &on, (lt_text){0}, entry, err));
-    return read_columns(dbt, &on, entry, err);
-}
-
-static lt_status read_source(lt_dbt *dbt, const char *path, const lt_yaml *entry, lt_err *err)
-{
-    lt_text name = {0};
-    LT_TRY(check_keys(path, entry, "a source", KEYS(source_keys), err));
-    LT_TRY(need_text(path, entry, T("name"), &name, err));
-    lt_text schema = text_or_empty(entry, T("schema"));
-    const lt_yaml *tables = lt_yaml_find(entry, T("tables"));
-    if (!tables)
-        return LT_OK;
-    LT_TRY(need_list(path, tables, "tables", err));
-    for (size_t i = 0; i < tables->count; i++)
-        LT_TRY(read_table(dbt, path, name, schema.len ? schema : name, tables->items[i], err));
-    return LT_OK;
-}
-
-typedef lt_status read_entry(lt_dbt *dbt, const char *path, const lt_yaml *entry, lt_err *err);
-
-static lt_status read_entries(lt_dbt *dbt, const char *path, const lt_yaml *root, lt_text key,
-                              read_entry *read, lt_err *err)
-{
-    const lt_yaml *list = lt_yaml_find(root, key);
-    if (!list || (list->kind == LT_YAML_SCALAR && list->type == LT_YAML_NULL))
-        return LT_OK;
-    LT_AUTO(lt_chars) what = lt_text_dup(key);
-    LT_TRY(need_list(path, list, what, err));
-    for (size_t i = 0; i < list->count; i++)
-        LT_TRY(read(dbt, path, list->items[i], err));
-    return LT_OK;
-}
-
-lt_status lt_dbt_properties(lt_dbt *dbt, const char *path, lt_err *err)
-{
-    static const lt_yaml_options options = {.yaml11 = true};
-    lt_yaml *root = NULL;
-    LT_AUTO(lt_buf) text = {.limit = 16 * LT_MIB};
-    LT_AUTO(lt_chars) full = lt_path_join(dbt->settings.root, path);
-    LT_TRY(lt_file_read(full, &text, err));
-    LT_TRY(lt_yaml_read(lt_buf_text(&text), path, &options, &dbt->arena, &root, err));
-    if (root->kind == LT_YAML_SCALAR && root->type == LT_YAML_NULL)
-        return LT_OK;
-    LT_TRY(check_keys(path, root, "this file", KEYS(file_keys), err));
-    LT_TRY(read_entries(dbt, path, root, T("models"), read_model, err));
-    return read_entries(dbt, path, root, T("sources"), read_source, err);
-}
-
-/* ---- after all is read ---- */
-
-static lt_text test_macro_name(const void *context, size_t i)
-{
-    const lt_dbt *dbt = context;
-    lt_text key = dbt->macros.entries.items[i].key;
-    return lt_text_starts(key, T("test_")) ? lt_text_sub(key, 5, SIZE_MAX) : T("");
-}
-
-static lt_status link_test(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
-{
+    const lt_yaml *name = lt_yaml_find(given->entry, T("name"));
     lt_text nearest;
-    LT_AUTO(lt_buf) macro = {0};
-    lt_buf_printf(&macro, "test_%.*s", LT_ARG(node->test_name));
-    if (!lt_map_has(&dbt->macros, lt_buf_text(&macro))) {
-        lt_ignore(lt_fail(err, LT_INVALID, "%.*s:%u:%u: there is no test '%.*s'",
-                          LT_ARG(node->path), node->line, node->col, LT_ARG(node->test_name)));
-        if (lt_text_nearest(node->test_name, dbt->macros.entries.len, test_macro_name, dbt,
-                            &nearest) &&
-            nearest.len)
-            return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
-        return lt_hint(err, "tests are unique, not_null, accepted_values, relationships, and {%% "
-                            "test %%} blocks in macros/");
+    bool found = lt_text_nearest(name->text, dbt->parsed.len, model_name, dbt, &nearest);
+    if (!dbt->is_strict) {
+        lt_dbt_warn(dbt, "%s:%u:%u: there is no %.*s '%.*s'%s%.*s%s", given->path, name->line,
+                    name->col, (int)strlen(given->yaml_key) - 1, given->yaml_key,
+                    LT_ARG(name->text), found ? ", did you mean '" : "",
+                    found ? (int)nearest.len : 0, found ? nearest.ptr : "", found ? "'?" : "");
+        return LT_OK;
     }
-    LT_TRY(lt_dbt_record(dbt, node, err));
-    return lt_dbt_config_finish(dbt, node, err);
+    lt_ignore(
+        lt_yaml_fail(name, given->path, err, "there is no model '%.*s'", LT_ARG(name->text)));
+    if (found)
+        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
+    return lt_hint(err, "add models/%.*s.sql, or take this entry out", LT_ARG(name->text));
 }
 
-lt_status lt_dbt_link_tests(lt_dbt *dbt, lt_err *err)
+static lt_status apply_to_macro(const value_source *source, const patch *given, lt_err *err)
 {
-    lt_map names = {0};
-    lt_status status = LT_OK;
-    for (size_t i = 0; i < dbt->tests.len && status == LT_OK; i++) {
-        lt_dbt_node *node = dbt->tests.items[i];
-        const lt_dbt_node *twin = lt_map_put(&names, node->id, node);
-        status = link_test(dbt, node, err);
-        if (twin && status == LT_OK) {
-            lt_ignore(lt_fail(err, LT_INVALID,
-                              "%.*s:%u:%u: the test '%.*s' is there already, at %.*s:%u:%u",
-                              LT_ARG(node->path), node->line, node->col, LT_ARG(node->name),
-                              LT_ARG(twin->path), twin->line, twin->col));
-            status = lt_hint(err, "take one out, or give it a 'name:' of its own");
-        }
-        if (!node->config.disabled)
-            lt_push_in(&dbt->arena, &dbt->nodes, node);
+    lt_dbt *dbt = source->dbt;
+    const lt_yaml *name = lt_yaml_find(given->entry, T("name"));
+    lt_dbt_macro *macro = lt_map_find(&given->package->macros, name->text);
+    if (!macro) {
+        lt_dbt_warn(dbt, "%s:%u:%u: there is no macro '%.*s'", given->path, name->line, name->col,
+                    LT_ARG(name->text));
+        return LT_OK;
     }
-    lt_map_cleanup(&names);
-    return status;
+    macro->patch_path = lt_text_of(lt_arena_format(
+        &dbt->arena, "%.*s://%s", LT_ARG(given->package->name), given->path));
+    LT_TRY(lt_dbt_value(source, given->entry, &macro->patch, err));
+    return describe_text(source, given->entry, NULL, &macro->description, err);
+}
+
+static lt_status rest_of_entry(const value_source *source, lt_dbt_node *node, const lt_yaml *entry,
+                               lt_err *err)
+{
+    static const lt_text late[] = {T("columns"), T("config"), T("versions"), T("name")};
+    lt_dbt *dbt = source->dbt;
+    if (node->raw.type != LT_JINJA_DICT)
+        node->raw = lt_jinja_dict(&dbt->heap);
+    for (size_t i = 0; i < entry->count; i++) {
+        lt_jinja_value value;
+        lt_text key = entry->keys[i]->text;
+        if (is_apart(key) || is_in(KEYS(late), key))
+            continue;
+        LT_TRY(lt_dbt_value(source, entry->items[i], &value, err));
+        lt_jinja_put_value(node->raw, lt_jinja_text(key), value);
+    }
+    return LT_OK;
+}
+
+static lt_status apply_to_node(const value_source *source, const patch *given, lt_err *err)
+{
+    lt_dbt_node *node = given->node;
+    lt_dbt *dbt = source->dbt;
+    node->patch_path = lt_text_of(lt_arena_format(
+        &dbt->arena, "%.*s://%s", LT_ARG(given->package->name), given->path));
+    LT_TRY(rest_of_entry(source, node, given->entry, err));
+    LT_TRY(lt_dbt_describe(source, node, given->entry, err));
+    if (!given->version) {
+        node->deprecation_date = lt_dbt_text_at(dbt, node->raw, "deprecation_date");
+        LT_TRY(lt_dbt_columns(source, node, given->entry, err));
+        if (node->kind == LT_DBT_SINGULAR_TEST)
+            return LT_OK;
+        return lt_dbt_tests_of(source, node, given->entry, given->yaml_key, err);
+    }
+    node->latest_version = given->latest;
+    LT_TRY(rest_of_entry(source, node, given->version, err));
+    node->deprecation_date = lt_dbt_text_at(dbt, node->raw, "deprecation_date");
+    LT_TRY(lt_dbt_describe(source, node, given->version, err));
+    LT_TRY(version_columns(source, node, given->entry, given->version, err));
+    return version_tests(source, given, err);
+}
+
+lt_status lt_dbt_patches_apply(lt_dbt *dbt, lt_err *err)
+{
+    for (size_t i = 0; i < dbt->patch_list.len; i++) {
+        const patch *given = dbt->patch_list.items[i];
+        value_source source = {.dbt = dbt, .package = given->package, .path = given->path};
+        if (strcmp(given->yaml_key, "macros") == 0)
+            LT_TRY(apply_to_macro(&source, given, err));
+        else if (given->node)
+            LT_TRY(apply_to_node(&source, given, err));
+        else
+            LT_TRY(patch_of_nothing(dbt, given, err));
+    }
+    for (size_t i = 0; i < dbt->source_tests.len; i++) {
+        const source_tests *tests = dbt->source_tests.items[i];
+        LT_TRY(lt_dbt_tests_of(&tests->source, tests->node, tests->entry, "sources", err));
+    }
+    return LT_OK;
 }

@@ -119,9 +119,18 @@ static lt_status load_models(lt_plan *plan, lt_workspace *workspace, lt_err *err
     return lt_dbt_load(&settings, &plan->dbt, err);
 }
 
+/* Seeds and snapshots of a dbt project are built by `leat dbt`. */
+static bool is_step(const lt_dbt_node *node)
+{
+    return node->kind == LT_DBT_MODEL || node->kind == LT_DBT_GENERIC_TEST ||
+           node->kind == LT_DBT_SINGULAR_TEST;
+}
+
 static lt_status add_dbt_node(lt_plan *plan, lt_dbt_node *node, lt_err *err)
 {
     bool model = node->kind == LT_DBT_MODEL;
+    if (!is_step(node))
+        return LT_OK;
     lt_node added = {.id = node->id,
                      .kind = model ? T("model") : T("test"),
                      .name = node->name,
@@ -134,7 +143,7 @@ static lt_status add_dbt_node(lt_plan *plan, lt_dbt_node *node, lt_err *err)
 static void add_needs(lt_plan *plan, const lt_dbt_node *node)
 {
     lt_node *from = lt_graph_find(&plan->graph, node->id);
-    for (size_t i = 0; i < node->needs.len; i++) {
+    for (size_t i = 0; from && i < node->needs.len; i++) {
         lt_node *needed = lt_graph_find(&plan->graph, node->needs.items[i]);
         if (needed) /* a `sources:` table of a .yml file is nobody's work */
             lt_graph_need(&plan->graph, from, needed);

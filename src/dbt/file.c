@@ -1,0 +1,172 @@
+/* The files of all packages, listed and then read and taken apart by a few threads. */
+#include "dbt/inner.h"
+
+#include "base/fs.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+enum { MOST_THREADS = 8, FILES_FOR_A_THREAD = 64 };
+
+static bool has_suffix(const char *path, const char *suffix)
+{
+    return lt_text_ends(lt_text_of(path), lt_text_of(suffix));
+}
+
+/* What lies in the folder and means something there. */
+static bool is_wanted(const project_file *file)
+{
+    if (has_suffix(file->path, ".yml") || has_suffix(file->path, ".yaml") ||
+        has_suffix(file->path, ".md"))
+        return true;
+    if (file->kind == LT_DBT_SEED_PATHS)
+        return has_suffix(file->path, ".csv");
+    if (file->kind == LT_DBT_TEST_PATHS) {
+        if (lt_text_starts(file->below, T("generic/")))
+            return false; /* macros */
+        if (lt_text_starts(file->below, T("fixtures/")))
+            return false; /* of unit tests: read when they run */
+    }
+    return file->kind != LT_DBT_MACRO_PATHS && file->kind != LT_DBT_DOCS_PATHS &&
+           (has_suffix(file->path, ".sql") || has_suffix(file->path, ".py"));
+}
+
+static lt_status list_folder(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_paths kind,
+                             lt_text folder, project_files *out, lt_err *err)
+{
+    LT_AUTO(lt_path_list) files = {0};
+    const char *name = lt_arena_str(&dbt->arena, folder);
+    LT_AUTO(lt_chars) full = lt_path_join(package->root, name);
+    if (!lt_path_is_folder(full))
+        return LT_OK;
+    LT_TRY(lt_files_below(full, "", LT_DBT_MOST_FILES, &files, err));
+    for (size_t i = 0; i < files.len; i++) {
+        project_file file = {.package = package, .kind = kind, .folder = name};
+        LT_AUTO(lt_chars) path = lt_path_join(name, files.items[i]);
+        file.path = lt_arena_str(&dbt->arena, lt_text_of(path));
+        file.below = lt_text_of(file.path + strlen(file.path) - strlen(files.items[i]));
+        if (is_wanted(&file))
+            lt_push(out, file);
+    }
+    return LT_OK;
+}
+
+/* A folder that is named for several purposes is read once for each; what is the same in all of them, once. */
+static bool is_listed(const lt_dbt_package *package, size_t kind, lt_text folder)
+{
+    for (size_t before = 0; before < kind; before++)
+        if (lt_dbt_texts_have(&package->paths[before], folder))
+            return true;
+    return false;
+}
+
+static lt_status list_all(lt_dbt *dbt, project_files *out, lt_err *err)
+{
+    for (size_t p = 0; p < dbt->packages.len; p++) {
+        lt_dbt_package *package = dbt->packages.items[p];
+        for (size_t kind = 0; !package->is_built_in && kind < LT_DBT_PATHS; kind++)
+            for (size_t i = 0; i < package->paths[kind].len; i++) {
+                lt_text folder = package->paths[kind].items[i];
+                if (kind == LT_DBT_DOCS_PATHS && is_listed(package, kind, folder))
+                    continue;
+                LT_TRY(list_folder(dbt, package, (lt_dbt_paths)kind, folder, out, err));
+            }
+    }
+    return LT_OK;
+}
+
+/* ---- reading ---- */
+
+typedef struct reading {
+    lt_dbt *dbt;
+    project_files *files;
+    atomic_size_t *next;
+    lt_arena arena;
+} reading;
+
+static lt_status read_text(reading *r, project_file *file, lt_err *err)
+{
+    LT_AUTO(lt_buf) text = {0};
+    LT_TRY(lt_dbt_read(file->package, file->path, &text, err));
+    lt_text whole = lt_buf_text(&text);
+    if (lt_text_starts(whole, T("\xef\xbb\xbf")))
+        whole = lt_text_sub(whole, 3, SIZE_MAX);
+    if (has_suffix(file->path, ".yml") || has_suffix(file->path, ".yaml")) {
+        static const lt_yaml_options options = {.yaml11 = true};
+        return lt_yaml_read(whole, file->path, &options, &r->arena, &file->yaml, err);
+    }
+    lt_text trimmed = lt_text_trim(whole);
+    lt_dbt_sha256(file->kind == LT_DBT_SEED_PATHS ? whole : trimmed, file->checksum);
+    file->text = lt_arena_text(&r->arena, trimmed);
+    bool evaluated = has_suffix(file->path, ".sql") && lt_text_find_byte(trimmed, '{', 0) != SIZE_MAX;
+    if (evaluated && file->kind != LT_DBT_SNAPSHOT_PATHS)
+        return lt_jinja_compile(&r->dbt->parse_env, lt_text_of(file->path), file->text,
+                                &file->compiled, NULL, err);
+    return LT_OK;
+}
+
+/* A seed is not kept in memory: it may be large. */
+static lt_status read_seed(project_file *file, lt_err *err)
+{
+    LT_AUTO(lt_buf) text = {.limit = (size_t)1 << 30};
+    LT_AUTO(lt_chars) full = lt_path_join(file->package->root, file->path);
+    LT_TRY(lt_file_read(full, &text, err));
+    lt_text whole = lt_buf_text(&text);
+    if (whole.len >= LT_MIB) /* dbt takes the path of a large one */
+        whole = lt_text_of(file->path);
+    else
+        whole = lt_text_trim(whole);
+    lt_dbt_sha256(whole, file->checksum);
+    return LT_OK;
+}
+
+static void *read_some(void *context)
+{
+    reading *r = context;
+    for (size_t i; (i = atomic_fetch_add(r->next, 1)) < r->files->len;) {
+        project_file *file = &r->files->items[i];
+        lt_err err = {0};
+        lt_status status = has_suffix(file->path, ".csv") ? read_seed(file, &err)
+                                                          : read_text(r, file, &err);
+        if (status != LT_OK) {
+            file->failed = LT_NEW(&r->arena, lt_err);
+            *file->failed = err;
+        }
+    }
+    return NULL;
+}
+
+static size_t thread_count(size_t files)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t most = cores > 1 ? LT_MIN((size_t)cores, (size_t)MOST_THREADS) : 1;
+    return LT_MAX((size_t)1, LT_MIN(most, files / FILES_FOR_A_THREAD));
+}
+
+static void read_all(lt_dbt *dbt, project_files *files)
+{
+    reading readings[MOST_THREADS];
+    pthread_t threads[MOST_THREADS];
+    bool started[MOST_THREADS] = {false};
+    atomic_size_t next = 0;
+    size_t count = thread_count(files->len);
+    for (size_t i = 0; i < count; i++) {
+        readings[i] = (reading){.dbt = dbt, .files = files, .next = &next};
+        if (i)
+            started[i] = pthread_create(&threads[i], NULL, read_some, &readings[i]) == 0;
+    }
+    (void)read_some(&readings[0]);
+    for (size_t i = 0; i < count; i++) {
+        if (started[i])
+            (void)pthread_join(threads[i], NULL);
+        lt_push_in(&dbt->arena, &dbt->arenas, readings[i].arena);
+    }
+}
+
+lt_status lt_dbt_files_read(lt_dbt *dbt, project_files *out, lt_err *err)
+{
+    LT_TRY(list_all(dbt, out, err));
+    read_all(dbt, out);
+    return LT_OK;
+}

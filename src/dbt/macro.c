@@ -1,0 +1,278 @@
+/* Macros: read from files, found by name as each package sees them, and chosen for an adapter. */
+#include "dbt/inner.h"
+
+#include "base/embed.h"
+#include "base/fs.h"
+
+static lt_status fail_twice(const lt_dbt_package *package, const lt_dbt_macro *before, lt_text path,
+                            const lt_jinja_block *block, lt_err *err)
+{
+    (void)package;
+    lt_ignore(lt_fail(err, LT_INVALID, "%.*s:%u:1: the macro '%.*s' is there already, in %.*s",
+                      LT_ARG(path), block->line, LT_ARG(block->name), LT_ARG(before->path)));
+    return lt_hint(err, "give one of them another name");
+}
+
+/* "materialization_view_default" of {% materialization view, default %}; of other adapters "..._duckdb". */
+static lt_text materialization_name(lt_dbt *dbt, const lt_jinja_block *block, lt_dbt_macro *macro)
+{
+    lt_text adapter = T("default"), name;
+    lt_jinja_value value;
+    bool literal;
+    for (size_t i = 0; lt_jinja_block_arg(block, &dbt->heap, i, &name, &value, &literal); i++) {
+        if (lt_text_eq(name, T("adapter")) && literal)
+            adapter = lt_jinja_as_text(value);
+        else if (lt_text_eq(name, T("supported_languages")) && literal)
+            macro->supported_languages = value;
+    }
+    return lt_text_of(
+        lt_arena_format(&dbt->arena, "%.*s_%.*s", LT_ARG(block->name), LT_ARG(adapter)));
+}
+
+static lt_status add_block(lt_dbt *dbt, lt_dbt_package *package, lt_text path,
+                           const lt_jinja_template *home, const lt_jinja_block *block, lt_err *err)
+{
+    lt_dbt_macro *macro = LT_NEW(&dbt->arena, lt_dbt_macro);
+    *macro = (lt_dbt_macro){.package = package,
+                            .name = block->name,
+                            .path = path,
+                            .sql = block->source,
+                            .value = block->macro,
+                            .home = home};
+    if (block->tag && block->tag->kind == LT_JINJA_TAG_NAMED) {
+        if (!lt_text_starts(block->name, T("materialization_")))
+            return LT_OK; /* a snapshot in a macro file is none */
+        macro->name = materialization_name(dbt, block, macro);
+    }
+    const lt_dbt_macro *before = lt_map_find(&package->macros, macro->name);
+    if (before)
+        return fail_twice(package, before, path, block, err);
+    macro->id = lt_text_of(lt_arena_format(&dbt->arena, "macro.%.*s.%.*s", LT_ARG(package->name),
+                                           LT_ARG(macro->name)));
+    (void)lt_map_put(&package->macros, macro->name, macro);
+    lt_push_in(&dbt->arena, &dbt->macros, macro);
+    return LT_OK;
+}
+
+lt_status lt_dbt_macros_add(lt_dbt *dbt, lt_dbt_package *package, lt_text path, lt_text source,
+                            lt_err *err)
+{
+    lt_jinja_template *compiled = NULL;
+    lt_jinja_block block;
+    path = lt_arena_text(&dbt->arena, path);
+    LT_TRY(lt_jinja_compile(&dbt->env, path, source, &compiled, NULL, err));
+    lt_push_in(&dbt->arena, &dbt->templates, compiled);
+    lt_jinja_set_tag(compiled, package);
+    for (size_t i = 0; lt_jinja_block_at(compiled, i, &block); i++)
+        if (!block.tag || block.tag->kind != LT_JINJA_TAG_RAW)
+            LT_TRY(add_block(dbt, package, path, compiled, &block, err));
+    return LT_OK;
+}
+
+static lt_status load_embedded(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
+{
+    const lt_embedded *file;
+    LT_AUTO(lt_chars) prefix = lt_format("macros/%.*s/", LT_ARG(package->name));
+    for (size_t i = 0; (file = lt_embedded_at(i)); i++) {
+        lt_text path = lt_text_of(file->path);
+        if (!lt_text_starts(path, lt_text_of(prefix)))
+            continue;
+        LT_TRY(lt_dbt_macros_add(dbt, package, path,
+                                 lt_text_at((const char *)file->data, file->len), err));
+    }
+    return LT_OK;
+}
+
+static lt_status load_folder(lt_dbt *dbt, lt_dbt_package *package, const char *folder, lt_err *err)
+{
+    LT_AUTO(lt_path_list) files = {0};
+    LT_AUTO(lt_chars) full = lt_path_join(package->root, folder);
+    if (!lt_path_is_folder(full))
+        return LT_OK;
+    LT_TRY(lt_files_below(full, ".sql", LT_DBT_MOST_FILES, &files, err));
+    for (size_t i = 0; i < files.len; i++) {
+        LT_AUTO(lt_buf) text = {0};
+        LT_AUTO(lt_chars) path = lt_path_join(folder, files.items[i]);
+        LT_TRY(lt_dbt_read(package, path, &text, err));
+        LT_TRY(lt_dbt_macros_add(dbt, package, lt_text_of(path), lt_buf_text(&text), err));
+    }
+    return LT_OK;
+}
+
+lt_status lt_dbt_macros_load(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
+{
+    if (package->is_built_in)
+        return load_embedded(dbt, package, err);
+    for (size_t i = 0; i < package->paths[LT_DBT_MACRO_PATHS].len; i++) {
+        LT_AUTO(lt_chars) folder = lt_text_dup(package->paths[LT_DBT_MACRO_PATHS].items[i]);
+        LT_TRY(load_folder(dbt, package, folder, err));
+    }
+    for (size_t i = 0; i < package->paths[LT_DBT_TEST_PATHS].len; i++) {
+        LT_AUTO(lt_chars) folder =
+            lt_format("%.*s/generic", LT_ARG(package->paths[LT_DBT_TEST_PATHS].items[i]));
+        LT_TRY(load_folder(dbt, package, folder, err));
+    }
+    return LT_OK;
+}
+
+/* ---- finding ---- */
+
+static const lt_dbt_macro *find_internal(const lt_dbt *dbt, lt_text name)
+{
+    const lt_dbt_macro *found = lt_map_find(&dbt->adapter->macros, name);
+    return found ? found : lt_map_find(&dbt->internal->macros, name);
+}
+
+const lt_dbt_macro *lt_dbt_macro_find(const lt_dbt *dbt, const lt_dbt_package *package,
+                                      lt_text name)
+{
+    const lt_dbt_macro *found = NULL;
+    if (package && !package->is_built_in)
+        found = lt_map_find(&package->macros, name);
+    if (!found)
+        found = lt_map_find(&dbt->root->macros, name);
+    return found ? found : find_internal(dbt, name);
+}
+
+/* `name` of one package; "dbt" is all that is built in. */
+static const lt_dbt_macro *find_in(const lt_dbt *dbt, lt_text package, lt_text name)
+{
+    const lt_dbt_package *home = lt_dbt_package_find(dbt, package);
+    if (!home)
+        return NULL;
+    return home == dbt->internal ? find_internal(dbt, name) : lt_map_find(&home->macros, name);
+}
+
+/* `dispatch:` of the root project; undefined when it says nothing of the namespace. */
+static lt_jinja_value search_order(const lt_dbt *dbt, lt_text namespace)
+{
+    lt_jinja_value list = lt_dbt_at(dbt->root->project, "dispatch");
+    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
+        lt_jinja_value entry = lt_jinja_at(list, i);
+        if (lt_text_eq(lt_jinja_as_text(lt_dbt_at(entry, "macro_namespace")), namespace))
+            return lt_dbt_at(entry, "search_order");
+    }
+    return (lt_jinja_value){0};
+}
+
+typedef struct dispatching {
+    const lt_dbt *dbt;
+    const lt_dbt_package *from;
+    lt_text name;
+    lt_buf *tried;
+} dispatching;
+
+/* The macro of the first prefix: the adapter's type, then "default". `package` empty: as the caller sees it. */
+static const lt_dbt_macro *try_prefixes(const dispatching *d, lt_text package)
+{
+    size_t count = d->dbt->adapter_types.len;
+    for (size_t i = 0; i <= count; i++) {
+        lt_text prefix = i < count ? d->dbt->adapter_types.items[i] : T("default");
+        LT_AUTO(lt_chars) full = lt_format("%.*s__%.*s", LT_ARG(prefix), LT_ARG(d->name));
+        lt_text name = lt_text_of(full);
+        const lt_dbt_macro *found = package.len ? find_in(d->dbt, package, name)
+                                                : lt_dbt_macro_find(d->dbt, d->from, name);
+        if (found)
+            return found;
+        if (d->tried)
+            lt_buf_printf(d->tried, "%s'%.*s%s%s'", d->tried->len ? ", " : "", LT_ARG(package),
+                          package.len ? "." : "", full);
+    }
+    return NULL;
+}
+
+const lt_dbt_macro *lt_dbt_macro_dispatch(const lt_dbt *dbt, const lt_dbt_package *package,
+                                          lt_text name, lt_text namespace, lt_buf *tried)
+{
+    dispatching d = {.dbt = dbt, .from = package, .name = name, .tried = tried};
+    lt_jinja_value order = {0};
+    const lt_dbt_macro *found = NULL;
+    if (namespace.len)
+        order = search_order(dbt, namespace);
+    if (order.type == LT_JINJA_LIST) {
+        for (size_t i = 0; !found && i < lt_jinja_len(order); i++)
+            found = try_prefixes(&d, lt_jinja_as_text(lt_jinja_at(order, i)));
+        return found;
+    }
+    if (!namespace.len || !lt_dbt_package_find(dbt, namespace))
+        return try_prefixes(&d, (lt_text){0});
+    found = try_prefixes(&d, dbt->root->name);
+    return found ? found : try_prefixes(&d, namespace);
+}
+
+/* The root's before packages', those before ours; the adapter's before the default. */
+const lt_dbt_macro *lt_dbt_materialization_find(const lt_dbt *dbt, lt_text name)
+{
+    for (size_t p = 0; p < dbt->packages.len; p++)
+        for (size_t i = 0; i <= dbt->adapter_types.len; i++) {
+            const lt_dbt_package *package = dbt->packages.items[p];
+            if (package == dbt->internal)
+                continue; /* with the adapter's, below */
+            lt_text adapter =
+                i < dbt->adapter_types.len ? dbt->adapter_types.items[i] : T("default");
+            LT_AUTO(lt_chars) full =
+                lt_format("materialization_%.*s_%.*s", LT_ARG(name), LT_ARG(adapter));
+            const lt_dbt_macro *found = package == dbt->adapter
+                                            ? find_internal(dbt, lt_text_of(full))
+                                            : lt_map_find(&package->macros, lt_text_of(full));
+            if (found)
+                return found;
+        }
+    return NULL;
+}
+
+const lt_dbt_macro *lt_dbt_generate_macro(const lt_dbt *dbt, const char *component)
+{
+    const lt_map *root = &dbt->root->macros;
+    LT_AUTO(lt_chars) own = lt_format("generate_%s_name", component);
+    const lt_dbt_macro *found = lt_map_find(root, lt_text_of(own));
+    if (found)
+        return found;
+    for (size_t i = 0; i <= dbt->adapter_types.len; i++) {
+        lt_text adapter = i < dbt->adapter_types.len ? dbt->adapter_types.items[i] : T("default");
+        LT_AUTO(lt_chars) full = lt_format("%.*s__%s", LT_ARG(adapter), own);
+        found = lt_map_find(root, lt_text_of(full));
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+/* ---- what it calls ---- */
+
+static void add_need(lt_dbt *dbt, const lt_dbt_macro *macro, const lt_dbt_macro *needed,
+                     lt_texts *out)
+{
+    if (needed && needed != macro && !lt_dbt_texts_have(out, needed->id))
+        lt_push_in(&dbt->arena, out, needed->id);
+}
+
+static const lt_dbt_macro *called(const lt_dbt *dbt, const lt_dbt_macro *macro,
+                                  const lt_jinja_static_call *call)
+{
+    lt_text name = call->name;
+    size_t dot = lt_text_find_byte(name, '.', 0);
+    if (lt_text_eq(name, T("adapter.dispatch"))) {
+        lt_jinja_value second = lt_jinja_at(call->args, 1);
+        if (second.type != LT_JINJA_STR)
+            second = lt_dbt_at(call->kwargs, "macro_namespace");
+        return lt_dbt_macro_dispatch(dbt, macro->package,
+                                     lt_jinja_as_text(lt_jinja_at(call->args, 0)),
+                                     lt_jinja_as_text(second), NULL);
+    }
+    if (dot == SIZE_MAX)
+        return lt_dbt_macro_find(dbt, macro->package, name);
+    return find_in(dbt, lt_text_sub(name, 0, dot), lt_text_sub(name, dot + 1, SIZE_MAX));
+}
+
+void lt_dbt_macro_needs(lt_dbt *dbt, const lt_dbt_macro *macro, lt_texts *out)
+{
+    lt_jinja_heap heap = {0};
+    lt_jinja_static_call call;
+    const char *source = lt_jinja_source(macro->home).ptr;
+    size_t start = (size_t)(macro->sql.ptr - source), end = start + macro->sql.len;
+    for (size_t at = 0; lt_jinja_next_call(macro->home, &heap, &at, &call);)
+        if (call.pos >= start && call.pos < end)
+            add_need(dbt, macro, called(dbt, macro, &call), out);
+    lt_jinja_heap_cleanup(&heap);
+}

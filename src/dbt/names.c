@@ -1,0 +1,554 @@
+/* The names that the project answers in templates: macros, ref, source, config, var, doc, target and their like. */
+#include "dbt/inner.h"
+
+#include <stdlib.h>
+
+static rendering *rendering_of(const lt_jinja_call *call)
+{
+    return lt_jinja_user(call->render);
+}
+
+/* ---- ref and source ---- */
+
+/* In a first pass a reference is only written down; the answer is the node itself, as in dbt. */
+static lt_jinja_value own_relation(rendering *r, lt_jinja_heap *heap)
+{
+    return lt_dbt_relation_value(heap, &r->this_relation.relation);
+}
+
+static void record_ref(rendering *r, const lt_dbt_ref *ref, bool source)
+{
+    lt_dbt_node *node = r->recorded;
+    lt_dbt *dbt = r->loading;
+    if (!node)
+        return;
+    lt_dbt_ref copy = {.package = lt_arena_text(&dbt->arena, ref->package),
+                       .name = lt_arena_text(&dbt->arena, ref->name),
+                       .version = ref->version};
+    if (ref->version.type == LT_JINJA_STR)
+        copy.version = lt_jinja_text(lt_arena_text(&dbt->arena, lt_jinja_as_text(ref->version)));
+    size_t count = source ? node->source_refs.len : node->refs.len;
+    const lt_dbt_ref *before = source ? node->source_refs.items : node->refs.items;
+    for (size_t i = 0; i < count; i++)
+        if (lt_text_eq(before[i].name, copy.name) && lt_text_eq(before[i].package, copy.package) &&
+            lt_jinja_eq(before[i].version, copy.version))
+            return;
+    if (source)
+        lt_push_in(&dbt->arena, &node->source_refs, copy);
+    else
+        lt_push_in(&dbt->arena, &node->refs, copy);
+}
+
+static lt_status bind_ref(lt_jinja_call *call, lt_dbt_ref *out, lt_err *err)
+{
+    lt_jinja_value args[4];
+    LT_TRY(lt_jinja_bind(call, "model name? v? version?", args, err));
+    bool two = !lt_jinja_is_absent(args[1]);
+    *out = (lt_dbt_ref){.version = lt_jinja_none()};
+    LT_TRY(lt_jinja_need_text(call, args[two], "name", &out->name, err));
+    if (two)
+        LT_TRY(lt_jinja_need_text(call, args[0], "package", &out->package, err));
+    for (size_t i = 2; i < 4; i++)
+        if (!lt_jinja_is_absent(args[i]) && lt_dbt_is_set(args[i]))
+            out->version = args[i];
+    return LT_OK;
+}
+
+static lt_status ref(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
+{
+    rendering *r = rendering_of(call);
+    lt_dbt_ref wanted;
+    bool is_disabled = false;
+    LT_TRY(bind_ref(call, &wanted, err));
+    *result = own_relation(r, call->heap);
+    if (r->loading && !r->checking) {
+        record_ref(r, &wanted, false);
+        return LT_OK;
+    }
+    const lt_dbt_node *found = lt_dbt_ref_find(r->dbt, r->package, &wanted, &is_disabled);
+    if (!found)
+        return lt_dbt_ref_missing(r->dbt, &wanted, is_disabled, err);
+    *result = lt_dbt_relation_value(call->heap, &found->relation);
+    return LT_OK;
+}
+
+static lt_status source(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
+{
+    rendering *r = rendering_of(call);
+    lt_jinja_value args[2];
+    lt_dbt_ref wanted = {.version = lt_jinja_none()};
+    LT_TRY(lt_jinja_bind(call, "source_name table_name", args, err));
+    LT_TRY(lt_jinja_need_text(call, args[0], "source", &wanted.package, err));
+    LT_TRY(lt_jinja_need_text(call, args[1], "table", &wanted.name, err));
+    *result = own_relation(r, call->heap);
+    if (r->loading && !r->checking) {
+        record_ref(r, &wanted, true);
+        return LT_OK;
+    }
+    const lt_dbt_node *found = lt_dbt_source_find(r->dbt, r->package, wanted.package, wanted.name);
+    if (!found)
+        return lt_dbt_source_missing(r->dbt, wanted.package, wanted.name, err);
+    *result = lt_dbt_relation_value(call->heap, &found->relation);
+    return LT_OK;
+}
+
+static lt_status metric(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
+{
+    rendering *r = rendering_of(call);
+    lt_jinja_value args[2];
+    lt_dbt_ref wanted = {.version = lt_jinja_none()};
+    LT_TRY(lt_jinja_bind(call, "metric name?", args, err));
+    bool two = !lt_jinja_is_absent(args[1]);
+    LT_TRY(lt_jinja_need_text(call, args[two], "name", &wanted.name, err));
+    if (two)
+        LT_TRY(lt_jinja_need_text(call, args[0], "package", &wanted.package, err));
+    if (r->loading && r->recorded && !r->checking) {
+        wanted.name = lt_arena_text(&r->loading->arena, wanted.name);
+        wanted.package = lt_arena_text(&r->loading->arena, wanted.package);
+        lt_push_in(&r->loading->arena, &r->recorded->metric_refs, wanted);
+    }
+    *result = lt_jinja_text_copy(call->heap, wanted.name);
+    return LT_OK;
+}
+
+/* ---- var, env_var, doc ---- */
+
+static lt_status missing_var(const rendering *r, lt_text name, lt_err *err)
+{
+    const lt_dbt_package *package = r->package ? r->package : r->dbt->root;
+    lt_ignore(lt_fail(err, LT_INVALID, "the variable '%.*s' is not set and has no default",
+                      LT_ARG(name)));
+    return lt_hint(err, "add it below vars: in %s, or give --vars '{%.*s: ...}'", package->file,
+                   LT_ARG(name));
+}
+
+static lt_status var(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
+{
+    const rendering *r = rendering_of(call);
+    lt_jinja_value args[2];
+    lt_text name = {0};
+    LT_TRY(lt_jinja_bind(call, "name default?", args, err));
+    LT_TRY(lt_jinja_need_text(call, args[0], "name", &name, err));
+    if (lt_jinja_find(r->scope.vars, name, result))
+        return LT_OK;
+    if (!lt_jinja_is_absent(args[1])) {
+        *result = args[1];
+        return LT_OK;
+    }
+    if (r->loading && !r->only_values && !r->dbt->is_strict) {
+        *result = lt_jinja_none(); /* dbt asks for it when the node runs */
+        return LT_OK;
+    }
+    return missing_var(r, name, err);
+}
+
+static lt_status var_has(lt_jinja_call *call, lt_text name, lt_jinja_value *out, bool *found,
+                         lt_err *err)
+{
+    const rendering *r = rendering_of(call);
+    lt_jinja_value args[1], value;
+    lt_text key = {0};
+    *found = lt_text_eq(name, T("has_var"));
+    if (!*found)
+        return LT_OK;
+    LT_TRY(lt_jinja_bind(call, "name", args, err));
+    LT_TRY(lt_jinja_need_text(call, args[0], "name", &key, err));
+    *out = lt_jinja_bool(lt_jinja_find(r->scope.vars, key, &value));
+    return LT_OK;
+}
+
+static lt_status var_call(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
+{
+    return var(call, out, err);
+}
+
+const lt_jinja_class lt_dbt_var_class = {.name = "Var", .call = var_call, .method = var_has};
+
+static lt_status env_var(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
+{
+    const rendering *r = rendering_of(call);
+    lt_jinja_value args[2];
+    lt_text name = {0};
+    LT_TRY(lt_jinja_bind(call, "name default?", args, err));
+    LT_TRY(lt_jinja_need_text(call, args[0], "name", &name, err));
+    if (lt_text_starts(name, T("DBT_ENV_SECRET")) && !r->may_read_secrets) {
+        lt_ignore(lt_fail(err, LT_INVALID,
+                          "env_var('%.*s'): a secret may only be read in profiles.yml and "
+                          "packages.yml",
+                          LT_ARG(name)));
+        return lt_hint(err, "names that begin with DBT_ENV_SECRET are secrets");
+    }
+    LT_AUTO(lt_chars) key = lt_text_dup(name);
+    const char *value = getenv(key);
+    if (value) {
+        *result = lt_jinja_text_copy(call->heap, lt_text_of(value));
+        return LT_OK;
+    }
+    if (lt_jinja_is_absent(args[1])) {
+        lt_ignore(lt_fail(err, LT_INVALID,
+                          "the environment variable '%s' is not set and has no default", key));
+        return lt_hint(err, "set it, put it into .env, or write env_var('%s', 'default')", key);
+    }
+    *result = args[1];
+    return LT_OK;
+}
+
+static const lt_dbt_doc *doc_in(const lt_dbt *dbt, lt_text package, lt_text name)
+{
+    LT_AUTO(lt_chars) key = lt_format("%.*s.%.*s", LT_ARG(package), LT_ARG(name));
+    return lt_map_find(&dbt->docs, lt_text_of(key));
+}
+
+static const lt_dbt_doc *find_doc(const rendering *r, lt_text package, lt_text name)
+{
+    const lt_dbt *dbt = r->dbt;
+    if (package.len)
+        return doc_in(dbt, package, name);
+    const lt_dbt_doc *found = r->package ? doc_in(dbt, r->package->name, name) : NULL;
+    for (size_t i = 0; !found && i < dbt->packages.len; i++)
+        found = doc_in(dbt, dbt->packages.items[i]->name, name);
+    return found;
+}
+
+static lt_text doc_name(const void *context, size_t i)
+{
+    const lt_map *docs = context;
+    return ((const lt_dbt_doc *)docs->entries.items[i].value)->name;
+}
+
+static lt_status doc(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
+{
+    rendering *r = rendering_of(call);
+    lt_jinja_value args[2];
+    lt_text name = {0}, package = {0}, nearest;
+    LT_TRY(lt_jinja_bind(call, "name second?", args, err));
+    bool two = !lt_jinja_is_absent(args[1]);
+    LT_TRY(lt_jinja_need_text(call, args[two], "name", &name, err));
+    if (two)
+        LT_TRY(lt_jinja_need_text(call, args[0], "package", &package, err));
+    const lt_dbt_doc *found = find_doc(r, package, name);
+    if (!found) {
+        lt_ignore(lt_fail(err, LT_INVALID, "there is no docs block '%.*s'", LT_ARG(name)));
+        if (lt_text_nearest(name, r->dbt->docs.entries.len, doc_name, &r->dbt->docs, &nearest))
+            return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
+        return lt_hint(err, "write {%% docs %.*s %%} ... {%% enddocs %%} in a .md file",
+                       LT_ARG(name));
+    }
+    if (r->doc_blocks && !lt_dbt_texts_have(r->doc_blocks, found->id))
+        lt_push_in(&r->loading->arena, r->doc_blocks, found->id);
+    *result = lt_jinja_text(found->text);
+    return LT_OK;
+}
+
+/* ---- config ---- */
+
+static lt_status config_add(rendering *r, lt_text name, lt_jinja_value value, lt_err *err)
+{
+    lt_jinja_value copy, one;
+    lt_dbt *dbt = r->loading;
+    if (lt_text_eq(name, T("pre_hook")))
+        name = T("pre-hook");
+    if (lt_text_eq(name, T("post_hook")))
+        name = T("post-hook");
+    if (dbt->is_strict)
+        LT_TRY(lt_dbt_config_check(dbt, r->recorded, name, value, err));
+    LT_TRY(lt_jinja_copy(&dbt->heap, value, &copy, err));
+    one = lt_jinja_dict(&dbt->heap);
+    lt_jinja_put_value(one, lt_jinja_text(lt_arena_text(&dbt->arena, name)), copy);
+    if (r->config_call.type != LT_JINJA_DICT)
+        r->config_call = lt_jinja_dict(&dbt->heap);
+    lt_dbt_config_merge(dbt, r->config_call, one);
+    return LT_OK;
+}
+
+static lt_status config_call(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
+{
+    rendering *r = rendering_of(call);
+    lt_jinja_value key, value;
+    *result = lt_jinja_text(T(""));
+    if (!r->loading || r->checking)
+        return LT_OK;
+    if (call->arg_count > 1 || (call->arg_count == 1 && call->args[0].type != LT_JINJA_DICT) ||
+        (call->arg_count && call->kwarg_count))
+        return lt_fail(err, LT_INVALID, "config(): write name=value");
+    for (size_t at = 0; call->arg_count && lt_jinja_next(call->args[0], &at, &key, &value);)
+        LT_TRY(config_add(r, lt_jinja_as_text(key), value, err));
+    for (size_t i = 0; i < call->kwarg_count; i++)
+        LT_TRY(config_add(r, call->kwargs[i].name, call->kwargs[i].value, err));
+    return LT_OK;
+}
+
+static lt_jinja_value set_value(const rendering *r, lt_text key, bool meta)
+{
+    lt_jinja_value value = {0};
+    if (!r->node)
+        return value;
+    if (!meta)
+        return lt_dbt_config_get(r->dbt, r->node, key);
+    lt_jinja_value all = lt_dbt_config_get(r->dbt, r->node, T("meta"));
+    if (all.type == LT_JINJA_DICT)
+        (void)lt_jinja_find(all, key, &value);
+    return value;
+}
+
+static lt_status config_get(lt_jinja_call *call, bool require, bool meta, lt_jinja_value *out,
+                            lt_err *err)
+{
+    const rendering *r = rendering_of(call);
+    lt_jinja_value args[3];
+    lt_text key = {0};
+    LT_TRY(lt_jinja_bind(call, "name default? validator?", args, err));
+    LT_TRY(lt_jinja_need_text(call, args[0], "name", &key, err));
+    if (r->loading) {
+        *out = lt_jinja_text(T("")); /* nothing is decided yet */
+        return LT_OK;
+    }
+    lt_jinja_value value = set_value(r, key, meta);
+    if (require && value.type == LT_JINJA_UNDEFINED)
+        return lt_fail(err, LT_INVALID, "the configuration '%.*s' is not set", LT_ARG(key));
+    bool given = !lt_jinja_is_absent(args[1]);
+    *out = lt_dbt_is_set(value) || require ? value : given ? args[1] : lt_jinja_none();
+    return LT_OK;
+}
+
+static lt_status config_method(lt_jinja_call *call, lt_text name, lt_jinja_value *out, bool *found,
+                               lt_err *err)
+{
+    static const struct {
+        lt_text name;
+        bool require, meta;
+    } getters[] = {{T("get"), false, false},
+                   {T("require"), true, false},
+                   {T("meta_get"), false, true},
+                   {T("meta_require"), true, true}};
+    rendering *r = rendering_of(call);
+    *found = true;
+    for (size_t i = 0; i < LT_COUNT(getters); i++)
+        if (lt_text_eq(name, getters[i].name))
+            return config_get(call, getters[i].require, getters[i].meta, out, err);
+    if (lt_text_eq(name, T("set")))
+        return config_call(call, out, err);
+    bool relation = lt_text_eq(name, T("persist_relation_docs"));
+    if (relation || lt_text_eq(name, T("persist_column_docs"))) {
+        lt_jinja_value persist =
+            r->node ? lt_dbt_config_get(r->dbt, r->node, T("persist_docs")) : (lt_jinja_value){0};
+        *out = lt_jinja_bool(lt_jinja_truth(lt_dbt_at(persist, relation ? "relation" : "columns")));
+        return LT_OK;
+    }
+    *found = false;
+    return LT_OK;
+}
+
+const lt_jinja_class lt_dbt_config_class = {
+    .name = "config", .call = config_call, .method = config_method};
+
+/* ---- without evaluation ---- */
+
+static bool static_ref(const lt_jinja_static_call *call, lt_dbt_ref *out)
+{
+    size_t count = lt_jinja_len(call->args);
+    lt_jinja_value key, value;
+    *out = (lt_dbt_ref){.version = lt_jinja_none()};
+    if (count < 1 || count > 2)
+        return false;
+    out->name = lt_jinja_as_text(lt_jinja_at(call->args, count - 1));
+    if (count == 2)
+        out->package = lt_jinja_as_text(lt_jinja_at(call->args, 0));
+    for (size_t at = 0; lt_jinja_next(call->kwargs, &at, &key, &value);) {
+        lt_text name = lt_jinja_as_text(key);
+        if (!lt_text_eq(name, T("v")) && !lt_text_eq(name, T("version")))
+            return false;
+        if (lt_dbt_is_set(value))
+            out->version = value;
+    }
+    return out->name.len && (count == 1 || out->package.len);
+}
+
+lt_status lt_dbt_static_call(rendering *r, const lt_jinja_static_call *call, bool *done,
+                             lt_err *err)
+{
+    lt_dbt_ref wanted;
+    lt_jinja_value key, value;
+    *done = true;
+    if (lt_text_eq(call->name, T("config"))) {
+        *done = lt_jinja_len(call->args) == 0;
+        for (size_t at = 0; *done && lt_jinja_next(call->kwargs, &at, &key, &value);)
+            LT_TRY(config_add(r, lt_jinja_as_text(key), value, err));
+        return LT_OK;
+    }
+    bool source = lt_text_eq(call->name, T("source"));
+    *done = static_ref(call, &wanted) && (!source || wanted.package.len);
+    if (*done)
+        record_ref(r, &wanted, source);
+    return LT_OK;
+}
+
+/* ---- macros ---- */
+
+/* A macro that the node's own text names is one that it depends on. */
+static void record_macro(rendering *r, lt_jinja_render *render, const lt_dbt_macro *macro)
+{
+    lt_jinja_frame frame;
+    lt_dbt_node *node = r->recorded;
+    if (!r->loading || !node || r->checking ||
+        (lt_jinja_caller(render, 0, &frame) && frame.macro.len))
+        return;
+    for (size_t i = 0; i < node->macros.len; i++)
+        if (node->macros.items[i] == macro)
+            return;
+    lt_push_in(&r->loading->arena, &node->macros, macro);
+}
+
+static lt_status namespace_attr(lt_jinja_render *render, lt_jinja_object *self, lt_text name,
+                                lt_jinja_value *out, bool *found, lt_err *err)
+{
+    (void)err;
+    rendering *r = lt_jinja_user(render);
+    const lt_dbt_package *package =
+        (const void *)((const char *)self - offsetof(lt_dbt_package, namespace));
+    const lt_dbt_macro *macro = package->is_built_in
+                                    ? lt_map_find(&r->dbt->adapter->macros, name)
+                                    : lt_map_find(&package->macros, name);
+    if (!macro && package->is_built_in)
+        macro = lt_map_find(&r->dbt->internal->macros, name);
+    *found = macro != NULL;
+    if (macro) {
+        *out = macro->value;
+        record_macro(r, render, macro);
+    }
+    return LT_OK;
+}
+
+static lt_status namespace_item(lt_jinja_render *render, lt_jinja_object *self, lt_jinja_value key,
+                                lt_jinja_value *out, bool *found, lt_err *err)
+{
+    return namespace_attr(render, self, lt_jinja_as_text(key), out, found, err);
+}
+
+static lt_status namespace_method(lt_jinja_call *call, lt_text name, lt_jinja_value *out,
+                                  bool *found, lt_err *err)
+{
+    lt_jinja_value args[2];
+    lt_text key = {0};
+    *found = lt_text_eq(name, T("get"));
+    if (!*found)
+        return LT_OK;
+    LT_TRY(lt_jinja_bind(call, "name default?", args, err));
+    LT_TRY(lt_jinja_need_text(call, args[0], "name", &key, err));
+    bool there = false;
+    LT_TRY(namespace_attr(call->render, call->self.as.object, key, out, &there, err));
+    if (!there)
+        *out = lt_jinja_is_absent(args[1]) ? lt_jinja_none() : args[1];
+    return LT_OK;
+}
+
+const lt_jinja_class lt_dbt_namespace_class = {.name = "MacroNamespace",
+                                               .attr = namespace_attr,
+                                               .item = namespace_item,
+                                               .method = namespace_method,
+                                               .is_mapping = true};
+
+static bool find_macro(rendering *r, lt_jinja_render *render, lt_text name, lt_jinja_value *out)
+{
+    const lt_dbt_macro *macro = lt_dbt_macro_find(r->dbt, r->package, name);
+    if (macro) {
+        record_macro(r, render, macro);
+        *out = macro->value;
+        return true;
+    }
+    lt_dbt_package *package = lt_map_find(&r->dbt->package_names, name);
+    if (!package || (package->is_built_in && package != r->dbt->internal))
+        return false;
+    *out = lt_jinja_object_value(&package->namespace);
+    return true;
+}
+
+/* ---- the table ---- */
+
+static const lt_jinja_func functions[] = {
+    {"ref", ref, NULL},         {"source", source, NULL}, {"metric", metric, NULL},
+    {"env_var", env_var, NULL}, {"doc", doc, NULL},
+};
+
+static bool find_function(const rendering *r, lt_text name, lt_jinja_value *out)
+{
+    for (size_t i = 0; i < LT_COUNT(functions); i++) {
+        bool value_only = functions[i].run == env_var || functions[i].run == doc;
+        if ((r->only_values && !value_only) ||
+            !lt_text_eq(lt_text_of(functions[i].name), name))
+            continue;
+        *out = lt_jinja_func_value(&functions[i]);
+        return true;
+    }
+    return false;
+}
+
+static bool find_value(rendering *r, lt_text name, lt_jinja_value *out)
+{
+    const lt_dbt_package *package = r->package ? r->package : r->dbt->root;
+    const lt_dbt_settings *set = &r->dbt->settings;
+    const struct {
+        lt_text name;
+        lt_jinja_value value;
+        bool hidden; /* from .yml files */
+    } values[] = {
+        {T("var"), lt_jinja_object_value(&r->var), false},
+        {T("target"), r->dbt->target, false},
+        {T("env"), r->dbt->target, false},
+        {T("project_name"), lt_jinja_text(package->name), false},
+        {T("dbt_version"), lt_jinja_text(T(LT_DBT_VERSION)), false},
+        {T("this"), lt_jinja_object_value(&r->this_relation.object), true},
+        {T("config"), lt_jinja_object_value(&r->config), true},
+        {T("builtins"), lt_jinja_object_value(&r->builtins), true},
+        {T("schema"), lt_jinja_text(set->target_schema), true},
+        {T("database"), lt_jinja_text(set->target_database), true},
+        {T("_dbt_generic_test_kwargs"), r->kwargs, true},
+    };
+    for (size_t i = 0; i < LT_COUNT(values); i++) {
+        if (!lt_text_eq(values[i].name, name) || (values[i].hidden && r->only_values))
+            continue;
+        *out = values[i].value;
+        return out->type != LT_JINJA_UNDEFINED;
+    }
+    return false;
+}
+
+static lt_status builtins_attr(lt_jinja_render *render, lt_jinja_object *self, lt_text name,
+                               lt_jinja_value *out, bool *found, lt_err *err)
+{
+    (void)self;
+    (void)err;
+    rendering *r = lt_jinja_user(render);
+    *found = find_function(r, name, out) || find_value(r, name, out);
+    return LT_OK;
+}
+
+static lt_status builtins_item(lt_jinja_render *render, lt_jinja_object *self, lt_jinja_value key,
+                               lt_jinja_value *out, bool *found, lt_err *err)
+{
+    return builtins_attr(render, self, lt_jinja_as_text(key), out, found, err);
+}
+
+static lt_status builtins_method(lt_jinja_call *call, lt_text name, lt_jinja_value *out,
+                                 bool *found, lt_err *err)
+{
+    lt_jinja_value callee;
+    LT_TRY(builtins_attr(call->render, NULL, name, &callee, found, err));
+    if (!*found)
+        return LT_OK;
+    return lt_jinja_invoke(call->render, callee, call->args, call->arg_count, call->kwargs,
+                           call->kwarg_count, out, err);
+}
+
+const lt_jinja_class lt_dbt_builtins_class = {.name = "builtins",
+                                              .attr = builtins_attr,
+                                              .item = builtins_item,
+                                              .method = builtins_method,
+                                              .is_mapping = true};
+
+bool lt_dbt_names_find(rendering *r, lt_jinja_render *render, lt_text name, lt_jinja_value *out)
+{
+    if (!r->only_values && find_macro(r, render, name, out))
+        return true;
+    return find_function(r, name, out) || find_value(r, name, out);
+}

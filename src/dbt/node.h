@@ -1,0 +1,160 @@
+/* node.h - what a project is made of: packages, macros, and nodes (models, tests, seeds, sources, exposures ...).
+ *
+ * All of it lives as long as the lt_dbt that read it, and does not change after loading. Names and meanings are dbt's
+ * (https://schemas.getdbt.com/dbt/manifest/v12.json); texts that are not set are empty. */
+#pragma once
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "engine/engine.h"
+#include "fmt/yaml.h"
+#include "jinja/jinja.h"
+
+typedef enum lt_dbt_kind {
+    LT_DBT_MODEL,
+    LT_DBT_GENERIC_TEST,
+    LT_DBT_SINGULAR_TEST,
+    LT_DBT_SEED,
+    LT_DBT_SNAPSHOT,
+    LT_DBT_ANALYSIS,
+    LT_DBT_OPERATION, /* on-run-start and on-run-end */
+    LT_DBT_SOURCE,
+    LT_DBT_UNIT_TEST,
+    LT_DBT_EXPOSURE,
+    LT_DBT_METRIC,
+    LT_DBT_SEMANTIC_MODEL,
+    LT_DBT_SAVED_QUERY,
+    LT_DBT_GROUP,
+    LT_DBT_KINDS
+} lt_dbt_kind;
+
+typedef struct lt_dbt_node lt_dbt_node;
+typedef struct lt_dbt_package lt_dbt_package;
+
+/* A macro, generic test or materialization. */
+typedef struct lt_dbt_macro {
+    lt_text id;   /* "macro.dbt.test_unique" */
+    lt_text name; /* "test_unique", "materialization_table_default" */
+    const lt_dbt_package *package;
+    lt_text path;         /* below the package's root */
+    lt_text sql;          /* the whole block */
+    lt_jinja_value value; /* call it with lt_jinja_invoke() */
+    lt_text description, patch_path;
+    lt_jinja_value patch; /* what a .yml file says of it: a dict, or undefined */
+    lt_jinja_value supported_languages; /* of a materialization: a list, or undefined */
+    const lt_jinja_template *home;
+} lt_dbt_macro;
+
+/* A project by itself, installed into another, or one of ours ("dbt", "dbt_duckdb"). */
+typedef enum lt_dbt_paths {
+    LT_DBT_MACRO_PATHS,
+    LT_DBT_MODEL_PATHS,
+    LT_DBT_SEED_PATHS,
+    LT_DBT_SNAPSHOT_PATHS,
+    LT_DBT_ANALYSIS_PATHS,
+    LT_DBT_TEST_PATHS,
+    LT_DBT_DOCS_PATHS, /* empty: all the others */
+    LT_DBT_PATHS
+} lt_dbt_paths;
+
+struct lt_dbt_package {
+    lt_text name, version;
+    const char *root; /* folder; NULL for ours */
+    const char *file; /* "dbt_project.yml" or "leat.yml": for messages */
+    bool is_built_in, is_root;
+    bool is_strict; /* a leat.yml: what is not known is an error */
+    lt_texts paths[LT_DBT_PATHS];
+    lt_jinja_value project;    /* dbt_project.yml, rendered: a dict */
+    lt_jinja_value unrendered; /* the same as it was written */
+    lt_jinja_value vars;       /* that its own templates see: a dict */
+    lt_map macros;             /* name -> lt_dbt_macro */
+    lt_jinja_object namespace; /* what its name gives in a template: dbt_utils.star() */
+};
+
+/* A call of ref(), in order of writing. */
+typedef struct lt_dbt_ref {
+    lt_text package, name;
+    lt_jinja_value version; /* none, int, float or str */
+} lt_dbt_ref;
+
+typedef struct lt_dbt_column {
+    lt_text name, description, data_type;
+    lt_texts doc_blocks;
+    lt_jinja_value raw; /* all that the .yml file says of it but tests and description: a dict */
+} lt_dbt_column;
+
+/* Configuration of a node, merged: the project's file by folder, the .yml file beside the node, config() in it, and the root
+ * project's file again for a node of a package. `all` has what was set; defaults come from lt_dbt_config_get(). */
+typedef struct lt_dbt_config {
+    lt_jinja_value all, unrendered; /* dicts */
+    lt_text materialized;           /* "view", "table", "incremental", ... */
+    lt_text schema;                 /* custom schema */
+    lt_text alias;                  /* name of the relation, when not the node's */
+    lt_texts unique_key, tags;
+    lt_text incremental_strategy; /* empty: the adapter's default */
+    lt_text on_schema_change;     /* "ignore", "fail", "append_new_columns", "sync_all_columns" */
+    bool disabled;
+    int full_refresh; /* 1 always, 0 never, -1 as the run says */
+    /* tests */
+    lt_text severity;          /* "error", "warn" */
+    lt_text warn_if, error_if; /* "!= 0", "> 10", ... */
+    lt_text where, limit, fail_calc;
+    bool forget_failures; /* store_failures: false */
+    bool store_failures;  /* store_failures: true, or store_failures_as: table or view */
+} lt_dbt_config;
+
+typedef LT_VEC(lt_dbt_node *) lt_dbt_nodes;
+
+struct lt_dbt_node {
+    lt_dbt_kind kind;
+    lt_text id;          /* "model.shop.orders", "test.shop.unique_orders_id.1234567890" */
+    lt_text name;        /* "orders"; of a source: the table's */
+    lt_text path;        /* "models/marts/orders.sql", relative to the package's root */
+    lt_text file;        /* "marts/orders.sql": relative to the resource folder (`path` of the manifest) */
+    lt_text patch_path;  /* "shop://models/schema.yml" */
+    lt_text description;
+    lt_texts doc_blocks;
+    lt_dbt_package *package;
+    lt_texts fqn;
+    lt_text raw_code;
+    char checksum[65]; /* SHA-256 of the file, hex; empty for generic tests */
+    LT_VEC(lt_dbt_column) columns;
+    lt_dbt_config config;
+    lt_jinja_value raw; /* what its .yml entry says, rendered: a dict, or undefined */
+    lt_relation relation; /* of a test: where its failing rows are kept */
+    bool no_relation;     /* ephemeral, tests that keep nothing ...: relation_name is null */
+
+    LT_VEC(lt_dbt_ref) refs;
+    LT_VEC(lt_dbt_ref) source_refs; /* package: the source's name; name: the table's */
+    LT_VEC(lt_dbt_ref) metric_refs;
+    lt_dbt_nodes depends_on;         /* what the references mean, each once */
+    LT_VEC(const lt_dbt_macro *) macros; /* called by it, each once */
+    lt_texts needs;                  /* ids of depends_on */
+
+    /* models */
+    lt_jinja_value version, latest_version; /* none when not versioned */
+    lt_text access;                         /* "public", "protected", "private" */
+    lt_text group, deprecation_date;
+
+    /* generic tests: the macro "test_<name>" called with `kwargs` */
+    lt_text test_name, test_namespace, column, file_key;
+    lt_jinja_value kwargs; /* of test_metadata: a dict */
+    lt_dbt_node *attached; /* the model or seed it stands at; NULL for a source's */
+    const lt_relation *subject;
+    const lt_yaml *args;
+    unsigned line, col; /* of the entry in its .yml file */
+
+    /* sources */
+    lt_text source_name, source_description, loader, identifier;
+    lt_jinja_value source_raw; /* what the .yml file says of the source above the table */
+    lt_text load_id;           /* "load.api.orders" when this program loads it; else empty */
+
+    /* unit tests */
+    lt_text model;
+
+    size_t index;       /* in lt_dbt_all() */
+    bool is_disabled;   /* listed apart */
+    bool is_compiled;
+    lt_text compiled_path, compiled_code;
+    char contract_checksum[65];
+};

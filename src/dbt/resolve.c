@@ -1,0 +1,507 @@
+/* From what nodes name to the nodes that are meant; twins, cycles and who may read what. */
+#include "dbt/inner.h"
+
+void lt_dbt_refable_add(lt_dbt *dbt, lt_map *map, lt_text key, lt_dbt_node *node)
+{
+    refable_list *list = lt_map_find(map, key);
+    if (!list) {
+        list = LT_NEW(&dbt->arena, refable_list);
+        (void)lt_map_put(map, lt_arena_text(&dbt->arena, key), list);
+    }
+    lt_push_in(&dbt->arena, &list->nodes, node);
+}
+
+static bool is_refable(const lt_dbt_node *node)
+{
+    return node->kind == LT_DBT_MODEL || node->kind == LT_DBT_SEED ||
+           node->kind == LT_DBT_SNAPSHOT;
+}
+
+/* ---- finding ---- */
+
+static bool same_version(lt_jinja_value a, lt_jinja_value b)
+{
+    if (lt_jinja_eq(a, b))
+        return true;
+    LT_AUTO(lt_buf) left = {.limit = 256};
+    LT_AUTO(lt_buf) right = {.limit = 256};
+    lt_jinja_str(a, &left);
+    lt_jinja_str(b, &right);
+    return lt_text_eq(lt_buf_text(&left), lt_buf_text(&right));
+}
+
+static bool is_meant(const lt_dbt_node *node, const lt_dbt_ref *ref)
+{
+    if (lt_dbt_is_set(ref->version))
+        return lt_dbt_is_set(node->version) && same_version(node->version, ref->version);
+    return !lt_dbt_is_set(node->version) || same_version(node->version, node->latest_version);
+}
+
+static lt_dbt_node *pick(const refable_list *list, const lt_dbt_package *package,
+                         const lt_dbt_ref *ref, bool *is_disabled)
+{
+    for (size_t i = 0; i < list->nodes.len; i++) {
+        lt_dbt_node *node = list->nodes.items[i];
+        if ((package && node->package != package) || !is_meant(node, ref))
+            continue;
+        if (!node->is_disabled)
+            return node;
+        *is_disabled = true;
+    }
+    return NULL;
+}
+
+lt_dbt_node *lt_dbt_ref_find(const lt_dbt *dbt, const lt_dbt_package *from, const lt_dbt_ref *ref,
+                             bool *is_disabled)
+{
+    const refable_list *list = lt_map_find(&dbt->refable, ref->name);
+    *is_disabled = false;
+    if (!list)
+        return NULL;
+    if (ref->package.len) {
+        const lt_dbt_package *package = lt_dbt_package_find(dbt, ref->package);
+        return package ? pick(list, package, ref, is_disabled) : NULL;
+    }
+    lt_dbt_node *found = from ? pick(list, from, ref, is_disabled) : NULL;
+    if (!found)
+        found = pick(list, dbt->root, ref, is_disabled);
+    return found ? found : pick(list, NULL, ref, is_disabled);
+}
+
+lt_dbt_node *lt_dbt_source_find(const lt_dbt *dbt, const lt_dbt_package *from, lt_text source,
+                                lt_text table)
+{
+    static const lt_dbt_ref any = {.version = {.type = LT_JINJA_NONE}};
+    bool is_disabled;
+    LT_AUTO(lt_chars) key = lt_format("%.*s.%.*s", LT_ARG(source), LT_ARG(table));
+    const refable_list *list = lt_map_find(&dbt->sources, lt_text_of(key));
+    if (!list)
+        return NULL;
+    lt_dbt_node *found = from ? pick(list, from, &any, &is_disabled) : NULL;
+    return found ? found : pick(list, NULL, &any, &is_disabled);
+}
+
+/* ---- messages ---- */
+
+static lt_text map_key(const void *context, size_t i)
+{
+    return ((const lt_map *)context)->entries.items[i].key;
+}
+
+static lt_status say_nearest(const lt_map *names, lt_text name, const char *otherwise, lt_err *err)
+{
+    lt_text nearest;
+    if (lt_text_nearest(name, names->entries.len, map_key, names, &nearest))
+        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
+    return lt_hint(err, "%s", otherwise);
+}
+
+static lt_status say_versions(const refable_list *list, lt_err *err)
+{
+    LT_AUTO(lt_buf) text = {.limit = 300};
+    for (size_t i = 0; i < list->nodes.len; i++)
+        if (lt_dbt_is_set(list->nodes.items[i]->version)) {
+            lt_buf_add_str(&text, text.len ? ", " : "");
+            lt_jinja_str(list->nodes.items[i]->version, &text);
+        }
+    return text.len ? lt_hint(err, "its versions are %s", lt_buf_chars(&text))
+                    : lt_hint(err, "it has no versions");
+}
+
+lt_status lt_dbt_ref_missing(const lt_dbt *dbt, const lt_dbt_ref *ref, bool is_disabled,
+                             lt_err *err)
+{
+    const refable_list *list = lt_map_find(&dbt->refable, ref->name);
+    if (ref->package.len && !lt_dbt_package_find(dbt, ref->package)) {
+        lt_ignore(lt_fail(err, LT_INVALID, "ref(): there is no package '%.*s'",
+                          LT_ARG(ref->package)));
+        return say_nearest(&dbt->package_names, ref->package, "install it with 'leat dbt deps'",
+                           err);
+    }
+    if (is_disabled) {
+        lt_ignore(lt_fail(err, LT_INVALID, "it needs the model '%.*s', which is disabled",
+                          LT_ARG(ref->name)));
+        return lt_hint(err, "enable it, or disable this one too");
+    }
+    if (list && lt_dbt_is_set(ref->version)) {
+        LT_AUTO(lt_buf) version = {.limit = 256};
+        lt_jinja_str(ref->version, &version);
+        lt_ignore(lt_fail(err, LT_INVALID, "the model '%.*s' has no version %s", LT_ARG(ref->name),
+                          lt_buf_chars(&version)));
+        return say_versions(list, err);
+    }
+    if (list && ref->package.len) {
+        lt_ignore(lt_fail(err, LT_INVALID, "there is no model '%.*s' in the package '%.*s'",
+                          LT_ARG(ref->name), LT_ARG(ref->package)));
+        return lt_hint(err, "there is one in '%.*s'", LT_ARG(list->nodes.items[0]->package->name));
+    }
+    lt_ignore(lt_fail(err, LT_INVALID, "there is no model '%.*s'", LT_ARG(ref->name)));
+    return say_nearest(&dbt->refable, ref->name, "models are the .sql files below models/", err);
+}
+
+lt_status lt_dbt_source_missing(const lt_dbt *dbt, lt_text source, lt_text table, lt_err *err)
+{
+    LT_AUTO(lt_chars) key = lt_format("%.*s.%.*s", LT_ARG(source), LT_ARG(table));
+    lt_ignore(lt_fail(err, LT_INVALID, "there is no source '%s'", key));
+    return say_nearest(
+        &dbt->sources, lt_text_of(key),
+        "sources are resources with 'load:' in sources/*.yml, or 'sources:' in models/*.yml", err);
+}
+
+/* ---- depends_on ---- */
+
+static bool depends(const lt_dbt_node *node, const lt_dbt_node *on)
+{
+    for (size_t i = 0; i < node->depends_on.len; i++)
+        if (node->depends_on.items[i] == on)
+            return true;
+    return false;
+}
+
+static void need(lt_dbt *dbt, lt_dbt_node *node, lt_dbt_node *on)
+{
+    if (depends(node, on))
+        return;
+    lt_push_in(&dbt->arena, &node->depends_on, on);
+    lt_push_in(&dbt->arena, &node->needs, on->load_id.len ? on->load_id : on->id);
+}
+
+/* Evaluate the node again, so that the error comes from the call itself, with its line and column. */
+static lt_status fail_at_call(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
+{
+    LT_AUTO(lt_jinja_template_ref) compiled = NULL;
+    LT_AUTO(lt_buf) text = {0};
+    lt_jinja_heap heap = {0};
+    rendering r;
+    bool has_code = node->raw_code.len && node->kind != LT_DBT_GENERIC_TEST;
+    if (!has_code || lt_dbt_compile_template(dbt, node, true, &compiled, err) != LT_OK)
+        return LT_OK;
+    lt_dbt_rendering_init(&r, dbt, node);
+    r.loading = dbt;
+    r.checking = true;
+    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &r};
+    lt_status status = lt_jinja_render_text(compiled, &context, &heap, &text, NULL, err);
+    lt_jinja_heap_cleanup(&heap);
+    return status;
+}
+
+static bool is_test(const lt_dbt_node *node)
+{
+    return node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST;
+}
+
+/* A test of what is not there is put aside, with a word; anything else is an error. */
+static lt_status missing(lt_dbt *dbt, lt_dbt_node *node, const lt_dbt_ref *ref, bool source,
+                         bool is_disabled, lt_err *err)
+{
+    lt_ignore(source ? lt_dbt_source_missing(dbt, ref->package, ref->name, err)
+                     : lt_dbt_ref_missing(dbt, ref, is_disabled, err));
+    if (is_test(node) && (is_disabled || !dbt->is_strict)) {
+        node->is_disabled = true;
+        if (!is_disabled)
+            lt_dbt_warn(dbt, "%.*s: %.*s: %s", LT_ARG(node->path), LT_ARG(node->name),
+                        err->message);
+        return LT_OK;
+    }
+    lt_err at_call = {0};
+    if (fail_at_call(dbt, node, &at_call) != LT_OK) {
+        *err = at_call;
+        return err->status;
+    }
+    if (node->line && node->kind != LT_DBT_OPERATION)
+        return lt_wrap(err, "%.*s:%u:%u", LT_ARG(node->path), node->line,
+                       LT_MAX(node->col, 1u));
+    return lt_wrap(err, "%.*s", LT_ARG(node->path));
+}
+
+/* private: only nodes of the same group; protected: only those of the same package, when that restricts access. */
+static lt_status check_access(const lt_dbt *dbt, const lt_dbt_node *node, const lt_dbt_node *on,
+                              lt_err *err)
+{
+    bool apart = node->package != on->package;
+    bool restricts = lt_jinja_truth(lt_dbt_at(on->package->project, "restrict-access"));
+    (void)dbt;
+    if (on->kind != LT_DBT_MODEL || (apart && !restricts))
+        return LT_OK;
+    bool closed = lt_text_eq(on->access, T("private")) && !lt_text_eq(node->group, on->group);
+    if (closed && on->group.len) {
+        lt_ignore(lt_fail(err, LT_INVALID,
+                          "%.*s: it references '%.*s', which is private to the group '%.*s'",
+                          LT_ARG(node->path), LT_ARG(on->id), LT_ARG(on->group)));
+        return lt_hint(err, "put it into that group, or change the access of '%.*s'",
+                       LT_ARG(on->name));
+    }
+    if (apart && restricts && !lt_text_eq(on->access, T("public"))) {
+        lt_ignore(lt_fail(err, LT_INVALID,
+                          "%.*s: it references '%.*s', which is protected in the package '%.*s'",
+                          LT_ARG(node->path), LT_ARG(on->id), LT_ARG(on->package->name)));
+        return lt_hint(err, "make it public there");
+    }
+    return LT_OK;
+}
+
+static lt_status link_node(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
+{
+    for (size_t i = 0; i < node->source_refs.len && !node->is_disabled; i++) {
+        const lt_dbt_ref *ref = &node->source_refs.items[i];
+        lt_dbt_node *found = lt_dbt_source_find(dbt, node->package, ref->package, ref->name);
+        if (found)
+            need(dbt, node, found);
+        else
+            LT_TRY(missing(dbt, node, ref, true, false, err));
+    }
+    for (size_t i = 0; i < node->refs.len && !node->is_disabled; i++) {
+        const lt_dbt_ref *ref = &node->refs.items[i];
+        bool is_disabled;
+        lt_dbt_node *found = lt_dbt_ref_find(dbt, node->package, ref, &is_disabled);
+        if (!found) {
+            LT_TRY(missing(dbt, node, ref, false, is_disabled, err));
+            continue;
+        }
+        if (!is_test(node) && node->kind != LT_DBT_UNIT_TEST)
+            LT_TRY(check_access(dbt, node, found, err));
+        need(dbt, node, found);
+    }
+    return LT_OK;
+}
+
+/* ---- metrics and semantic models ---- */
+
+static bool has_measure(const lt_dbt_node *model, lt_text name)
+{
+    lt_jinja_value measures = lt_dbt_at(model->raw, "measures");
+    for (size_t i = 0; measures.type == LT_JINJA_LIST && i < lt_jinja_len(measures); i++)
+        if (lt_text_eq(lt_jinja_as_text(lt_dbt_at(lt_jinja_at(measures, i), "name")), name))
+            return true;
+    return false;
+}
+
+/* "orders", or {name: orders, ...} */
+static lt_text name_in(lt_jinja_value value)
+{
+    return value.type == LT_JINJA_DICT ? lt_jinja_as_text(lt_dbt_at(value, "name"))
+                                       : lt_jinja_as_text(value);
+}
+
+static void need_measure(lt_dbt *dbt, lt_dbt_node *metric, lt_jinja_value measure)
+{
+    lt_text name = name_in(measure);
+    for (size_t i = 0; name.len && i < dbt->parsed.len; i++)
+        if (dbt->parsed.items[i]->kind == LT_DBT_SEMANTIC_MODEL &&
+            has_measure(dbt->parsed.items[i], name))
+            need(dbt, metric, dbt->parsed.items[i]);
+}
+
+static void need_metric(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value metric)
+{
+    lt_dbt_node *found = lt_map_find(&dbt->metrics, name_in(metric));
+    if (found)
+        need(dbt, node, found);
+}
+
+static void link_semantic(lt_dbt *dbt, lt_dbt_node *node)
+{
+    static const char *const inputs[] = {"numerator", "denominator", "metric"};
+    lt_jinja_value params = lt_dbt_at(node->raw, "type_params");
+    if (node->kind == LT_DBT_METRIC) {
+        need_measure(dbt, node, lt_dbt_at(params, "measure"));
+        for (size_t i = 0; i < LT_COUNT(inputs); i++)
+            need_metric(dbt, node, lt_dbt_at(params, inputs[i]));
+        lt_jinja_value list = lt_dbt_at(params, "metrics");
+        for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++)
+            need_metric(dbt, node, lt_jinja_at(list, i));
+    }
+    if (node->kind == LT_DBT_SAVED_QUERY) {
+        lt_jinja_value list = lt_dbt_at(lt_dbt_at(node->raw, "query_params"), "metrics");
+        for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++)
+            need_metric(dbt, node, lt_jinja_at(list, i));
+    }
+    for (size_t i = 0; i < node->metric_refs.len; i++) {
+        lt_dbt_node *found = lt_map_find(&dbt->metrics, node->metric_refs.items[i].name);
+        if (found)
+            need(dbt, node, found);
+    }
+}
+
+/* ---- twins ---- */
+
+static lt_status check_twin(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
+{
+    const lt_dbt_node *twin = lt_map_find(&dbt->by_id, node->id);
+    if (!twin) {
+        (void)lt_map_put(&dbt->by_id, node->id, node);
+        return LT_OK;
+    }
+    if (node->kind == LT_DBT_GENERIC_TEST) {
+        lt_ignore(lt_fail(err, LT_INVALID,
+                          "%.*s:%u:%u: the test '%.*s' is there already, at %.*s:%u:%u",
+                          LT_ARG(node->path), node->line, node->col, LT_ARG(node->name),
+                          LT_ARG(twin->path), twin->line, twin->col));
+        return lt_hint(err, "take one out, or give it a 'name:' of its own");
+    }
+    lt_ignore(lt_fail(err, LT_INVALID, "%.*s: the %s '%.*s' is there already, at %.*s",
+                      LT_ARG(node->path), lt_dbt_kind_name(node->kind), LT_ARG(node->name),
+                      LT_ARG(twin->path)));
+    return lt_hint(err, "rename one of the two files");
+}
+
+/* ref('x') must mean one thing within a package. */
+static lt_status check_names(const lt_dbt *dbt, lt_err *err)
+{
+    for (size_t i = 0; i < dbt->refable.entries.len; i++) {
+        const refable_list *list = dbt->refable.entries.items[i].value;
+        const lt_dbt_node *first = NULL;
+        for (size_t k = 0; k < list->nodes.len; k++) {
+            const lt_dbt_node *node = list->nodes.items[k];
+            if (node->is_disabled || lt_dbt_is_set(node->version))
+                continue;
+            if (first && first->package == node->package) {
+                lt_ignore(lt_fail(err, LT_INVALID,
+                                  "%.*s: the name '%.*s' is there already, of the %s at %.*s",
+                                  LT_ARG(node->path), LT_ARG(node->name),
+                                  lt_dbt_kind_name(first->kind), LT_ARG(first->path)));
+                return lt_hint(err, "ref('%.*s') could mean both: rename one", LT_ARG(node->name));
+            }
+            first = node;
+        }
+    }
+    return LT_OK;
+}
+
+/* Two nodes that write one relation would overwrite each other. */
+static lt_status check_relations(const lt_dbt *dbt, lt_err *err)
+{
+    lt_map places = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    lt_status status = LT_OK;
+    for (size_t i = 0; i < dbt->all.len && status == LT_OK; i++) {
+        lt_dbt_node *node = dbt->all.items[i];
+        if (!is_refable(node) || node->no_relation)
+            continue;
+        char *key = lt_arena_format(&arena, "%.*s.%.*s.%.*s", LT_ARG(node->relation.database),
+                                    LT_ARG(node->relation.schema), LT_ARG(node->relation.name));
+        for (char *c = key; *c; c++)
+            *c = lt_lower(*c);
+        const lt_dbt_node *twin = lt_map_put(&places, lt_text_of(key), node);
+        if (!twin)
+            continue;
+        lt_ignore(lt_fail(err, LT_INVALID, "%.*s: it would be built as '%s', as %.*s is",
+                          LT_ARG(node->path), key, LT_ARG(twin->path)));
+        status = lt_hint(err, "give one of them another alias or schema");
+    }
+    lt_map_cleanup(&places);
+    return status;
+}
+
+static lt_status check_groups(const lt_dbt *dbt, lt_err *err)
+{
+    for (size_t i = 0; i < dbt->all.len; i++) {
+        const lt_dbt_node *node = dbt->all.items[i];
+        if (!node->group.len || lt_map_has(&dbt->groups, node->group))
+            continue;
+        lt_ignore(lt_fail(err, LT_INVALID, "%.*s: there is no group '%.*s'", LT_ARG(node->path),
+                          LT_ARG(node->group)));
+        return say_nearest(&dbt->groups, node->group, "define it below groups: in a .yml file",
+                           err);
+    }
+    return LT_OK;
+}
+
+/* ---- cycles ---- */
+
+typedef struct visit {
+    const lt_dbt_node *node;
+    size_t next;
+} visit;
+
+static lt_status fail_cycle(const visit *path, size_t depth, const lt_dbt_node *again, lt_err *err)
+{
+    LT_AUTO(lt_buf) text = {.limit = 800};
+    size_t start = 0;
+    while (start < depth && path[start].node != again)
+        start++;
+    for (size_t i = start; i < depth; i++)
+        lt_buf_printf(&text, "%.*s -> ", LT_ARG(path[i].node->id));
+    lt_buf_add(&text, again->id);
+    lt_ignore(lt_fail(err, LT_INVALID, "found a cycle: %s", lt_buf_chars(&text)));
+    return lt_hint(err, "let one of them not need the next");
+}
+
+/* Depth first without recursion: white 0, on the path 1, done 2. */
+static lt_status check_cycles(const lt_dbt *dbt, lt_err *err)
+{
+    size_t count = dbt->all.len;
+    unsigned char *color = lt_xcalloc(count + 1, 1);
+    visit *path = lt_xcalloc(count + 1, sizeof(*path));
+    lt_status status = LT_OK;
+    for (size_t i = 0; i < count && status == LT_OK; i++) {
+        size_t depth = 0;
+        if (color[i])
+            continue;
+        path[depth++] = (visit){.node = dbt->all.items[i]};
+        color[i] = 1;
+        while (depth && status == LT_OK) {
+            visit *top = &path[depth - 1];
+            if (top->next == top->node->depends_on.len) {
+                color[top->node->index] = 2;
+                depth--;
+                continue;
+            }
+            const lt_dbt_node *next = top->node->depends_on.items[top->next++];
+            if (color[next->index] == 1) {
+                status = fail_cycle(path, depth, next, err);
+            } else if (!color[next->index]) {
+                color[next->index] = 1;
+                path[depth++] = (visit){.node = next};
+            }
+        }
+    }
+    lt_free(path);
+    lt_free(color);
+    return status;
+}
+
+/* ---- all of it ---- */
+
+static bool is_runnable(const lt_dbt_node *node)
+{
+    return is_refable(node) || is_test(node);
+}
+
+static void sort_out(lt_dbt *dbt)
+{
+    for (size_t i = 0; i < dbt->parsed.len; i++) {
+        lt_dbt_node *node = dbt->parsed.items[i];
+        lt_dbt_nodes *to = node->is_disabled ? &dbt->disabled : &dbt->all;
+        node->index = to->len;
+        lt_push_in(&dbt->arena, to, node);
+        if (!node->is_disabled && is_runnable(node))
+            lt_push_in(&dbt->arena, &dbt->runnable, node);
+    }
+}
+
+lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err)
+{
+    for (size_t i = 0; i < dbt->parsed.len; i++) {
+        lt_dbt_node *node = dbt->parsed.items[i];
+        node->is_disabled = node->config.disabled;
+        if (is_refable(node))
+            lt_dbt_refable_add(dbt, &dbt->refable, node->name, node);
+        if (!node->is_disabled)
+            LT_TRY(check_twin(dbt, node, err));
+    }
+    LT_TRY(check_names(dbt, err));
+    for (size_t i = 0; i < dbt->parsed.len; i++) {
+        lt_dbt_node *node = dbt->parsed.items[i];
+        if (!node->is_disabled)
+            LT_TRY(link_node(dbt, node, err));
+        if (!node->is_disabled)
+            link_semantic(dbt, node);
+        if (node->is_disabled && lt_map_find(&dbt->by_id, node->id) == node)
+            (void)lt_map_put(&dbt->by_id, node->id, NULL);
+    }
+    sort_out(dbt);
+    LT_TRY(check_relations(dbt, err));
+    LT_TRY(check_groups(dbt, err));
+    return check_cycles(dbt, err);
+}

@@ -1,0 +1,189 @@
+/* YAML files of dbt as values: read, rendered natively, and the small conversions that all readers share. */
+#include "dbt/inner.h"
+
+#include "base/fs.h"
+
+#include <openssl/evp.h>
+
+lt_status lt_dbt_yaml_file(lt_dbt *dbt, const char *root, const char *path, lt_yaml **out,
+                           lt_err *err)
+{
+    static const lt_yaml_options options = {.yaml11 = true};
+    LT_AUTO(lt_buf) text = {.limit = 4 * (size_t)LT_DBT_FILE_BYTES};
+    LT_AUTO(lt_chars) full = lt_path_join(root, path);
+    LT_TRY(lt_file_read(full, &text, err));
+    return lt_yaml_read(lt_buf_text(&text), path, &options, &dbt->arena, out, err);
+}
+
+bool lt_dbt_is_template(lt_text text)
+{
+    return text.len > 3 && (lt_text_has(text, T("{{")) || lt_text_has(text, T("{%")) ||
+                            lt_text_has(text, T("{#")));
+}
+
+/* Text that was rendered from more than one part becomes a value again, when it reads as one (dbt's native rendering). */
+static void read_back(lt_dbt *dbt, lt_jinja_value *value)
+{
+    lt_err err = {0};
+    lt_jinja_value literal;
+    lt_text text = lt_jinja_as_text(*value);
+    if (value->type != LT_JINJA_STR || !text.len)
+        return;
+    char first = text.ptr[0];
+    bool may = first == '[' || first == '{' || first == '(' || first == '-' || lt_is_digit(first) ||
+               lt_text_eq(text, T("True")) || lt_text_eq(text, T("False")) ||
+               lt_text_eq(text, T("None"));
+    if (may && lt_jinja_literal(&dbt->heap, text, &literal, &err) == LT_OK)
+        *value = literal;
+}
+
+static bool is_one_expression(lt_text text)
+{
+    text = lt_text_trim(text);
+    return lt_text_starts(text, T("{{")) && lt_text_find(text, T("}}"), 0) == text.len - 2;
+}
+
+static lt_status render(const value_source *source, const lt_yaml *node, bool native,
+                        lt_texts *doc_blocks, lt_jinja_value *out, lt_err *err)
+{
+    lt_dbt *dbt = source->dbt;
+    LT_AUTO(lt_jinja_template_ref) compiled = NULL;
+    lt_jinja_heap heap = {0};
+    lt_jinja_value made = {0};
+    rendering r;
+    lt_dbt_rendering_init(&r, dbt, NULL);
+    r.package = source->package ? source->package : dbt->root;
+    r.loading = dbt;
+    r.only_values = true;
+    r.doc_blocks = doc_blocks;
+    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &r};
+    lt_status status =
+        lt_jinja_compile(&dbt->env, lt_text_of(source->path), node->text, &compiled, NULL, err);
+    if (status == LT_OK && native) {
+        status = lt_jinja_render_value(compiled, &context, &heap, &made, NULL, err);
+    } else if (status == LT_OK) {
+        LT_AUTO(lt_buf) text = {.limit = LT_DBT_FILE_BYTES};
+        status = lt_jinja_render_text(compiled, &context, &heap, &text, NULL, err);
+        made = lt_jinja_text_copy(&heap, lt_buf_text(&text));
+    }
+    if (status == LT_OK)
+        status = lt_jinja_copy(&dbt->heap, made, out, err);
+    if (status == LT_OK && native && !is_one_expression(node->text))
+        read_back(dbt, out);
+    lt_jinja_heap_cleanup(&heap);
+    if (status != LT_OK) /* the template's own place counts from the scalar's first line */
+        return lt_wrap(err, "%s:%u:%u", source->path, node->line, node->col);
+    return LT_OK;
+}
+
+/* A text that stays where it is: the tree lives as long as the project. */
+static lt_jinja_value plain_scalar(lt_dbt *dbt, const lt_yaml *node)
+{
+    if (node->type == LT_YAML_STRING || node->type == LT_YAML_TIME)
+        return lt_jinja_text(node->text);
+    return lt_scope_value(&dbt->heap, node);
+}
+
+/* The depth of a tree is limited by its reader (64). */
+lt_status lt_dbt_value(const value_source *source, const lt_yaml *node, lt_jinja_value *out,
+                       lt_err *err)
+{
+    lt_dbt *dbt = source->dbt;
+    if (!node) {
+        *out = lt_jinja_none();
+        return LT_OK;
+    }
+    if (node->kind == LT_YAML_SCALAR) {
+        if (node->type == LT_YAML_STRING && lt_dbt_is_template(node->text))
+            return render(source, node, true, NULL, out, err);
+        *out = plain_scalar(dbt, node);
+        return LT_OK;
+    }
+    bool list = node->kind == LT_YAML_SEQUENCE;
+    lt_jinja_value made = list ? lt_jinja_list(&dbt->heap) : lt_jinja_dict(&dbt->heap);
+    for (size_t i = 0; i < node->count; i++) {
+        lt_jinja_value value;
+        LT_TRY(lt_dbt_value(source, node->items[i], &value, err));
+        if (list)
+            lt_jinja_add(made, value);
+        else
+            lt_jinja_put_value(made, plain_scalar(dbt, node->keys[i]), value);
+    }
+    *out = made;
+    return LT_OK;
+}
+
+lt_status lt_dbt_value_text(const value_source *source, const lt_yaml *node, lt_texts *doc_blocks,
+                            lt_jinja_value *out, lt_err *err)
+{
+    if (node && node->kind == LT_YAML_SCALAR && lt_dbt_is_template(node->text))
+        return render(source, node, false, doc_blocks, out, err);
+    return lt_dbt_value(source, node, out, err);
+}
+
+lt_text lt_dbt_text_of(lt_dbt *dbt, lt_jinja_value value)
+{
+    LT_AUTO(lt_buf) text = {.limit = LT_DBT_FILE_BYTES};
+    if (!lt_dbt_is_set(value))
+        return (lt_text){0};
+    if (value.type == LT_JINJA_STR)
+        return lt_jinja_as_text(value);
+    lt_jinja_str(value, &text);
+    return lt_arena_text(&dbt->arena, lt_buf_text(&text));
+}
+
+lt_jinja_value lt_dbt_at(lt_jinja_value dict, const char *key)
+{
+    lt_jinja_value value = {0};
+    if (dict.type == LT_JINJA_DICT && lt_jinja_find(dict, lt_text_of(key), &value))
+        return value;
+    return (lt_jinja_value){0};
+}
+
+lt_text lt_dbt_text_at(lt_dbt *dbt, lt_jinja_value dict, const char *key)
+{
+    return lt_dbt_text_of(dbt, lt_dbt_at(dict, key));
+}
+
+void lt_dbt_texts_of(lt_dbt *dbt, lt_jinja_value value, lt_texts *out)
+{
+    if (!lt_dbt_is_set(value))
+        return;
+    if (value.type != LT_JINJA_LIST && value.type != LT_JINJA_TUPLE && value.type != LT_JINJA_SET) {
+        lt_push_in(&dbt->arena, out, lt_dbt_text_of(dbt, value));
+        return;
+    }
+    for (size_t i = 0; i < lt_jinja_len(value); i++)
+        lt_push_in(&dbt->arena, out, lt_dbt_text_of(dbt, lt_jinja_at(value, i)));
+}
+
+static void digest(const EVP_MD *kind, lt_text content, char *out)
+{
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    static const char digits[] = "0123456789abcdef";
+    (void)EVP_Digest(content.ptr ? content.ptr : "", content.len, sum, &len, kind, NULL);
+    for (unsigned i = 0; i < len; i++) {
+        out[2 * i] = digits[sum[i] >> 4];
+        out[2 * i + 1] = digits[sum[i] & 15];
+    }
+    out[2 * len] = '\0';
+}
+
+void lt_dbt_sha256(lt_text content, char out[65])
+{
+    digest(EVP_sha256(), content, out);
+}
+
+void lt_dbt_md5(lt_text content, char out[33])
+{
+    digest(EVP_md5(), content, out);
+}
+
+bool lt_dbt_texts_have(const lt_texts *texts, lt_text text)
+{
+    for (size_t i = 0; i < texts->len; i++)
+        if (lt_text_eq(texts->items[i], text))
+            return true;
+    return false;
+}

@@ -1,0 +1,2 @@
+{{ config(alias='customers_stg') }}
+select * from {{ ref('countries') }}

@@ -1,0 +1,1 @@
+select {{ tools.prefix() }} as n

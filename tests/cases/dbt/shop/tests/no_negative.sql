@@ -1,0 +1,2 @@
+{{ config(tags='single') }}
+select * from {{ ref('customers') }} where amount < 0
