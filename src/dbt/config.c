@@ -8,10 +8,11 @@ static const struct {
     lt_text name;
     merge_rule rule;
 } rules[] = {
-    {T("tags"), RULE_APPEND},      {T("pre-hook"), RULE_APPEND},     {T("post-hook"), RULE_APPEND},
-    {T("packages"), RULE_APPEND},  {T("meta"), RULE_UPDATE},         {T("docs"), RULE_UPDATE},
-    {T("quoting"), RULE_UPDATE},   {T("column_types"), RULE_UPDATE}, {T("persist_docs"), RULE_UPDATE},
-    {T("grants"), RULE_GRANTS},
+    {T("tags"), RULE_APPEND},         {T("pre-hook"), RULE_APPEND},
+    {T("post-hook"), RULE_APPEND},    {T("packages"), RULE_APPEND},
+    {T("meta"), RULE_UPDATE},         {T("docs"), RULE_UPDATE},
+    {T("quoting"), RULE_UPDATE},      {T("column_types"), RULE_UPDATE},
+    {T("persist_docs"), RULE_UPDATE}, {T("grants"), RULE_GRANTS},
 };
 
 /* ---- dbt's defaults, in the order of its artifacts ---- */
@@ -95,8 +96,8 @@ static merge_rule rule_of(lt_text key)
 
 static void append_all(lt_jinja_value list, lt_jinja_value from)
 {
-    bool many = from.type == LT_JINJA_LIST || from.type == LT_JINJA_TUPLE ||
-                from.type == LT_JINJA_SET;
+    bool many =
+        from.type == LT_JINJA_LIST || from.type == LT_JINJA_TUPLE || from.type == LT_JINJA_SET;
     if (!many && from.type != LT_JINJA_NONE)
         lt_jinja_add(list, from);
     for (size_t i = 0; many && i < lt_jinja_len(from); i++)
@@ -205,8 +206,7 @@ static lt_jinja_value level_settings(lt_dbt *dbt, lt_jinja_value level)
         if (lt_text_starts(name, T("+"))) {
             name = lt_text_trim(lt_text_sub(name, 1, SIZE_MAX));
             lt_jinja_put_value(made, lt_jinja_text(name), value);
-        } else if (value.type != LT_JINJA_DICT ||
-                   (dbt->is_strict && lt_text_eq(name, T("meta")))) {
+        } else if (value.type != LT_JINJA_DICT || (dbt->is_strict && lt_text_eq(name, T("meta")))) {
             lt_jinja_put_value(made, key, value);
         }
     }
@@ -486,7 +486,7 @@ static void fill_typed(lt_dbt *dbt, lt_dbt_node *node)
 }
 
 lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entry,
-                             lt_jinja_value raw_patch, lt_jinja_value call, lt_err *err)
+                             lt_jinja_value raw_patch, const config_calls *call, lt_err *err)
 {
     lt_dbt_config *config = &node->config;
     (void)err;
@@ -496,8 +496,10 @@ lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entr
     merge_folders(dbt, node, node->package->unrendered, config->unrendered, false);
     lt_dbt_config_merge(dbt, config->all, entry);
     replace_all(config->unrendered, raw_patch.type == LT_JINJA_DICT ? raw_patch : entry);
-    lt_dbt_config_merge(dbt, config->all, call);
-    replace_all(config->unrendered, call);
+    if (call) {
+        lt_dbt_config_merge(dbt, config->all, call->merged);
+        replace_all(config->unrendered, call->last);
+    }
     if (!node->package->is_root) {
         merge_folders(dbt, node, dbt->root->project, config->all, true);
         merge_folders(dbt, node, dbt->root->unrendered, config->unrendered, false);
@@ -548,16 +550,14 @@ static lt_status call_generator(const generating *g, const lt_dbt_macro *macro, 
 static lt_status schema_of(lt_dbt *dbt, lt_dbt_node *node, lt_text *out, lt_err *err)
 {
     const lt_dbt_settings *set = &dbt->settings;
-    generating g = {
-        .dbt = dbt, .node = node, .component = "schema", .custom = node->config.schema};
+    generating g = {.dbt = dbt, .node = node, .component = "schema", .custom = node->config.schema};
     const lt_dbt_macro *macro = lt_dbt_generate_macro(dbt, "schema");
     lt_text made = {0};
     if (macro)
         LT_TRY(call_generator(&g, macro, &made, err));
     else
         made = lt_text_of(lt_arena_format(&dbt->arena, "%.*s%s%.*s", LT_ARG(set->target_schema),
-                                          g.custom.len ? "_" : "",
-                                          LT_ARG(lt_text_trim(g.custom))));
+                                          g.custom.len ? "_" : "", LT_ARG(lt_text_trim(g.custom))));
     *out = !set->schema_prefix.len
                ? made
                : lt_text_of(lt_arena_format(&dbt->arena, "%.*s%.*s", LT_ARG(set->schema_prefix),

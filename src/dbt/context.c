@@ -127,11 +127,11 @@ static lt_status adapter_dispatch(lt_jinja_call *call, lt_jinja_value *out, lt_e
     LT_TRY(lt_jinja_need_text(call, args[0], "macro_name", &name, err));
     if (!lt_jinja_is_absent(args[1]) && args[1].type != LT_JINJA_NONE)
         LT_TRY(lt_jinja_need_text(call, args[1], "macro_namespace", &namespace, err));
-    const lt_dbt_macro *macro =
-        lt_dbt_macro_dispatch(r->dbt, r->package, name, namespace, &tried);
+    const lt_dbt_macro *macro = lt_dbt_macro_dispatch(r->dbt, r->package, name, namespace, &tried);
     if (!macro)
-        return lt_fail(err, LT_INVALID, "dispatch(): there is no macro '%.*s' for this adapter; "
-                                        "searched for: %s",
+        return lt_fail(err, LT_INVALID,
+                       "dispatch(): there is no macro '%.*s' for this adapter; "
+                       "searched for: %s",
                        LT_ARG(name), lt_buf_chars(&tried));
     *out = macro->value;
     return LT_OK;

@@ -99,7 +99,8 @@ static lt_status read_text(reading *r, project_file *file, lt_err *err)
     lt_text trimmed = lt_text_trim(whole);
     lt_dbt_sha256(file->kind == LT_DBT_SEED_PATHS ? whole : trimmed, file->checksum);
     file->text = lt_arena_text(&r->arena, trimmed);
-    bool evaluated = has_suffix(file->path, ".sql") && lt_text_find_byte(trimmed, '{', 0) != SIZE_MAX;
+    bool evaluated =
+        has_suffix(file->path, ".sql") && lt_text_find_byte(trimmed, '{', 0) != SIZE_MAX;
     if (evaluated && file->kind != LT_DBT_SNAPSHOT_PATHS)
         return lt_jinja_compile(&r->dbt->parse_env, lt_text_of(file->path), file->text,
                                 &file->compiled, NULL, err);
@@ -127,8 +128,8 @@ static void *read_some(void *context)
     for (size_t i; (i = atomic_fetch_add(r->next, 1)) < r->files->len;) {
         project_file *file = &r->files->items[i];
         lt_err err = {0};
-        lt_status status = has_suffix(file->path, ".csv") ? read_seed(file, &err)
-                                                          : read_text(r, file, &err);
+        lt_status status =
+            has_suffix(file->path, ".csv") ? read_seed(file, &err) : read_text(r, file, &err);
         if (status != LT_OK) {
             file->failed = LT_NEW(&r->arena, lt_err);
             *file->failed = err;

@@ -5,9 +5,9 @@
 
 /* Arguments that configure, in dbt's order. */
 static const lt_text config_args[] = {
-    T("severity"), T("tags"),           T("enabled"),           T("where"), T("limit"),
-    T("warn_if"),  T("error_if"),       T("fail_calc"),         T("store_failures"),
-    T("meta"),     T("store_failures_as"), T("database"),       T("schema"), T("alias")};
+    T("severity"),          T("tags"),     T("enabled"),   T("where"),          T("limit"),
+    T("warn_if"),           T("error_if"), T("fail_calc"), T("store_failures"), T("meta"),
+    T("store_failures_as"), T("database"), T("schema"),    T("alias")};
 
 enum { LONGEST_NAME = 63, KEPT_OF_NAME = 30, HASH_CHARS = 10 };
 
@@ -116,14 +116,12 @@ static lt_status read_arguments(test_entry *t, lt_err *err)
     if (t->column.len)
         lt_jinja_put(t->args, "column_name", lt_jinja_text(t->column));
     else if (!lt_dbt_is_null(column))
-        lt_jinja_put(t->args, "column_name", lt_jinja_text(t->column = column->text));
+        lt_jinja_put(t->args, "column_name", lt_jinja_text(column->text));
     if (!lt_dbt_is_null(named) && named->kind != LT_YAML_MAPPING)
         return lt_yaml_fail(named, source->path, err, "arguments must be a mapping, not %s",
                             lt_yaml_name(named));
     for (size_t i = 0; named && i < named->count; i++) {
         lt_text key = named->keys[i]->text;
-        if (!t->column.len && lt_text_eq(key, T("column_name")))
-            t->column = named->items[i]->text;
         lt_jinja_put_value(t->args, lt_jinja_text(key), lt_scope_value(heap, named->items[i]));
     }
     if (lt_dbt_is_set(lt_dbt_at(t->args, "model")))
@@ -218,9 +216,8 @@ static void synthesize(const test_entry *t, lt_text namespace, lt_text test, lt_
         return;
     char sum[33];
     lt_dbt_md5(*full, sum);
-    *shortened = lt_text_of(lt_arena_format(&dbt->arena, "%.*s_%s",
-                                            (int)LT_MIN(identifier, (size_t)KEPT_OF_NAME),
-                                            full->ptr, sum));
+    *shortened = lt_text_of(lt_arena_format(
+        &dbt->arena, "%.*s_%s", (int)LT_MIN(identifier, (size_t)KEPT_OF_NAME), full->ptr, sum));
 }
 
 /* str() of every leaf and keys in order: what dbt hashes. */
@@ -259,9 +256,9 @@ static void make_id(lt_dbt *dbt, lt_dbt_node *node)
     lt_jinja_repr(hashable(&heap, data), &text);
     lt_dbt_md5(lt_buf_text(&text), sum);
     lt_jinja_heap_cleanup(&heap);
-    node->id = lt_text_of(lt_arena_format(&dbt->arena, "test.%.*s.%.*s.%s",
-                                          LT_ARG(node->package->name), LT_ARG(node->name),
-                                          sum + 32 - HASH_CHARS));
+    node->id =
+        lt_text_of(lt_arena_format(&dbt->arena, "test.%.*s.%.*s.%s", LT_ARG(node->package->name),
+                                   LT_ARG(node->name), sum + 32 - HASH_CHARS));
 }
 
 /* ---- the text that dbt shows ---- */
@@ -274,11 +271,11 @@ static lt_text model_text(lt_dbt *dbt, const test_subject *on)
                                           "{{ get_where_subquery(source('%.*s', '%.*s')) }}",
                                           LT_ARG(node->source_name), LT_ARG(node->name)));
     if (lt_dbt_is_set(on->version))
-        return lt_text_of(lt_arena_format(
-            &dbt->arena, "{{ get_where_subquery(ref('%.*s', version='%.*s')) }}",
-            LT_ARG(node->name), LT_ARG(lt_dbt_text_of(dbt, on->version))));
-    return lt_text_of(lt_arena_format(&dbt->arena, "{{ get_where_subquery(ref('%.*s')) }}",
-                                      LT_ARG(node->name)));
+        return lt_text_of(
+            lt_arena_format(&dbt->arena, "{{ get_where_subquery(ref('%.*s', version='%.*s')) }}",
+                            LT_ARG(node->name), LT_ARG(lt_dbt_text_of(dbt, on->version))));
+    return lt_text_of(
+        lt_arena_format(&dbt->arena, "{{ get_where_subquery(ref('%.*s')) }}", LT_ARG(node->name)));
 }
 
 static void add_escaped(lt_text text, lt_buf *out)
@@ -379,7 +376,7 @@ static lt_status add_test(const test_subject *on, lt_text column, const lt_texts
                           const lt_yaml *entry, lt_err *err)
 {
     lt_dbt *dbt = on->source->dbt;
-    lt_jinja_value call = {0};
+    config_calls call = {0};
     lt_text shortened;
     test_entry t = {.on = on,
                     .column = column,
@@ -397,11 +394,16 @@ static lt_status add_test(const test_subject *on, lt_text column, const lt_texts
     node->raw_code = raw_code(dbt, node, t.config);
     make_id(dbt, node);
     LT_TRY(lt_dbt_test_record(dbt, node, &call, err));
-    if (call.type == LT_JINJA_DICT) {
-        lt_dbt_config_merge(dbt, call, t.config);
-        t.config = call;
+    /* What the macro itself configures is weaker than what the entry says. */
+    if (call.merged.type == LT_JINJA_DICT) {
+        lt_dbt_config_merge(dbt, call.merged, t.config);
+        lt_jinja_value key, value;
+        for (size_t at = 0; lt_jinja_next(t.config, &at, &key, &value);)
+            lt_jinja_put_value(call.last, key, value);
+    } else {
+        call = (config_calls){.merged = t.config, .last = t.config};
     }
-    LT_TRY(lt_dbt_config_make(dbt, node, (lt_jinja_value){0}, (lt_jinja_value){0}, t.config, err));
+    LT_TRY(lt_dbt_config_make(dbt, node, (lt_jinja_value){0}, (lt_jinja_value){0}, &call, err));
     put_tags(dbt, node, tags, t.config);
     LT_TRY(lt_dbt_describe(on->source, node, t.body, err));
     return lt_dbt_config_finish(dbt, node, err);
@@ -604,8 +606,7 @@ static lt_status record_macro(lt_dbt *dbt, lt_dbt_node *node, rendering *r, lt_e
     return status;
 }
 
-lt_status lt_dbt_test_record(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value *config_call,
-                             lt_err *err)
+lt_status lt_dbt_test_record(lt_dbt *dbt, lt_dbt_node *node, config_calls *config_call, lt_err *err)
 {
     rendering r;
     const lt_dbt_macro *macro = macro_of(dbt, node);
@@ -616,12 +617,13 @@ lt_status lt_dbt_test_record(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value *con
     r.loading = dbt;
     r.recorded = node;
     bool plain = !macro || macro->package->is_built_in;
-    bool simple = macro && plain && (lt_text_eq(node->test_name, T("unique")) ||
-                                     lt_text_eq(node->test_name, T("not_null")));
+    bool simple =
+        macro && plain &&
+        (lt_text_eq(node->test_name, T("unique")) || lt_text_eq(node->test_name, T("not_null")));
     if (!simple)
         need_macro(dbt, node, lt_dbt_macro_find(dbt, node->package, T("get_where_subquery")));
-    lt_status status = plain ? record_arguments(dbt, node, &r, err)
-                             : record_macro(dbt, node, &r, err);
+    lt_status status =
+        plain ? record_arguments(dbt, node, &r, err) : record_macro(dbt, node, &r, err);
     *config_call = r.config_call;
     if (status != LT_OK)
         return lt_wrap(err, "%.*s:%u:%u: test %.*s", LT_ARG(node->path), node->line, node->col,

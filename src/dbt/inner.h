@@ -31,14 +31,14 @@ struct lt_dbt {
     lt_jinja_env env;       /* of what runs, and of macros */
     lt_jinja_env parse_env; /* of nodes while they are parsed: unknown names are absorbed */
     lt_jinja_heap heap;     /* configuration, arguments of tests; frozen after loading */
-    LT_VEC(lt_jinja_template *) templates; /* owned: macros */
-    LT_VEC(lt_dbt_package *) packages;     /* the root project first, ours last */
+    LT_VEC(lt_jinja_template *) templates;     /* owned: macros */
+    LT_VEC(lt_dbt_package *) packages;         /* the root project first, ours last */
     lt_dbt_package *root, *internal, *adapter; /* adapter: "dbt_duckdb"; may be NULL */
-    lt_map package_names;                  /* name -> lt_dbt_package */
-    lt_texts adapter_types;                /* "duckdb"; then its parents */
+    lt_map package_names;                      /* name -> lt_dbt_package */
+    lt_texts adapter_types;                    /* "duckdb"; then its parents */
     LT_VEC(const lt_dbt_macro *) macros;
 
-    lt_dbt_nodes all;      /* enabled */
+    lt_dbt_nodes all; /* enabled */
     lt_dbt_nodes disabled;
     lt_dbt_nodes runnable; /* what lt_dbt_node_at() gives */
     lt_dbt_nodes parsed;   /* while loading: every node, in order */
@@ -49,16 +49,16 @@ struct lt_dbt {
     lt_map groups;         /* name -> lt_dbt_node */
     lt_map docs;           /* "package.name" -> lt_dbt_doc */
     LT_VEC(patch *) patch_list;
-    lt_map patches;        /* "package.models.name" or "package.models.name.v1" -> patch */
+    lt_map patches; /* "package.models.name" or "package.models.name.v1" -> patch */
     lt_jinja_value target;
     int64_t loaded_at_us;
-    lt_jinja_value selectors; /* selectors.yml: a dict, or undefined */
+    lt_jinja_value selectors;                  /* selectors.yml: a dict, or undefined */
     lt_jinja_value defaults[LT_DBT_KINDS + 1]; /* of configuration: dicts in dbt's order */
     lt_texts warnings;
-    lt_map versions;       /* "package.stem" of a file -> patch of a version */
+    lt_map versions;                            /* "package.stem" of a file -> patch of a version */
     LT_VEC(struct source_tests *) source_tests; /* made when all models are known */
-    LT_VEC(lt_arena) arenas; /* of the threads that read the files */
-    bool is_strict; /* the root is a leat.yml */
+    LT_VEC(lt_arena) arenas;                    /* of the threads that read the files */
+    bool is_strict;                             /* the root is a leat.yml */
 };
 
 /* Nodes of one name: of different packages and versions. */
@@ -71,22 +71,28 @@ typedef struct relation_object {
     lt_relation relation; /* borrowed texts */
 } relation_object;
 
+/* What calls of config() gave: dicts, or undefined. */
+typedef struct config_calls {
+    lt_jinja_value merged;
+    lt_jinja_value last; /* the last value of each key, as it was given */
+} config_calls;
+
 /* One rendering: what the context functions know. `user` of the jinja context. */
 typedef struct rendering {
     lt_scope scope; /* first: what secret() and the clock read */
     const lt_dbt *dbt;
-    lt_dbt *loading;        /* while loading: references and configuration are recorded; else NULL */
-    lt_dbt_node *recorded;  /* the node that is loaded; may be NULL */
+    lt_dbt *loading;       /* while loading: references and configuration are recorded; else NULL */
+    lt_dbt_node *recorded; /* the node that is loaded; may be NULL */
     const lt_dbt_node *node; /* may be NULL: a text of a .yml file, an operation */
     const lt_dbt_package *package;
-    lt_jinja_value config_call;   /* while loading: what config() was given: a dict */
-    lt_texts *doc_blocks;         /* while loading: what doc() was asked for */
-    bool only_values;             /* a .yml file: no macros, no ref() */
-    bool checking;                /* while loading: a reference that means nothing is an error */
-    bool may_read_secrets;        /* profiles.yml and packages.yml */
-    bool generating; /* generate_schema_name and its like: nothing is recorded */
-    lt_session *session;          /* NULL: no database */
-    bool incremental;             /* what is_incremental() says */
+    config_calls config_call; /* while loading: what config() was given */
+    lt_texts *doc_blocks;     /* while loading: what doc() was asked for */
+    bool only_values;         /* a .yml file: no macros, no ref() */
+    bool checking;            /* while loading: a reference that means nothing is an error */
+    bool may_read_secrets;    /* profiles.yml and packages.yml */
+    bool generating;          /* generate_schema_name and its like: nothing is recorded */
+    lt_session *session;      /* NULL: no database */
+    bool incremental;         /* what is_incremental() says */
     relation_object this_relation;
     lt_jinja_object config, exceptions, adapter, builtins, var;
     lt_jinja_value kwargs; /* _dbt_generic_test_kwargs */
@@ -136,6 +142,7 @@ typedef struct value_source {
     lt_dbt *dbt;
     const lt_dbt_package *package; /* may be NULL */
     const char *path;              /* of the file */
+    bool may_read_secrets;
 } value_source;
 
 /* Read a YAML file of dbt's into the project's arena; an empty one gives a null scalar. */
@@ -167,7 +174,7 @@ bool lt_dbt_texts_have(const lt_texts *texts, lt_text text);
 
 /* Merge all places; `entry` (of a .yml file) and `call` are dicts or undefined. Fills node->config. */
 lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entry,
-                             lt_jinja_value raw_patch, lt_jinja_value call, lt_err *err);
+                             lt_jinja_value raw_patch, const config_calls *call, lt_err *err);
 /* Names of the relation; checks what only makes sense together. */
 lt_status lt_dbt_config_finish(lt_dbt *dbt, lt_dbt_node *node, lt_err *err);
 /* Merge `from` into `into`, by dbt's rule for each key. */
@@ -188,14 +195,14 @@ lt_dbt_node *lt_dbt_node_new(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_kind k
 /* fqn: package, the folders of `file`, then `name`. */
 void lt_dbt_fqn(lt_dbt *dbt, lt_dbt_node *node, lt_text file, lt_text name);
 /* Evaluate a node's text for references and configuration (and `config` merged anew when `patch` says more). */
-lt_status lt_dbt_record(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value *config_call, lt_err *err);
+lt_status lt_dbt_record(lt_dbt *dbt, lt_dbt_node *node, config_calls *config_call, lt_err *err);
 lt_status lt_dbt_compile_template(const lt_dbt *dbt, const lt_dbt_node *node, bool parsing,
                                   lt_jinja_template **out, lt_err *err);
 void lt_dbt_warn(lt_dbt *dbt, const char *format, ...) LT_PRINTF(2, 3);
 lt_status lt_dbt_read(const lt_dbt_package *package, const char *path, lt_buf *out, lt_err *err);
 /* Merge the configuration of a node with that of its .yml entry, and decide its names; `config_call` as lt_dbt_record() gave it. */
 lt_status lt_dbt_settle(lt_dbt *dbt, lt_dbt_node *node, const value_source *source,
-                        const lt_yaml *entry, lt_jinja_value config_call, lt_err *err);
+                        const lt_yaml *entry, const config_calls *config_call, lt_err *err);
 
 /* ---- file.c ---- */
 
@@ -208,9 +215,10 @@ typedef struct project_file {
     lt_text below;      /* "marts/orders.sql" */
     lt_text text;       /* without white space at both ends */
     char checksum[65];
-    lt_yaml *yaml;               /* of .yml */
-    lt_jinja_template *compiled; /* owned until a node takes it; NULL: there is nothing to evaluate */
-    lt_err *failed;              /* reading it failed */
+    lt_yaml *yaml; /* of .yml */
+    lt_jinja_template
+        *compiled;  /* owned until a node takes it; NULL: there is nothing to evaluate */
+    lt_err *failed; /* reading it failed */
 } project_file;
 typedef LT_VEC(project_file) project_files;
 
@@ -278,15 +286,15 @@ lt_status lt_dbt_patches_apply(lt_dbt *dbt, lt_err *err);
 
 typedef struct test_subject {
     const value_source *source;
-    lt_dbt_node *node;   /* a model, seed, snapshot or source */
-    lt_text name;        /* for the tests' names: "orders", "api_orders" */
+    lt_dbt_node *node;    /* a model, seed, snapshot or source */
+    lt_text name;         /* for the tests' names: "orders", "api_orders" */
     const char *yaml_key; /* "models" */
     lt_jinja_value version;
 } test_subject;
 lt_status lt_dbt_tests_add(lt_dbt *dbt, const test_subject *on, lt_text column,
                            const lt_texts *tags, const lt_yaml *holder, lt_err *err);
 /* Render its arguments and its macro, for what they refer to. */
-lt_status lt_dbt_test_record(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value *config_call,
+lt_status lt_dbt_test_record(lt_dbt *dbt, lt_dbt_node *node, config_calls *config_call,
                              lt_err *err);
 /* The arguments as the macro gets them. */
 lt_status lt_dbt_test_kwargs(const lt_dbt *dbt, const lt_dbt_node *node,

@@ -168,7 +168,7 @@ static lt_status record_statically(rendering *r, const lt_jinja_template *compil
 }
 
 static lt_status record_with(lt_dbt *dbt, lt_dbt_node *node, const lt_jinja_template *compiled,
-                             lt_jinja_value *config_call, lt_err *err)
+                             config_calls *config_call, lt_err *err)
 {
     rendering r;
     bool done = false;
@@ -180,10 +180,10 @@ static lt_status record_with(lt_dbt *dbt, lt_dbt_node *node, const lt_jinja_temp
     return LT_OK;
 }
 
-lt_status lt_dbt_record(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value *config_call, lt_err *err)
+lt_status lt_dbt_record(lt_dbt *dbt, lt_dbt_node *node, config_calls *config_call, lt_err *err)
 {
     LT_AUTO(lt_jinja_template_ref) compiled = NULL;
-    *config_call = (lt_jinja_value){0};
+    *config_call = (config_calls){0};
     if (lt_text_find_byte(node->raw_code, '{', 0) == SIZE_MAX)
         return LT_OK;
     LT_TRY(lt_dbt_compile_template(dbt, node, true, &compiled, err));
@@ -214,7 +214,8 @@ static lt_status record_hooks(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
 /* ---- configuration from the entry of a .yml file ---- */
 
 /* Keys beside `config` that are configuration too. */
-static const char *const loose_keys[] = {"tags", "meta", "docs", "group", "access", "enabled",
+static const char *const loose_keys[] = {"tags",           "meta",      "docs",
+                                         "group",          "access",    "enabled",
                                          "latest_version", "freshness", "deprecation_date"};
 
 static bool is_loose(const lt_dbt_node *node, lt_text key)
@@ -264,7 +265,7 @@ static lt_status config_of_entry(const value_source *source, const lt_dbt_node *
 }
 
 lt_status lt_dbt_settle(lt_dbt *dbt, lt_dbt_node *node, const value_source *source,
-                        const lt_yaml *entry, lt_jinja_value config_call, lt_err *err)
+                        const lt_yaml *entry, const config_calls *config_call, lt_err *err)
 {
     lt_jinja_value rendered = {0}, raw = {0};
     const patch *given = lt_dbt_patch_of(dbt, node);
@@ -317,10 +318,10 @@ static void take_version(lt_dbt *dbt, lt_dbt_node *node)
 static lt_status add_node(lt_dbt *dbt, project_file *file, lt_err *err)
 {
     lt_dbt_kind kind = kind_of(file->kind);
-    lt_dbt_node *node = lt_dbt_node_new(dbt, file->package, kind,
-                                        lt_arena_text(&dbt->arena, stem_of(file->path)),
-                                        lt_text_of(file->path));
-    lt_jinja_value call = {0};
+    lt_dbt_node *node =
+        lt_dbt_node_new(dbt, file->package, kind, lt_arena_text(&dbt->arena, stem_of(file->path)),
+                        lt_text_of(file->path));
+    config_calls call = {0};
     node->file = file->below;
     if (kind == LT_DBT_ANALYSIS)
         node->file = lt_text_of(lt_arena_format(&dbt->arena, "analysis/%.*s", LT_ARG(file->below)));
@@ -335,21 +336,22 @@ static lt_status add_node(lt_dbt *dbt, project_file *file, lt_err *err)
         .dbt = dbt, .package = file->package, .path = given ? given->path : file->path};
     if (given)
         given->node = node;
-    return lt_dbt_settle(dbt, node, &source, given ? given->entry : NULL, call, err);
+    return lt_dbt_settle(dbt, node, &source, given ? given->entry : NULL, &call, err);
 }
 
 /* Each {% snapshot name %} of a file is a node of its own. */
 static lt_status add_snapshot(lt_dbt *dbt, const project_file *file, const lt_jinja_block *block,
                               lt_err *err)
 {
-    lt_jinja_value call = {0};
+    config_calls call = {0};
     lt_dbt_node *node =
         lt_dbt_node_new(dbt, file->package, LT_DBT_SNAPSHOT,
                         lt_arena_text(&dbt->arena, block->name), lt_text_of(file->path));
     LT_AUTO(lt_chars) folder = lt_format("%.*s", LT_ARG(file->below));
     lt_text stem = stem_of(folder);
-    LT_AUTO(lt_chars) base = lt_format("%.*s/%.*s/x", (int)(file->below.len - strlen(lt_path_name(folder))),
-                                       folder, LT_ARG(stem));
+    LT_AUTO(lt_chars)
+    base = lt_format("%.*s/%.*s/x", (int)(file->below.len - strlen(lt_path_name(folder))), folder,
+                     LT_ARG(stem));
     node->file = file->below;
     node->raw_code = lt_arena_text(&dbt->arena, block->body);
     node->line = block->line;
@@ -362,7 +364,7 @@ static lt_status add_snapshot(lt_dbt *dbt, const project_file *file, const lt_ji
         .dbt = dbt, .package = file->package, .path = given ? given->path : file->path};
     if (given)
         given->node = node;
-    return lt_dbt_settle(dbt, node, &source, given ? given->entry : NULL, call, err);
+    return lt_dbt_settle(dbt, node, &source, given ? given->entry : NULL, &call, err);
 }
 
 static lt_status add_snapshots(lt_dbt *dbt, const project_file *file, lt_err *err)
@@ -432,17 +434,19 @@ static lt_status add_docs(lt_dbt *dbt, const project_file *file, lt_err *err)
 static lt_status add_operation(lt_dbt *dbt, lt_dbt_package *package, const char *when, size_t i,
                                lt_text sql, lt_err *err)
 {
-    lt_jinja_value call = {0};
+    config_calls call = {0};
     char *name = lt_arena_format(&dbt->arena, "%.*s-%s-%zu", LT_ARG(package->name), when, i);
-    lt_dbt_node *node = lt_dbt_node_new(dbt, package, LT_DBT_OPERATION, lt_text_of(name),
-                                        T("./dbt_project.yml"));
+    lt_dbt_node *node =
+        lt_dbt_node_new(dbt, package, LT_DBT_OPERATION, lt_text_of(name), T("./dbt_project.yml"));
     node->file = lt_text_of(lt_arena_format(&dbt->arena, "hooks/%s.sql", name));
     node->raw_code = sql;
     node->line = (unsigned)i; /* `index` of the manifest */
-    lt_dbt_sha256(sql, node->checksum);
+    LT_AUTO(lt_buf) file = {0};
+    LT_TRY(lt_dbt_read(package, "dbt_project.yml", &file, err));
+    lt_dbt_sha256(lt_text_trim(lt_buf_text(&file)), node->checksum);
     lt_dbt_fqn(dbt, node, node->file, node->name);
     LT_TRY(lt_dbt_record(dbt, node, &call, err));
-    LT_TRY(lt_dbt_settle(dbt, node, NULL, NULL, call, err));
+    LT_TRY(lt_dbt_settle(dbt, node, NULL, NULL, &call, err));
     lt_texts tags = {0};
     lt_push_in(&dbt->arena, &tags, lt_text_of(when));
     for (size_t k = 0; k < node->config.tags.len; k++)
@@ -518,10 +522,9 @@ static void add_loaded_sources(lt_dbt *dbt)
 {
     for (size_t i = 0; i < dbt->settings.source_count; i++) {
         const lt_dbt_source *source = &dbt->settings.sources[i];
-        char *name = lt_arena_format(&dbt->arena, "%.*s.%.*s", LT_ARG(source->source),
-                                     LT_ARG(source->name));
-        lt_dbt_node *node =
-            lt_dbt_node_new(dbt, dbt->root, LT_DBT_SOURCE, lt_text_of(name), T(""));
+        char *name =
+            lt_arena_format(&dbt->arena, "%.*s.%.*s", LT_ARG(source->source), LT_ARG(source->name));
+        lt_dbt_node *node = lt_dbt_node_new(dbt, dbt->root, LT_DBT_SOURCE, lt_text_of(name), T(""));
         node->name = source->name;
         node->identifier = source->relation.name;
         node->source_name = source->source;
@@ -540,8 +543,8 @@ static void put_target(lt_dbt *dbt)
     const lt_dbt_settings *set = &dbt->settings;
     lt_jinja_value key, value;
     dbt->target = lt_jinja_dict(&dbt->heap);
-    for (size_t at = 0; set->target.type == LT_JINJA_DICT &&
-                        lt_jinja_next(set->target, &at, &key, &value);)
+    for (size_t at = 0;
+         set->target.type == LT_JINJA_DICT && lt_jinja_next(set->target, &at, &key, &value);)
         lt_jinja_put_value(dbt->target, key, value);
     lt_jinja_put(dbt->target, "name", lt_jinja_text(set->target_name));
     lt_jinja_put(dbt->target, "target_name", lt_jinja_text(set->target_name));
@@ -594,9 +597,9 @@ void lt_dbt_close(lt_dbt *dbt)
 {
     if (!dbt)
         return;
-    lt_map *const maps[] = {&dbt->package_names, &dbt->by_id, &dbt->refable, &dbt->sources,
-                            &dbt->metrics,       &dbt->groups, &dbt->docs,   &dbt->patches,
-                            &dbt->versions};
+    lt_map *const maps[] = {&dbt->package_names, &dbt->by_id,   &dbt->refable,
+                            &dbt->sources,       &dbt->metrics, &dbt->groups,
+                            &dbt->docs,          &dbt->patches, &dbt->versions};
     for (size_t i = 0; i < dbt->templates.len; i++)
         lt_jinja_template_free(dbt->templates.items[i]);
     for (size_t i = 0; i < dbt->packages.len; i++)

@@ -108,8 +108,8 @@ lt_status lt_dbt_macros_load(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
         LT_TRY(load_folder(dbt, package, folder, err));
     }
     for (size_t i = 0; i < package->paths[LT_DBT_TEST_PATHS].len; i++) {
-        LT_AUTO(lt_chars) folder =
-            lt_format("%.*s/generic", LT_ARG(package->paths[LT_DBT_TEST_PATHS].items[i]));
+        LT_AUTO(lt_chars)
+        folder = lt_format("%.*s/generic", LT_ARG(package->paths[LT_DBT_TEST_PATHS].items[i]));
         LT_TRY(load_folder(dbt, package, folder, err));
     }
     return LT_OK;
@@ -170,8 +170,8 @@ static const lt_dbt_macro *try_prefixes(const dispatching *d, lt_text package)
         lt_text prefix = i < count ? d->dbt->adapter_types.items[i] : T("default");
         LT_AUTO(lt_chars) full = lt_format("%.*s__%.*s", LT_ARG(prefix), LT_ARG(d->name));
         lt_text name = lt_text_of(full);
-        const lt_dbt_macro *found = package.len ? find_in(d->dbt, package, name)
-                                                : lt_dbt_macro_find(d->dbt, d->from, name);
+        const lt_dbt_macro *found =
+            package.len ? find_in(d->dbt, package, name) : lt_dbt_macro_find(d->dbt, d->from, name);
         if (found)
             return found;
         if (d->tried)
@@ -210,8 +210,8 @@ const lt_dbt_macro *lt_dbt_materialization_find(const lt_dbt *dbt, lt_text name)
                 continue; /* with the adapter's, below */
             lt_text adapter =
                 i < dbt->adapter_types.len ? dbt->adapter_types.items[i] : T("default");
-            LT_AUTO(lt_chars) full =
-                lt_format("materialization_%.*s_%.*s", LT_ARG(name), LT_ARG(adapter));
+            LT_AUTO(lt_chars)
+            full = lt_format("materialization_%.*s_%.*s", LT_ARG(name), LT_ARG(adapter));
             const lt_dbt_macro *found = package == dbt->adapter
                                             ? find_internal(dbt, lt_text_of(full))
                                             : lt_map_find(&package->macros, lt_text_of(full));

@@ -5,10 +5,10 @@
 #include "base/time.h"
 #include "dbt/inner.h"
 
-#include <stdlib.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 typedef lt_json_writer writer;
@@ -616,8 +616,8 @@ static void write_unit_test(writer *w, const lt_dbt *dbt, const lt_dbt_node *nod
 /* Metrics, semantic models and saved queries: what the file says, with the keys that every node has. */
 static void write_semantic(writer *w, const lt_dbt *dbt, const lt_dbt_node *node)
 {
-    static const lt_text apart[] = {T("name"), T("description"), T("config"), T("tags"), T("meta"),
-                                    T("model")};
+    static const lt_text apart[] = {T("name"), T("description"), T("config"),
+                                    T("tags"), T("meta"),        T("model")};
     lt_jinja_value key, value;
     write_identity(w, node);
     for (size_t at = 0; lt_jinja_next(node->raw, &at, &key, &value);) {

@@ -9,8 +9,8 @@
 typedef struct lt_dbt_invocation {
     lt_text id; /* a UUID */
     int64_t started_at_us;
-    lt_text which;              /* "build": the verb */
-    lt_jinja_value args;        /* of the command line: a dict */
+    lt_text which;                /* "build": the verb */
+    lt_jinja_value args;          /* of the command line: a dict */
     const char *const *env_names; /* DBT_ENV_CUSTOM_ENV_..., without that prefix */
     const char *const *env_values;
     size_t env_count;

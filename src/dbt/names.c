@@ -254,10 +254,14 @@ static lt_status config_add(rendering *r, lt_text name, lt_jinja_value value, lt
         LT_TRY(lt_dbt_config_check(dbt, r->recorded, name, value, err));
     LT_TRY(lt_jinja_copy(&dbt->heap, value, &copy, err));
     one = lt_jinja_dict(&dbt->heap);
-    lt_jinja_put_value(one, lt_jinja_text(lt_arena_text(&dbt->arena, name)), copy);
-    if (r->config_call.type != LT_JINJA_DICT)
-        r->config_call = lt_jinja_dict(&dbt->heap);
-    lt_dbt_config_merge(dbt, r->config_call, one);
+    lt_jinja_value key = lt_jinja_text(lt_arena_text(&dbt->arena, name));
+    lt_jinja_put_value(one, key, copy);
+    if (r->config_call.merged.type != LT_JINJA_DICT) {
+        r->config_call.merged = lt_jinja_dict(&dbt->heap);
+        r->config_call.last = lt_jinja_dict(&dbt->heap);
+    }
+    lt_dbt_config_merge(dbt, r->config_call.merged, one);
+    lt_jinja_put_value(r->config_call.last, key, copy);
     return LT_OK;
 }
 
@@ -406,9 +410,8 @@ static lt_status namespace_attr(lt_jinja_render *render, lt_jinja_object *self, 
     rendering *r = lt_jinja_user(render);
     const lt_dbt_package *package =
         (const void *)((const char *)self - offsetof(lt_dbt_package, namespace));
-    const lt_dbt_macro *macro = package->is_built_in
-                                    ? lt_map_find(&r->dbt->adapter->macros, name)
-                                    : lt_map_find(&package->macros, name);
+    const lt_dbt_macro *macro = package->is_built_in ? lt_map_find(&r->dbt->adapter->macros, name)
+                                                     : lt_map_find(&package->macros, name);
     if (!macro && package->is_built_in)
         macro = lt_map_find(&r->dbt->internal->macros, name);
     *found = macro != NULL;
@@ -474,8 +477,7 @@ static bool find_function(const rendering *r, lt_text name, lt_jinja_value *out)
 {
     for (size_t i = 0; i < LT_COUNT(functions); i++) {
         bool value_only = functions[i].run == env_var || functions[i].run == doc;
-        if ((r->only_values && !value_only) ||
-            !lt_text_eq(lt_text_of(functions[i].name), name))
+        if ((r->only_values && !value_only) || !lt_text_eq(lt_text_of(functions[i].name), name))
             continue;
         *out = lt_jinja_func_value(&functions[i]);
         return true;

@@ -40,7 +40,7 @@ typedef struct lt_dbt_macro {
     lt_text sql;          /* the whole block */
     lt_jinja_value value; /* call it with lt_jinja_invoke() */
     lt_text description, patch_path;
-    lt_jinja_value patch; /* what a .yml file says of it: a dict, or undefined */
+    lt_jinja_value patch;               /* what a .yml file says of it: a dict, or undefined */
     lt_jinja_value supported_languages; /* of a materialization: a list, or undefined */
     const lt_jinja_template *home;
 } lt_dbt_macro;
@@ -107,11 +107,11 @@ typedef LT_VEC(lt_dbt_node *) lt_dbt_nodes;
 
 struct lt_dbt_node {
     lt_dbt_kind kind;
-    lt_text id;          /* "model.shop.orders", "test.shop.unique_orders_id.1234567890" */
-    lt_text name;        /* "orders"; of a source: the table's */
-    lt_text path;        /* "models/marts/orders.sql", relative to the package's root */
-    lt_text file;        /* "marts/orders.sql": relative to the resource folder (`path` of the manifest) */
-    lt_text patch_path;  /* "shop://models/schema.yml" */
+    lt_text id;   /* "model.shop.orders", "test.shop.unique_orders_id.1234567890" */
+    lt_text name; /* "orders"; of a source: the table's */
+    lt_text path; /* "models/marts/orders.sql", relative to the package's root */
+    lt_text file; /* "marts/orders.sql": relative to the resource folder (`path` of the manifest) */
+    lt_text patch_path; /* "shop://models/schema.yml" */
     lt_text description;
     lt_texts doc_blocks;
     lt_dbt_package *package;
@@ -120,16 +120,16 @@ struct lt_dbt_node {
     char checksum[65]; /* SHA-256 of the file, hex; empty for generic tests */
     LT_VEC(lt_dbt_column) columns;
     lt_dbt_config config;
-    lt_jinja_value raw; /* what its .yml entry says, rendered: a dict, or undefined */
+    lt_jinja_value raw;   /* what its .yml entry says, rendered: a dict, or undefined */
     lt_relation relation; /* of a test: where its failing rows are kept */
     bool no_relation;     /* ephemeral, tests that keep nothing ...: relation_name is null */
 
     LT_VEC(lt_dbt_ref) refs;
     LT_VEC(lt_dbt_ref) source_refs; /* package: the source's name; name: the table's */
     LT_VEC(lt_dbt_ref) metric_refs;
-    lt_dbt_nodes depends_on;         /* what the references mean, each once */
+    lt_dbt_nodes depends_on;             /* what the references mean, each once */
     LT_VEC(const lt_dbt_macro *) macros; /* called by it, each once */
-    lt_texts needs;                  /* ids of depends_on */
+    lt_texts needs;                      /* ids of depends_on */
 
     /* models */
     lt_jinja_value version, latest_version; /* none when not versioned */
@@ -152,8 +152,8 @@ struct lt_dbt_node {
     /* unit tests */
     lt_text model;
 
-    size_t index;       /* in lt_dbt_all() */
-    bool is_disabled;   /* listed apart */
+    size_t index;     /* in lt_dbt_all() */
+    bool is_disabled; /* listed apart */
     bool is_compiled;
     lt_text compiled_path, compiled_code;
     char contract_checksum[65];

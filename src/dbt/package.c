@@ -4,8 +4,8 @@
 #include "base/embed.h"
 #include "base/fs.h"
 
-#include <stdlib.h>
 #include <dirent.h>
+#include <stdlib.h>
 
 enum { MOST_PACKAGES = 1000 };
 
@@ -23,19 +23,51 @@ static const path_key path_keys[LT_DBT_PATHS] = {
     [LT_DBT_DOCS_PATHS] = {"docs-paths", NULL, NULL},
 };
 
-static const char *const project_keys[] = {
-    "name",          "version",         "config-version",     "profile",
-    "project-root",  "source-paths",    "model-paths",        "macro-paths",
-    "data-paths",    "seed-paths",      "test-paths",         "analysis-paths",
-    "docs-paths",    "asset-paths",     "function-paths",     "target-path",
-    "snapshot-paths", "clean-targets",  "log-path",           "packages-install-path",
-    "quoting",       "on-run-start",    "on-run-end",         "require-dbt-version",
-    "dispatch",      "models",          "seeds",              "snapshots",
-    "analyses",      "sources",         "tests",              "data_tests",
-    "unit_tests",    "metrics",         "semantic-models",    "saved-queries",
-    "exposures",     "functions",       "vars",               "packages",
-    "query-comment", "restrict-access", "dbt-cloud",          "flags",
-    "anchors"};
+static const char *const project_keys[] = {"name",
+                                           "version",
+                                           "config-version",
+                                           "profile",
+                                           "project-root",
+                                           "source-paths",
+                                           "model-paths",
+                                           "macro-paths",
+                                           "data-paths",
+                                           "seed-paths",
+                                           "test-paths",
+                                           "analysis-paths",
+                                           "docs-paths",
+                                           "asset-paths",
+                                           "function-paths",
+                                           "target-path",
+                                           "snapshot-paths",
+                                           "clean-targets",
+                                           "log-path",
+                                           "packages-install-path",
+                                           "quoting",
+                                           "on-run-start",
+                                           "on-run-end",
+                                           "require-dbt-version",
+                                           "dispatch",
+                                           "models",
+                                           "seeds",
+                                           "snapshots",
+                                           "analyses",
+                                           "sources",
+                                           "tests",
+                                           "data_tests",
+                                           "unit_tests",
+                                           "metrics",
+                                           "semantic-models",
+                                           "saved-queries",
+                                           "exposures",
+                                           "functions",
+                                           "vars",
+                                           "packages",
+                                           "query-comment",
+                                           "restrict-access",
+                                           "dbt-cloud",
+                                           "flags",
+                                           "anchors"};
 
 const lt_dbt_package *lt_dbt_package_find(const lt_dbt *dbt, lt_text name)
 {
@@ -116,8 +148,8 @@ static lt_status check_name(const lt_yaml *root, const char *path, lt_err *err)
         return lt_hint(err, "give the project a name: letters, digits and '_'");
     }
     if (!is_identifier(name->text)) {
-        lt_ignore(lt_yaml_fail(name, path, err, "'%.*s' is no name for a project",
-                               LT_ARG(name->text)));
+        lt_ignore(
+            lt_yaml_fail(name, path, err, "'%.*s' is no name for a project", LT_ARG(name->text)));
         return lt_hint(err, "letters, digits and '_' only, not beginning with a digit");
     }
     return LT_OK;
@@ -287,9 +319,9 @@ static lt_status add_all_installed(lt_dbt *dbt, lt_err *err)
 {
     lt_text place = lt_dbt_text_at(dbt, dbt->root->project, "packages-install-path");
     LT_AUTO(lt_path_list) folders = {0};
-    LT_AUTO(lt_chars) folder =
-        lt_path_join(dbt->settings.root,
-                     place.len ? lt_arena_str(&dbt->arena, place) : "dbt_packages");
+    LT_AUTO(lt_chars)
+    folder = lt_path_join(dbt->settings.root,
+                          place.len ? lt_arena_str(&dbt->arena, place) : "dbt_packages");
     if (!lt_path_is_folder(folder))
         return LT_OK;
     LT_TRY(list_folders(folder, &folders, err));

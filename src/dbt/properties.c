@@ -73,8 +73,10 @@ static lt_text patch_key(lt_dbt *dbt, const lt_dbt_package *package, const char 
 }
 
 static const char *const yaml_keys[LT_DBT_KINDS] = {
-    [LT_DBT_MODEL] = "models",       [LT_DBT_SEED] = "seeds",
-    [LT_DBT_SNAPSHOT] = "snapshots", [LT_DBT_ANALYSIS] = "analyses",
+    [LT_DBT_MODEL] = "models",
+    [LT_DBT_SEED] = "seeds",
+    [LT_DBT_SNAPSHOT] = "snapshots",
+    [LT_DBT_ANALYSIS] = "analyses",
     [LT_DBT_SINGULAR_TEST] = "data_tests",
 };
 
@@ -96,14 +98,14 @@ patch *lt_dbt_patch_of(const lt_dbt *dbt, const lt_dbt_node *node)
     if (!yaml_key || !node->package)
         return NULL;
     if (node->kind == LT_DBT_MODEL && dbt->versions.entries.len) {
-        LT_AUTO(lt_chars) key =
-            lt_format("%.*s.%.*s", LT_ARG(node->package->name), LT_ARG(file_stem(node->path)));
+        LT_AUTO(lt_chars)
+        key = lt_format("%.*s.%.*s", LT_ARG(node->package->name), LT_ARG(file_stem(node->path)));
         patch *found = lt_map_find(&dbt->versions, lt_text_of(key));
         if (found)
             return found;
     }
-    LT_AUTO(lt_chars) key =
-        lt_format("%.*s.%s.%.*s", LT_ARG(node->package->name), yaml_key, LT_ARG(node->name));
+    LT_AUTO(lt_chars)
+    key = lt_format("%.*s.%s.%.*s", LT_ARG(node->package->name), yaml_key, LT_ARG(node->name));
     patch *found = lt_map_find(&dbt->patches, lt_text_of(key));
     return found && !found->version ? found : NULL;
 }
@@ -125,8 +127,8 @@ static patch *keep(const value_source *source, const char *yaml_key, const lt_ya
 static void name_version(const value_source *source, lt_text stem, patch *made)
 {
     lt_dbt *dbt = source->dbt;
-    char *key = lt_arena_format(&dbt->arena, "%.*s.%.*s", LT_ARG(source->package->name),
-                                LT_ARG(stem));
+    char *key =
+        lt_arena_format(&dbt->arena, "%.*s.%.*s", LT_ARG(source->package->name), LT_ARG(stem));
     if (!lt_map_has(&dbt->versions, lt_text_of(key)))
         (void)lt_map_put(&dbt->versions, lt_text_of(key), made);
 }
@@ -173,14 +175,14 @@ static lt_status keep_versions(const value_source *source, const lt_yaml *entry,
         }
         lt_jinja_value v = lt_scope_value(&dbt->heap, lt_yaml_find(version, T("v")));
         text = lt_dbt_text_of(dbt, v);
-        name_version(source,
-                     lt_text_of(lt_arena_format(&dbt->arena, "%.*s_v%.*s", LT_ARG(name),
-                                                LT_ARG(text))),
-                     made);
-        name_version(source,
-                     lt_text_of(lt_arena_format(&dbt->arena, "%.*s.v%.*s", LT_ARG(name),
-                                                LT_ARG(text))),
-                     made);
+        name_version(
+            source,
+            lt_text_of(lt_arena_format(&dbt->arena, "%.*s_v%.*s", LT_ARG(name), LT_ARG(text))),
+            made);
+        name_version(
+            source,
+            lt_text_of(lt_arena_format(&dbt->arena, "%.*s.v%.*s", LT_ARG(name), LT_ARG(text))),
+            made);
         if (lt_jinja_eq(v, latest))
             name_version(source, name, made);
     }
@@ -394,6 +396,16 @@ static void add_tags_at(const value_source *source, const lt_yaml *holder, lt_te
             lt_dbt_texts_of(source->dbt, lt_scope_value(&source->dbt->heap, lists[i]), tags);
 }
 
+/* Tests of a source's table have the source's and the table's own tags too. */
+static void add_subject_tags(const test_subject *on, lt_texts *tags)
+{
+    static const char *const keys[] = {"tags"};
+    lt_jinja_value places[] = {lt_dbt_at(on->node->source_raw, keys[0]),
+                               lt_dbt_at(on->node->raw, keys[0])};
+    for (size_t i = 0; on->node->kind == LT_DBT_SOURCE && i < LT_COUNT(places); i++)
+        lt_dbt_texts_of(on->source->dbt, places[i], tags);
+}
+
 static lt_status column_tests(const test_subject *on, const lt_yaml *columns,
                               const lt_yaml *version, lt_err *err)
 {
@@ -407,6 +419,7 @@ static lt_status column_tests(const test_subject *on, const lt_yaml *columns,
         if (quote && quote->type == LT_YAML_BOOL && quote->truth)
             column_name = lt_text_of(
                 lt_arena_format(&on->source->dbt->arena, "\"%.*s\"", LT_ARG(column_name)));
+        add_subject_tags(on, &tags);
         add_tags_at(on->source, column, &tags);
         LT_TRY(lt_dbt_tests_add(on->source->dbt, on, column_name, &tags, column, err));
     }
@@ -425,6 +438,7 @@ lt_status lt_dbt_tests_of(const value_source *source, lt_dbt_node *node, const l
     if (node->kind == LT_DBT_SOURCE)
         on.name = lt_text_of(lt_arena_format(&source->dbt->arena, "%.*s_%.*s",
                                              LT_ARG(node->source_name), LT_ARG(node->name)));
+    add_subject_tags(&on, &tags);
     LT_TRY(lt_dbt_tests_add(source->dbt, &on, (lt_text){0}, &tags, entry, err));
     return column_tests(&on, lt_yaml_find(entry, T("columns")), NULL, err);
 }
@@ -468,8 +482,7 @@ static lt_status patch_of_nothing(lt_dbt *dbt, const patch *given, lt_err *err)
                     found ? (int)nearest.len : 0, found ? nearest.ptr : "", found ? "'?" : "");
         return LT_OK;
     }
-    lt_ignore(
-        lt_yaml_fail(name, given->path, err, "there is no model '%.*s'", LT_ARG(name->text)));
+    lt_ignore(lt_yaml_fail(name, given->path, err, "there is no model '%.*s'", LT_ARG(name->text)));
     if (found)
         return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
     return lt_hint(err, "add models/%.*s.sql, or take this entry out", LT_ARG(name->text));
@@ -485,10 +498,18 @@ static lt_status apply_to_macro(const value_source *source, const patch *given, 
                     LT_ARG(name->text));
         return LT_OK;
     }
-    macro->patch_path = lt_text_of(lt_arena_format(
-        &dbt->arena, "%.*s://%s", LT_ARG(given->package->name), given->path));
+    macro->patch_path = lt_text_of(
+        lt_arena_format(&dbt->arena, "%.*s://%s", LT_ARG(given->package->name), given->path));
     LT_TRY(lt_dbt_value(source, given->entry, &macro->patch, err));
     return describe_text(source, given->entry, NULL, &macro->description, err);
+}
+
+/* "2030-01-01T00:00:00+00:00" of a date. */
+static lt_text moment_text(lt_dbt *dbt, lt_text text)
+{
+    if (text.len != strlen("2030-01-01"))
+        return text;
+    return lt_text_of(lt_arena_format(&dbt->arena, "%.*sT00:00:00+00:00", LT_ARG(text)));
 }
 
 static lt_status rest_of_entry(const value_source *source, lt_dbt_node *node, const lt_yaml *entry,
@@ -513,12 +534,13 @@ static lt_status apply_to_node(const value_source *source, const patch *given, l
 {
     lt_dbt_node *node = given->node;
     lt_dbt *dbt = source->dbt;
-    node->patch_path = lt_text_of(lt_arena_format(
-        &dbt->arena, "%.*s://%s", LT_ARG(given->package->name), given->path));
+    node->patch_path = lt_text_of(
+        lt_arena_format(&dbt->arena, "%.*s://%s", LT_ARG(given->package->name), given->path));
     LT_TRY(rest_of_entry(source, node, given->entry, err));
     LT_TRY(lt_dbt_describe(source, node, given->entry, err));
     if (!given->version) {
-        node->deprecation_date = lt_dbt_text_at(dbt, node->raw, "deprecation_date");
+        node->deprecation_date =
+            moment_text(dbt, lt_dbt_text_at(dbt, node->raw, "deprecation_date"));
         LT_TRY(lt_dbt_columns(source, node, given->entry, err));
         if (node->kind == LT_DBT_SINGULAR_TEST)
             return LT_OK;
@@ -526,7 +548,7 @@ static lt_status apply_to_node(const value_source *source, const patch *given, l
     }
     node->latest_version = given->latest;
     LT_TRY(rest_of_entry(source, node, given->version, err));
-    node->deprecation_date = lt_dbt_text_at(dbt, node->raw, "deprecation_date");
+    node->deprecation_date = moment_text(dbt, lt_dbt_text_at(dbt, node->raw, "deprecation_date"));
     LT_TRY(lt_dbt_describe(source, node, given->version, err));
     LT_TRY(version_columns(source, node, given->entry, given->version, err));
     return version_tests(source, given, err);

@@ -13,8 +13,7 @@ void lt_dbt_refable_add(lt_dbt *dbt, lt_map *map, lt_text key, lt_dbt_node *node
 
 static bool is_refable(const lt_dbt_node *node)
 {
-    return node->kind == LT_DBT_MODEL || node->kind == LT_DBT_SEED ||
-           node->kind == LT_DBT_SNAPSHOT;
+    return node->kind == LT_DBT_MODEL || node->kind == LT_DBT_SEED || node->kind == LT_DBT_SNAPSHOT;
 }
 
 /* ---- finding ---- */
@@ -113,8 +112,8 @@ lt_status lt_dbt_ref_missing(const lt_dbt *dbt, const lt_dbt_ref *ref, bool is_d
 {
     const refable_list *list = lt_map_find(&dbt->refable, ref->name);
     if (ref->package.len && !lt_dbt_package_find(dbt, ref->package)) {
-        lt_ignore(lt_fail(err, LT_INVALID, "ref(): there is no package '%.*s'",
-                          LT_ARG(ref->package)));
+        lt_ignore(
+            lt_fail(err, LT_INVALID, "ref(): there is no package '%.*s'", LT_ARG(ref->package)));
         return say_nearest(&dbt->package_names, ref->package, "install it with 'leat dbt deps'",
                            err);
     }
@@ -209,8 +208,7 @@ static lt_status missing(lt_dbt *dbt, lt_dbt_node *node, const lt_dbt_ref *ref, 
         return err->status;
     }
     if (node->line && node->kind != LT_DBT_OPERATION)
-        return lt_wrap(err, "%.*s:%u:%u", LT_ARG(node->path), node->line,
-                       LT_MAX(node->col, 1u));
+        return lt_wrap(err, "%.*s:%u:%u", LT_ARG(node->path), node->line, LT_MAX(node->col, 1u));
     return lt_wrap(err, "%.*s", LT_ARG(node->path));
 }
 

@@ -3,8 +3,9 @@
 
 static const lt_text strict_source_keys[] = {T("name"), T("description"), T("schema"), T("tables"),
                                              T("meta")};
-static const lt_text strict_table_keys[] = {T("name"),  T("description"), T("identifier"),
-                                            T("columns"), T("tests"), T("data_tests"), T("meta")};
+static const lt_text strict_table_keys[] = {T("name"),    T("description"), T("identifier"),
+                                            T("columns"), T("tests"),       T("data_tests"),
+                                            T("meta")};
 
 /* "marts/marts.yml" of "models/marts/marts.yml". */
 static lt_text below_folder(const char *path)
@@ -32,8 +33,8 @@ static lt_dbt_node *node_of(const value_source *source, lt_dbt_kind kind, lt_tex
     return node;
 }
 
-static lt_status rendered_entry(const value_source *source, lt_dbt_node *node,
-                                const lt_yaml *entry, lt_err *err)
+static lt_status rendered_entry(const value_source *source, lt_dbt_node *node, const lt_yaml *entry,
+                                lt_err *err)
 {
     lt_dbt *dbt = source->dbt;
     node->raw = lt_jinja_dict(&dbt->heap);
@@ -56,7 +57,7 @@ static lt_status rendered_entry(const value_source *source, lt_dbt_node *node,
 static lt_status record_text(const value_source *source, lt_dbt_node *node, const lt_yaml *at,
                              lt_text text, lt_err *err)
 {
-    lt_jinja_value call = {0};
+    config_calls call = {0};
     lt_text code = node->raw_code;
     if (!lt_dbt_is_template(text))
         text = lt_text_of(
@@ -95,8 +96,7 @@ static lt_status merge_freshness(const value_source *source, const lt_yaml *over
     lt_jinja_put(none, "period", lt_jinja_none());
     for (size_t i = 0; i < LT_COUNT(rules); i++) {
         lt_jinja_value rule = lt_dbt_at(value, rules[i]), old = lt_dbt_at(*out, rules[i]);
-        lt_jinja_put(made, rules[i],
-                     lt_dbt_is_set(rule) ? rule : lt_dbt_is_set(old) ? old : none);
+        lt_jinja_put(made, rules[i], lt_dbt_is_set(rule) ? rule : lt_dbt_is_set(old) ? old : none);
     }
     lt_jinja_value filter = lt_dbt_at(value, "filter"), before = lt_dbt_at(*out, "filter");
     lt_jinja_put(made, "filter",
@@ -147,11 +147,10 @@ static lt_status merged_of(const value_source *source, const lt_yaml *table, con
 static lt_status config_of_source(const value_source *source, const lt_yaml *table,
                                   const lt_yaml *above, lt_jinja_value *out, lt_err *err)
 {
-    static const lt_text apart[] = {T("freshness"),       T("meta"), T("tags"),
-                                    T("loaded_at_field"), T("loaded_at_query")};
+    static const lt_text apart[] = {T("freshness"), T("meta"), T("tags"), T("loaded_at_field"),
+                                    T("loaded_at_query")};
     lt_dbt *dbt = source->dbt;
-    const lt_yaml *configs[] = {lt_yaml_find(above, T("config")),
-                                lt_yaml_find(table, T("config"))};
+    const lt_yaml *configs[] = {lt_yaml_find(above, T("config")), lt_yaml_find(table, T("config"))};
     lt_jinja_value value, freshness = {0};
     *out = lt_jinja_dict(&dbt->heap);
     for (size_t k = 0; k < LT_COUNT(configs); k++)
@@ -224,8 +223,8 @@ static lt_status add_table(const value_source *source, const lt_yaml *above, lt_
         LT_TRY(lt_dbt_check_keys(source->path, table, "a source's table", KEYS(strict_table_keys),
                                  err));
     LT_TRY(lt_dbt_need_text(source->path, table, T("name"), &name, err));
-    lt_text key = lt_text_of(
-        lt_arena_format(&dbt->arena, "%.*s.%.*s", LT_ARG(source_name), LT_ARG(name)));
+    lt_text key =
+        lt_text_of(lt_arena_format(&dbt->arena, "%.*s.%.*s", LT_ARG(source_name), LT_ARG(name)));
     lt_dbt_node *node = loaded_source(dbt, key);
     if (!node) {
         node = node_of(source, LT_DBT_SOURCE, key, table);
@@ -239,7 +238,7 @@ static lt_status add_table(const value_source *source, const lt_yaml *above, lt_
     }
     LT_TRY(text_at(source, above, "loader", &node->loader, err));
     LT_TRY(config_of_source(source, table, above, &config, err));
-    LT_TRY(lt_dbt_config_make(dbt, node, config, config, (lt_jinja_value){0}, err));
+    LT_TRY(lt_dbt_config_make(dbt, node, config, config, NULL, err));
     LT_TRY(rendered_entry(source, node, table, err));
     LT_TRY(lt_dbt_columns(source, node, table, err));
     node->source_raw = lt_jinja_dict(&dbt->heap);
@@ -265,8 +264,7 @@ lt_status lt_dbt_add_source(const value_source *source, const lt_yaml *entry, lt
 {
     lt_text name = {0};
     if (source->dbt->is_strict)
-        LT_TRY(
-            lt_dbt_check_keys(source->path, entry, "a source", KEYS(strict_source_keys), err));
+        LT_TRY(lt_dbt_check_keys(source->path, entry, "a source", KEYS(strict_source_keys), err));
     LT_TRY(lt_dbt_need_text(source->path, entry, T("name"), &name, err));
     const lt_yaml *tables = lt_yaml_find(entry, T("tables"));
     if (lt_dbt_is_null(tables))
@@ -311,7 +309,7 @@ static lt_status settle_entry(const value_source *source, lt_dbt_node *node, con
     own = lt_dbt_at(node->raw, "config");
     lt_dbt_config_merge(dbt, config, own);
     (void)entry;
-    return lt_dbt_config_make(dbt, node, config, config, (lt_jinja_value){0}, err);
+    return lt_dbt_config_make(dbt, node, config, config, NULL, err);
 }
 
 lt_status lt_dbt_add_exposure(const value_source *source, const lt_yaml *entry, lt_err *err)
@@ -411,20 +409,21 @@ lt_status lt_dbt_add_yaml_snapshot(const value_source *source, const lt_yaml *en
 {
     lt_dbt *dbt = source->dbt;
     lt_text name = {0}, relation = {0};
-    lt_jinja_value call = {0};
+    config_calls call = {0};
     LT_TRY(lt_dbt_need_text(source->path, entry, T("name"), &name, err));
     LT_TRY(lt_dbt_need_text(source->path, entry, T("relation"), &relation, err));
     lt_dbt_node *node = node_of(source, LT_DBT_SNAPSHOT, name, entry);
     node->raw_code =
         lt_text_of(lt_arena_format(&dbt->arena, "select * from {{ %.*s }}", LT_ARG(relation)));
     lt_text below = below_folder(source->path);
-    node->file = lt_text_of(
-        lt_arena_format(&dbt->arena, "%.*s/%.*s.sql", LT_ARG(below), LT_ARG(name)));
-    LT_AUTO(lt_chars) whole = lt_format("%.*s", LT_ARG(node->raw_code));
-    lt_dbt_sha256(lt_text_of(whole), node->checksum);
+    node->file =
+        lt_text_of(lt_arena_format(&dbt->arena, "%.*s/%.*s.sql", LT_ARG(below), LT_ARG(name)));
+    LT_AUTO(lt_buf) file = {0};
+    LT_TRY(lt_dbt_read(source->package, source->path, &file, err));
+    lt_dbt_sha256(lt_text_trim(lt_buf_text(&file)), node->checksum);
     LT_TRY(lt_dbt_record(dbt, node, &call, err));
     patch *given = lt_dbt_patch_of(dbt, node);
     if (given)
         given->node = node;
-    return lt_dbt_settle(dbt, node, source, entry, call, err);
+    return lt_dbt_settle(dbt, node, source, entry, &call, err);
 }

@@ -17,8 +17,8 @@ lt_status lt_dbt_yaml_file(lt_dbt *dbt, const char *root, const char *path, lt_y
 
 bool lt_dbt_is_template(lt_text text)
 {
-    return text.len > 3 && (lt_text_has(text, T("{{")) || lt_text_has(text, T("{%")) ||
-                            lt_text_has(text, T("{#")));
+    return text.len > 3 &&
+           (lt_text_has(text, T("{{")) || lt_text_has(text, T("{%")) || lt_text_has(text, T("{#")));
 }
 
 /* Text that was rendered from more than one part becomes a value again, when it reads as one (dbt's native rendering). */
@@ -56,6 +56,7 @@ static lt_status render(const value_source *source, const lt_yaml *node, bool na
     r.loading = dbt;
     r.only_values = true;
     r.doc_blocks = doc_blocks;
+    r.may_read_secrets = source->may_read_secrets;
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &r};
     lt_status status =
         lt_jinja_compile(&dbt->env, lt_text_of(source->path), node->text, &compiled, NULL, err);

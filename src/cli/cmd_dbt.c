@@ -1,0 +1,308 @@
+/* leat dbt: the verbs of the dbt command, on the project that is here. */
+#include "cli/cmd_dbt.h"
+
+#include "base/fs.h"
+#include "base/time.h"
+#include "dbt/inner.h"
+#include "engine/engine.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- parse ---- */
+
+static lt_status run_parse(dbt_work *work, lt_err *err)
+{
+    LT_TRY(dbt_work_load(work, err));
+    return dbt_work_manifest(work, err);
+}
+
+/* ---- list ---- */
+
+static int by_id(const void *a, const void *b)
+{
+    const lt_dbt_node *const *left = a, *const *right = b;
+    return lt_text_cmp((*left)->id, (*right)->id);
+}
+
+static void add_selector(const lt_dbt_node *node, lt_buf *out)
+{
+    bool prefixed = node->kind >= LT_DBT_SOURCE;
+    if (prefixed)
+        lt_buf_printf(out, "%s:%.*s.", lt_dbt_kind_name(node->kind), LT_ARG(node->package->name));
+    if (node->kind == LT_DBT_SOURCE)
+        lt_buf_printf(out, "%.*s.", LT_ARG(node->source_name));
+    if (prefixed) {
+        lt_buf_add(out, node->name);
+        return;
+    }
+    for (size_t i = 0; i < node->fqn.len; i++)
+        lt_buf_printf(out, "%s%.*s", i ? "." : "", LT_ARG(node->fqn.items[i]));
+}
+
+static void add_name(const lt_dbt_node *node, lt_buf *out)
+{
+    if (node->kind == LT_DBT_SOURCE)
+        lt_buf_printf(out, "%.*s.", LT_ARG(node->source_name));
+    lt_buf_add(out, node->name);
+    if (lt_dbt_is_set(node->version)) {
+        lt_buf_add_str(out, ".v");
+        lt_jinja_str(node->version, out);
+    }
+}
+
+static const lt_json *value_at(const lt_json *node, lt_text path)
+{
+    lt_text rest = path, part;
+    while (node && lt_text_cut(&rest, '.', &part))
+        node = lt_json_find_text(node, part);
+    return node;
+}
+
+static lt_status add_json(dbt_work *work, const lt_dbt_node *node, lt_buf *out, lt_err *err)
+{
+    static const char *const usual[] = {
+        "alias",  "name",          "package_name", "depends_on",         "tags",
+        "config", "resource_type", "source_name",  "original_file_path", "unique_id"};
+    LT_AUTO(lt_buf) text = {0};
+    LT_AUTO(lt_arena) scratch = {0};
+    lt_json_writer writer = {.out = &text}, w = {.out = out};
+    lt_json *tree = NULL;
+    lt_dbt_write_node(work->dbt, node, &writer);
+    LT_TRY(lt_json_read(lt_buf_text(&text), "node", NULL, &scratch, &tree, err));
+    const lt_strings *asked = &work->flags->output_keys;
+    lt_json_begin(&w, '{');
+    for (size_t i = 0; i < tree->count && !asked->len; i++)
+        for (size_t k = 0; k < LT_COUNT(usual); k++)
+            if (lt_text_eq(lt_text_of(usual[k]), tree->items[i].key)) {
+                lt_json_key(&w, tree->items[i].key);
+                lt_json_tree(&w, &tree->items[i]);
+            }
+    for (size_t k = 0; k < asked->len; k++) {
+        lt_text rest = lt_text_of(asked->items[k]), key;
+        while (lt_text_cut(&rest, ' ', &key)) {
+            const lt_json *value = value_at(tree, key);
+            if (!key.len || !value)
+                continue;
+            lt_json_key(&w, key);
+            lt_json_tree(&w, value);
+        }
+    }
+    lt_json_end(&w);
+    return LT_OK;
+}
+
+static lt_status list_node(dbt_work *work, const lt_dbt_node *node, lt_err *err)
+{
+    const char *how = work->flags->output ? work->flags->output : "selector";
+    LT_AUTO(lt_buf) line = {.limit = 16 * LT_MIB};
+    if (strcmp(how, "selector") == 0)
+        add_selector(node, &line);
+    else if (strcmp(how, "name") == 0)
+        add_name(node, &line);
+    else if (strcmp(how, "path") == 0)
+        lt_buf_add(&line, node->path);
+    else
+        LT_TRY(add_json(work, node, &line, err));
+    dbt_say_plain(&work->log, lt_buf_text(&line));
+    return LT_OK;
+}
+
+enum {
+    RUNNABLE = 1 << LT_DBT_MODEL | 1 << LT_DBT_GENERIC_TEST | 1 << LT_DBT_SINGULAR_TEST |
+               1 << LT_DBT_SEED | 1 << LT_DBT_SNAPSHOT | 1 << LT_DBT_UNIT_TEST,
+    LISTED = RUNNABLE | 1 << LT_DBT_SOURCE | 1 << LT_DBT_EXPOSURE | 1 << LT_DBT_METRIC |
+             1 << LT_DBT_SAVED_QUERY | 1 << LT_DBT_SEMANTIC_MODEL,
+};
+
+static unsigned listed_kinds(const dbt_flags *flags)
+{
+    bool analyses = false;
+    for (size_t i = 0; i < flags->resource_type.len; i++)
+        analyses |= strcmp(flags->resource_type.items[i], "all") == 0 ||
+                    strcmp(flags->resource_type.items[i], "analysis") == 0;
+    return LISTED | (analyses ? 1u << LT_DBT_ANALYSIS : 0);
+}
+
+static lt_status run_list(dbt_work *work, lt_err *err)
+{
+    static const char *const hows[] = {"selector", "name", "path", "json"};
+    bool known = !work->flags->output;
+    for (size_t i = 0; i < LT_COUNT(hows) && !known; i++)
+        known = strcmp(hows[i], work->flags->output) == 0;
+    if (!known)
+        return lt_fail(err, LT_INVALID, "--output: '%s' is none of selector, name, path, json",
+                       work->flags->output);
+    LT_TRY(dbt_work_load(work, err));
+    LT_TRY(dbt_work_manifest(work, err));
+    LT_AUTO(lt_node_set) chosen = {0};
+    LT_TRY(dbt_work_select(work, listed_kinds(work->flags), &chosen, err));
+    const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
+    lt_dbt_nodes sorted = {0};
+    for (size_t i = 0; i < all->len; i++)
+        if (lt_node_set_has(&chosen, i))
+            lt_push_in(&work->app->arena, &sorted, all->items[i]);
+    if (sorted.len)
+        qsort(sorted.items, sorted.len, sizeof(*sorted.items), by_id);
+    else
+        dbt_say(&work->log, LT_LOG_WARNING, "M020", "NoNodesSelected", "No nodes selected!");
+    for (size_t i = 0; i < sorted.len; i++)
+        LT_TRY(list_node(work, sorted.items[i], err));
+    return LT_OK;
+}
+
+/* ---- clean ---- */
+
+/* Folders of clean-targets, but never the project itself nor what lies outside of it. */
+static lt_status clean_one(dbt_work *work, const char *name, lt_err *err)
+{
+    LT_AUTO(lt_chars) path = lt_path_join(work->root, name);
+    char *real = realpath(path, NULL);
+    if (!real)
+        return LT_OK;
+    size_t len = strlen(work->root);
+    bool inside = strncmp(real, work->root, len) == 0 && real[len] == '/';
+    free(real);
+    if (!inside) {
+        lt_ignore(lt_fail(err, LT_INVALID, "'%s' lies outside of the project", name));
+        return lt_hint(err, "take it out of clean-targets, and remove it yourself");
+    }
+    dbt_say(&work->log, LT_LOG_INFO, "Z036", "CheckCleanPath", "Checking %s", path);
+    LT_TRY(lt_path_remove(path, err));
+    dbt_say(&work->log, LT_LOG_INFO, "Z037", "ConfirmCleanPath", "Cleaned %s", path);
+    return LT_OK;
+}
+
+static lt_status run_clean(dbt_work *work, lt_err *err)
+{
+    lt_jinja_value project = {0};
+    LT_AUTO(lt_chars) file = lt_path_join(work->root, "dbt_project.yml");
+    LT_TRY(lt_dbt_yaml_value(file, &work->heap, &project, err));
+    lt_jinja_value list = lt_dbt_at(project, "clean-targets");
+    size_t count = list.type == LT_JINJA_LIST ? lt_jinja_len(list) : 0;
+    if (!count)
+        LT_TRY(clean_one(work, work->target_folder, err));
+    for (size_t i = 0; i < count; i++) {
+        LT_AUTO(lt_chars) name = lt_text_dup(lt_jinja_as_text(lt_jinja_at(list, i)));
+        LT_TRY(clean_one(work, name, err));
+    }
+    dbt_say(&work->log, LT_LOG_INFO, "Z039", "FinishedCleanPaths", "Finished cleaning all paths.");
+    return LT_OK;
+}
+
+/* ---- debug ---- */
+
+static lt_status try_connection(const dbt_work *work, lt_err *err)
+{
+    LT_AUTO(lt_engine_ref) engine = NULL;
+    LT_AUTO(lt_session_ref) session = NULL;
+    int64_t rows;
+    LT_TRY(lt_engine_open(&work->profile.target, &engine, err));
+    LT_TRY(lt_session_open(engine, &session, err));
+    return lt_exec(session, T("select 1 as id"), &rows, err);
+}
+
+static lt_status run_debug(dbt_work *work, lt_err *err)
+{
+    lt_jinja_value key, value;
+    LT_TRY(dbt_work_profile(work, err));
+    dbt_log *log = &work->log;
+    dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdOut", "Using profiles.yml file at %s",
+            work->profile.path);
+    dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdOut",
+            "Using dbt_project.yml file at %s/dbt_project.yml", work->root);
+    dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdOut", "adapter type: %.*s",
+            LT_ARG(work->profile.kind));
+    if (work->flags->connection != 1) {
+        lt_dbt_settings settings = {.root = work->root};
+        (void)settings;
+        LT_TRY(dbt_work_load(work, err));
+        dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdOut",
+                "Configuration:\n  profiles.yml file [OK found and valid]\n"
+                "  dbt_project.yml file [OK found and valid]");
+    }
+    dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdOut", "Connection:");
+    for (size_t at = 0; lt_jinja_next(work->profile.values, &at, &key, &value);) {
+        LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
+        lt_jinja_str(value, &text);
+        dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdOut", "  %.*s: %s",
+                LT_ARG(lt_jinja_as_text(key)), lt_buf_chars(&text));
+    }
+    if (try_connection(work, err) != LT_OK) {
+        dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdResult", "  Connection test: [ERROR]");
+        err->status = LT_FAILED;
+        return err->status;
+    }
+    dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdResult",
+            "  Connection test: [OK connection ok]\n\nAll checks passed!");
+    return LT_OK;
+}
+
+/* ---- the table of verbs ---- */
+
+static const struct {
+    dbt_verb verb;
+    lt_status (*run)(dbt_work *work, lt_err *err);
+} verbs[] = {
+    {DBT_PARSE, run_parse},
+    {DBT_LIST, run_list},
+    {DBT_CLEAN, run_clean},
+    {DBT_DEBUG, run_debug},
+};
+
+static lt_status run_verb(dbt_work *work, lt_err *err)
+{
+    for (size_t i = 0; i < LT_COUNT(verbs); i++)
+        if (verbs[i].verb == work->flags->verb)
+            return verbs[i].run(work, err);
+    return lt_fail(err, LT_INVALID, "'leat dbt %s' is not there yet",
+                   dbt_verb_name(work->flags->verb));
+}
+
+/* dbt knows two bad ends: 1, something was run and failed; 2, everything else. */
+static lt_status dbts_status(lt_status status, lt_err *err)
+{
+    if (status == LT_OK || status == LT_FAILED || status == LT_CANCELLED)
+        return status;
+    err->status = LT_INVALID;
+    return err->status;
+}
+
+static lt_status dbt(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    dbt_flags flags;
+    dbt_work work;
+    (void)opts;
+    LT_TRY(dbts_status(dbt_flags_read(app, args, &flags, err), err));
+    if (flags.help == 1 || (flags.verb == DBT_VERBS && flags.version != 1)) {
+        dbt_flags_help(app, &flags);
+        return flags.help == 1 ? LT_OK : lt_fail(err, LT_INVALID, "a command is missing");
+    }
+    if (flags.version == 1) {
+        lt_out_printf(&app->out, "Core:\n  - installed: %s\n", LT_DBT_VERSION);
+        return LT_OK;
+    }
+    lt_status status = dbt_work_open(app, &flags, &work, err);
+    if (status == LT_OK)
+        status = run_verb(&work, err);
+    if (status != LT_OK && status != LT_FAILED)
+        dbt_say(&work.log, LT_LOG_ERROR, "A002", "MainEncounteredError",
+                "Encountered an error:\n%s%s%s", err->message, err->hint[0] ? "\n  " : "",
+                err->hint);
+    dbt_work_close(&work);
+    return dbts_status(status, err);
+}
+
+const lt_cmd lt_cmd_dbt = {
+    .name = "dbt",
+    .help = "run a dbt project: the dbt command's verbs, options and artifacts",
+    .args = "[COMMAND] [OPTION...]",
+    .about = "Works as dbt does in a folder with dbt_project.yml and a profiles.yml: the same "
+             "options, selectors, "
+             "environment variables, artifacts in target/, and exit codes 0, 1 and 2. A link to "
+             "this program with the "
+             "name 'dbt' is the same as 'leat dbt'. 'leat dbt --help' lists commands and options.",
+    .group = LT_GROUP_RUN,
+    .raw = true,
+    .run = dbt,
+};

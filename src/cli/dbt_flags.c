@@ -1,0 +1,502 @@
+/* The options of `leat dbt`: a table of dbt's names, letters, environment variables and verbs. */
+#include "cli/dbt_flags.h"
+
+#include <stdlib.h>
+
+typedef enum flag_type { SWITCH, TEXT, WORDS, NUMBER, INERT, INERT_TEXT } flag_type;
+
+typedef struct flag {
+    const char *name;  /* of the switch; --no-NAME turns it off */
+    const char *other; /* a second name, or NULL */
+    char letter;
+    flag_type type;
+    size_t offset;
+    const char *env; /* without DBT_; NULL: none */
+    unsigned verbs;  /* bits; 0: all */
+    const char *help;
+} flag;
+
+#define AT(field) offsetof(dbt_flags, field)
+#define V(verb) (1u << DBT_##verb)
+#define BUILDERS (V(BUILD) | V(RUN) | V(TEST) | V(SEED) | V(SNAPSHOT))
+#define SELECTING                                                                                  \
+    (BUILDERS | V(COMPILE) | V(SHOW) | V(LIST) | V(CLONE) | V(FRESHNESS) | V(DOCS_GENERATE))
+#define LOADING (SELECTING | V(PARSE) | V(RETRY) | V(OPERATION) | V(CLEAN))
+
+static const flag flags[] = {
+    {"project-dir", NULL, 0, TEXT, AT(project_dir), "PROJECT_DIR", 0, "folder of dbt_project.yml"},
+    {"profiles-dir", NULL, 0, TEXT, AT(profiles_dir), "PROFILES_DIR", 0, "folder of profiles.yml"},
+    {"profile", NULL, 0, TEXT, AT(profile), "PROFILE", 0, "the profile; else the project's"},
+    {"target", NULL, 't', TEXT, AT(target), "TARGET", 0, "the target of the profile"},
+    {"vars", NULL, 0, TEXT, AT(vars), NULL, 0, "variables: '{name: value}'"},
+    {"target-path", NULL, 0, TEXT, AT(target_path), "TARGET_PATH", 0, "where artifacts go"},
+    {"threads", NULL, 0, NUMBER, AT(threads), NULL, LOADING, "nodes at once"},
+    {"log-format", NULL, 0, TEXT, AT(log_format), "LOG_FORMAT", 0, "text, debug or json"},
+    {"log-format-file", NULL, 0, TEXT, AT(log_format_file), "LOG_FORMAT_FILE", 0,
+     "the same of logs/dbt.log"},
+    {"log-level", NULL, 0, TEXT, AT(log_level), "LOG_LEVEL", 0, "debug, info, warn, error or none"},
+    {"log-path", NULL, 0, TEXT, AT(log_path), "LOG_PATH", 0, "folder of dbt.log"},
+    {"debug", NULL, 'd', SWITCH, AT(debug), "DEBUG", 0, "say more"},
+    {"quiet", NULL, 'q', SWITCH, AT(quiet), "QUIET", 0, "say nothing but errors"},
+    {"print", NULL, 0, SWITCH, AT(print), "PRINT", 0, "let print() of templates speak"},
+    {"use-colors", NULL, 0, SWITCH, AT(use_colors), "USE_COLORS", 0, "colours"},
+    {"fail-fast", NULL, 'x', SWITCH, AT(fail_fast), "FAIL_FAST", 0, "stop at the first failure"},
+    {"warn-error", NULL, 0, SWITCH, AT(warn_error), "WARN_ERROR", 0, "warnings are errors"},
+    {"warn-error-options", NULL, 0, TEXT, AT(warn_error_options), "WARN_ERROR_OPTIONS", 0,
+     "which warnings are: '{error: all}'"},
+    {"write-json", NULL, 0, SWITCH, AT(write_json), "WRITE_JSON", 0, "write artifacts"},
+    {"version-check", NULL, 0, SWITCH, AT(version_check), "VERSION_CHECK", 0,
+     "check require-dbt-version"},
+    {"partial-parse", NULL, 0, SWITCH, AT(partial_parse), "PARTIAL_PARSE", 0,
+     "use what was parsed before"},
+    {"select", "models", 's', WORDS, AT(select), NULL, SELECTING, "the nodes that are meant"},
+    {"exclude", NULL, 0, WORDS, AT(exclude), NULL, SELECTING, "and those that are not"},
+    {"selector", NULL, 0, TEXT, AT(selector), NULL, SELECTING, "a name of selectors.yml"},
+    {"indirect-selection", NULL, 0, TEXT, AT(indirect_selection), "INDIRECT_SELECTION", 0,
+     "tests that come along: eager, cautious, buildable or empty"},
+    {"resource-type", "resource-types", 0, WORDS, AT(resource_type), "RESOURCE_TYPES",
+     V(BUILD) | V(LIST) | V(CLONE) | V(TEST), "only these kinds"},
+    {"exclude-resource-type", "exclude-resource-types", 0, WORDS, AT(exclude_resource_type),
+     "EXCLUDE_RESOURCE_TYPES", V(BUILD) | V(LIST) | V(CLONE) | V(TEST), "not these kinds"},
+    {"state", NULL, 0, TEXT, AT(state), "STATE", 0, "folder of another run's artifacts"},
+    {"defer", NULL, 0, SWITCH, AT(defer), "DEFER", 0, "read from the state what is not built here"},
+    {"defer-state", NULL, 0, TEXT, AT(defer_state), "DEFER_STATE", 0, "another folder for --defer"},
+    {"favor-state", NULL, 0, SWITCH, AT(favor_state), "FAVOR_STATE", 0,
+     "read from the state even what is there"},
+    {"full-refresh", NULL, 'f', SWITCH, AT(full_refresh), "FULL_REFRESH",
+     V(BUILD) | V(RUN) | V(SEED) | V(COMPILE) | V(SHOW) | V(CLONE) | V(RETRY), "build anew"},
+    {"empty", NULL, 0, SWITCH, AT(empty), "EMPTY", V(BUILD) | V(RUN) | V(SNAPSHOT) | V(COMPILE),
+     "with no rows: only the schema"},
+    {"sample", NULL, 0, TEXT, AT(sample), "SAMPLE", V(BUILD) | V(RUN), "with a part of the rows"},
+    {"event-time-start", NULL, 0, TEXT, AT(event_time_start), "EVENT_TIME_START", V(BUILD) | V(RUN),
+     "first moment of microbatch models"},
+    {"event-time-end", NULL, 0, TEXT, AT(event_time_end), "EVENT_TIME_END", V(BUILD) | V(RUN),
+     "last moment of microbatch models"},
+    {"store-failures", NULL, 0, SWITCH, AT(store_failures), "STORE_FAILURES", V(BUILD) | V(TEST),
+     "keep rows that break tests"},
+    {"show", NULL, 0, SWITCH, AT(show), NULL, V(SEED) | V(BUILD), "show rows of seeds"},
+    {"output", NULL, 'o', TEXT, AT(output), NULL, V(LIST) | V(COMPILE) | V(SHOW) | V(FRESHNESS),
+     "how, or where, results go"},
+    {"output-keys", NULL, 0, WORDS, AT(output_keys), NULL, V(LIST), "keys of --output json"},
+    {"inline", NULL, 0, TEXT, AT(inline_sql), NULL, V(COMPILE) | V(SHOW), "this SQL"},
+    {"limit", NULL, 0, NUMBER, AT(limit), NULL, V(SHOW), "rows that are shown"},
+    {"introspect", NULL, 0, SWITCH, AT(introspect), "INTROSPECT", V(COMPILE) | V(SHOW),
+     "let templates ask the database"},
+    {"inject-ephemeral-ctes", NULL, 0, SWITCH, AT(inject_ctes), NULL, V(COMPILE),
+     "write ephemeral models out"},
+    {"compile", NULL, 0, SWITCH, AT(compile), NULL, V(DOCS_GENERATE), "compile first"},
+    {"empty-catalog", NULL, 0, SWITCH, AT(empty_catalog), NULL, V(DOCS_GENERATE),
+     "ask no database"},
+    {"args", NULL, 0, TEXT, AT(args), NULL, V(OPERATION), "arguments: '{name: value}'"},
+    {"upgrade", NULL, 0, SWITCH, AT(upgrade), NULL, V(DEPS), "look for newer packages"},
+    {"lock", NULL, 0, SWITCH, AT(lock), NULL, V(DEPS), "only write package-lock.yml"},
+    {"add-package", NULL, 0, TEXT, AT(add_package), NULL, V(DEPS),
+     "put a package into packages.yml"},
+    {"source", NULL, 0, TEXT, AT(source), NULL, V(DEPS), "of --add-package: hub, git or local"},
+    {"clean-project-files-only", NULL, 0, SWITCH, AT(clean_project_only),
+     "CLEAN_PROJECT_FILES_ONLY", V(CLEAN), "remove nothing outside of the project"},
+    {"connection", NULL, 0, SWITCH, AT(connection), NULL, V(DEBUG), "only try the connection"},
+    {"populate-cache", NULL, 0, SWITCH, AT(populate_cache), "POPULATE_CACHE", 0,
+     "look first at what is in the schemas"},
+    {"single-threaded", NULL, 0, SWITCH, AT(single_threaded), "SINGLE_THREADED", 0,
+     "one at a time"},
+    {"version", NULL, 'v', SWITCH, AT(version), NULL, 0, "say the version"},
+    {"help", NULL, 'h', SWITCH, AT(help), NULL, 0, "this"},
+    /* Taken because scripts give them; what they would change is not there in this program. */
+    {"static-parser", NULL, 0, INERT, 0, NULL, 0, NULL},
+    {"use-experimental-parser", NULL, 0, INERT, 0, NULL, 0, NULL},
+    {"partial-parse-file-diff", NULL, 0, INERT, 0, NULL, 0, NULL},
+    {"partial-parse-file-path", NULL, 0, INERT_TEXT, 0, NULL, 0, NULL},
+    {"send-anonymous-usage-stats", NULL, 0, INERT, 0, NULL, 0, NULL},
+    {"log-cache-events", NULL, 0, INERT, 0, NULL, 0, NULL},
+    {"cache-selected-only", NULL, 0, INERT, 0, NULL, 0, NULL},
+    {"macro-debugging", NULL, 0, INERT, 0, NULL, 0, NULL},
+    {"log-file-max-bytes", NULL, 0, INERT_TEXT, 0, NULL, 0, NULL},
+    {"log-level-file", NULL, 0, INERT_TEXT, 0, NULL, 0, NULL},
+    {"use-colors-file", NULL, 0, INERT, 0, NULL, 0, NULL},
+    {"printer-width", NULL, 0, INERT_TEXT, 0, NULL, 0, NULL},
+    {"record-timing-info", NULL, 'r', INERT_TEXT, 0, NULL, 0, NULL},
+    {"show-resource-report", NULL, 0, INERT, 0, NULL, 0, NULL},
+    {"show-all-deprecations", NULL, 0, INERT, 0, NULL, 0, NULL},
+    {"use-fast-test-edges", NULL, 0, INERT, 0, NULL, 0, NULL},
+    {"upload-to-artifacts-ingest-api", NULL, 0, INERT, 0, NULL, 0, NULL},
+    {"export-saved-queries", NULL, 0, INERT, 0, NULL, V(BUILD), NULL},
+    {"sqlparse", NULL, 0, INERT_TEXT, 0, NULL, 0, NULL},
+};
+#undef AT
+
+static const struct {
+    const char *name, *second; /* "source freshness" is two words */
+    dbt_verb verb;
+} verbs[] = {
+    {"build", NULL, DBT_BUILD},
+    {"clean", NULL, DBT_CLEAN},
+    {"compile", NULL, DBT_COMPILE},
+    {"show", NULL, DBT_SHOW},
+    {"debug", NULL, DBT_DEBUG},
+    {"deps", NULL, DBT_DEPS},
+    {"list", NULL, DBT_LIST},
+    {"ls", NULL, DBT_LIST},
+    {"parse", NULL, DBT_PARSE},
+    {"run", NULL, DBT_RUN},
+    {"retry", NULL, DBT_RETRY},
+    {"clone", NULL, DBT_CLONE},
+    {"run-operation", NULL, DBT_OPERATION},
+    {"seed", NULL, DBT_SEED},
+    {"snapshot", NULL, DBT_SNAPSHOT},
+    {"source", "freshness", DBT_FRESHNESS},
+    {"test", NULL, DBT_TEST},
+    {"docs", "generate", DBT_DOCS_GENERATE},
+    {"freshness", NULL, DBT_FRESHNESS},
+};
+
+const char *dbt_verb_name(dbt_verb verb)
+{
+    for (size_t i = 0; i < LT_COUNT(verbs); i++)
+        if (verbs[i].verb == verb)
+            return verb == DBT_DOCS_GENERATE ? "generate"
+                   : verb == DBT_FRESHNESS   ? "freshness"
+                                             : verbs[i].name;
+    return "";
+}
+
+/* ---- setting one ---- */
+
+static void *place(dbt_flags *out, const flag *f)
+{
+    return (char *)out + f->offset;
+}
+
+static bool is_true(const char *value)
+{
+    static const char *const no[] = {"", "0", "false", "f", "no", "n", "off"};
+    for (size_t i = 0; i < LT_COUNT(no); i++)
+        if (lt_text_eq_nocase(lt_text_of(no[i]), lt_text_of(value)))
+            return false;
+    return true;
+}
+
+static lt_status set(dbt_flags *out, const flag *f, const char *value, lt_arena *arena, lt_err *err)
+{
+    int64_t number;
+    switch (f->type) {
+    case SWITCH:
+        *(int *)place(out, f) = is_true(value);
+        return LT_OK;
+    case TEXT:
+        *(const char **)place(out, f) = value;
+        return LT_OK;
+    case WORDS:
+        lt_push_in(arena, (lt_strings *)place(out, f), value);
+        return LT_OK;
+    case NUMBER:
+        if (!lt_text_to_i64(lt_text_of(value), &number)) {
+            lt_ignore(lt_fail(err, LT_INVALID, "--%s: '%s' is not a number", f->name, value));
+            return lt_hint(err, "give a whole number");
+        }
+        *(int64_t *)place(out, f) = number;
+        return LT_OK;
+    default:
+        return LT_OK;
+    }
+}
+
+/* ---- words ---- */
+
+static bool takes_value(const flag *f)
+{
+    return f->type != SWITCH && f->type != INERT;
+}
+
+static const flag *find_long(lt_text name, bool *off)
+{
+    *off = false;
+    for (size_t i = 0; i < LT_COUNT(flags); i++)
+        if (lt_text_eq(lt_text_of(flags[i].name), name) ||
+            (flags[i].other && lt_text_eq(lt_text_of(flags[i].other), name)))
+            return &flags[i];
+    if (!lt_text_starts(name, T("no-")))
+        return NULL;
+    const flag *found = find_long(lt_text_sub(name, 3, SIZE_MAX), off);
+    *off = true;
+    return found && !takes_value(found) ? found : NULL;
+}
+
+static const flag *find_letter(char letter)
+{
+    for (size_t i = 0; i < LT_COUNT(flags); i++)
+        if (flags[i].letter == letter)
+            return &flags[i];
+    return letter == 'm' ? find_letter('s') : NULL;
+}
+
+static lt_text flag_name(const void *context, size_t i)
+{
+    (void)context;
+    return lt_text_of(flags[i].name);
+}
+
+static lt_status unknown(const char *word, lt_err *err)
+{
+    lt_text nearest, name = lt_text_of(word);
+    while (name.len && name.ptr[0] == '-')
+        name = lt_text_sub(name, 1, SIZE_MAX);
+    lt_ignore(lt_fail(err, LT_INVALID, "no such option: %s", word));
+    if (lt_text_nearest(name, LT_COUNT(flags), flag_name, NULL, &nearest))
+        return lt_hint(err, "did you mean '--%.*s'?", LT_ARG(nearest));
+    return lt_hint(err, "'leat dbt --help' lists what there is");
+}
+
+typedef struct word_reader {
+    const lt_args *words;
+    size_t at;
+    dbt_flags *out;
+    lt_arena *arena;
+    unsigned given; /* bits of verbs that all options so far fit */
+    const char *misfit;
+} word_reader;
+
+static bool is_option(const char *word)
+{
+    return word[0] == '-' && word[1] != '\0';
+}
+
+static lt_status read_values(word_reader *r, const flag *f, const char *inside, lt_err *err)
+{
+    if (inside)
+        return set(r->out, f, inside, r->arena, err);
+    if (r->at == r->words->count || (f->type == WORDS && is_option(r->words->items[r->at])))
+        return lt_fail(err, LT_INVALID, "option --%s needs a value", f->name);
+    LT_TRY(set(r->out, f, r->words->items[r->at++], r->arena, err));
+    while (f->type == WORDS && r->at < r->words->count && !is_option(r->words->items[r->at]))
+        LT_TRY(set(r->out, f, r->words->items[r->at++], r->arena, err));
+    return LT_OK;
+}
+
+static lt_status read_option(word_reader *r, const char *word, lt_err *err)
+{
+    bool off = false, is_long = word[1] == '-';
+    const char *equals = is_long ? strchr(word, '=') : NULL, *inside = equals ? equals + 1 : NULL;
+    lt_text name = lt_text_of(word + 1 + is_long);
+    if (equals)
+        name.len = (size_t)(equals - name.ptr);
+    const flag *f = is_long ? find_long(name, &off) : find_letter(word[1]);
+    if (!f)
+        return unknown(word, err);
+    if (f->verbs && !(f->verbs & r->given))
+        r->misfit = word;
+    if (f->verbs)
+        r->given &= f->verbs;
+    if (!is_long && word[2] && takes_value(f))
+        inside = word + 2;
+    if (takes_value(f))
+        return read_values(r, f, inside, err);
+    if (!is_long && word[2])
+        return unknown(word, err);
+    return f->type == INERT ? LT_OK
+                            : set(r->out, f,
+                                  off      ? "0"
+                                  : inside ? inside
+                                           : "1",
+                                  r->arena, err);
+}
+
+static lt_text verb_name_at(const void *context, size_t i)
+{
+    (void)context;
+    return lt_text_of(verbs[i].name);
+}
+
+static lt_status read_verb(word_reader *r, const char *word, bool *found, lt_err *err)
+{
+    lt_text nearest;
+    const char *next = r->at < r->words->count ? r->words->items[r->at] : NULL;
+    for (size_t i = 0; i < LT_COUNT(verbs); i++) {
+        if (strcmp(verbs[i].name, word) != 0)
+            continue;
+        if (verbs[i].second && (!next || strcmp(next, verbs[i].second) != 0))
+            return lt_fail(err, LT_INVALID, "write 'leat dbt %s %s'", word, verbs[i].second);
+        r->at += verbs[i].second != NULL;
+        r->out->verb = verbs[i].verb;
+        *found = true;
+        return LT_OK;
+    }
+    lt_ignore(lt_fail(err, LT_INVALID, "no such command: '%s'", word));
+    if (lt_text_nearest(lt_text_of(word), LT_COUNT(verbs), verb_name_at, NULL, &nearest))
+        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
+    return lt_hint(err, "'leat dbt --help' lists what there is");
+}
+
+static lt_status read_words(word_reader *r, lt_err *err)
+{
+    bool found = false;
+    while (r->at < r->words->count) {
+        const char *word = r->words->items[r->at++];
+        if (is_option(word))
+            LT_TRY(read_option(r, word, err));
+        else if (!found)
+            LT_TRY(read_verb(r, word, &found, err));
+        else
+            lt_push_in(r->arena, &r->out->rest, word);
+    }
+    if (!found)
+        r->out->verb = DBT_VERBS;
+    if (found && !(r->given & (1u << r->out->verb)))
+        return lt_fail(err, LT_INVALID, "'leat dbt %s' has no option %s",
+                       dbt_verb_name(r->out->verb), r->misfit ? r->misfit : "like that");
+    if (found && r->out->rest.len && r->out->verb != DBT_OPERATION)
+        return lt_fail(err, LT_INVALID, "'leat dbt %s' takes no argument '%s'",
+                       dbt_verb_name(r->out->verb), r->out->rest.items[0]);
+    return LT_OK;
+}
+
+/* ---- beginning ---- */
+
+static void reset(dbt_flags *out)
+{
+    *out = (dbt_flags){.limit = 5};
+    for (size_t i = 0; i < LT_COUNT(flags); i++)
+        if (flags[i].type == SWITCH)
+            *(int *)place(out, &flags[i]) = -1;
+}
+
+static bool is_said(const dbt_flags *out, const flag *f)
+{
+    const char *at = (const char *)out + f->offset;
+    switch (f->type) {
+    case SWITCH:
+        return *(const int *)(const void *)at >= 0;
+    case TEXT:
+        return *(const char *const *)(const void *)at != NULL;
+    case WORDS:
+        return ((const lt_strings *)(const void *)at)->len > 0;
+    default:
+        return true;
+    }
+}
+
+static lt_status from_environment(dbt_flags *out, lt_arena *arena, lt_err *err)
+{
+    for (size_t i = 0; i < LT_COUNT(flags); i++) {
+        if (!flags[i].env || is_said(out, &flags[i]))
+            continue;
+        LT_AUTO(lt_chars) name = lt_format("DBT_%s", flags[i].env);
+        const char *value = getenv(name);
+        if (!value || !*value)
+            continue;
+        if (flags[i].type != WORDS) {
+            LT_TRY(set(out, &flags[i], value, arena, err));
+            continue;
+        }
+        lt_text rest = lt_text_of(value), part;
+        while (lt_text_cut(&rest, ' ', &part))
+            if (part.len)
+                LT_TRY(set(out, &flags[i], lt_arena_str(arena, part), arena, err));
+    }
+    return LT_OK;
+}
+
+lt_status dbt_flags_read(lt_app *app, const lt_args *words, dbt_flags *out, lt_err *err)
+{
+    word_reader r = {.words = words, .out = out, .arena = &app->arena, .given = ~0u};
+    reset(out);
+    LT_TRY(read_words(&r, err));
+    if (!out->project_dir)
+        out->project_dir = app->globals.project_dir;
+    if (!out->target)
+        out->target = app->globals.target;
+    if (app->globals.quiet && out->quiet < 0)
+        out->quiet = 1;
+    return from_environment(out, &app->arena, err);
+}
+
+/* "full_refresh" of --full-refresh */
+static const char *key_of(const flag *f, lt_arena *arena)
+{
+    char *key = lt_arena_str(arena, lt_text_of(f->name));
+    for (char *c = key; *c; c++)
+        *c = *c == '-' ? '_' : *c;
+    return key;
+}
+
+void dbt_flags_from_project(dbt_flags *out, lt_jinja_value project, lt_arena *arena)
+{
+    for (size_t i = 0; i < LT_COUNT(flags); i++) {
+        lt_jinja_value value;
+        lt_err err = {0};
+        LT_AUTO(lt_buf) text = {.limit = LT_KIB};
+        if (project.type != LT_JINJA_DICT || flags[i].type == WORDS || is_said(out, &flags[i]) ||
+            !lt_jinja_find(project, lt_text_of(key_of(&flags[i], arena)), &value) ||
+            value.type == LT_JINJA_NONE)
+            continue;
+        lt_jinja_str(value, &text);
+        lt_ignore(set(out, &flags[i], lt_arena_str(arena, lt_buf_text(&text)), arena, &err));
+    }
+}
+
+lt_jinja_value dbt_flags_value(const dbt_flags *given, lt_jinja_heap *heap)
+{
+    static const char *const on[] = {"print",         "use_colors", "write_json",
+                                     "version_check", "introspect", "populate_cache",
+                                     "partial_parse"};
+    lt_jinja_value made = lt_jinja_dict(heap);
+    for (size_t i = 0; i < LT_COUNT(flags); i++) {
+        const flag *f = &flags[i];
+        const char *at = (const char *)given + f->offset, *key;
+        if (f->type == INERT || f->type == INERT_TEXT || f->letter == 'h')
+            continue;
+        key = key_of(f, &heap->arena);
+        if (f->type == SWITCH) {
+            int value = *(const int *)(const void *)at;
+            bool usual = false;
+            for (size_t k = 0; k < LT_COUNT(on); k++)
+                usual |= strcmp(on[k], key) == 0;
+            lt_jinja_put(made, key, lt_jinja_bool(value < 0 ? usual : value));
+        } else if (f->type == TEXT) {
+            const char *value = *(const char *const *)(const void *)at;
+            lt_jinja_put(made, key, value ? lt_jinja_text(lt_text_of(value)) : lt_jinja_none());
+        } else if (f->type == NUMBER) {
+            lt_jinja_put(made, key, lt_jinja_int(*(const int64_t *)(const void *)at));
+        } else {
+            const lt_strings *list = (const lt_strings *)(const void *)at;
+            lt_jinja_value items = lt_jinja_list(heap);
+            for (size_t k = 0; k < list->len; k++)
+                lt_jinja_add(items, lt_jinja_text(lt_text_of(list->items[k])));
+            lt_jinja_put(made, key, items);
+        }
+    }
+    lt_jinja_put(made, "which", lt_jinja_text(lt_text_of(dbt_verb_name(given->verb))));
+    return made;
+}
+
+void dbt_flags_help(lt_app *app, const dbt_flags *given)
+{
+    bool one = given->verb != DBT_VERBS;
+    lt_out_printf(&app->out, "Usage: leat dbt %s [OPTIONS]\n\n",
+                  one ? dbt_verb_name(given->verb) : "COMMAND");
+    if (!one) {
+        lt_out_str(&app->out, "Commands:\n ");
+        for (size_t i = 0; i < LT_COUNT(verbs) - 1; i++)
+            lt_out_printf(&app->out, " %s%s%s", verbs[i].name, verbs[i].second ? " " : "",
+                          verbs[i].second ? verbs[i].second : "");
+        lt_out_str(&app->out, "\n\n");
+    }
+    lt_out_str(&app->out, "Options:\n");
+    for (size_t i = 0; i < LT_COUNT(flags); i++) {
+        const flag *f = &flags[i];
+        if (!f->help || (one && f->verbs && !(f->verbs & (1u << given->verb))))
+            continue;
+        LT_AUTO(lt_chars)
+        left = lt_format("%s%c%s--%s%s", f->letter ? "-" : "", f->letter ? f->letter : ' ',
+                         f->letter ? ", " : "   ", f->name,
+                         f->type == TEXT || f->type == NUMBER ? " VALUE"
+                         : f->type == WORDS                   ? " WORD..."
+                                                              : "");
+        lt_out_printf(&app->out, "  %-36s %s\n", left, f->help);
+    }
+    lt_out_str(&app->out, "\nTaken for dbt's sake, without effect here:");
+    for (size_t i = 0; i < LT_COUNT(flags); i++)
+        if (!flags[i].help)
+            lt_out_printf(&app->out, " --%s", flags[i].name);
+    lt_out_str(&app->out, "\n");
+}

@@ -1,0 +1,51 @@
+/* dbt_flags.h - the command line of `leat dbt`: dbt's options, their environment variables and `flags:` of dbt_project.yml. */
+#pragma once
+#include "cli/cmd.h"
+#include "jinja/jinja.h"
+
+typedef enum dbt_verb {
+    DBT_BUILD,
+    DBT_CLEAN,
+    DBT_DOCS_GENERATE,
+    DBT_COMPILE,
+    DBT_SHOW,
+    DBT_DEBUG,
+    DBT_DEPS,
+    DBT_LIST,
+    DBT_PARSE,
+    DBT_RUN,
+    DBT_RETRY,
+    DBT_CLONE,
+    DBT_OPERATION,
+    DBT_SEED,
+    DBT_SNAPSHOT,
+    DBT_FRESHNESS,
+    DBT_TEST,
+    DBT_VERBS
+} dbt_verb;
+
+/* Texts are borrowed from the command line, the environment or the project's file. Switches: -1 is not said. */
+typedef struct dbt_flags {
+    dbt_verb verb;
+    const char *project_dir, *profiles_dir, *profile, *target, *target_path, *vars, *log_format,
+        *log_format_file, *log_level, *log_path, *state, *defer_state, *selector,
+        *indirect_selection, *output, *inline_sql, *args, *event_time_start, *event_time_end,
+        *sample, *warn_error_options, *add_package, *source;
+    lt_strings select, exclude, resource_type, exclude_resource_type, output_keys;
+    int64_t threads, limit;
+    int debug, quiet, fail_fast, full_refresh, defer, favor_state, empty, store_failures, print,
+        use_colors, warn_error, write_json, version_check, introspect, inject_ctes, compile,
+        upgrade, lock, show, empty_catalog, populate_cache, clean_project_only, connection, version,
+        help, partial_parse, single_threaded;
+    lt_strings rest; /* arguments: the macro of run-operation */
+} dbt_flags;
+
+/* Read the words behind `dbt`. LT_INVALID names the option and the nearest one. */
+LT_MUST_CHECK lt_status dbt_flags_read(lt_app *app, const lt_args *words, dbt_flags *out,
+                                       lt_err *err);
+/* What neither the command line nor the environment said, from `flags:` of the project (a dict, or undefined). */
+void dbt_flags_from_project(dbt_flags *flags, lt_jinja_value project, lt_arena *arena);
+const char *dbt_verb_name(dbt_verb verb);
+/* The options as templates and run_results see them: a dict with lower-case keys. */
+lt_jinja_value dbt_flags_value(const dbt_flags *flags, lt_jinja_heap *heap);
+void dbt_flags_help(lt_app *app, const dbt_flags *flags);

@@ -1,0 +1,26 @@
+/* dbt_log.h - the lines that `leat dbt` writes, in dbt's shapes: text "12:34:56  Running with dbt=...", or one JSON object each.
+ *
+ * Any thread may call. Lines go to standard output and to logs/dbt.log. */
+#pragma once
+#include "base/log.h"
+#include "cli/cmd.h"
+
+#include <pthread.h>
+
+typedef struct dbt_log {
+    lt_out *out; /* borrowed */
+    bool json, json_file, quiet;
+    lt_log_level level; /* what is shown */
+    const char *invocation_id;
+    int fd; /* of dbt.log; -1: none */
+    pthread_mutex_t lock;
+} dbt_log;
+
+/* One line. `code` and `name` are those of dbt's event ("Z023", "StatsLine"). */
+void dbt_say(dbt_log *log, lt_log_level level, const char *code, const char *name,
+             const char *format, ...) LT_PRINTF(5, 6);
+/* A result for programs: shown even when quiet, without a time. */
+void dbt_say_plain(dbt_log *log, lt_text line);
+/* Open FOLDER/dbt.log for appending; without one the file is left out. */
+void dbt_log_open(dbt_log *log, const char *folder);
+void dbt_log_close(dbt_log *log);

@@ -1,0 +1,330 @@
+/* Opening a dbt project for a verb: where it is, what the flags say, its profile, its nodes. */
+#include "cli/dbt_work.h"
+
+#include "base/fs.h"
+#include "base/proc.h"
+#include "base/time.h"
+#include "dbt/inner.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* ---- the folder ---- */
+
+static bool has_file(const char *folder, const char *name)
+{
+    LT_AUTO(lt_chars) path = lt_path_join(folder, name);
+    return lt_path_exists(path);
+}
+
+static lt_status find_root(dbt_work *work, lt_err *err)
+{
+    const char *said = work->flags->project_dir;
+    char at[PATH_MAX];
+    if (!realpath(said ? said : ".", at))
+        return lt_fail(err, LT_INVALID, "there is no folder '%s'", said ? said : ".");
+    for (;;) {
+        if (has_file(at, "dbt_project.yml")) {
+            work->root = lt_arena_str(&work->app->arena, lt_text_of(at));
+            return LT_OK;
+        }
+        char *slash = strrchr(at, '/');
+        if (said || !slash || slash == at)
+            break;
+        *slash = '\0';
+    }
+    lt_ignore(lt_fail(err, LT_INVALID, "there is no dbt_project.yml in '%s'%s", said ? said : ".",
+                      said ? "" : " or above it"));
+    return lt_hint(err, "go to a project's folder, or name it with --project-dir");
+}
+
+/* ---- flags and variables ---- */
+
+static lt_status read_vars(dbt_work *work, lt_err *err)
+{
+    static const lt_yaml_options options = {.yaml11 = true};
+    static const lt_project none = {.name = {0}};
+    lt_yaml *root = NULL;
+    const char *text = work->flags->vars;
+    if (text)
+        LT_TRY(lt_yaml_read(lt_text_of(text), "--vars", &options, &work->heap.arena, &root, err));
+    if (lt_dbt_is_null(root))
+        root = NULL;
+    if (root && root->kind != LT_YAML_MAPPING) {
+        lt_ignore(lt_fail(err, LT_INVALID, "--vars must be a mapping, not %s", lt_yaml_name(root)));
+        return lt_hint(err, "write --vars '{name: value}'");
+    }
+    lt_scope_init(&work->scope, &none, root, &work->heap);
+    work->vars = work->scope.vars;
+    work->scope.clock_us = work->started_at_us;
+    work->scope.run_id = lt_text_of(work->id);
+    return LT_OK;
+}
+
+static void read_project_flags(dbt_work *work)
+{
+    lt_err err = {0};
+    lt_jinja_value project = {0};
+    LT_AUTO(lt_chars) file = lt_path_join(work->root, "dbt_project.yml");
+    if (lt_dbt_yaml_value(file, &work->heap, &project, &err) != LT_OK)
+        return; /* said again, as an error, when the project is read */
+    dbt_flags_from_project(work->flags, lt_dbt_at(project, "flags"), &work->app->arena);
+    if (!work->flags->target_path && lt_dbt_is_set(lt_dbt_at(project, "target-path")))
+        work->flags->target_path =
+            lt_arena_str(&work->app->arena, lt_jinja_as_text(lt_dbt_at(project, "target-path")));
+    if (!work->flags->log_path && lt_dbt_is_set(lt_dbt_at(project, "log-path")))
+        work->flags->log_path =
+            lt_arena_str(&work->app->arena, lt_jinja_as_text(lt_dbt_at(project, "log-path")));
+}
+
+static lt_status check_word(const char *option, const char *word, const char *const *allowed,
+                            lt_err *err)
+{
+    LT_AUTO(lt_buf) list = {.limit = 300};
+    if (!word)
+        return LT_OK;
+    for (size_t i = 0; allowed[i]; i++) {
+        if (strcmp(allowed[i], word) == 0)
+            return LT_OK;
+        lt_buf_printf(&list, "%s%s", i ? ", " : "", allowed[i]);
+    }
+    lt_ignore(lt_fail(err, LT_INVALID, "--%s: '%s' is not one of its words", option, word));
+    return lt_hint(err, "they are %s", lt_buf_chars(&list));
+}
+
+static lt_status check_flags(const dbt_flags *flags, lt_err *err)
+{
+    static const char *const formats[] = {"default", "text", "debug", "json", NULL};
+    static const char *const levels[] = {"debug", "info", "warn", "error", "none", NULL};
+    static const char *const modes[] = {"eager", "cautious", "buildable", "empty", NULL};
+    LT_TRY(check_word("log-format", flags->log_format, formats, err));
+    LT_TRY(check_word("log-format-file", flags->log_format_file, formats, err));
+    LT_TRY(check_word("log-level", flags->log_level, levels, err));
+    LT_TRY(check_word("indirect-selection", flags->indirect_selection, modes, err));
+    if (flags->selector && flags->select.len)
+        return lt_fail(err, LT_INVALID, "--selector and --select do not go together");
+    return LT_OK;
+}
+
+/* ---- the log ---- */
+
+static bool is_word(const char *word, const char *wanted)
+{
+    return word && strcmp(word, wanted) == 0;
+}
+
+static void open_log(dbt_work *work)
+{
+    const dbt_flags *flags = work->flags;
+    dbt_log *log = &work->log;
+    LT_AUTO(lt_chars) folder = lt_path_join(work->root, flags->log_path ? flags->log_path : "logs");
+    log->json = is_word(flags->log_format, "json") || work->app->globals.json;
+    log->json_file = is_word(flags->log_format_file, "json");
+    log->quiet = flags->quiet == 1 || is_word(flags->log_level, "none");
+    log->level = flags->debug == 1 || is_word(flags->log_level, "debug") ? LT_LOG_DEBUG
+                 : is_word(flags->log_level, "warn")                     ? LT_LOG_WARNING
+                 : is_word(flags->log_level, "error")                    ? LT_LOG_ERROR
+                                                                         : LT_LOG_INFO;
+    dbt_log_open(log, folder);
+}
+
+static void make_id(char out[37])
+{
+    unsigned char bytes[16];
+    static const char digits[] = "0123456789abcdef";
+    arc4random_buf(bytes, sizeof(bytes));
+    bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);
+    bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
+    for (size_t i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *out++ = '-';
+        *out++ = digits[bytes[i] >> 4];
+        *out++ = digits[bytes[i] & 15];
+    }
+    *out = '\0';
+}
+
+/* DBT_ENV_CUSTOM_ENV_X=y stands in every artifact as {"X": "y"}. */
+static void read_metadata_env(dbt_work *work)
+{
+    static const char prefix[] = "DBT_ENV_CUSTOM_ENV_";
+    for (char **at = environ; *at && work->invocation.env_count < LT_COUNT(work->env_names); at++) {
+        const char *equals = strchr(*at, '=');
+        if (!equals || strncmp(*at, prefix, strlen(prefix)) != 0)
+            continue;
+        size_t start = strlen(prefix), len = (size_t)(equals - *at) - start;
+        work->env_names[work->invocation.env_count] =
+            lt_arena_str(&work->app->arena, lt_text_at(*at + start, len));
+        work->env_values[work->invocation.env_count++] = equals + 1;
+    }
+    work->invocation.env_names = work->env_names;
+    work->invocation.env_values = work->env_values;
+}
+
+lt_status dbt_work_open(lt_app *app, dbt_flags *flags, dbt_work *out, lt_err *err)
+{
+    *out = (dbt_work){.app = app, .flags = flags, .started_at_us = lt_now_us()};
+    out->log = (dbt_log){
+        .out = &app->out, .fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER, .level = LT_LOG_INFO};
+    make_id(out->id);
+    out->log.invocation_id = out->id;
+    LT_TRY(check_flags(flags, err));
+    LT_TRY(find_root(out, err));
+    read_project_flags(out);
+    open_log(out);
+    LT_TRY(read_vars(out, err));
+    out->target_folder = flags->target_path && flags->target_path[0] == '/'
+                             ? flags->target_path
+                             : lt_arena_format(&app->arena, "%s/%s", out->root,
+                                               flags->target_path ? flags->target_path : "target");
+    out->invocation = (lt_dbt_invocation){.id = lt_text_of(out->id),
+                                          .started_at_us = out->started_at_us,
+                                          .which = lt_text_of(dbt_verb_name(flags->verb)),
+                                          .args = dbt_flags_value(flags, &out->heap)};
+    read_metadata_env(out);
+    dbt_say(&out->log, LT_LOG_INFO, "A001", "MainReportVersion", "Running with dbt=%s",
+            LT_DBT_VERSION);
+    return LT_OK;
+}
+
+/* ---- loading ---- */
+
+static lt_text text_of(const char *string)
+{
+    return string ? lt_text_of(string) : (lt_text){0};
+}
+
+lt_status dbt_work_profile(dbt_work *work, lt_err *err)
+{
+    lt_dbt_profile_request request = {.folder = work->flags->profiles_dir,
+                                      .project_root = work->root,
+                                      .name = text_of(work->flags->profile),
+                                      .target = text_of(work->flags->target),
+                                      .scope = &work->scope};
+    LT_TRY(lt_dbt_profile_read(&request, &work->heap, &work->profile, err));
+    dbt_say(&work->log, LT_LOG_INFO, "E034", "AdapterRegistered", "Registered adapter: %.*s=leat",
+            LT_ARG(work->profile.kind));
+    return LT_OK;
+}
+
+static lt_status say_warnings(dbt_work *work, lt_err *err)
+{
+    const lt_texts *warnings = lt_dbt_warnings(work->dbt);
+    for (size_t i = 0; i < warnings->len; i++)
+        dbt_say(&work->log, LT_LOG_WARNING, "D001", "Note", "[WARNING]: %.*s",
+                LT_ARG(warnings->items[i]));
+    if (warnings->len && work->flags->warn_error == 1)
+        return lt_fail(err, LT_INVALID, "%.*s (--warn-error)", LT_ARG(warnings->items[0]));
+    return LT_OK;
+}
+
+lt_status dbt_work_load(dbt_work *work, lt_err *err)
+{
+    LT_TRY(dbt_work_profile(work, err));
+    const lt_dbt_profile *profile = &work->profile;
+    lt_dbt_settings settings = {.root = work->root,
+                                .target_name = profile->target_name,
+                                .target_kind = profile->kind,
+                                .target_schema = profile->schema,
+                                .target_database = profile->database,
+                                .profile_name = profile->name,
+                                .target = profile->values,
+                                .scope = &work->scope,
+                                .full_refresh = work->flags->full_refresh == 1};
+    LT_TRY(lt_dbt_load(&settings, &work->dbt, err));
+    return say_warnings(work, err);
+}
+
+lt_status dbt_work_manifest(dbt_work *work, lt_err *err)
+{
+    if (work->flags->write_json == 0)
+        return LT_OK;
+    return lt_dbt_manifest_write(work->dbt, &work->invocation, work->target_folder, err);
+}
+
+void dbt_work_close(dbt_work *work)
+{
+    if (work->has_state)
+        lt_dbt_state_cleanup(&work->state);
+    lt_dbt_close(work->dbt);
+    lt_dbt_profile_cleanup(&work->profile);
+    lt_jinja_heap_cleanup(&work->heap);
+    dbt_log_close(&work->log);
+}
+
+/* ---- selection ---- */
+
+static lt_status kind_bits(const char *word, unsigned *out, lt_err *err)
+{
+    unsigned bits = 0;
+    bool all = strcmp(word, "all") == 0 || strcmp(word, "default") == 0;
+    for (unsigned i = 0; i < LT_DBT_KINDS; i++)
+        if (all || strcmp(lt_dbt_kind_name((lt_dbt_kind)i), word) == 0)
+            bits |= 1u << i;
+    if (strcmp(word, "default") == 0)
+        bits &= ~(1u << LT_DBT_ANALYSIS);
+    if (!bits) {
+        lt_ignore(lt_fail(err, LT_INVALID, "--resource-type: there is no type '%s'", word));
+        return lt_hint(err, "types are model, test, unit_test, seed, snapshot, source, analysis, "
+                            "exposure, metric, semantic_model, saved_query");
+    }
+    *out |= bits;
+    return LT_OK;
+}
+
+static lt_status limit_kinds(const dbt_flags *flags, unsigned *kinds, lt_err *err)
+{
+    unsigned in = 0, without = 0;
+    for (size_t i = 0; i < flags->resource_type.len; i++)
+        LT_TRY(kind_bits(flags->resource_type.items[i], &in, err));
+    for (size_t i = 0; i < flags->exclude_resource_type.len; i++)
+        LT_TRY(kind_bits(flags->exclude_resource_type.items[i], &without, err));
+    if (in)
+        *kinds &= in | (in & (1u << LT_DBT_ANALYSIS));
+    *kinds &= ~without;
+    return LT_OK;
+}
+
+static lt_status need_state(dbt_work *work, lt_err *err)
+{
+    if (!work->flags->state || work->has_state)
+        return LT_OK;
+    LT_TRY(lt_dbt_state_read(work->flags->state, work->target_folder, &work->state, err));
+    work->has_state = true;
+    return LT_OK;
+}
+
+static lt_dbt_indirect indirect_of(const char *word)
+{
+    return is_word(word, "cautious")    ? LT_DBT_CAUTIOUS
+           : is_word(word, "buildable") ? LT_DBT_BUILDABLE
+           : is_word(word, "empty")     ? LT_DBT_NO_INDIRECT
+                                        : LT_DBT_EAGER;
+}
+
+lt_status dbt_work_select(dbt_work *work, unsigned kinds, lt_node_set *out, lt_err *err)
+{
+    const dbt_flags *flags = work->flags;
+    lt_texts unmatched = {0};
+    LT_TRY(need_state(work, err));
+    LT_TRY(limit_kinds(flags, &kinds, err));
+    LT_TRY(lt_dbt_selectors_read(work->dbt, err));
+    lt_dbt_selecting selecting = {.dbt = work->dbt,
+                                  .select = flags->select.items,
+                                  .select_count = flags->select.len,
+                                  .exclude = flags->exclude.items,
+                                  .exclude_count = flags->exclude.len,
+                                  .selector = flags->selector,
+                                  .indirect = indirect_of(flags->indirect_selection),
+                                  .state = work->has_state ? &work->state : NULL,
+                                  .kinds = kinds};
+    LT_TRY(lt_dbt_select(&selecting, &work->app->arena, out, &unmatched, err));
+    for (size_t i = 0; i < unmatched.len; i++)
+        dbt_say(&work->log, LT_LOG_WARNING, "M030", "NoNodesForSelectionCriteria",
+                "[WARNING]: The selection criterion '%.*s' does not match any enabled nodes",
+                LT_ARG(unmatched.items[i]));
+    return LT_OK;
+}

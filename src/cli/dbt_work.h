@@ -1,0 +1,37 @@
+/* dbt_work.h - an open dbt project, as the verbs of `leat dbt` need it. */
+#pragma once
+#include "cli/dbt_flags.h"
+#include "cli/dbt_log.h"
+#include "dbt/manifest.h"
+#include "dbt/profile.h"
+#include "dbt/select.h"
+
+typedef struct dbt_work {
+    lt_app *app;
+    dbt_flags *flags;
+    dbt_log log;
+    const char *root, *target_folder; /* absolute; the artifacts' */
+    lt_jinja_heap heap;               /* of vars, profile, flags */
+    lt_scope scope;
+    lt_jinja_value vars; /* --vars */
+    lt_dbt_profile profile;
+    char id[37]; /* of the invocation: a UUID */
+    int64_t started_at_us;
+    lt_dbt_invocation invocation;
+    const char *env_names[256], *env_values[256];
+    lt_dbt *dbt;        /* NULL until dbt_work_load() */
+    lt_dbt_state state; /* --state, read when a verb asks for it */
+    bool has_state;
+} dbt_work;
+
+/* Find the project, its flags, its vars; begin the log. */
+LT_MUST_CHECK lt_status dbt_work_open(lt_app *app, dbt_flags *flags, dbt_work *out, lt_err *err);
+/* Read the profile. */
+LT_MUST_CHECK lt_status dbt_work_profile(dbt_work *work, lt_err *err);
+/* Read the profile and the project; say the warnings. Writes manifest.json unless --no-write-json. */
+LT_MUST_CHECK lt_status dbt_work_load(dbt_work *work, lt_err *err);
+LT_MUST_CHECK lt_status dbt_work_manifest(dbt_work *work, lt_err *err);
+/* What --select, --exclude and --selector mean, among the kinds of `kinds` (bits) that --resource-type lets through. */
+LT_MUST_CHECK lt_status dbt_work_select(dbt_work *work, unsigned kinds, lt_node_set *out,
+                                        lt_err *err);
+void dbt_work_close(dbt_work *work);

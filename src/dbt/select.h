@@ -1,0 +1,48 @@
+/* select.h - which nodes somebody means, in dbt's words (https://docs.getdbt.com/reference/node-selection/syntax).
+ *
+ * Words of --select are a union of criteria; a criterion is an intersection of terms separated by commas; a term is
+ *     [@] [N+|+] [method[.argument]:]value [+|+N]
+ * Tests come along by --indirect-selection. selectors.yml names trees of the same terms. */
+#pragma once
+#include "dbt/dbt.h"
+#include "fmt/json.h"
+#include "graph/graph.h"
+
+typedef enum lt_dbt_indirect {
+    LT_DBT_EAGER,
+    LT_DBT_CAUTIOUS,
+    LT_DBT_BUILDABLE,
+    LT_DBT_NO_INDIRECT
+} lt_dbt_indirect;
+
+/* What another run left: --state. Every part may be NULL. */
+typedef struct lt_dbt_state {
+    lt_arena arena;
+    lt_json *manifest, *run_results, *sources;
+    lt_json *current_sources; /* of the target folder, for source_status: */
+} lt_dbt_state;
+
+/* Read FOLDER/manifest.json and, if there, run_results.json and sources.json. LT_NOT_FOUND: there is no manifest. */
+LT_MUST_CHECK lt_status lt_dbt_state_read(const char *folder, const char *target_folder,
+                                          lt_dbt_state *out, lt_err *err);
+void lt_dbt_state_cleanup(lt_dbt_state *state);
+/* The node in the state's manifest; NULL when it was not there. */
+const lt_json *lt_dbt_state_node(const lt_dbt_state *state, lt_text id);
+
+typedef struct lt_dbt_selecting {
+    const lt_dbt *dbt;
+    const char *const *select, *const *exclude; /* words of the command line */
+    size_t select_count, exclude_count;
+    const char *selector; /* of selectors.yml; NULL: its default, when nothing is selected */
+    lt_dbt_indirect indirect;
+    const lt_dbt_state *state; /* or NULL */
+    unsigned kinds;            /* bits of lt_dbt_kind that may be chosen at all */
+    bool no_default;           /* the default of selectors.yml does not count */
+} lt_dbt_selecting;
+
+/* The chosen nodes, by their index in lt_dbt_all(). `unmatched` (may be NULL) gets the words that mean nothing, in `arena`.
+ * LT_INVALID: the words are no criteria, or a state is asked for and not given. */
+LT_MUST_CHECK lt_status lt_dbt_select(const lt_dbt_selecting *selecting, lt_arena *arena,
+                                      lt_node_set *out, lt_texts *unmatched, lt_err *err);
+/* Names of selectors.yml, with their definitions as the manifest has them; empty when there is no such file. */
+LT_MUST_CHECK lt_status lt_dbt_selectors_read(lt_dbt *dbt, lt_err *err);

@@ -1,0 +1,29 @@
+/* select_method.h - what single terms of a selection mean: "tag:x", "state:modified", "orders". For select.c. */
+#pragma once
+#include "dbt/select.h"
+
+typedef struct lt_dbt_method lt_dbt_method;
+
+typedef struct lt_dbt_term {
+    const lt_dbt_method *method;
+    lt_text argument; /* "materialized" of config.materialized:view */
+    lt_text value;
+} lt_dbt_term;
+
+typedef struct lt_dbt_method_context {
+    const lt_dbt *dbt;
+    const lt_dbt_state *state; /* or NULL */
+    lt_arena *arena;
+} lt_dbt_method_context;
+
+/* LT_INVALID: there is no such method; the hint has the nearest. */
+LT_MUST_CHECK lt_status lt_dbt_method_find(lt_text name, const lt_dbt_method **out, lt_err *err);
+/* Add the nodes that fit. */
+LT_MUST_CHECK lt_status lt_dbt_method_run(const lt_dbt_method_context *context,
+                                          const lt_dbt_term *term, lt_node_set *out, lt_err *err);
+
+/* ---- state.c ---- */
+
+/* state:new, state:modified.body ... for one node. LT_INVALID: no such check. */
+LT_MUST_CHECK lt_status lt_dbt_state_check(const lt_dbt_method_context *context, lt_text check,
+                                           const lt_dbt_node *node, bool *fits, lt_err *err);

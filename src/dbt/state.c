@@ -1,0 +1,376 @@
+/* What another run left in its folder, and whether a node has changed since. */
+#include "dbt/inner.h"
+#include "dbt/manifest.h"
+#include "dbt/select_method.h"
+
+#include "base/fs.h"
+
+enum { MOST_MANIFEST_BYTES = 1 << 30 };
+
+/* ---- reading ---- */
+
+static lt_status read_json(const char *folder, const char *name, lt_arena *arena, lt_json **out,
+                           lt_err *err)
+{
+    static const lt_json_options options = {.node_limit = 40000000, .last_key_wins = true};
+    LT_AUTO(lt_buf) text = {.limit = MOST_MANIFEST_BYTES};
+    LT_AUTO(lt_chars) path = lt_path_join(folder, name);
+    LT_TRY(lt_file_read(path, &text, err));
+    return lt_json_read(lt_buf_text(&text), path, &options, arena, out, err);
+}
+
+static lt_status read_if_there(const char *folder, const char *name, lt_arena *arena, lt_json **out,
+                               lt_err *err)
+{
+    LT_AUTO(lt_chars) path = lt_path_join(folder, name);
+    return lt_path_exists(path) ? read_json(folder, name, arena, out, err) : LT_OK;
+}
+
+lt_status lt_dbt_state_read(const char *folder, const char *target_folder, lt_dbt_state *out,
+                            lt_err *err)
+{
+    lt_dbt_state made = {0};
+    LT_AUTO(lt_chars) path = lt_path_join(folder, "manifest.json");
+    if (!lt_path_exists(path)) {
+        lt_ignore(
+            lt_fail(err, LT_NOT_FOUND, "there is no manifest.json in the state '%s'", folder));
+        return lt_hint(err, "give the target folder of another run");
+    }
+    lt_status status = read_json(folder, "manifest.json", &made.arena, &made.manifest, err);
+    if (status == LT_OK)
+        status = read_if_there(folder, "run_results.json", &made.arena, &made.run_results, err);
+    if (status == LT_OK)
+        status = read_if_there(folder, "sources.json", &made.arena, &made.sources, err);
+    if (status == LT_OK)
+        status =
+            read_if_there(target_folder, "sources.json", &made.arena, &made.current_sources, err);
+    if (status != LT_OK) {
+        lt_dbt_state_cleanup(&made);
+        return status;
+    }
+    *out = made;
+    return LT_OK;
+}
+
+void lt_dbt_state_cleanup(lt_dbt_state *state)
+{
+    lt_arena_cleanup(&state->arena);
+    *state = (lt_dbt_state){0};
+}
+
+const lt_json *lt_dbt_state_node(const lt_dbt_state *state, lt_text id)
+{
+    static const char *const parts[] = {"nodes",           "sources",    "exposures",    "metrics",
+                                        "semantic_models", "unit_tests", "saved_queries"};
+    for (size_t i = 0; i < LT_COUNT(parts); i++) {
+        const lt_json *found = lt_json_find_text(lt_json_find(state->manifest, parts[i]), id);
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+/* ---- comparing; trees nest no deeper than their reader allowed ---- */
+
+static bool is_null(const lt_json *node)
+{
+    return !node || node->kind == LT_JSON_NULL;
+}
+
+static bool same(const lt_json *a, const lt_json *b)
+{
+    if (is_null(a) || is_null(b))
+        return is_null(a) && is_null(b);
+    if (a->kind != b->kind || a->count != b->count)
+        return false;
+    if (a->kind == LT_JSON_BOOL)
+        return a->truth == b->truth;
+    if (a->kind == LT_JSON_NUMBER) {
+        double left = 0, right = 0;
+        return lt_text_eq(a->text, b->text) ||
+               (lt_json_to_double(a->text, &left) && lt_json_to_double(b->text, &right) &&
+                !(left < right) && !(left > right));
+    }
+    if (a->kind == LT_JSON_STRING)
+        return lt_text_eq(a->text, b->text);
+    for (size_t i = 0; i < a->count; i++) {
+        const lt_json *other =
+            a->kind == LT_JSON_OBJECT ? lt_json_find_text(b, a->items[i].key) : &b->items[i];
+        if (a->kind == LT_JSON_OBJECT && !other)
+            return false;
+        if (!same(&a->items[i], other))
+            return false;
+    }
+    return true;
+}
+
+static bool same_at(const lt_json *a, const lt_json *b, const char *key)
+{
+    return same(lt_json_find(a, key), lt_json_find(b, key));
+}
+
+static bool same_at_all(const lt_json *a, const lt_json *b, const char *const *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!same_at(a, b, keys[i]))
+            return false;
+    return true;
+}
+
+/* ---- the parts of a change ---- */
+
+static bool same_body(const lt_dbt_node *node, const lt_json *now, const lt_json *then)
+{
+    return node->kind == LT_DBT_SEED ? same_at(now, then, "checksum")
+                                     : same_at(now, then, "raw_code");
+}
+
+static bool is_compared(lt_text key)
+{
+    static const lt_text apart[] = {T("alias"), T("schema"), T("database"), T("tags"), T("group")};
+    for (size_t i = 0; i < LT_COUNT(apart); i++)
+        if (lt_text_eq(apart[i], key))
+            return false;
+    return true;
+}
+
+/* Configuration as it was written: another target or variable is no change. */
+static bool same_config(const lt_json *now, const lt_json *then)
+{
+    const lt_json *sides[2] = {lt_json_find(now, "unrendered_config"),
+                               lt_json_find(then, "unrendered_config")};
+    for (int side = 0; side < 2; side++)
+        for (size_t i = 0; sides[side] && i < sides[side]->count; i++) {
+            const lt_json *item = &sides[side]->items[i];
+            if (is_compared(item->key) && !same(item, lt_json_find_text(sides[!side], item->key)))
+                return false;
+        }
+    return true;
+}
+
+static bool same_descriptions(const lt_json *now, const lt_json *then)
+{
+    const lt_json *persist = lt_json_find(lt_json_find(now, "config"), "persist_docs");
+    const lt_json *columns = lt_json_find(now, "columns");
+    if (lt_json_bool_or(persist, "relation", false) && !same_at(now, then, "description"))
+        return false;
+    if (!lt_json_bool_or(persist, "columns", false))
+        return true;
+    for (size_t i = 0; columns && i < columns->count; i++) {
+        const lt_json *old =
+            lt_json_find_text(lt_json_find(then, "columns"), columns->items[i].key);
+        if (!old || !same_at(&columns->items[i], old, "description"))
+            return false;
+    }
+    return !lt_json_find(then, "columns") ||
+           lt_json_find(then, "columns")->count == (columns ? columns->count : 0);
+}
+
+static bool same_relation(const lt_dbt_node *node, const lt_json *now, const lt_json *then)
+{
+    static const char *const keys[] = {"database", "schema", "alias"};
+    static const char *const of_source[] = {"unrendered_database", "unrendered_schema",
+                                            "identifier", "quoting"};
+    if (node->kind == LT_DBT_SOURCE)
+        return same_at_all(now, then, of_source, LT_COUNT(of_source));
+    return same_at_all(lt_json_find(now, "unrendered_config"),
+                       lt_json_find(then, "unrendered_config"), keys, LT_COUNT(keys));
+}
+
+static bool same_contract(const lt_json *now, const lt_json *then)
+{
+    static const char *const keys[] = {"name", "data_type", "constraints"};
+    const lt_json *columns = lt_json_find(now, "columns"), *old = lt_json_find(then, "columns");
+    bool enforced = lt_json_bool_or(lt_json_find(now, "contract"), "enforced", false);
+    bool was = lt_json_bool_or(lt_json_find(then, "contract"), "enforced", false);
+    if (enforced != was)
+        return false;
+    if (!enforced)
+        return true;
+    if (!columns || !old || columns->count != old->count)
+        return false;
+    for (size_t i = 0; i < columns->count; i++) {
+        const lt_json *other = lt_json_find_text(old, columns->items[i].key);
+        if (!other || !same_at_all(&columns->items[i], other, keys, LT_COUNT(keys)))
+            return false;
+    }
+    return same_at(now, then, "constraints");
+}
+
+/* ---- macros ---- */
+
+static bool macro_changed(const lt_dbt_method_context *context, const lt_dbt_macro *macro)
+{
+    const lt_json *old =
+        lt_json_find_text(lt_json_find(context->state->manifest, "macros"), macro->id);
+    return !old || !lt_text_eq(lt_json_text_or(old, "macro_sql", (lt_text){0}), macro->sql);
+}
+
+static const lt_dbt_macro *macro_by_id(const lt_dbt *dbt, lt_text id)
+{
+    lt_text rest = lt_text_sub(id, strlen("macro."), SIZE_MAX);
+    size_t dot = lt_text_find_byte(rest, '.', 0);
+    const lt_dbt_package *package = lt_dbt_package_find(dbt, lt_text_sub(rest, 0, dot));
+    return package ? lt_map_find(&package->macros, lt_text_sub(rest, dot + 1, SIZE_MAX)) : NULL;
+}
+
+/* Any macro that it calls, or that one of these calls. */
+static bool macros_changed(const lt_dbt_method_context *context, const lt_dbt_node *node)
+{
+    lt_dbt *dbt = (lt_dbt *)(uintptr_t)context->dbt; /* its arena: selection has one thread */
+    LT_VEC(const lt_dbt_macro *) open = {0};
+    lt_map seen = {0};
+    bool changed = false;
+    for (size_t i = 0; i < node->macros.len; i++)
+        lt_push(&open, node->macros.items[i]);
+    for (size_t at = 0; at < open.len && !changed; at++) {
+        lt_texts needs = {0};
+        if (lt_map_put(&seen, open.items[at]->id, dbt))
+            continue;
+        changed = macro_changed(context, open.items[at]);
+        lt_dbt_macro_needs(dbt, open.items[at], &needs);
+        for (size_t i = 0; i < needs.len; i++) {
+            const lt_dbt_macro *next = macro_by_id(dbt, needs.items[i]);
+            if (next)
+                lt_push(&open, next);
+        }
+    }
+    lt_vec_free(&open);
+    lt_map_cleanup(&seen);
+    return changed;
+}
+
+/* ---- all of it ---- */
+
+static bool same_contents(const lt_dbt_node *node, const lt_json *now, const lt_json *then)
+{
+    static const char *const of_model[] = {"latest_version", "access", "deprecation_date"};
+    static const char *const of_source[] = {"fqn", "loader", "external"};
+    static const char *const of_exposure[] = {"fqn", "type",        "owner", "maturity",
+                                              "url", "description", "label", "depends_on"};
+    static const char *const of_unit_test[] = {"model", "given", "expect", "overrides"};
+    switch (node->kind) {
+    case LT_DBT_GENERIC_TEST:
+        return same_config(now, then) && same_at(now, then, "fqn");
+    case LT_DBT_SOURCE:
+        return same_config(now, then) && same_relation(node, now, then) &&
+               same_at_all(now, then, of_source, LT_COUNT(of_source));
+    case LT_DBT_EXPOSURE:
+        return same_config(now, then) && same_at_all(now, then, of_exposure, LT_COUNT(of_exposure));
+    case LT_DBT_UNIT_TEST:
+        return same_at_all(now, then, of_unit_test, LT_COUNT(of_unit_test));
+    case LT_DBT_METRIC:
+    case LT_DBT_SEMANTIC_MODEL:
+    case LT_DBT_SAVED_QUERY:
+        for (size_t i = 0; i < now->count; i++)
+            if (!lt_text_eq(now->items[i].key, T("created_at")) &&
+                !same(&now->items[i], lt_json_find_text(then, now->items[i].key)))
+                return false;
+        return true;
+    default:
+        return same_body(node, now, then) && same_config(now, then) &&
+               same_descriptions(now, then) && same_at(now, then, "fqn") &&
+               same_relation(node, now, then) && same_contract(now, then) &&
+               (node->kind != LT_DBT_MODEL || same_at_all(now, then, of_model, LT_COUNT(of_model)));
+    }
+}
+
+typedef struct change_check {
+    const lt_dbt_method_context *context;
+    const lt_dbt_node *node;
+    const lt_json *now, *then; /* then: NULL when it is new */
+} change_check;
+
+static bool is_modified(const change_check *c)
+{
+    return !c->then || !same_contents(c->node, c->now, c->then) ||
+           macros_changed(c->context, c->node);
+}
+static bool is_unmodified(const change_check *c)
+{
+    return !is_modified(c);
+}
+static bool is_new(const change_check *c)
+{
+    return !c->then;
+}
+static bool is_old(const change_check *c)
+{
+    return c->then != NULL;
+}
+static bool has_no_body(const lt_dbt_node *node)
+{
+    return node->kind >= LT_DBT_SOURCE;
+}
+static bool body(const change_check *c)
+{
+    return !has_no_body(c->node) && (!c->then || !same_body(c->node, c->now, c->then));
+}
+static bool configs(const change_check *c)
+{
+    return !c->then || !same_config(c->now, c->then);
+}
+static bool descriptions(const change_check *c)
+{
+    return !has_no_body(c->node) && (!c->then || !same_descriptions(c->now, c->then));
+}
+static bool relation(const change_check *c)
+{
+    return !c->then || !same_relation(c->node, c->now, c->then);
+}
+static bool macros(const change_check *c)
+{
+    return macros_changed(c->context, c->node);
+}
+static bool contract(const change_check *c)
+{
+    return c->node->kind == LT_DBT_MODEL && (!c->then || !same_contract(c->now, c->then));
+}
+
+static const struct {
+    lt_text name;
+    bool (*fits)(const change_check *c);
+} checks[] = {
+    {T("new"), is_new},
+    {T("old"), is_old},
+    {T("modified"), is_modified},
+    {T("unmodified"), is_unmodified},
+    {T("modified.body"), body},
+    {T("modified.configs"), configs},
+    {T("modified.persisted_descriptions"), descriptions},
+    {T("modified.relation"), relation},
+    {T("modified.macros"), macros},
+    {T("modified.contract"), contract},
+};
+
+static lt_text check_name(const void *context, size_t i)
+{
+    (void)context;
+    return checks[i].name;
+}
+
+lt_status lt_dbt_state_check(const lt_dbt_method_context *context, lt_text check,
+                             const lt_dbt_node *node, bool *fits, lt_err *err)
+{
+    LT_AUTO(lt_arena) scratch = {0};
+    LT_AUTO(lt_buf) text = {0};
+    lt_json_writer w = {.out = &text};
+    lt_json *now = NULL;
+    lt_text nearest;
+    for (size_t i = 0; i < LT_COUNT(checks); i++) {
+        if (!lt_text_eq(checks[i].name, check))
+            continue;
+        lt_dbt_write_node(context->dbt, node, &w);
+        LT_TRY(lt_json_read(lt_buf_text(&text), "node", NULL, &scratch, &now, err));
+        change_check c = {.context = context,
+                          .node = node,
+                          .now = now,
+                          .then = lt_dbt_state_node(context->state, node->id)};
+        *fits = checks[i].fits(&c);
+        return LT_OK;
+    }
+    lt_ignore(lt_fail(err, LT_INVALID, "'state:%.*s' is no comparison", LT_ARG(check)));
+    if (lt_text_nearest(check, LT_COUNT(checks), check_name, NULL, &nearest))
+        return lt_hint(err, "did you mean 'state:%.*s'?", LT_ARG(nearest));
+    return lt_hint(err, "it is new, old, modified, modified.body, modified.configs ...");
+}
