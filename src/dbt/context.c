@@ -162,7 +162,7 @@ void lt_dbt_rendering_init(rendering *r, const lt_dbt *dbt, const lt_dbt_node *n
         .config.class = &lt_dbt_config_class,
         .exceptions.class = &exceptions_class,
         .adapter.class = &adapter_class,
-        .builtins.class = &lt_dbt_builtins_class,
+        .builtins.class = &lt_dbt_graph_builtins_class,
         .var.class = &lt_dbt_var_class,
     };
     if (node)

@@ -215,7 +215,7 @@ static void synthesize(const test_entry *t, lt_text namespace, lt_text test, lt_
     if (full->len <= LONGEST_NAME)
         return;
     char sum[33];
-    lt_dbt_md5(*full, sum);
+    lt_dbt_md5_hex(*full, sum);
     *shortened = lt_text_of(lt_arena_format(
         &dbt->arena, "%.*s_%s", (int)LT_MIN(identifier, (size_t)KEPT_OF_NAME), full->ptr, sum));
 }
@@ -254,7 +254,7 @@ static void make_id(lt_dbt *dbt, lt_dbt_node *node)
                  node->test_namespace.len ? lt_jinja_text(node->test_namespace) : lt_jinja_none());
     lt_buf_add(&text, node->name);
     lt_jinja_repr(hashable(&heap, data), &text);
-    lt_dbt_md5(lt_buf_text(&text), sum);
+    lt_dbt_md5_hex(lt_buf_text(&text), sum);
     lt_jinja_heap_cleanup(&heap);
     node->id =
         lt_text_of(lt_arena_format(&dbt->arena, "test.%.*s.%.*s.%s", LT_ARG(node->package->name),

@@ -110,8 +110,8 @@ lt_jinja_value lt_dbt_relation_value(lt_jinja_heap *heap, const lt_relation *rel
 /* ---- names.c: the names that the project answers ---- */
 
 bool lt_dbt_names_find(rendering *r, lt_jinja_render *render, lt_text name, lt_jinja_value *out);
-extern const lt_jinja_class lt_dbt_config_class, lt_dbt_namespace_class, lt_dbt_builtins_class,
-    lt_dbt_var_class;
+extern const lt_jinja_class lt_dbt_config_class, lt_dbt_namespace_class,
+    lt_dbt_graph_builtins_class, lt_dbt_var_class;
 
 /* ---- macro.c ---- */
 
@@ -167,7 +167,7 @@ static inline bool lt_dbt_is_set(lt_jinja_value value)
 /* A list of texts from a list or one text. */
 void lt_dbt_texts_of(lt_dbt *dbt, lt_jinja_value value, lt_texts *out);
 void lt_dbt_sha256(lt_text content, char out[65]);
-void lt_dbt_md5(lt_text content, char out[33]);
+void lt_dbt_md5_hex(lt_text content, char out[33]);
 bool lt_dbt_texts_have(const lt_texts *texts, lt_text text);
 
 /* ---- config.c ---- */

@@ -928,7 +928,7 @@ static void write_head(manifest *m)
 {
     writer *w = &m->f.w;
     char sum[33], started[LT_TIME_CHARS];
-    lt_dbt_md5(m->dbt->root->name, sum);
+    lt_dbt_md5_hex(m->dbt->root->name, sum);
     lt_json_key(w, T("metadata"));
     lt_json_begin(w, '{');
     lt_dbt_write_metadata(m->invocation, "https://schemas.getdbt.com/dbt/manifest/v12.json", w);

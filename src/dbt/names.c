@@ -542,11 +542,11 @@ static lt_status builtins_method(lt_jinja_call *call, lt_text name, lt_jinja_val
                            call->kwarg_count, out, err);
 }
 
-const lt_jinja_class lt_dbt_builtins_class = {.name = "builtins",
-                                              .attr = builtins_attr,
-                                              .item = builtins_item,
-                                              .method = builtins_method,
-                                              .is_mapping = true};
+const lt_jinja_class lt_dbt_graph_builtins_class = {.name = "builtins",
+                                                    .attr = builtins_attr,
+                                                    .item = builtins_item,
+                                                    .method = builtins_method,
+                                                    .is_mapping = true};
 
 bool lt_dbt_names_find(rendering *r, lt_jinja_render *render, lt_text name, lt_jinja_value *out)
 {

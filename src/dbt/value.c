@@ -176,7 +176,7 @@ void lt_dbt_sha256(lt_text content, char out[65])
     digest(EVP_sha256(), content, out);
 }
 
-void lt_dbt_md5(lt_text content, char out[33])
+void lt_dbt_md5_hex(lt_text content, char out[33])
 {
     digest(EVP_md5(), content, out);
 }
