@@ -460,10 +460,11 @@ static const lt_cmd cmd_check = {.name = "check",
                                  .opts_size = sizeof(check_opts),
                                  .run = check};
 
-extern const lt_cmd lt_cmd_store_cp;
+extern const lt_cmd lt_cmd_store_cp, lt_cmd_store_serve;
 
-static const lt_cmd *const subs[] = {&cmd_ls,       &lt_cmd_store_cp, &cmd_cat,   &cmd_rm, &cmd_mb,
-                                     &cmd_versions, &cmd_restore,     &cmd_check, NULL};
+static const lt_cmd *const subs[] = {
+    &cmd_ls,    &lt_cmd_store_cp,    &cmd_cat, &cmd_rm, &cmd_mb, &cmd_versions, &cmd_restore,
+    &cmd_check, &lt_cmd_store_serve, NULL};
 
 const lt_cmd lt_cmd_store = {
     .name = "store",

@@ -361,9 +361,14 @@ static lt_status verify_v2(lt_s3_call *call, lt_text key_id, lt_text expires, lt
                                  .header_count = headers.len};
     if (!lt_aws_signature_v2(&request, secret, wanted))
         return lt_s3_fail(call, err, LT_S3_INVALID_URI, NULL);
-    if (!lt_aws_same(signature, lt_text_of(wanted)))
-        return lt_s3_fail(call, err, LT_S3_SIGNATURE, NULL);
-    return LT_OK;
+    bool same = lt_aws_same(signature, lt_text_of(wanted));
+    if (!same && !call->key.len && !lt_text_ends(request.path, T("/"))) {
+        /* botocore signs "/bucket/" when it asks for "/bucket" */
+        request.path = lt_text_of(lt_arena_format(call->arena, "%.*s/", LT_ARG(request.path)));
+        same = lt_aws_signature_v2(&request, secret, wanted) &&
+               lt_aws_same(signature, lt_text_of(wanted));
+    }
+    return same ? LT_OK : lt_s3_fail(call, err, LT_S3_SIGNATURE, NULL);
 }
 
 static lt_status check_v2_query(lt_s3_call *call, lt_err *err)

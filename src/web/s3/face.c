@@ -99,9 +99,10 @@ static void log_request(const lt_s3_call *call, int status, bool complete)
     const lt_server_request *http = call->http;
     lt_url_show(http->target, &target);
     lt_log(LT_LOG_INFO, "s3 %s %.*s %.*s %s %.*s %d %s %.1f ms%s", http->peer,
-           LT_ARG(call->who.key_id.len ? call->who.key_id : T("-")), LT_ARG(http->method),
-           call->op ? call->op->name : "-", LT_ARG(lt_buf_text(&target)), status,
-           call->code ? lt_s3_error_of(call->code)->code : "-",
+           LT_ARG(call->who.key_id.len ? call->who.is_root ? call->who.name : call->who.key_id
+                                       : T("-")),
+           LT_ARG(http->method), call->op ? call->op->name : "-", LT_ARG(lt_buf_text(&target)),
+           status, call->code ? lt_s3_error_of(call->code)->code : "-",
            (double)(lt_mono_us() - call->started_us) / 1000, complete ? "" : " (broken off)");
 }
 
