@@ -243,9 +243,13 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection,
     struct MHD_Response *response = make_response(self);
     if (!response)
         return MHD_NO;
-    for (size_t i = 0; i < reply->headers.len; i++)
-        (void)MHD_add_response_header(response, reply->headers.items[i].name.ptr,
-                                      reply->headers.items[i].value.ptr);
+    for (size_t i = 0; i < reply->headers.len; i++) {
+        const lt_param *header = &reply->headers.items[i];
+        (void)
+            MHD_add_response_header(/* which takes no empty values; blanks around one do not count */
+                                    response, header->name.ptr,
+                                    header->value.len ? header->value.ptr : " ");
+    }
     enum MHD_Result result = MHD_queue_response(connection, (unsigned)reply->status, response);
     MHD_destroy_response(response);
     return result;

@@ -69,9 +69,7 @@ static lt_status write_parts(lt_s3_call *call, lt_buf *out, const lt_object_info
                        parts.items.items[parts.items.len - 1].number);
     lt_xml_put_int(out, T("MaxParts"), limit);
     lt_xml_put_bool(out, T("IsTruncated"), parts.more);
-    bool with_sums = parts.items.len && parts.items.items[0].checksum.kind != LT_SUM_NONE;
-    for (size_t i = 0; with_sums && i < parts.items.len;
-         i++) { /* S3 lists parts only with their checksums */
+    for (size_t i = 0; i < parts.items.len; i++) {
         lt_xml_begin(out, T("Part"));
         lt_xml_put_int(out, T("PartNumber"), parts.items.items[i].number);
         lt_xml_put_int(out, T("Size"), parts.items.items[i].size_bytes);

@@ -156,7 +156,7 @@ static lt_status read_checks(lt_s3_body *self, lt_err *err)
         return LT_OK;
     LT_TRY(lt_s3_sum_asked(call, &self->sum, &self->expected.checksum, err));
     if (self->expected.checksum.ptr && !is_sum_value(self->sum, self->expected.checksum))
-        return lt_s3_fail(call, err, LT_S3_INVALID_REQUEST, "Value for %s header is invalid.",
+        return lt_s3_fail(call, err, LT_S3_BAD_DIGEST, "Value for %s header is invalid.",
                           sum_headers[self->sum]);
     return LT_OK;
 }

@@ -111,6 +111,8 @@ static lt_status is_taken(lt_s3_call *call, lt_err *err)
     lt_text id, name;
     LT_TRY(lt_s3_owner(call, call->bucket, &id, &name, err));
     mine = lt_text_eq(id, lt_text_of(call->who.id));
+    if (mine && strcmp(call->s3->options.region, "us-east-1") == 0)
+        return LT_OK; /* where S3 takes a bucket that is one's own already, and changes nothing */
     return lt_s3_fail(call, err, mine ? LT_S3_BUCKET_YOURS : LT_S3_BUCKET_EXISTS, NULL);
 }
 
@@ -118,6 +120,8 @@ lt_status lt_s3_create_bucket(lt_s3_call *call, lt_err *err)
 {
     lt_store *store = call->s3->options.store;
     LT_TRY(check_wishes(call, err));
+    if (lt_text_has(call->bucket, T(".-")) || lt_text_has(call->bucket, T("-.")))
+        return lt_s3_fail(call, err, LT_S3_INVALID_BUCKET_NAME, NULL);
     lt_status status = lt_bucket_create(store, call->bucket, versioning_of_new(call), err);
     if (status != LT_OK && err->reason == LT_WHY_BUCKET_EXISTS)
         return is_taken(call, err);

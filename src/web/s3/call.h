@@ -273,6 +273,7 @@ typedef struct lt_s3_form lt_s3_form;
 LT_MUST_CHECK lt_status lt_s3_form_open(lt_s3_call *call, lt_s3_form **out, lt_err *err);
 const lt_params *lt_s3_form_fields(const lt_s3_form *form);
 lt_text lt_s3_form_field(const lt_s3_form *form, const char *name); /* NULL ptr: none; any case */
+void lt_s3_form_set(lt_s3_form *form, const char *name, lt_text value);
 lt_text lt_s3_form_filename(const lt_s3_form *form);
 /* The bytes of the file, up to the next boundary: an lt_s3_source. */
 LT_MUST_CHECK lt_status lt_s3_form_read(void *form, char *out, size_t size, size_t *got,

@@ -32,8 +32,6 @@
       "Your proposed upload exceeds the maximum allowed size")                                     \
     X(ENTITY_TOO_SMALL, "EntityTooSmall", 400,                                                     \
       "Your proposed upload is smaller than the minimum allowed size")                             \
-    X(ENCRYPTION_ALGORITHM, "InvalidEncryptionAlgorithmError", 400,                                \
-      "The encryption request that you specified is not valid: the only value is AES256")          \
     X(EXPIRED_TOKEN, "ExpiredToken", 400, "The provided token has expired")                        \
     X(HEAD_TOO_LARGE, "RequestHeaderSectionTooLarge", 400,                                         \
       "Your request header section exceeds the maximum allowed size of 16 KiB")                    \

@@ -34,6 +34,13 @@ lt_text lt_s3_form_field(const lt_s3_form *form, const char *name)
     return (lt_text){0};
 }
 
+void lt_s3_form_set(lt_s3_form *form, const char *name, lt_text value)
+{
+    for (size_t i = 0; i < form->fields.len; i++)
+        if (lt_text_eq_nocase(form->fields.items[i].name, lt_text_of(name)))
+            form->fields.items[i].value = value;
+}
+
 static lt_status malformed(lt_s3_form *form, lt_err *err)
 {
     return lt_s3_fail(form->call, err, LT_S3_MALFORMED_POST, NULL);

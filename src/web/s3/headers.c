@@ -56,7 +56,7 @@ static lt_text without_framing(lt_s3_call *call, lt_text codings)
         if (lt_text_eq_nocase(one, T("aws-chunked")) || !one.len)
             continue;
         if (left.len)
-            lt_buf_add(&left, T(","));
+            lt_buf_add(&left, T(", "));
         lt_buf_add(&left, one);
     }
     return lt_arena_text(call->arena, lt_buf_text(&left));
@@ -168,6 +168,10 @@ lt_status lt_s3_sealed_read(lt_s3_call *call, bool *out, lt_err *err)
     };
     lt_text asked = lt_s3_header(call, "x-amz-server-side-encryption");
     *out = false;
+    if (asked.ptr && (lt_s3_header(call, others[0]).ptr ||
+                      (lt_text_eq(asked, T("AES256")) && lt_s3_header(call, others[3]).ptr)))
+        return lt_s3_fail(call, err, LT_S3_INVALID_ARGUMENT,
+                          "Two kinds of encryption are asked for at once");
     for (size_t i = 0; i < LT_COUNT(others); i++)
         if (lt_s3_header(call, others[i]).ptr)
             return lt_s3_fail(
@@ -180,7 +184,8 @@ lt_status lt_s3_sealed_read(lt_s3_call *call, bool *out, lt_err *err)
         return lt_s3_fail(call, err, LT_S3_NOT_IMPLEMENTED,
                           "Encryption with %.*s is not implemented: use AES256", LT_ARG(asked));
     if (!lt_text_eq(asked, T("AES256")))
-        return lt_s3_fail(call, err, LT_S3_ENCRYPTION_ALGORITHM, NULL);
+        return lt_s3_fail(call, err, LT_S3_INVALID_ARGUMENT,
+                          "The encryption method specified is not supported");
     *out = true;
     return LT_OK;
 }

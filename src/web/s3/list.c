@@ -45,10 +45,21 @@ static lt_status fetch(lt_s3_call *call, page *p, lt_err *err)
                          err);
 }
 
+/* botocore does not decode the prefix of ListObjects: there it is encoded only if XML cannot hold it. */
+static bool needs_encoding(lt_text text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] < ' ' && !lt_is_space(text.ptr[i]))
+            return true;
+    return false;
+}
+
 static void write_head(lt_s3_call *call, lt_buf *out, const page *p)
 {
+    bool is_v1 = call->op->run == lt_s3_list_objects;
     lt_xml_put(out, T("Name"), call->bucket);
-    lt_s3_xml_key(out, T("Prefix"), p->request.prefix, p->url);
+    lt_s3_xml_key(out, T("Prefix"), p->request.prefix,
+                  p->url && (!is_v1 || needs_encoding(p->request.prefix)));
     if (p->request.delimiter.len)
         lt_s3_xml_key(out, T("Delimiter"), p->request.delimiter, p->url);
     lt_xml_put_int(out, T("MaxKeys"), p->limit);
@@ -155,7 +166,7 @@ static lt_status begin_v2(lt_s3_call *call, page *p, lt_err *err)
         return lt_s3_fail(call, err, LT_S3_INVALID_ARGUMENT, "list-type is 2");
     LT_TRY(read_page(call, p, err));
     p->request.after_key = lt_s3_param(call, "start-after");
-    if (token.ptr && (!token.len || !read_token(call, token, &p->request.after_key)))
+    if (token.len && !read_token(call, token, &p->request.after_key))
         return lt_s3_fail(call, err, LT_S3_INVALID_ARGUMENT,
                           "The continuation token provided is incorrect");
     return fetch(call, p, err);

@@ -362,8 +362,11 @@ lt_status lt_s3_say_read_sum(lt_s3_call *call, const lt_object_info *info, int32
     if (part && info->part_count) {
         LT_TRY(
             lt_object_parts(call->s3->options.store, name, part - 1, 1, call->arena, &parts, err));
-        if (parts.items.len && parts.items.items[0].number == part)
-            lt_s3_say_sum(call, &parts.items.items[0].checksum);
+        if (!parts.items.len || parts.items.items[0].number != part)
+            return LT_OK;
+        lt_checksum sum = parts.items.items[0].checksum;
+        sum.composite = info->checksum.composite; /* S3 tells the type of the whole object */
+        lt_s3_say_sum(call, &sum);
         return LT_OK;
     }
     if (len == info->size_bytes)

@@ -205,6 +205,7 @@ static lt_status take_key(poster *self, lt_err *err)
         lt_text_find_byte(key, '\0', 0) != SIZE_MAX)
         return lt_s3_fail(call, err, LT_S3_INVALID_ARGUMENT, "The key is not valid");
     call->key = key;
+    lt_s3_form_set(self->form, "key", key); /* conditions are about what it became */
     return LT_OK;
 }
 

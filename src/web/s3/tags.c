@@ -3,6 +3,8 @@
 #include "store/reason.h"
 #include "web/s3/call.h"
 
+#include <stdlib.h>
+
 lt_status lt_s3_tags_from_xml(lt_s3_call *call, const lt_xml *root, size_t most, lt_pairs *out,
                               lt_err *err)
 {
@@ -46,12 +48,19 @@ static lt_object_name named(const lt_s3_call *call)
     return (lt_object_name){call->bucket, call->key, call->version_id};
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return lt_text_cmp(((const lt_pair *)a)->name, ((const lt_pair *)b)->name);
+}
+
 lt_status lt_s3_get_tagging(lt_s3_call *call, lt_err *err)
 {
     lt_pairs tags = {0};
     lt_object_info info = {0};
     LT_TRY(
         lt_object_tags_get(call->s3->options.store, named(call), call->arena, &tags, &info, err));
+    if (tags.len > 1)
+        qsort(tags.items, tags.len, sizeof(tags.items[0]), compare_names);
     lt_s3_say(call, "Content-Type", T("application/xml"));
     lt_s3_say_version(call, &info);
     lt_buf_add(&call->reply->body, T("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"));

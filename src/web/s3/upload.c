@@ -114,7 +114,10 @@ static lt_status read_part(lt_s3_call *call, const lt_xml *element, named_parts 
     for (size_t i = 0; i < LT_COUNT(sum_elements); i++)
         if (!part.checksum.len)
             part.checksum = lt_xml_text(element, lt_text_of(sum_elements[i]));
-    lt_push_in(call->arena, out, part);
+    if (out->len && out->items[out->len - 1].number == part.number)
+        out->items[out->len - 1] = part; /* named again: the later one counts */
+    else
+        lt_push_in(call->arena, out, part);
     return LT_OK;
 }
 
