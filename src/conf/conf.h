@@ -258,6 +258,7 @@ struct lt_conf_source {
     int64_t requests_per_minute; /* 0: no limit */
     int64_t timeout_us;          /* of one request */
     int64_t retries;             /* of one request, after the first try */
+    lt_conf_text ca_file;        /* of certificates to trust; unset: the machine's */
     /* database */
     lt_conf_text url;
     struct {

@@ -23,6 +23,7 @@ typedef struct transfer {
     lt_http_response *response;
     size_t header_bytes;
     bool headers_too_big;
+    char reason[CURL_ERROR_SIZE]; /* what curl says of a failure */
 } transfer;
 
 static void start_curl(void)
@@ -215,6 +216,7 @@ static void set_callbacks(CURL *curl, transfer *self)
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, self);
     (void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
     (void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, self);
+    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, self->reason);
     (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, self);
     (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
@@ -299,8 +301,6 @@ static const struct curl_case {
      "check http_proxy and https_proxy"},
     {CURLE_COULDNT_CONNECT, LT_IO, "cannot connect",
      "check that the server runs and that host and port are right"},
-    {CURLE_PEER_FAILED_VERIFICATION, LT_DENIED, "the server's certificate is not trusted",
-     "check the host name, this machine's clock and its certificates (package ca-certificates)"},
     {CURLE_SSL_CACERT_BADFILE, LT_INVALID, "the file of certificates cannot be read",
      "check ca_file"},
     {CURLE_SSL_CONNECT_ERROR, LT_IO, "TLS could not be set up", "check that the port speaks https"},
@@ -333,6 +333,32 @@ static lt_status name_request(const char *method, lt_text url, lt_err *err)
     return lt_wrap(err, "%s %s", method, lt_buf_chars(&shown));
 }
 
+/* What OpenSSL says of a certificate, and what helps; the first that the reason holds. */
+static const struct {
+    const char *reason, *hint;
+} certificate_cases[] = {
+    {"expired", "its people must renew it; or this machine's clock is wrong"},
+    {"not yet valid", "this machine's clock is wrong, or the certificate is too new"},
+    {"no alternative certificate subject name", "it is made for another host: check base_url"},
+    {"does not match", "it is made for another host: check base_url"},
+    {"self-signed", "trust it with `ca_file` of the source, when it is known to be right"},
+    {"local issuer",
+     "trust its authority with `ca_file` of the source, or install ca-certificates"},
+    {"",
+     "check the host name, this machine's clock and its certificates (package ca-certificates)"},
+};
+
+static lt_status not_trusted(const char *reason, lt_err *err)
+{
+    size_t i = 0;
+    lt_text known = lt_text_of(reason);
+    while (!strstr(reason, certificate_cases[i].reason))
+        i++;
+    lt_ignore(lt_fail(err, LT_DENIED, "the server's certificate is not trusted%s%.*s",
+                      known.len ? ": " : "", LT_ARG(known)));
+    return lt_hint(err, "%s", certificate_cases[i].hint);
+}
+
 static lt_status curl_failed(CURLcode code, const transfer *self, lt_err *err)
 {
     const lt_http_options *o = &self->client->options;
@@ -349,9 +375,18 @@ static lt_status curl_failed(CURLcode code, const transfer *self, lt_err *err)
             (long long)o->total_timeout_ms / 1000));
         return lt_hint(err, "check that the server answers, or give it longer");
     }
+    if (code == CURLE_PEER_FAILED_VERIFICATION)
+        return not_trusted(self->reason, err);
+    if (strstr(self->reason, "CONNECT")) { /* "CONNECT tunnel failed, response 407" */
+        lt_ignore(lt_fail(err, LT_IO, "the proxy does not let us through: %s", self->reason));
+        return lt_hint(err, "check https_proxy, with user and password where it wants them, and "
+                            "no_proxy");
+    }
     for (size_t i = 0; i < LT_COUNT(curl_cases); i++)
         if (curl_cases[i].code == code) {
-            lt_ignore(lt_fail(err, curl_cases[i].status, "%s", curl_cases[i].text));
+            bool where = code == CURLE_COULDNT_CONNECT && self->reason[0];
+            lt_ignore(lt_fail(err, curl_cases[i].status, "%s%s%s", curl_cases[i].text,
+                              where ? ": " : "", where ? self->reason : ""));
             return lt_hint(err, "%s", curl_cases[i].hint);
         }
     return lt_fail(err, LT_IO, "%s", curl_easy_strerror(code));
@@ -375,6 +410,9 @@ static lt_status perform(CURL *curl, transfer *self, const lt_http_request *requ
     (void)curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, encodings(self->client, &parts));
     if (lt_url_is_loopback(&parts) || self->client->options.no_proxy)
         (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    else if (strncmp(url, "http:", 5) == 0 && !getenv("http_proxy") && getenv("HTTP_PROXY"))
+        (void)curl_easy_setopt(curl, CURLOPT_PROXY,
+                               getenv("HTTP_PROXY")); /* curl fears CGI; we need not */
 
     CURLcode code = stop_asked(self->client) ? CURLE_ABORTED_BY_CALLBACK : curl_easy_perform(curl);
     if (code != CURLE_OK) {

@@ -674,12 +674,32 @@ static lt_status land(rest *r, worker *workers, size_t count, lt_err *err)
 
 /* ---- the whole ---- */
 
-static void open_client(rest *r)
+/* Where the file of certificates lies; NULL: none is set. */
+static lt_status find_ca_file(rest *r, const char **out, lt_err *err)
 {
+    lt_extraction *self = r->self;
+    lt_text path;
+    LT_TRY(lt_extraction_render(self, &self->source->ca_file, &path, err));
+    *out = NULL;
+    if (!path.len)
+        return LT_OK;
+    *out = path.ptr[0] == '/'
+               ? lt_arena_str(self->arena, path)
+               : lt_arena_format(self->arena, "%s/%.*s", self->job->project_root, LT_ARG(path));
+    if (lt_path_exists(*out))
+        return LT_OK;
+    return lt_conf_fail(self->source->ca_file.place, err, "the file '%s' is not there", *out);
+}
+
+static lt_status open_client(rest *r, lt_err *err)
+{
+    const char *ca_file;
+    LT_TRY(find_ca_file(r, &ca_file, err));
     const lt_conf_source *source = r->self->source;
     bool single = r->self->resource->paginate.type == LT_CONF_SINGLE;
     lt_http_options options = {.total_timeout_ms = source->timeout_us / 1000,
                                .quiet_timeout_ms = source->timeout_us / 1000,
+                               .ca_file = ca_file,
                                .body_limit = single ? SINGLE_BYTES : PAGE_BYTES,
                                .stop = r->self->job->stop};
     r->client = lt_http_client_new(&options);
@@ -692,13 +712,14 @@ static void open_client(rest *r)
         lt_rate_init(&r->own_rate, per_minute, per_minute / 60);
         r->rate = &r->own_rate;
     }
+    return LT_OK;
 }
 
 static lt_status open_rest(rest *r, lt_err *err)
 {
     lt_extraction *self = r->self;
     const lt_conf_contract *contract = &self->resource->contract;
-    open_client(r);
+    LT_TRY(open_client(r, err));
     lt_pager_init(&r->pager, &self->resource->paginate);
     (void)pthread_mutex_init(&r->lock, NULL);
     LT_TRY(lt_rest_auth_open(&r->auth, self, err));

@@ -14,7 +14,7 @@ enum { OWNER_BYTES = 256, PREFIX_BYTES = 900, DELETE_MOST = 1000 };
 #define JSON_BYTES (16 * LT_MIB)
 
 static const lt_store_ops *const back_ends[] = {&lt_store_local_ops, &lt_store_mem_ops,
-                                               &lt_store_s3_ops};
+                                                &lt_store_s3_ops};
 
 /* ---------------------------------------------------------------- open and close */
 
