@@ -83,7 +83,7 @@ static void add_copy(const load *self, lt_buf *sql)
  * run dry while the next rows are made (measured: a fifth of the time). So its room is counted here, and there is more of it. */
 static void widen_socket(load *self)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t len = sizeof(address), size = sizeof(self->socket_bytes);
     int fd = PQsocket(self->session->connection), wanted = SOCKET_BYTES;
     if (getsockname(fd, (struct sockaddr *)&address, &len) != 0 || address.ss_family != AF_UNIX)

@@ -472,8 +472,8 @@ typedef enum step { NOT_ROWS = -1, NEED_MORE, WHOLE, WRONG_VALUE } step;
 static lt_status bad_value(const lt_pg_decoder *decoder, const typed_column *column,
                            const char *what, lt_err *err)
 {
-    return lt_fail(err, LT_FAILED, "column '%s', row %lld: %s", column->name,
-                   (long long)(decoder->rows_before + (int64_t)decoder->rows + 1), what);
+    long long row = decoder->rows_before + (int64_t)decoder->rows + 1;
+    return lt_fail(err, LT_FAILED, "column '%s', row %lld: %s", column->name, row, what);
 }
 
 /* Whether the fields of a row are all there. */
