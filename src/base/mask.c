@@ -213,6 +213,21 @@ void lt_mask_in_place(char *line, size_t size)
     (void)snprintf(line, size, "%s", lt_buf_chars(&masked));
 }
 
+void lt_mask_list(lt_arena *arena, lt_texts *out)
+{
+    (void)pthread_rwlock_rdlock(&lock);
+    for (size_t i = 0; i < secrets.len; i++)
+        lt_push_in(arena, out, lt_arena_text(arena, secrets.items[i]));
+    (void)pthread_rwlock_unlock(&lock);
+}
+
+void lt_mask_add_form(lt_text form)
+{
+    (void)pthread_rwlock_wrlock(&lock);
+    add_one(form);
+    (void)pthread_rwlock_unlock(&lock);
+}
+
 void lt_mask_forget_all(void)
 {
     (void)pthread_rwlock_wrlock(&lock);

@@ -4,7 +4,9 @@
  * process as text for people (log lines, errors, records of runs) goes through lt_mask(). It is global on purpose: a place
  * that could print must not need to be told what not to print. Any thread may call. */
 #pragma once
+#include "base/arena.h"
 #include "base/buf.h"
+#include "base/vec.h"
 
 /* From now on `secret` is shown as "***". Values shorter than 4 bytes are not masked (they would eat common text). Its
  * percent-encoded, JSON-escaped and one-line forms are masked too, and base64 of it or of a text that holds it ("user:secret"),
@@ -18,5 +20,9 @@ void lt_mask_in_place(char *line, size_t size); /* a C string in a buffer of `si
 /* For output that comes in pieces: how much of `text` can be masked and written now; the rest may be the beginning of a
  * secret and waits for the next piece (or the end). */
 size_t lt_mask_safe_len(lt_text text);
+
+/* For another process of ours that shows texts: all forms that are masked here, in `arena`; there each is added as it is. */
+void lt_mask_list(lt_arena *arena, lt_texts *out);
+void lt_mask_add_form(lt_text form);
 
 void lt_mask_forget_all(void); /* for tests */

@@ -11,8 +11,10 @@
 
 typedef struct run_opts {
     const char *pipeline, *select, *exclude, *vars;
+    const char *key, *resume, *from;
+    lt_strings params;
     int64_t threads;
-    bool full_refresh, dry_run;
+    bool full_refresh, dry_run, all;
     lt_strings take_over;
 } run_opts;
 
@@ -64,10 +66,34 @@ static const lt_opt run_table[] = {
      .type = LT_OPT_FLAG,
      LT_AT(run_opts, full_refresh),
      .help = "build incremental models and loads anew"},
+    {.name = "param",
+     .letter = 'P',
+     .type = LT_OPT_LIST,
+     LT_AT(run_opts, params),
+     .value = "NAME=VALUE",
+     .help = "a parameter of the pipeline; may be given several times"},
+    {.name = "key",
+     .type = LT_OPT_TEXT,
+     LT_AT(run_opts, key),
+     .value = "KEY",
+     .help = "who asks again with the same key gets the same run"},
+    {.name = "resume",
+     .type = LT_OPT_TEXT,
+     LT_AT(run_opts, resume),
+     .value = "RUN",
+     .help = "go on with a run whose process has died, or begin one that is queued"},
     COMMON_OPTS,
 };
 static const lt_opt part_table[] = {SELECTION_OPTS, COMMON_OPTS};
-static const lt_opt retry_table[] = {COMMON_OPTS};
+static const lt_opt retry_table[] = {
+    {.name = "from",
+     .type = LT_OPT_TEXT,
+     LT_AT(run_opts, from),
+     .value = "TASK",
+     .help = "this task and all behind it again, whatever they came to"},
+    {.name = "all", .type = LT_OPT_FLAG, LT_AT(run_opts, all), .help = "every task again"},
+    COMMON_OPTS,
+};
 
 /* ---- showing ---- */
 
@@ -95,9 +121,9 @@ static lt_task_view view_of(const lt_run_task *task)
 static void list_running(void *context, lt_live_state *state)
 {
     show *shown = context;
-    state->total_count = shown->run.task_count;
-    for (size_t i = 0; i < shown->run.task_count; i++) {
-        const lt_run_task *task = &shown->run.tasks[i];
+    state->total_count = *shown->run.task_count;
+    for (size_t i = 0; i < state->total_count; i++) {
+        const lt_run_task *task = shown->run.tasks[i];
         if (task->ended_mono_us) {
             state->done_count++;
             state->failed_count += task->record.status == LT_TASK_FAILED;
@@ -139,8 +165,8 @@ static void write_json(lt_app *app, const lt_run_report *report)
     lt_json_begin(&w, '[');
     for (size_t i = 0; i < report->task_count; i++)
         lt_work_task_json(
-            &w, &report->tasks[i].record,
-            (double)(report->tasks[i].ended_mono_us - report->tasks[i].started_mono_us) / 1e6);
+            &w, &report->tasks[i]->record,
+            (double)(report->tasks[i]->ended_mono_us - report->tasks[i]->started_mono_us) / 1e6);
     lt_json_end(&w);
     lt_json_end(&w);
     lt_buf_add_byte(&text, '\n');
@@ -151,7 +177,7 @@ static void write_json(lt_app *app, const lt_run_report *report)
 static void write_warnings(lt_app *app, const lt_run_report *report)
 {
     for (size_t i = 0; i < report->task_count; i++) {
-        const lt_task_record *task = &report->tasks[i].record;
+        const lt_task_record *task = &report->tasks[i]->record;
         if (task->status != LT_TASK_WARNED)
             continue;
         lt_out_printf(&app->out, "warning: %.*s\n", LT_ARG(task->message));
@@ -164,7 +190,7 @@ static void write_table(lt_app *app, const lt_run_report *report)
 {
     lt_task_view *views = lt_xcalloc(report->task_count, sizeof(*views));
     for (size_t i = 0; i < report->task_count; i++)
-        views[i] = view_of(&report->tasks[i]);
+        views[i] = view_of(report->tasks[i]);
     lt_tasks_write(&app->out, LT_SHOW_TABLE, views, report->task_count);
     lt_free(views);
     write_warnings(app, report);
@@ -232,9 +258,34 @@ static lt_texts relations_of(lt_app *app, const lt_strings *names)
     return out;
 }
 
+static void take_params(lt_app *app, const run_opts *opts, lt_run_request *request)
+{
+    for (size_t i = 0; i < opts->params.len; i++)
+        lt_push_in(&app->arena, &request->params, lt_text_of(opts->params.items[i]));
+}
+
+/* The run that has the key already: told, and gone on with when its process has died. */
+static lt_status show_known(lt_app *app, lt_workspace *workspace, const char *key, lt_err *err)
+{
+    lt_run_record known;
+    lt_run_request request = {0};
+    LT_TRY(lt_state_run_by_key(workspace->state, lt_text_of(key), &app->arena, &known, err));
+    if (known.status == LT_RUN_LOST || (known.status == LT_RUN_QUEUED && !known.pid)) {
+        request.run_id = known.id;
+        return run_and_show(app, workspace, &request, err);
+    }
+    lt_out_printf(&app->out, "run %lld has this key: %s\n", (long long)known.id,
+                  lt_run_status_name(known.status));
+    return known.status == LT_RUN_FAILED || known.status == LT_RUN_CANCELLED
+               ? lt_fail(err, LT_FAILED, "run %lld %s", (long long)known.id,
+                         known.status == LT_RUN_FAILED ? "failed" : "was cancelled")
+               : LT_OK;
+}
+
 static lt_status start(lt_app *app, const run_opts *opts, lt_run_request *request, lt_err *err)
 {
     LT_AUTO(lt_workspace_ref) workspace = NULL;
+    lt_run_record known;
     LT_TRY(lt_work_open(app, opts->vars, &workspace, err));
     request->pipeline = lt_text_of(opts->pipeline);
     request->exclude = lt_text_of(opts->exclude);
@@ -242,10 +293,38 @@ static lt_status start(lt_app *app, const run_opts *opts, lt_run_request *reques
     request->threads = opts->threads;
     request->full_refresh = opts->full_refresh;
     request->take_over = relations_of(app, &opts->take_over);
+    request->run_key = lt_text_of(opts->key);
+    take_params(app, opts, request);
     if (opts->select)
         request->select = lt_text_of(opts->select);
-    return opts->dry_run ? dry_run(app, workspace, request, err)
-                         : run_and_show(app, workspace, request, err);
+    if (opts->dry_run)
+        return dry_run(app, workspace, request, err);
+    if (opts->key &&
+        lt_state_run_by_key(workspace->state, request->run_key, &app->arena, &known, err) == LT_OK)
+        return show_known(app, workspace, opts->key, err);
+    lt_status status = run_and_show(app, workspace, request, err);
+    if (status == LT_CONFLICT && opts->key) /* asked for at the same moment */
+        return show_known(app, workspace, opts->key, err);
+    return status;
+}
+
+/* A run that is there: it says itself with which variables. */
+static lt_status resume(lt_app *app, const run_opts *opts, lt_err *err)
+{
+    lt_run_record run;
+    lt_run_request request = {0};
+    LT_AUTO(lt_workspace_ref) first = NULL;
+    LT_AUTO(lt_workspace_ref) workspace = NULL;
+    if (opts->pipeline || opts->select || opts->vars || opts->params.len || opts->key)
+        return lt_fail(err, LT_INVALID, "--resume takes everything from the run itself");
+    LT_TRY(lt_work_open(app, NULL, &first, err));
+    LT_TRY(lt_work_run_get(first, opts->resume, &app->arena, &run, err));
+    LT_AUTO(lt_chars) vars = lt_text_dup(run.vars_json);
+    LT_TRY(lt_work_open(app, *vars ? vars : NULL, &workspace, err));
+    request.run_id = run.id;
+    request.threads = opts->threads;
+    LT_TRY(lt_work_only_kind(workspace, &run, &app->arena, &request.only_kind, err));
+    return run_and_show(app, workspace, &request, err);
 }
 
 /* Arguments are selections too: `leat run orders` is `leat run --select orders`. */
@@ -259,8 +338,9 @@ static lt_text selection_of(lt_app *app, const lt_args *args)
 
 static lt_status run(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
+    const run_opts *given = opts;
     lt_run_request request = {.command = T("run"), .select = selection_of(app, args)};
-    return start(app, opts, &request, err);
+    return given->resume ? resume(app, opts, err) : start(app, opts, &request, err);
 }
 
 static lt_status extract(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
@@ -316,7 +396,12 @@ static lt_status retry(lt_app *app, const void *opts, const lt_args *args, lt_er
                               .only_kind = only_kind,
                               .threads = given->threads ? given->threads : before.threads,
                               .take_over = relations_of(app, &given->take_over),
+                              .params_json = before.params_json,
+                              .again_from = lt_text_of(given->from),
+                              .again_all = given->all,
                               .retry_of = before.id};
+    if (given->from && given->all)
+        return lt_fail(err, LT_INVALID, "--from and --all exclude each other");
     return given->dry_run ? dry_run(app, workspace, &request, err)
                           : run_and_show(app, workspace, &request, err);
 }

@@ -8,6 +8,7 @@
 #include "cli/work.h"
 #include "run/prune.h"
 #include "run/run.h"
+#include "state/why.h"
 
 typedef struct runs_opts {
     int64_t limit;
@@ -66,6 +67,9 @@ static lt_status list_runs(lt_app *app, lt_workspace *workspace, size_t limit, l
     grid.missing = T("-");
     for (size_t i = 0; i < runs.len; i++) {
         const lt_run_record *run = &runs.items[i];
+        LT_AUTO(lt_buf) why = {0};
+        if (run->status == LT_RUN_QUEUED || run->status == LT_RUN_RUNNING)
+            LT_TRY(lt_why_run(workspace->state, run, &why, err));
         lt_text cells[] = {number(app, run->id),
                            run->command,
                            run->pipeline.len ? run->pipeline : run->selection,
@@ -73,7 +77,7 @@ static lt_status list_runs(lt_app *app, lt_workspace *workspace, size_t limit, l
                            lt_text_of(lt_run_status_name(run->status)),
                            moment(app, run->started_at_us),
                            seconds(app, run->started_at_us, run->finished_at_us),
-                           run->message};
+                           why.len ? lt_buf_text(&why) : run->message};
         lt_grid_row(&grid, cells);
     }
     lt_grid_end(&grid);
@@ -97,13 +101,16 @@ static lt_status show_run(lt_app *app, lt_workspace *workspace, int64_t run_id, 
     grid.missing = T("-");
     for (size_t i = 0; i < tasks.len; i++) {
         const lt_task_record *task = &tasks.items[i];
+        LT_AUTO(lt_buf) why = {0};
+        if (task->status == LT_TASK_PENDING || task->status == LT_TASK_WAITING)
+            LT_TRY(lt_why_task(workspace->state, &run, &tasks, task, &why, err));
         lt_text cells[] = {task->id,
                            lt_text_of(lt_task_status_name(task->status)),
                            number(app, task->attempts),
                            counted(app, task->rows_in),
                            counted(app, task->rows_out),
                            seconds(app, task->started_at_us, task->finished_at_us),
-                           task->message};
+                           why.len ? lt_buf_text(&why) : task->message};
         lt_grid_row(&grid, cells);
     }
     lt_grid_end(&grid);
@@ -246,56 +253,6 @@ static const lt_cmd cmd_prune = {
 };
 static const lt_cmd *const runs_subs[] = {&cmd_prune, NULL};
 
-/* ---- logs ---- */
-
-static lt_status write_log(lt_app *app, const lt_workspace *workspace, int64_t run_id, lt_text task,
-                           bool heading, lt_err *err)
-{
-    LT_AUTO(lt_buf) text = {0};
-    LT_AUTO(lt_chars) path = lt_run_log_path(workspace, run_id, task);
-    lt_status status = lt_file_read(path, &text, err);
-    if (status == LT_NOT_FOUND)
-        return LT_OK; /* it never began */
-    LT_TRY(status);
-    if (heading)
-        lt_out_printf(&app->out, "==> %.*s <==\n", LT_ARG(task));
-    lt_out_text(&app->out, lt_buf_text(&text));
-    return LT_OK;
-}
-
-static bool is_meant(const lt_task_record *task, const char *word)
-{
-    return !word || lt_text_eq(task->id, lt_text_of(word)) ||
-           lt_text_eq(task->name, lt_text_of(word));
-}
-
-static lt_status logs(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
-{
-    (void)opts;
-    lt_run_record run;
-    lt_task_records tasks = {0};
-    int64_t run_id = 0;
-    bool found = false;
-    bool only_task = args->count == 1 && !lt_work_is_run(args->items[0]);
-    const char *word = only_task ? args->items[0] : args->count > 1 ? args->items[1] : NULL;
-    LT_AUTO(lt_workspace_ref) workspace = NULL;
-    if (args->count && !only_task)
-        LT_TRY(lt_work_run_id(args->items[0], &run_id, err));
-    LT_TRY(lt_work_open(app, NULL, &workspace, err));
-    LT_TRY(lt_state_run_get(workspace->state, run_id, &app->arena, &run, err));
-    LT_TRY(lt_state_tasks(workspace->state, run.id, &app->arena, &tasks, err));
-    for (size_t i = 0; i < tasks.len; i++) {
-        if (!is_meant(&tasks.items[i], word))
-            continue;
-        found = true;
-        LT_TRY(write_log(app, workspace, run.id, tasks.items[i].id, !word, err));
-    }
-    if (found || !word)
-        return LT_OK;
-    lt_ignore(lt_fail(err, LT_NOT_FOUND, "run %lld has no task '%s'", (long long)run.id, word));
-    return lt_hint(err, "'leat runs %lld' lists its tasks", (long long)run.id);
-}
-
 const lt_cmd lt_cmd_runs = {
     .name = "runs",
     .help = "list runs, or the tasks of one",
@@ -307,15 +264,4 @@ const lt_cmd lt_cmd_runs = {
     .opts_size = sizeof(runs_opts),
     .subs = runs_subs,
     .run = runs,
-};
-
-const lt_cmd lt_cmd_logs = {
-    .name = "logs",
-    .help = "show what the tasks of a run said",
-    .args = "[RUN] [TASK]",
-    .examples =
-        "leat logs\tall of the newest run\nleat logs daily_flights\tone task of the newest run\n"
-        "leat logs 12 daily_flights\tone task of run 12\n",
-    .group = LT_GROUP_RUN,
-    .run = logs,
 };

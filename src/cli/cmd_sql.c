@@ -361,7 +361,7 @@ static lt_status open_shell(shell *s, lt_err *err)
     LT_TRY(lt_work_open(s->app, NULL, &s->workspace, err));
     LT_TRY(lt_workspace_target(s->workspace, lt_text_of(s->app->globals.target), target, err));
     if (strcmp(target->kind, "duckdb") == 0)
-        LT_TRY(lt_workspace_lease(s->workspace, target, "'leat sql'", &s->lease, err));
+        LT_TRY(lt_workspace_lease(s->workspace, target, "'leat sql'", 0, &s->lease, err));
     LT_TRY(lt_engine_open(target, &s->engine, err));
     LT_TRY(lt_session_open(s->engine, &s->session, err));
     use_schema(s->session, target);

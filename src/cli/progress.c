@@ -29,6 +29,7 @@ static const struct {
     [LT_TASK_SKIPPED] = {"-", LT_DIM},
     [LT_TASK_CANCELLED] = {"-", LT_YELLOW},
     [LT_TASK_REUSED] = {"=", LT_DIM},
+    [LT_TASK_WAITING] = {".", LT_DIM},
 };
 
 /* ---- the figures of a task ---- */

@@ -1,6 +1,9 @@
 /* Opening the project for a command, and the words that commands share. */
 #include "cli/work.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
 lt_status lt_work_open(lt_app *app, const char *vars, lt_workspace **out, lt_err *err)
 {
     lt_workspace_options options = {.vars = lt_text_of(vars)};
@@ -39,6 +42,37 @@ lt_status lt_work_run_get(lt_workspace *workspace, const char *word, lt_arena *a
         if (!lt_text_eq(newest.items[i].command, T("reproduce")))
             run_id = newest.items[i].id;
     return lt_state_run_get(workspace->state, run_id, arena, out, err);
+}
+
+static lt_text task_name_at(const void *context, size_t i)
+{
+    return ((const lt_task_records *)context)->items[i].name;
+}
+
+lt_status lt_work_task_get(lt_workspace *workspace, const lt_run_record *run, const char *word,
+                           lt_arena *arena, lt_task_record *out, lt_err *err)
+{
+    lt_task_records tasks = {0};
+    lt_text nearest, name = lt_text_of(word);
+    LT_TRY(lt_state_tasks(workspace->state, run->id, arena, &tasks, err));
+    for (size_t i = 0; i < tasks.len; i++) {
+        if (!lt_text_eq(tasks.items[i].id, name) && !lt_text_eq(tasks.items[i].name, name))
+            continue;
+        *out = tasks.items[i];
+        return LT_OK;
+    }
+    lt_ignore(lt_fail(err, LT_NOT_FOUND, "run %lld has no task '%s'", (long long)run->id, word));
+    if (lt_text_nearest(name, tasks.len, task_name_at, &tasks, &nearest))
+        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
+    return lt_hint(err, "'leat runs %lld' lists its tasks", (long long)run->id);
+}
+
+lt_text lt_work_who(lt_app *app)
+{
+    const struct passwd *user = getpwuid(geteuid());
+    if (user && user->pw_name && *user->pw_name)
+        return lt_arena_text(&app->arena, lt_text_of(user->pw_name));
+    return lt_text_of(lt_arena_format(&app->arena, "user %u", (unsigned)geteuid()));
 }
 
 lt_status lt_work_only_kind(lt_workspace *workspace, const lt_run_record *run, lt_arena *arena,

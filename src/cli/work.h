@@ -14,6 +14,12 @@ LT_MUST_CHECK lt_status lt_work_run_id(const char *word, int64_t *run_id, lt_err
 /* The run that the word names; "last" is the newest that is not itself a reproduction. */
 LT_MUST_CHECK lt_status lt_work_run_get(lt_workspace *workspace, const char *word, lt_arena *arena,
                                         lt_run_record *out, lt_err *err);
+/* The task of a run that the word names: its id, or its name (of several, the first). LT_NOT_FOUND with the nearest name. */
+LT_MUST_CHECK lt_status lt_work_task_get(lt_workspace *workspace, const lt_run_record *run,
+                                         const char *word, lt_arena *arena, lt_task_record *out,
+                                         lt_err *err);
+/* Who types: the user of this machine. In app->arena. */
+lt_text lt_work_who(lt_app *app);
 /* What a recorded run, or the one that it retried, was limited to: "extract", "load", or NULL. */
 LT_MUST_CHECK lt_status lt_work_only_kind(lt_workspace *workspace, const lt_run_record *run,
                                           lt_arena *arena, const char **only_kind, lt_err *err);

@@ -10,6 +10,7 @@
  *     them. So a secret is only read by the task that needs it, and land.path knows the run's date. */
 #pragma once
 #include "base/err.h"
+#include "base/vec.h"
 #include "fmt/json.h"
 #include "fmt/yaml.h"
 
@@ -269,32 +270,195 @@ struct lt_conf_source {
 
 /* ---- pipelines/NAME.yml ---- */
 
-typedef struct lt_conf_task {
+/* What a task does; the key that says so. */
+typedef enum lt_conf_task_kind {
+    LT_DO_EXTRACT,
+    LT_DO_LOAD,
+    LT_DO_BUILD,
+    LT_DO_TEST,
+    LT_DO_SQL,
+    LT_DO_SHELL,
+    LT_DO_PYTHON,
+    LT_DO_HTTP,
+    LT_DO_NOTIFY,
+    LT_DO_WAIT,
+    LT_DO_APPROVE,
+    LT_DO_PIPELINE,
+    LT_DO_FOR_EACH,
+    LT_DO_CHOOSE,
+    LT_DO_KINDS
+} lt_conf_task_kind;
+extern const char *const lt_conf_task_kinds[LT_DO_KINDS]; /* "extract", ... */
+
+/* When a task begins, seen from the tasks that it comes after. */
+typedef enum lt_conf_rule_when {
+    LT_WHEN_SUCCESS,      /* all succeeded */
+    LT_WHEN_FAILED,       /* all have ended, at least one failed */
+    LT_WHEN_ALWAYS,       /* all have ended */
+    LT_WHEN_ANY,          /* one has succeeded */
+    LT_WHEN_NONE_FAILED,  /* all have succeeded, or were left out on purpose */
+    LT_WHEN_ALL_FAILED,   /* all have failed */
+    LT_WHEN_SOME_SUCCESS, /* as none_failed, and at least one succeeded */
+} lt_conf_rule_when;
+
+typedef struct lt_conf_http {
+    lt_conf_place place;
+    lt_conf_text url, method, body;
+    lt_conf_pairs headers;
+    lt_conf_texts expect; /* statuses: "200", "2xx"; none: 2xx */
+} lt_conf_http;
+
+typedef struct lt_conf_email {
+    lt_conf_place place;
+    lt_conf_text smtp, username, password; /* smtp://host:port or smtps:// */
+    lt_conf_text from;
+    lt_conf_texts to; /* may be templates */
+} lt_conf_email;
+
+typedef struct lt_conf_notify {
+    lt_conf_place place;
+    lt_conf_text webhook, slack; /* URLs */
+    lt_conf_email email;         /* smtp.raw.ptr NULL: none */
+    lt_conf_text subject, message;
+} lt_conf_notify;
+
+typedef struct lt_conf_object {
+    lt_conf_place place;
+    lt_conf_text bucket, key; /* key may hold * ? [...] */
+} lt_conf_object;
+
+typedef struct lt_conf_wait {
+    lt_conf_place place;
+    int64_t for_us;     /* one of these: */
+    lt_conf_text until; /* a moment, or a time of the run's day, in UTC */
+    lt_conf_object object;
+    lt_conf_text sql;
+    lt_conf_http http;
+    int64_t every_us, at_most_every_us, deadline_us; /* 0: no deadline */
+    lt_conf_yes_no_auto fail; /* at the deadline; NO: go on, and say so in the output */
+} lt_conf_wait;
+
+typedef struct lt_conf_approve {
+    lt_conf_place place;
+    lt_conf_texts people, roles; /* none: anybody */
+    lt_conf_text message;
+    int64_t timeout_us; /* 0: none */
+} lt_conf_approve;
+
+typedef struct lt_conf_branch {
+    lt_conf_place place;
+    lt_conf_text condition; /* raw.ptr NULL: otherwise */
+    lt_conf_texts then;     /* names of tasks */
+} lt_conf_branch;
+
+typedef struct lt_conf_task lt_conf_task;
+typedef struct lt_conf_tasks {
+    lt_conf_task *items;
+    size_t len, cap;
+} lt_conf_tasks;
+
+typedef struct lt_conf_for_each {
+    lt_conf_place place;
+    const lt_yaml *items; /* a list, or a template that gives one; or: */
+    lt_conf_text query;   /* its rows */
+    lt_text as;           /* what an item is called */
+    int64_t parallel;     /* items at once */
+    lt_conf_tasks tasks;  /* of each item */
+} lt_conf_for_each;
+
+typedef enum lt_conf_returns { LT_RETURN_NOTHING, LT_RETURN_ROW, LT_RETURN_ROWS } lt_conf_returns;
+
+struct lt_conf_task {
     lt_text name;
     lt_conf_place place;
-    lt_conf_text sql;
-    lt_conf_texts after; /* names of tasks, or selectors of nodes, that must be done before */
-} lt_conf_task;
+    lt_conf_task_kind kind;
+    lt_conf_texts selection; /* extract, load, build, test */
+    lt_conf_text command;    /* sql, shell, python, pipeline */
+    lt_conf_returns returns; /* sql */
+    lt_conf_http http;
+    lt_conf_notify notify;
+    lt_conf_wait wait;
+    lt_conf_approve approve;
+    lt_conf_for_each for_each;
+    struct {
+        lt_conf_branch *items;
+        size_t len, cap;
+    } choose;
+    lt_conf_texts after; /* names of tasks, or selectors of nodes, that must have ended before */
+    lt_conf_rule_when when;
+    lt_conf_pairs params;            /* pipeline */
+    lt_conf_yes_no_auto wait_for_it; /* pipeline; NO: only start it */
+    lt_conf_pairs env;               /* shell, python */
+    lt_conf_texts args;              /* python; may be templates */
+    lt_conf_text cwd;                /* relative to the project */
+    int64_t retries, backoff_us, backoff_max_us, timeout_us, grace_us, memory_bytes, processes,
+        log_bytes;           /* -1: as the pipeline's defaults say */
+    bool has_retries;        /* written in the task itself */
+    int64_t cpu_thousandths; /* of a core; 0: no limit */
+    lt_conf_text cpu;
+    lt_conf_texts retry_on,
+        retry_never; /* io, conflict, timeout, lost, failed, any, exit:N, exit:N-M */
+    lt_text pool;
+    int64_t places, priority;
+};
 
 typedef struct lt_conf_defaults {
-    int64_t retries;      /* of a task, after the first attempt */
-    int64_t backoff_us;   /* before the first retry; doubles, with jitter */
+    int64_t retries;    /* of a task, after the first attempt */
+    int64_t backoff_us; /* before the first retry; doubles, with jitter */
+    int64_t backoff_max_us;
     int64_t timeout_us;   /* of an attempt; 0: none */
+    int64_t grace_us;     /* between asking a command to end and ending it */
     int64_t memory_bytes; /* 0: the target's */
     int64_t threads;      /* 0: the target's */
+    int64_t processes;    /* of a command */
+    int64_t log_bytes;    /* of a command's output */
 } lt_conf_defaults;
+
+typedef enum lt_conf_param_type {
+    LT_PARAM_STRING,
+    LT_PARAM_INT,
+    LT_PARAM_NUMBER,
+    LT_PARAM_BOOL,
+    LT_PARAM_DATE,
+    LT_PARAM_ENUM,
+} lt_conf_param_type;
+typedef struct lt_conf_param {
+    lt_text name;
+    lt_conf_place place;
+    lt_conf_param_type type;
+    const lt_yaml *fallback; /* NULL: it must be given */
+    lt_texts options;        /* enum */
+    lt_text help;
+} lt_conf_param;
+typedef struct lt_conf_params {
+    lt_conf_param *items;
+    size_t len, cap;
+} lt_conf_params;
+const char *lt_conf_param_type_name(lt_conf_param_type type);
+/* A value as people type it, as JSON. LT_INVALID: not of the type, with what is allowed. */
+LT_MUST_CHECK lt_status lt_conf_param_read(const lt_conf_param *param, lt_text value, lt_buf *json,
+                                           lt_err *err);
+
+typedef enum lt_conf_overlap {
+    LT_CONF_OVERLAP_ALLOW,
+    LT_CONF_OVERLAP_QUEUE,
+    LT_CONF_OVERLAP_SKIP,
+    LT_CONF_OVERLAP_CANCEL_OLD,
+} lt_conf_overlap;
 
 typedef struct lt_conf_pipeline {
     lt_text name;
     lt_conf_place place;
     lt_text description;
     lt_conf_texts select, exclude; /* none: everything */
-    struct {
-        lt_conf_task *items;
-        size_t len, cap;
-    } tasks;
+    lt_conf_tasks tasks;
+    lt_conf_tasks on_success, on_failure, on_late;
+    int64_t late_after_us; /* 0: never late */
+    lt_conf_overlap overlap;
+    int64_t max_active;
     lt_conf_defaults defaults;
-    lt_conf_values params; /* with their default values */
+    lt_conf_values params; /* as written: a default value, or a mapping */
+    lt_conf_params typed;  /* the same, understood */
 } lt_conf_pipeline;
 
 /* ---- the project ---- */
@@ -314,6 +478,7 @@ typedef struct lt_project {
     int64_t threads;
     int64_t memory_bytes;
     lt_conf_values vars;
+    lt_conf_values pools; /* places by name */
     const lt_yaml *models,
         *tests; /* settings by folder, as dbt_project.yml has them; NULL when not there */
     struct {
@@ -358,6 +523,8 @@ LT_MUST_CHECK lt_status lt_conf_read_pipeline(lt_text text, const char *file,
 const lt_conf_target *lt_project_target(const lt_project *project, lt_text name);
 const lt_conf_source *lt_project_source(const lt_project *project, lt_text name);
 const lt_conf_pipeline *lt_project_pipeline(const lt_project *project, lt_text name);
+/* The places of a pool; 0: there is none of that name. */
+int64_t lt_project_pool(const lt_project *project, lt_text name);
 const lt_conf_resource *lt_conf_resource_find(const lt_conf_source *source, lt_text name);
 /* The target `name`, or the default one when it is empty. LT_NOT_FOUND with the nearest name. */
 LT_MUST_CHECK lt_status lt_project_target_get(const lt_project *project, lt_text name,

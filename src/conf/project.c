@@ -281,6 +281,14 @@ const lt_conf_resource *lt_conf_resource_find(const lt_conf_source *source, lt_t
     return NULL;
 }
 
+int64_t lt_project_pool(const lt_project *project, lt_text name)
+{
+    for (size_t i = 0; i < project->pools.len; i++)
+        if (lt_text_eq(project->pools.items[i].name, name))
+            return project->pools.items[i].value->integer;
+    return 0;
+}
+
 static lt_text target_name_at(const void *context, size_t i)
 {
     return ((const lt_project *)context)->targets.items[i].name;

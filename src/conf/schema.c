@@ -179,6 +179,8 @@ static void write_collection(lt_json_writer *w, const lt_setting *setting)
         lt_json_end(w);
         return;
     default:
+        if (setting->any)
+            return;
         write_object(w, setting);
         if (setting->type == LT_SET_VALUES)
             write_names(w);
@@ -247,7 +249,7 @@ static void write_alone(lt_json_writer *w, const lt_setting_group *group)
 {
     if (!group->alone[0])
         return;
-    if (!group->one_of_them) {
+    if (!group->one_of_them && !group->alone[2]) {
         lt_json_key(w, T("not"));
         write_both(w, group->alone, 2);
         return;

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/time.h"
+#include "conf/setting.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,6 +192,18 @@ void lt_scope_set(lt_scope *scope, const lt_conf_values *values, const lt_yaml *
     scope->vars = vars;
 }
 
+void lt_scope_put(lt_scope *scope, lt_text name, lt_jinja_value value, const lt_yaml *more,
+                  lt_jinja_heap *heap)
+{
+    lt_jinja_value vars = lt_jinja_dict(heap), key, old; /* a new one: others may read the old */
+    if (lt_yaml_find(more, name))
+        return;
+    for (size_t at = 0; lt_jinja_next(scope->vars, &at, &key, &old);)
+        lt_jinja_put_value(vars, key, old);
+    lt_jinja_put_value(vars, lt_jinja_text(name), value);
+    scope->vars = vars;
+}
+
 bool lt_scope_find(lt_scope *scope, lt_text name, lt_jinja_value *out)
 {
     for (size_t i = 0; i < LT_COUNT(functions); i++) {
@@ -206,7 +219,7 @@ bool lt_scope_find(lt_scope *scope, lt_text name, lt_jinja_value *out)
     else if (scope->clock_us && lt_text_eq(name, T("run_started_at")))
         *out = lt_jinja_object_value(&scope->started_at);
     else
-        return false;
+        return scope->names.type == LT_JINJA_DICT && lt_jinja_find(scope->names, name, out);
     return true;
 }
 
@@ -266,5 +279,34 @@ lt_status lt_scope_render(void *user, lt_conf_when when, const lt_conf_text *tex
     else
         say_place(text->place, &where, err);
     lt_jinja_heap_cleanup(&heap);
+    return status;
+}
+
+static lt_status evaluate(lt_scope *scope, lt_conf_place place, lt_text source, lt_jinja_heap *heap,
+                          lt_jinja_value *out, lt_jinja_error *where, lt_err *err)
+{
+    static const lt_jinja_env env = {.undefined = LT_JINJA_STRICT};
+    LT_AUTO(lt_jinja_template_ref) compiled = NULL;
+    lt_jinja_value made;
+    lt_jinja_context context = {.vars = lt_jinja_dict(heap), .lookup = lookup, .user = scope};
+    add_run_date(heap, scope, context.vars);
+    LT_TRY(lt_jinja_compile(&env, lt_text_of(place.file), source, &compiled, where, err));
+    LT_TRY(lt_jinja_render_value(compiled, &context, heap, &made, where, err));
+    return lt_jinja_copy(heap, made, out, err); /* constants live in the template */
+}
+
+lt_status lt_scope_evaluate(lt_scope *scope, lt_conf_place place, lt_text expression,
+                            lt_jinja_heap *heap, lt_jinja_value *out, lt_err *err)
+{
+    LT_AUTO(lt_buf) source = {0};
+    lt_jinja_error where = {0};
+    if (lt_conf_is_template(expression))
+        lt_buf_add(&source, expression);
+    else
+        lt_buf_printf(&source, "{{ (%.*s) }}", LT_ARG(expression));
+    lt_status status = evaluate(scope, place, lt_arena_text(&heap->arena, lt_buf_text(&source)),
+                                heap, out, &where, err);
+    if (status != LT_OK)
+        say_place(place, &where, err);
     return status;
 }

@@ -16,6 +16,7 @@ typedef struct lt_scope {
     /* Answers secret('NAME') with a value in `arena`; NULL: secrets are not readable here. */
     lt_status (*secret)(void *user, lt_text name, lt_arena *arena, lt_text *value, lt_err *err);
     void *secret_user;
+    lt_jinja_value names;       /* a dict of more names, such as params and outputs; or undefined */
     lt_jinja_object started_at; /* ours */
 } lt_scope;
 
@@ -25,6 +26,12 @@ void lt_scope_init(lt_scope *scope, const lt_project *project, const lt_yaml *mo
 /* Variables with these names and values, in place of those that the scope has; those of `more` (--vars) still win. */
 void lt_scope_set(lt_scope *scope, const lt_conf_values *values, const lt_yaml *more,
                   lt_jinja_heap *heap);
+/* A variable of this value, unless --vars (`more`) has it, in place of what was there. */
+void lt_scope_put(lt_scope *scope, lt_text name, lt_jinja_value value, const lt_yaml *more,
+                  lt_jinja_heap *heap);
+/* The value of an expression (or of a template that is one) in `heap`, for conditions and lists. */
+LT_MUST_CHECK lt_status lt_scope_evaluate(lt_scope *scope, lt_conf_place place, lt_text expression,
+                                          lt_jinja_heap *heap, lt_jinja_value *out, lt_err *err);
 /* The value of a name of the list above; false when it is none of them. */
 bool lt_scope_find(lt_scope *scope, lt_text name, lt_jinja_value *out);
 

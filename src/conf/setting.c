@@ -334,7 +334,7 @@ static lt_status add_text(const lt_conf_reader *reader, const lt_setting *settin
     lt_conf_text text = {0};
     if (!is_text(node) || node->text.len == 0)
         return fail_type(reader, setting, &from, err);
-    if (lt_conf_is_template(node->text))
+    if (lt_conf_is_template(node->text) && !setting->templates)
         return fail_template(reader, setting, node, err);
     LT_TRY(read_text(reader, setting, &from, &text, err));
     lt_push_in(reader->arena, out, text);
@@ -452,7 +452,7 @@ static lt_status read_collection(const lt_conf_reader *reader, const lt_setting 
         return read_map(reader, setting, node, out, err);
     default:
         assert(setting->type == LT_SET_NODE);
-        if (node->kind != LT_YAML_MAPPING)
+        if (node->kind != LT_YAML_MAPPING && !setting->any)
             return fail_not_mapping(reader, setting, node, err);
         *(const lt_yaml **)out = node;
         return LT_OK;
@@ -636,10 +636,17 @@ static lt_status check_alone(const lt_conf_reader *reader, const lt_setting_grou
                                    first, group->alone[i], group->name);
         first = written ? group->alone[i] : first;
     }
-    if (!first && group->one_of_them)
-        return lt_setting_fail(reader, node, err, "'%s' or '%s' is missing in %s", group->alone[0],
-                               group->alone[1], group->name);
-    return LT_OK;
+    if (first || !group->one_of_them)
+        return LT_OK;
+    LT_AUTO(lt_buf) names = {.limit = 400};
+    for (size_t i = 0; i < LT_COUNT(group->alone) && group->alone[i]; i++)
+        lt_buf_printf(&names, "%s'%s'",
+                      !i                                                        ? ""
+                      : i + 1 == LT_COUNT(group->alone) || !group->alone[i + 1] ? " or "
+                                                                                : ", ",
+                      group->alone[i]);
+    return lt_setting_fail(reader, node, err, "%s is missing in %s", lt_buf_chars(&names),
+                           group->name);
 }
 
 lt_status lt_setting_read(const lt_conf_reader *reader, const lt_setting_group *group,

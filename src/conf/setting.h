@@ -8,11 +8,11 @@
 typedef struct lt_setting_group lt_setting_group;
 
 typedef enum lt_setting_type {
-    LT_SET_NAME,   /* lt_text, snake_case; its place becomes that of the group */
-    LT_SET_WORD,   /* lt_text, never a template */
-    LT_SET_TEXT,   /* lt_conf_text: may be a template, rendered when used */
-    LT_SET_TEXTS,  /* lt_conf_texts: a list of words, or one; never templates */
-    LT_SET_INT,    /* int64_t, min to max. This and the next four: templates are rendered at load */
+    LT_SET_NAME,  /* lt_text, snake_case; its place becomes that of the group */
+    LT_SET_WORD,  /* lt_text, never a template */
+    LT_SET_TEXT,  /* lt_conf_text: may be a template, rendered when used */
+    LT_SET_TEXTS, /* lt_conf_texts: a list of words, or one; never templates (unless `templates`) */
+    LT_SET_INT,   /* int64_t, min to max. This and the next four: templates are rendered at load */
     LT_SET_LENGTH, /* int64_t, microseconds; min to max */
     LT_SET_SIZE,   /* int64_t, bytes; min to max */
     LT_SET_CHOICE, /* an enum: the index of the word */
@@ -20,7 +20,7 @@ typedef enum lt_setting_type {
     LT_SET_PATH,   /* lt_json_path */
     LT_SET_PAIRS,  /* lt_conf_pairs */
     LT_SET_VALUES, /* lt_conf_values */
-    LT_SET_NODE,   /* const lt_yaml *: a mapping as it is */
+    LT_SET_NODE,   /* const lt_yaml *: a mapping as it is (`any`: anything) */
     LT_SET_GROUP,  /* a struct inside the struct */
     LT_SET_LIST,   /* {items, len, cap} of structs */
     LT_SET_MAP,    /* the same, from a mapping: each key is the name */
@@ -40,6 +40,7 @@ typedef struct lt_setting {
     const lt_setting_group *group;
     unsigned
         kinds; /* bit set of the group's discriminator; 0: all. Then the same name may stand several times */
+    bool templates, any;         /* see above */
     bool (*fits)(lt_text value); /* of words and texts that are no templates; with: */
     const char *wanted;          /* "expected <wanted>" */
 } lt_setting;
@@ -59,7 +60,7 @@ struct lt_setting_group {
     size_t size;               /* of the struct */
     size_t place_offset;       /* of its lt_conf_place; SIZE_MAX: none */
     const char *discriminator; /* the choice that says which settings are there; NULL: none */
-    const char *alone[3];      /* of these settings at most one, exactly one if `one_of_them` */
+    const char *alone[20];     /* of these settings at most one, exactly one if `one_of_them` */
     bool one_of_them;
     const char *const *later; /* names that will come, ends with NULL */
     /* Whatever the table cannot say. */
@@ -85,3 +86,8 @@ bool lt_conf_is_snake_case(lt_text text);
 lt_conf_place lt_conf_place_of(const lt_conf_reader *reader, const lt_yaml *node);
 
 extern const lt_setting_group lt_conf_project_group, lt_conf_source_group, lt_conf_pipeline_group;
+
+/* ---- params.c ---- */
+LT_MUST_CHECK lt_status lt_conf_read_params(const lt_conf_reader *reader,
+                                            const lt_conf_values *values, lt_conf_params *out,
+                                            lt_err *err);

@@ -241,6 +241,10 @@ static const lt_setting project_settings[] = {
      .type = LT_SET_VALUES,
      .offset = AT(lt_project, vars),
      .help = "values for `{{ var('name') }}`: texts, numbers, lists, mappings"},
+    {.name = "pools",
+     .type = LT_SET_VALUES,
+     .offset = AT(lt_project, pools),
+     .help = "places that tasks of all runs share: `{api: 2}`; a task takes one with `pool: api`"},
     {.name = "models",
      .type = LT_SET_NODE,
      .offset = AT(lt_project, models),
@@ -272,10 +276,23 @@ static lt_status set_default_target(const lt_conf_reader *reader, lt_project *pr
     return lt_hint(err, "name one of 'targets'");
 }
 
+static lt_status check_pools(const lt_conf_reader *reader, const lt_project *project, lt_err *err)
+{
+    for (size_t i = 0; i < project->pools.len; i++) {
+        const lt_yaml *places = project->pools.items[i].value;
+        if (places->kind != LT_YAML_SCALAR || places->type != LT_YAML_INT || places->huge ||
+            places->integer < 1 || places->integer > 1000000)
+            return lt_setting_fail(reader, places, err,
+                                   "a pool has a number of places, from 1 to 1000000");
+    }
+    return LT_OK;
+}
+
 static lt_status check_project(const lt_conf_reader *reader, void *made, const lt_yaml *node,
                                lt_err *err)
 {
     lt_project *project = made;
+    LT_TRY(check_pools(reader, project, err));
     if (project->targets.len == 0) {
         lt_conf_target dev = {.name = T("dev"),
                               .engine = LT_CONF_DUCKDB,

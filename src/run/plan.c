@@ -14,6 +14,8 @@ static lt_status add_step(lt_plan *plan, const lt_node *node, const lt_step *ste
     lt_step *kept = LT_NEW(&plan->arena, lt_step);
     lt_node added = *node;
     *kept = *step;
+    kept->uses_target = kept->uses_target || kept->kind == LT_STEP_LOAD ||
+                        kept->kind == LT_STEP_MODEL || kept->kind == LT_STEP_TEST;
     added.payload = kept;
     added.package = plan->request.scope.project;
     return lt_graph_add(&plan->graph, &added, out, err);
@@ -200,47 +202,249 @@ static void let_tests_guard(lt_plan *plan)
 
 /* ---- tasks of the pipeline ---- */
 
-static lt_status add_task(lt_plan *plan, const lt_conf_pipeline *pipeline, const lt_conf_task *task,
-                          lt_err *err)
+lt_step lt_plan_step_of(const lt_conf_task *task)
 {
-    lt_node node = {.id = format_in(plan, "task.", pipeline->name, task->name),
-                    .kind = T("sql"),
+    static const lt_step_kind kinds[LT_DO_KINDS] = {
+        [LT_DO_EXTRACT] = LT_STEP_GATE,    [LT_DO_LOAD] = LT_STEP_GATE,
+        [LT_DO_BUILD] = LT_STEP_GATE,      [LT_DO_TEST] = LT_STEP_GATE,
+        [LT_DO_SQL] = LT_STEP_SQL,         [LT_DO_SHELL] = LT_STEP_COMMAND,
+        [LT_DO_PYTHON] = LT_STEP_COMMAND,  [LT_DO_HTTP] = LT_STEP_HTTP,
+        [LT_DO_NOTIFY] = LT_STEP_NOTIFY,   [LT_DO_WAIT] = LT_STEP_WAIT,
+        [LT_DO_APPROVE] = LT_STEP_APPROVE, [LT_DO_PIPELINE] = LT_STEP_PIPELINE,
+        [LT_DO_FOR_EACH] = LT_STEP_EACH,   [LT_DO_CHOOSE] = LT_STEP_CHOOSE,
+    };
+    return (lt_step){.kind = kinds[task->kind],
+                     .task = task,
+                     .when = task->when,
+                     .uses_target = task->kind == LT_DO_SQL || task->wait.sql.raw.ptr ||
+                                    task->for_each.query.raw.ptr};
+}
+
+lt_text lt_plan_task_id(lt_plan *plan, const lt_conf_pipeline *pipeline, lt_text name)
+{
+    return format_in(plan, "task.", pipeline->name, name);
+}
+
+static bool is_group(const lt_conf_task *task)
+{
+    return task->kind <= LT_DO_TEST;
+}
+
+/* What the tasks that a group stands for come after, when that is not simply "all have succeeded". */
+static lt_text entry_id(lt_plan *plan, const lt_conf_task *task)
+{
+    LT_AUTO(lt_chars) name = lt_format("%.*s.begin", LT_ARG(task->name));
+    return lt_plan_task_id(plan, plan->request.pipeline, lt_text_of(name));
+}
+
+static lt_status add_task(lt_plan *plan, const lt_conf_pipeline *pipeline, const lt_conf_task *task,
+                          lt_step_role role, lt_err *err)
+{
+    lt_node node = {.id = lt_plan_task_id(plan, pipeline, task->name),
+                    .kind = lt_text_of(lt_conf_task_kinds[task->kind]),
                     .name = task->name,
                     .path = lt_text_of(task->place.file)};
-    lt_step step = {.kind = LT_STEP_SQL, .task = task};
+    lt_step step = lt_plan_step_of(task);
+    step.role = role;
+    if (is_group(task))
+        step.when = LT_WHEN_SUCCESS;
+    LT_TRY(add_step(plan, &node, &step, NULL, err));
+    if (!is_group(task) || task->when == LT_WHEN_SUCCESS)
+        return LT_OK;
+    node.id = entry_id(plan, task);
+    node.kind = T("gate");
+    node.name = lt_text_of(lt_arena_format(&plan->arena, "%.*s.begin", LT_ARG(task->name)));
+    step.when = task->when;
     return add_step(plan, &node, &step, NULL, err);
+}
+
+static lt_status fail_after(const lt_conf_text *after, lt_text unmatched, lt_err *err)
+{
+    lt_ignore(lt_conf_fail(after->place, err, "'%.*s' is no task and selects nothing",
+                           LT_ARG(unmatched)));
+    return lt_hint(err, "name a task of this pipeline, or select nodes as in --select");
+}
+
+/* A task of the pipeline by its name, else what the words select. */
+static lt_status find_after(lt_plan *plan, const lt_conf_text *after, lt_node_set *out, lt_err *err)
+{
+    lt_text unmatched = {0};
+    const lt_node *task =
+        lt_graph_find(&plan->graph, lt_plan_task_id(plan, plan->request.pipeline, after->raw));
+    if (task) {
+        lt_node_set_add(out, task->index);
+        return LT_OK;
+    }
+    LT_TRY(lt_graph_select(&plan->graph, after->raw, out, &unmatched, err));
+    return unmatched.len ? fail_after(after, unmatched, err) : LT_OK;
+}
+
+static void need_all(lt_plan *plan, lt_node *node, const lt_node_set *before)
+{
+    for (size_t k = 0; k < plan->graph.nodes.len; k++)
+        if (lt_node_set_has(before, k))
+            lt_graph_need(&plan->graph, node, plan->graph.nodes.items[k]);
+}
+
+static bool is_member(const lt_conf_task *task, const lt_node *node)
+{
+    static const lt_step_kind kinds[] = {
+        [LT_DO_EXTRACT] = LT_STEP_EXTRACT,
+        [LT_DO_LOAD] = LT_STEP_LOAD,
+        [LT_DO_BUILD] = LT_STEP_MODEL,
+        [LT_DO_TEST] = LT_STEP_TEST,
+    };
+    lt_step_kind kind = ((const lt_step *)node->payload)->kind;
+    return kind == kinds[task->kind] || (task->kind == LT_DO_BUILD && kind == LT_STEP_TEST);
+}
+
+/* Tests of what is meant, for `test:`. */
+static void add_tests_of(lt_plan *plan, lt_node_set *set)
+{
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        const lt_node *node = plan->graph.nodes.items[i];
+        for (size_t k = 0;
+             ((const lt_step *)node->payload)->kind == LT_STEP_TEST && k < node->needs.len; k++)
+            if (lt_node_set_has(set, node->needs.items[k]))
+                lt_node_set_add(set, i);
+    }
+}
+
+static lt_status select_members(lt_plan *plan, const lt_conf_task *task, lt_node_set *out,
+                                lt_err *err)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < task->selection.len; i++) {
+        lt_text unmatched = {0};
+        LT_TRY(lt_graph_select(&plan->graph, task->selection.items[i].raw, out, &unmatched, err));
+        if (unmatched.len)
+            return lt_conf_fail(task->selection.items[i].place, err,
+                                "the selection '%.*s' matches nothing", LT_ARG(unmatched));
+    }
+    if (task->kind == LT_DO_TEST || task->kind == LT_DO_BUILD)
+        add_tests_of(plan, out);
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        if (lt_node_set_has(out, i) && !is_member(task, plan->graph.nodes.items[i]))
+            lt_node_set_remove(out, i);
+        count += lt_node_set_has(out, i);
+    }
+    if (count)
+        return LT_OK;
+    return lt_conf_fail(task->place, err, "the task '%.*s' selects nothing to %s",
+                        LT_ARG(task->name), lt_conf_task_kinds[task->kind]);
+}
+
+/* The group ends when its members have, and they begin when it may. */
+static lt_status link_group(lt_plan *plan, const lt_conf_task *task, lt_node *end,
+                            const lt_node_set *before, lt_err *err)
+{
+    LT_AUTO(lt_node_set) members;
+    lt_node *entry = lt_graph_find(&plan->graph, entry_id(plan, task));
+    lt_node_set_init(&members, plan->graph.nodes.len);
+    LT_TRY(select_members(plan, task, &members, err));
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        lt_node *member = plan->graph.nodes.items[i];
+        if (!lt_node_set_has(&members, i))
+            continue;
+        lt_step *step = member->payload;
+        step->task = step->task ? step->task : task;
+        step->role = ((const lt_step *)end->payload)->role;
+        lt_graph_need(&plan->graph, end, member);
+        if (entry)
+            lt_graph_need(&plan->graph, member, entry);
+        else
+            need_all(plan, member, before);
+        lt_node_set_add(&plan->members, i);
+    }
+    need_all(plan, entry ? entry : end, before);
+    return LT_OK;
+}
+
+static lt_status link_choice(lt_plan *plan, const lt_conf_task *task, lt_node *choose, lt_err *err)
+{
+    for (size_t i = 0; i < task->choose.len; i++) {
+        const lt_conf_texts *then = &task->choose.items[i].then;
+        for (size_t k = 0; k < then->len; k++) {
+            lt_node *named = lt_graph_find(
+                &plan->graph, lt_plan_task_id(plan, plan->request.pipeline, then->items[k].raw));
+            if (!named)
+                return lt_conf_fail(then->items[k].place, err, "there is no task '%.*s'",
+                                    LT_ARG(then->items[k].raw));
+            if (is_group(((const lt_step *)named->payload)->task))
+                return lt_conf_fail(then->items[k].place, err,
+                                    "'%.*s' stands for several steps and cannot be chosen: let a "
+                                    "task of another kind be chosen, and it come after that",
+                                    LT_ARG(then->items[k].raw));
+            lt_graph_need(&plan->graph, named, choose);
+        }
+    }
+    return LT_OK;
+}
+
+/* In a for_each `after` names tasks of the same item, without a circle. */
+static lt_status check_items(const lt_conf_task *task, lt_err *err)
+{
+    const lt_conf_tasks *tasks = &task->for_each.tasks;
+    size_t done = 0;
+    LT_AUTO(lt_map) before = {0};
+    for (bool moved = true; moved && done < tasks->len;) {
+        moved = false;
+        for (size_t i = 0; i < tasks->len; i++) {
+            const lt_conf_task *one = &tasks->items[i];
+            bool ready = !lt_map_has(&before, one->name);
+            for (size_t k = 0; k < one->after.len; k++)
+                ready = ready && lt_map_has(&before, one->after.items[k].raw);
+            if (!ready)
+                continue;
+            (void)lt_map_put(&before, one->name, NULL);
+            moved = true;
+            done++;
+        }
+    }
+    for (size_t i = 0; i < tasks->len; i++)
+        if (!lt_map_has(&before, tasks->items[i].name))
+            return lt_conf_fail(tasks->items[i].place, err,
+                                "'after' of '%.*s' names no other task of the item, or goes in a "
+                                "circle",
+                                LT_ARG(tasks->items[i].name));
+    return LT_OK;
 }
 
 static lt_status link_task(lt_plan *plan, const lt_conf_pipeline *pipeline,
                            const lt_conf_task *task, lt_err *err)
 {
-    lt_node *node =
-        lt_graph_find(&plan->graph, format_in(plan, "task.", pipeline->name, task->name));
-    for (size_t i = 0; i < task->after.len; i++) {
-        const lt_conf_text *after = &task->after.items[i];
-        lt_text unmatched;
-        LT_AUTO(lt_node_set) before;
-        lt_node_set_init(&before, plan->graph.nodes.len);
-        LT_TRY(lt_graph_select(&plan->graph, after->raw, &before, &unmatched, err));
-        if (unmatched.len) {
-            lt_ignore(lt_conf_fail(after->place, err, "'%.*s' is no task and selects nothing",
-                                   LT_ARG(unmatched)));
-            return lt_hint(err, "name a task of this pipeline, or select nodes as in --select");
-        }
-        for (size_t k = 0; k < plan->graph.nodes.len; k++)
-            if (lt_node_set_has(&before, k))
-                lt_graph_need(&plan->graph, node, plan->graph.nodes.items[k]);
-    }
-    return LT_OK;
+    lt_node *node = lt_graph_find(&plan->graph, lt_plan_task_id(plan, pipeline, task->name));
+    LT_AUTO(lt_node_set) before;
+    lt_node_set_init(&before, plan->graph.nodes.len);
+    for (size_t i = 0; i < task->after.len; i++)
+        LT_TRY(find_after(plan, &task->after.items[i], &before, err));
+    if (is_group(task))
+        return link_group(plan, task, node, &before, err);
+    need_all(plan, node, &before);
+    if (task->kind == LT_DO_FOR_EACH)
+        return check_items(task, err);
+    return task->kind == LT_DO_CHOOSE ? link_choice(plan, task, node, err) : LT_OK;
 }
 
 static lt_status add_tasks(lt_plan *plan, lt_err *err)
 {
     const lt_conf_pipeline *pipeline = plan->request.pipeline;
-    for (size_t i = 0; pipeline && i < pipeline->tasks.len; i++)
-        LT_TRY(add_task(plan, pipeline, &pipeline->tasks.items[i], err));
-    for (size_t i = 0; pipeline && i < pipeline->tasks.len; i++)
-        LT_TRY(link_task(plan, pipeline, &pipeline->tasks.items[i], err));
+    if (!pipeline)
+        return LT_OK;
+    const struct {
+        const lt_conf_tasks *tasks;
+        lt_step_role role;
+    } lists[] = {{&pipeline->tasks, LT_ROLE_MAIN},
+                 {&pipeline->on_success, LT_ROLE_ON_SUCCESS},
+                 {&pipeline->on_failure, LT_ROLE_ON_FAILURE},
+                 {&pipeline->on_late, LT_ROLE_ON_LATE}};
+    for (size_t k = 0; k < LT_COUNT(lists); k++)
+        for (size_t i = 0; i < lists[k].tasks->len; i++)
+            LT_TRY(add_task(plan, pipeline, &lists[k].tasks->items[i], lists[k].role, err));
+    lt_node_set_init(&plan->members, plan->graph.nodes.len);
+    for (size_t k = 0; k < LT_COUNT(lists); k++)
+        for (size_t i = 0; i < lists[k].tasks->len; i++)
+            LT_TRY(link_task(plan, pipeline, &lists[k].tasks->items[i], err));
     return LT_OK;
 }
 
@@ -338,13 +542,15 @@ static lt_status select_as_asked(lt_plan *plan, lt_err *err)
     const lt_plan_request *request = &plan->request;
     if (request->select.len)
         return select_words(plan, request->select, &plan->selected, err);
-    if (!request->pipeline || !request->pipeline->select.len) {
+    bool has_tasks = request->pipeline && request->pipeline->tasks.len;
+    if (!request->pipeline || (!request->pipeline->select.len && !has_tasks))
         select_all(plan);
-        return LT_OK;
-    }
-    for (size_t i = 0; i < plan->graph.nodes.len; i++)
-        if (is_kind(plan->graph.nodes.items[i], LT_STEP_SQL))
+    for (size_t i = 0; request->pipeline && i < plan->graph.nodes.len; i++)
+        if (lt_text_starts(plan->graph.nodes.items[i]->id, T("task.")) ||
+            lt_node_set_has(&plan->members, i))
             lt_node_set_add(&plan->selected, i);
+    if (!request->pipeline)
+        return LT_OK;
     return select_texts(plan, &request->pipeline->select, &plan->selected, err);
 }
 
@@ -465,6 +671,7 @@ void lt_plan_free(lt_plan *plan)
         return;
     lt_dbt_close(plan->dbt);
     lt_node_set_cleanup(&plan->selected);
+    lt_node_set_cleanup(&plan->members);
     lt_graph_cleanup(&plan->graph);
     lt_arena_cleanup(&plan->arena);
     lt_free(plan);

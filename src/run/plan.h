@@ -9,8 +9,25 @@ typedef enum lt_step_kind {
     LT_STEP_LOAD,
     LT_STEP_MODEL,
     LT_STEP_TEST,
-    LT_STEP_SQL
+    LT_STEP_SQL,
+    LT_STEP_COMMAND, /* shell, python */
+    LT_STEP_HTTP,
+    LT_STEP_NOTIFY,
+    LT_STEP_WAIT,
+    LT_STEP_APPROVE,
+    LT_STEP_PIPELINE,
+    LT_STEP_EACH,
+    LT_STEP_CHOOSE,
+    LT_STEP_GATE, /* nothing: other tasks stand before it */
+    LT_STEP_KINDS
 } lt_step_kind;
+
+typedef enum lt_step_role {
+    LT_ROLE_MAIN,
+    LT_ROLE_ON_SUCCESS,
+    LT_ROLE_ON_FAILURE,
+    LT_ROLE_ON_LATE
+} lt_step_role;
 
 /* One node of the graph: the payload of its lt_node. */
 typedef struct lt_step {
@@ -18,7 +35,10 @@ typedef struct lt_step {
     const lt_conf_resource *resource; /* extract, load */
     lt_relation relation;             /* load: the table */
     lt_dbt_node *node;                /* model, test */
-    const lt_conf_task *task;         /* sql */
+    const lt_conf_task *task; /* that it is, or (extract to test) to which it belongs; or NULL */
+    lt_conf_rule_when when;
+    lt_step_role role;
+    bool uses_target;
 } lt_step;
 
 typedef struct lt_plan_request {
@@ -40,7 +60,8 @@ typedef struct lt_plan {
     lt_dbt *dbt; /* owned */
     lt_graph graph;
     lt_node_set selected;
-    size_t *order; /* of the whole graph */
+    lt_node_set members; /* of tasks that stand for several steps */
+    size_t *order;       /* of the whole graph */
 } lt_plan;
 
 /* Read the models, build the graph, find its order, select. LT_INVALID: files, cycles, references or selectors are wrong;
@@ -53,5 +74,9 @@ bool lt_plan_takes_over(const lt_plan *plan, const lt_relation *relation);
 LT_MUST_CHECK lt_status lt_plan_check_take_over(const lt_plan *plan, lt_err *err);
 /* The schemas that the selected steps write, each once, in the plan's arena. */
 void lt_plan_schemas(lt_plan *plan, lt_texts *out);
+/* What a task of a pipeline is as a step. */
+lt_step lt_plan_step_of(const lt_conf_task *task);
+/* The id of a task of a pipeline, in the plan's arena. */
+lt_text lt_plan_task_id(lt_plan *plan, const lt_conf_pipeline *pipeline, lt_text name);
 void lt_plan_free(lt_plan *plan); /* NULL is fine */
 LT_OWNED(lt_plan_ref, lt_plan *, lt_plan_free)

@@ -130,7 +130,7 @@ static lt_status compare_task(reproducing *r, const lt_run_task *now, lt_err *er
 static lt_status compare_all(reproducing *r, const lt_run_report *report, lt_err *err)
 {
     for (size_t i = 0; i < report->task_count; i++)
-        LT_TRY(compare_task(r, &report->tasks[i], err));
+        LT_TRY(compare_task(r, report->tasks[i], err));
     if (!r->out->different)
         return LT_OK;
     lt_ignore(lt_fail(err, LT_FAILED, "run %lld is not reproduced: %zu of %zu tables differ",

@@ -33,19 +33,32 @@ static lt_status find_pipeline(const lt_workspace *workspace, lt_text name,
                      : lt_hint(err, "pipelines are the .yml files below pipelines/");
 }
 
+/* A run that was asked for before: its record says what it is. */
+static lt_status claim(lt_workspace *workspace, const lt_run_request *request,
+                       lt_run_record *record, lt_err *err)
+{
+    return lt_state_run_claim(workspace->state, request->run_id, &workspace->arena, record, err);
+}
+
 static lt_status describe(lt_workspace *workspace, const lt_run_request *request,
                           const lt_target *target, lt_run_record *record, lt_err *err)
 {
-    *record = (lt_run_record){.command = request->command,
-                              .pipeline = request->pipeline,
-                              .selection = request->select,
-                              .exclusion = request->exclude,
-                              .target = lt_text_of(target->name),
-                              .vars_json = workspace->vars_text,
-                              .clock_us = lt_now_us(),
-                              .full_refresh = request->full_refresh,
-                              .retry_of = request->retry_of,
-                              .engine = lt_text_of(target->kind)};
+    *record =
+        (lt_run_record){.command = request->command,
+                        .pipeline = request->pipeline,
+                        .selection = request->select,
+                        .exclusion = request->exclude,
+                        .target = lt_text_of(target->name),
+                        .vars_json = workspace->vars_text,
+                        .clock_us = lt_now_us(),
+                        .full_refresh = request->full_refresh,
+                        .retry_of = request->retry_of,
+                        .engine = lt_text_of(target->kind),
+                        .run_key = request->run_key,
+                        .parent_run = request->parent_run,
+                        .parent_task = request->parent_task,
+                        .trigger_json = request->trigger_json.len ? request->trigger_json
+                                                                  : T("{\"kind\": \"manual\"}")};
     const lt_conf_target *conf = lt_project_target(workspace->project, record->target);
     record->threads = request->threads ? request->threads : conf->threads;
     int64_t before_id = request->retry_of ? request->retry_of : request->reproduces;
@@ -61,60 +74,103 @@ static lt_status describe(lt_workspace *workspace, const lt_run_request *request
 
 /* ---- the tasks ---- */
 
+static lt_text needs_of(executor *run, const lt_node *node)
+{
+    LT_AUTO(lt_buf) out = {0};
+    lt_json_writer writer = {.out = &out};
+    lt_json_begin(&writer, '[');
+    for (size_t i = 0; i < node->needs.len; i++)
+        if (lt_node_set_has(&run->plan->selected, node->needs.items[i]))
+            lt_json_string(&writer, run->plan->graph.nodes.items[node->needs.items[i]]->id);
+    lt_json_end(&writer);
+    return lt_arena_text(&run->plan->arena, lt_buf_text(&out));
+}
+
 static void make_tasks(executor *run)
 {
     const lt_plan *plan = run->plan;
-    run->task_count = lt_node_set_size(&plan->selected);
-    run->tasks = lt_xcalloc(run->task_count, sizeof(*run->tasks));
-    run->missing = lt_xcalloc(run->task_count, sizeof(*run->missing));
-    run->task_of_node = lt_xcalloc(plan->graph.nodes.len, sizeof(*run->task_of_node));
-    size_t count = 0;
+    size_t count = lt_node_set_size(&plan->selected);
+    run->tasks = lt_xcalloc(count + LT_MADE_TASKS, sizeof(*run->tasks));
+    run->task_of_node = lt_xcalloc(plan->graph.nodes.len, sizeof(lt_run_task *));
     for (size_t i = 0; i < plan->graph.nodes.len; i++) {
         const lt_node *node = plan->graph.nodes.items[plan->order[i]];
         if (!lt_node_set_has(&plan->selected, node->index))
             continue;
-        lt_run_task *task = &run->tasks[count++];
+        lt_run_task *task = lt_xcalloc(1, sizeof(*task));
+        run->tasks[run->task_count++] = task;
         task->node = node;
+        task->step = node->payload;
         task->progress.percent = -1;
-        task->record = (lt_task_record){
-            .id = node->id, .kind = node->kind, .name = node->name, .rows_in = -1, .rows_out = -1};
-        run->task_of_node[node->index] = count;
+        task->record = (lt_task_record){.id = node->id,
+                                        .kind = node->kind,
+                                        .name = node->name,
+                                        .rows_in = -1,
+                                        .rows_out = -1,
+                                        .needs_json = needs_of(run, node)};
+        run->task_of_node[node->index] = task;
+        (void)lt_map_put(&run->by_id, node->id, task);
     }
 }
 
-static lt_task_status status_before(const lt_task_records *before, lt_text id,
-                                    const lt_task_record **record)
+static const lt_task_record *record_before(const lt_task_records *before, lt_text id)
 {
-    for (size_t i = 0; i < before->len; i++) {
-        if (!lt_text_eq(before->items[i].id, id))
-            continue;
-        *record = &before->items[i];
-        return before->items[i].status;
+    for (size_t i = 0; i < before->len; i++)
+        if (lt_text_eq(before->items[i].id, id))
+            return &before->items[i];
+    return NULL;
+}
+
+/* What is asked for again, whatever it came to: a task by its name or id. */
+static lt_status find_again(const executor *run, lt_text name, const lt_run_task **out, lt_err *err)
+{
+    *out = NULL;
+    for (size_t i = 0; i < run->task_count && name.len; i++)
+        if (lt_text_eq(run->tasks[i]->node->name, name) ||
+            lt_text_eq(run->tasks[i]->node->id, name))
+            *out = run->tasks[i];
+    if (*out || !name.len)
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_NOT_FOUND, "the run has no task '%.*s'", LT_ARG(name)));
+    return lt_hint(err, "'leat runs %lld' lists its tasks", (long long)run->request->retry_of);
+}
+
+static bool is_to_do(const executor *run, const lt_run_task *task, const lt_task_record *then,
+                     const lt_run_task *from)
+{
+    bool again = run->request->again_all || task == from || !then || !lt_task_is_good(then->status);
+    for (size_t k = 0; k < task->node->needs.len; k++) {
+        const lt_run_task *needed = run->task_of_node[task->node->needs.items[k]];
+        again = again || (needed && needed->record.status == LT_TASK_PENDING);
     }
-    return LT_TASK_PENDING;
+    return again;
+}
+
+static bool ended_badly(const lt_task_record *then)
+{
+    return !then || then->status == LT_TASK_FAILED || then->status == LT_TASK_CANCELLED ||
+           then->status == LT_TASK_PENDING ||
+           (then->status == LT_TASK_SKIPPED && lt_text_eq(then->cause, T("upstream")));
 }
 
 /* Of the tasks that succeeded before, those that depend on nothing that is done again are not done again. */
 static lt_status reuse_from(executor *run, int64_t run_id, lt_err *err)
 {
     lt_task_records before = {0};
+    const lt_run_task *from = NULL;
     size_t left = 0;
     LT_TRY(lt_state_tasks(run->workspace->state, run_id, &run->plan->arena, &before, err));
+    LT_TRY(find_again(run, run->request->again_from, &from, err));
     for (size_t i = 0; i < run->task_count; i++) {
-        lt_run_task *task = &run->tasks[i];
-        const lt_task_record *then = NULL;
-        lt_task_status status = status_before(&before, task->node->id, &then);
-        bool again =
-            status != LT_TASK_SUCCEEDED && status != LT_TASK_WARNED && status != LT_TASK_REUSED;
-        for (size_t k = 0; k < task->node->needs.len; k++) {
-            size_t needed = run->task_of_node[task->node->needs.items[k]];
-            again = again || (needed && run->tasks[needed - 1].record.status == LT_TASK_PENDING);
-        }
-        left += again;
+        lt_run_task *task = run->tasks[i];
+        const lt_task_record *then = record_before(&before, task->node->id);
+        bool again = is_to_do(run, task, then, from);
+        left += again && (run->request->again_all || from || ended_badly(then));
         if (again)
             continue;
+        lt_text needs = task->record.needs_json;
         task->record = *then;
         task->record.status = LT_TASK_REUSED;
+        task->record.needs_json = needs;
         task->progress.rows_in = then->rows_in; /* for the display */
         task->progress.rows_out = then->rows_out;
     }
@@ -122,156 +178,108 @@ static lt_status reuse_from(executor *run, int64_t run_id, lt_err *err)
         return LT_OK;
     lt_ignore(lt_fail(err, LT_INVALID, "run %lld has nothing left to do: every task succeeded",
                       (long long)run_id));
-    return lt_hint(err, "start a new one with 'leat run'");
+    return lt_hint(err, "start a new one with 'leat run', or do it all again with --all");
 }
 
-static lt_status record_start(executor *run, lt_err *err)
+/* ---- going on with a run whose process has died ---- */
+
+static void resume_task(lt_run_task *task, const lt_task_record *then)
 {
-    lt_task_record *records = lt_xcalloc(run->task_count, sizeof(*records));
+    bool lost = lt_text_eq(then->cause, T("lost"));
+    lt_text needs = task->record.needs_json;
+    task->record = *then;
+    task->record.id = task->node->id;
+    task->record.needs_json = needs;
+    task->progress.rows_in = then->rows_in;
+    task->progress.rows_out = then->rows_out;
+    if (!lost && lt_task_has_ended(task))
+        return;
+    /* A command may have gone on without its run; everything else begins anew. */
+    task->has_lost = lost && then->status == LT_TASK_FAILED && then->token &&
+                     task->step->kind == LT_STEP_COMMAND;
+    task->record.status = LT_TASK_PENDING;
+    task->record.cause = task->record.message = task->record.hint = (lt_text){0};
+}
+
+/* Tasks as they were recorded; what the files have got since then is added. */
+static lt_status resume_tasks(executor *run, lt_err *err)
+{
+    lt_task_records before = {0};
+    LT_VEC(lt_task_record) added = {0};
+    LT_TRY(lt_state_tasks(run->workspace->state, run->record->id, &run->plan->arena, &before, err));
+    for (size_t i = 0; i < run->task_count; i++) {
+        const lt_task_record *then = record_before(&before, run->tasks[i]->node->id);
+        if (then)
+            resume_task(run->tasks[i], then);
+        else
+            lt_push(&added, run->tasks[i]->record);
+    }
+    lt_status status = LT_OK;
+    if (added.len)
+        status =
+            lt_state_tasks_add(run->workspace->state, run->record->id, added.items, added.len, err);
+    lt_vec_free(&added);
+    return status;
+}
+
+/* ---- the beginning ---- */
+
+static lt_admission admission_of(const executor *run)
+{
+    const lt_conf_pipeline *pipeline = run->plan->request.pipeline;
+    if (!pipeline || pipeline->overlap == LT_CONF_OVERLAP_ALLOW)
+        return (lt_admission){.overlap = LT_OVERLAP_ALLOW};
+    return (lt_admission){.overlap = (lt_overlap)pipeline->overlap, .most = pipeline->max_active};
+}
+
+static lt_status wait_for_turn(executor *run, const lt_admission *rule, lt_err *err)
+{
+    static const int64_t LOOK_US = 50000;
+    bool told = false;
+    lt_state_stamp stamp = {0};
+    while (run->record->status == LT_RUN_QUEUED) {
+        if (lt_stop_asked())
+            return lt_fail(err, LT_CANCELLED, "stopped while run %lld waited for its turn",
+                           (long long)run->record->id);
+        if (told)
+            lt_sleep_us(LOOK_US);
+        if (told && !lt_state_changed(run->workspace->state, &stamp))
+            continue;
+        lt_ignore(lt_state_reap(run->workspace->state, NULL, err)); /* the dead hold nobody up */
+        LT_TRY(
+            lt_state_run_admit(run->workspace->state, run->record, rule, &run->plan->arena, err));
+        if (!told && run->record->status == LT_RUN_QUEUED)
+            lt_log(LT_LOG_INFO,
+                   "run %lld waits for its turn: run %lld of the pipeline is under way",
+                   (long long)run->record->id, (long long)run->record->waiting.run);
+        told = true;
+    }
+    return LT_OK;
+}
+
+static lt_status begin_new(executor *run, const lt_admission *rule, lt_err *err)
+{
+    lt_task_record *records = lt_xcalloc(run->task_count + 1, sizeof(*records));
     for (size_t i = 0; i < run->task_count; i++)
-        records[i] = run->tasks[i].record;
+        records[i] = run->tasks[i]->record;
     lt_status status =
-        lt_state_run_start(run->workspace->state, run->record, records, run->task_count, err);
+        lt_state_run_ask(run->workspace->state, run->record, rule, records, run->task_count, err);
     lt_free(records);
     return status;
 }
 
-/* ---- the target ---- */
-
-/* A statement of a process that was killed may still be at work on the server: end it before anything is written again. */
-static lt_status end_lost_backends(executor *run, lt_session *session, lt_err *err)
+static lt_status record_start(executor *run, lt_err *err)
 {
-    lt_backends lost = {0};
-    LT_TRY(lt_state_lost_backends(run->workspace->state, run->record->target, &run->plan->arena,
-                                  &lost, err));
-    for (size_t i = 0; i < lost.len; i++) {
-        LT_TRY(lt_write_end_backend(session, lost.items[i].pid, lost.items[i].started, err));
-        LT_TRY(lt_state_backend_ended(run->workspace->state, lost.items[i].token, err));
-    }
-    return LT_OK;
-}
-
-/* What leat recorded of the tables in a scratch schema goes with it. */
-static lt_status forget_records(lt_session *session, lt_text schema, lt_err *err)
-{
-    static const struct {
-        lt_text table, column;
-    } records[] = {{T("loads"), T("table_name")}, {T("writes"), T("relation")}};
-    for (size_t i = 0; i < LT_COUNT(records); i++) {
-        const lt_relation table = {.schema = T("leat"), .name = records[i].table};
-        lt_relation_kind kind = LT_RELATION_NONE;
-        LT_AUTO(lt_buf) sql = {0};
-        LT_AUTO(lt_buf) start = {0};
-        lt_quote_name(schema, &start);
-        lt_buf_add_byte(&start, '.');
-        lt_buf_printf(&sql, "delete from leat.%.*s where starts_with(%.*s, ",
-                      LT_ARG(records[i].table), LT_ARG(records[i].column));
-        lt_quote_literal(lt_buf_text(&start), &sql);
-        lt_buf_add_byte(&sql, ')');
-        LT_TRY(lt_relation_find(session, &table, &kind, err));
-        if (kind == LT_RELATION_TABLE)
-            LT_TRY(lt_exec(session, lt_buf_text(&sql), NULL, err));
-    }
-    return LT_OK;
-}
-
-/* The schemas of a reproduction: before, in case an earlier one was killed, and after. */
-static lt_status drop_scratch(executor *run, lt_session *session, lt_err *err)
-{
-    lt_texts schemas = {0};
-    lt_plan_schemas(run->plan, &schemas);
-    for (size_t i = 0; i < schemas.len; i++) {
-        LT_AUTO(lt_buf) sql = {0};
-        lt_buf_add_str(&sql, "drop schema if exists ");
-        lt_quote_name(schemas.items[i], &sql);
-        lt_buf_add_str(&sql, " cascade");
-        LT_TRY(lt_exec(session, lt_buf_text(&sql), NULL, err));
-        LT_TRY(forget_records(session, schemas.items[i], err));
-    }
-    return LT_OK;
-}
-
-static lt_status clean_up(executor *run, lt_err *err)
-{
-    LT_AUTO(lt_session_ref) session = NULL;
-    if (!run->request->reproduces || run->request->keep_scratch)
+    lt_admission rule = admission_of(run);
+    if (!run->request->run_id)
+        LT_TRY(begin_new(run, &rule, err));
+    else
+        LT_TRY(resume_tasks(run, err));
+    lt_fd_close(run->tree_lock);
+    run->tree_lock = -1;
+    if (run->record->status == LT_RUN_SKIPPED)
         return LT_OK;
-    LT_TRY(lt_session_open(run->engine, &session, err));
-    return drop_scratch(run, session, err);
-}
-
-static bool needs_target(const executor *run)
-{
-    for (size_t i = 0; i < run->task_count; i++)
-        if (((const lt_step *)run->tasks[i].node->payload)->kind != LT_STEP_EXTRACT)
-            return true;
-    return false;
-}
-
-/* A load that is upstream but not part of the run: the run reads what the table holds now. */
-static lt_status pin_one(executor *run, lt_session *session, const lt_step *step, lt_err *err)
-{
-    lt_loaded loaded;
-    lt_workspace *workspace = run->workspace;
-    LT_TRY(lt_load_find(session, &step->relation, &run->plan->arena, &loaded, err));
-    if (!loaded.sequence)
-        return LT_OK;
-    lt_pin pin = {.bucket = loaded.bucket,
-                  .prefix = loaded.prefix,
-                  .commit_id = loaded.commit_id,
-                  .sequence = loaded.sequence};
-    LT_AUTO(lt_chars) owner = lt_format("run-%lld", (long long)run->record->id);
-    LT_TRY(lt_store_keep(workspace->store, lt_text_of(owner), pin.bucket, pin.prefix, pin.sequence,
-                         err));
-    return lt_state_pin(workspace->state, run->record->id, &pin, err);
-}
-
-static lt_status pin_loaded(executor *run, lt_session *session, lt_err *err)
-{
-    const lt_plan *plan = run->plan;
-    LT_AUTO(lt_node_set) upstream;
-    lt_node_set_init(&upstream, plan->graph.nodes.len);
-    for (size_t i = 0; i < plan->graph.nodes.len; i++)
-        if (lt_node_set_has(&plan->selected, i))
-            lt_node_set_add(&upstream, i);
-    lt_graph_grow(&plan->graph, &upstream, true, SIZE_MAX);
-    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
-        const lt_step *step = plan->graph.nodes.items[i]->payload;
-        if (step->kind == LT_STEP_LOAD && lt_node_set_has(&upstream, i) &&
-            !lt_node_set_has(&plan->selected, i))
-            LT_TRY(pin_one(run, session, step, err));
-    }
-    return LT_OK;
-}
-
-/* Before the tasks: two transactions that make the same schema would conflict. */
-static lt_status make_schemas(executor *run, lt_session *session, lt_err *err)
-{
-    lt_texts schemas = {0};
-    lt_plan_schemas(run->plan, &schemas);
-    for (size_t i = 0; i < schemas.len; i++) {
-        if (lt_schema_create(session, schemas.items[i], err) == LT_OK)
-            continue;
-        lt_wrap(err, "cannot make the schema '%.*s' in the target '%s'", LT_ARG(schemas.items[i]),
-                run->plan->request.target.name);
-        return lt_hint(
-            err,
-            "give the user of the target the right to make it, or let somebody make it for him");
-    }
-    return LT_OK;
-}
-
-static lt_status open_target(executor *run, lt_err *err)
-{
-    LT_AUTO(lt_session_ref) session = NULL;
-    LT_TRY(lt_engine_open(&run->plan->request.target, &run->engine, err));
-    LT_TRY(lt_session_open(run->engine, &session, err));
-    LT_TRY(end_lost_backends(run, session, err));
-    LT_TRY(lt_write_prepare(session, err));
-    if (run->request->reproduces)
-        LT_TRY(drop_scratch(run, session, err));
-    LT_TRY(make_schemas(run, session, err));
-    return run->request->reproduces ? LT_OK : pin_loaded(run, session, err);
+    return wait_for_turn(run, &rule, err);
 }
 
 /* ---- the end ---- */
@@ -279,7 +287,7 @@ static lt_status open_target(executor *run, lt_err *err)
 static void count_ends(const executor *run, lt_run_report *report)
 {
     for (size_t i = 0; i < run->task_count; i++) {
-        lt_task_status status = run->tasks[i].record.status;
+        lt_task_status status = run->tasks[i]->record.status;
         report->failed += status == LT_TASK_FAILED;
         report->skipped += status == LT_TASK_SKIPPED || status == LT_TASK_CANCELLED;
         report->warned += status == LT_TASK_WARNED;
@@ -293,7 +301,7 @@ static const lt_run_task *first_failure(const executor *run)
 {
     const lt_run_task *first = NULL;
     for (size_t i = 0; i < run->task_count; i++) {
-        const lt_run_task *task = &run->tasks[i];
+        const lt_run_task *task = run->tasks[i];
         if (task->record.status != LT_TASK_FAILED)
             continue;
         if (!first || (task->ended_with == LT_FAILED && first->ended_with != LT_FAILED))
@@ -302,15 +310,31 @@ static const lt_run_task *first_failure(const executor *run)
     return first;
 }
 
+/* Somebody has cancelled tasks of it, which is no failure, and no success either. */
+static const lt_run_task *first_cancelled(const executor *run)
+{
+    for (size_t i = 0; i < run->task_count; i++)
+        if (run->tasks[i]->record.status == LT_TASK_CANCELLED)
+            return run->tasks[i];
+    return NULL;
+}
+
 static lt_status judge(const executor *run, const lt_run_report *report, lt_err *err)
 {
     if (run->broken != LT_OK) {
         *err = run->broken_err;
         return lt_wrap(err, "the run cannot be recorded");
     }
+    if (lt_stop_asked() && run->cancelled_by.len)
+        return lt_fail(err, LT_CANCELLED, "run %lld was cancelled by %.*s",
+                       (long long)run->record->id, LT_ARG(run->cancelled_by));
     if (lt_stop_asked())
         return lt_fail(err, LT_CANCELLED, "run %lld was cancelled", (long long)run->record->id);
     const lt_run_task *first = first_failure(run);
+    const lt_run_task *cancelled = first_cancelled(run);
+    if (!first && cancelled)
+        return lt_fail(err, LT_FAILED, "%.*s was cancelled%s%.*s", LT_ARG(cancelled->record.name),
+                       cancelled->asked_by.len ? " by " : "", LT_ARG(cancelled->asked_by));
     if (!first)
         return LT_OK;
     const lt_task_record *failure = &first->record;
@@ -342,7 +366,7 @@ static lt_status touched_datasets(const executor *run, lt_arena *arena, lt_prune
     out->buckets = lt_alloc_array(arena, MOST, sizeof(lt_text));
     out->prefixes = lt_alloc_array(arena, MOST, sizeof(lt_text));
     for (size_t i = 0; i < run->task_count && out->count < MOST; i++) {
-        const lt_step *step = run->tasks[i].node->payload;
+        const lt_step *step = run->tasks[i]->node->payload;
         lt_landing_place place;
         if (!step->resource)
             continue;
@@ -386,39 +410,66 @@ static void tidy_up(const executor *run)
                report.commits == 1 ? "" : "s");
 }
 
+static void tell_opened(executor *run)
+{
+    lt_run_view view = {.record = run->record, .tasks = run->tasks, .task_count = &run->task_count};
+    if (run->request->watch)
+        run->request->watch->opened(run->request->watch->context, &view);
+}
+
+static void set_lateness(executor *run)
+{
+    const lt_conf_pipeline *pipeline = run->plan->request.pipeline;
+    if (!pipeline || !pipeline->late_after_us)
+        return;
+    int64_t late_at_us = run->record->started_at_us + pipeline->late_after_us;
+    run->late_mono_us = LT_MAX(lt_mono_us() + late_at_us - lt_now_us(), (int64_t)1);
+}
+
 static lt_status execute(executor *run, lt_err *err)
 {
     LT_TRY(record_start(run, err));
-    lt_fd_close(run->tree_lock);
-    run->tree_lock = -1;
+    if (run->record->status == LT_RUN_SKIPPED)
+        return LT_OK;
     run->plan->request.scope.run_id =
         lt_text_of(lt_arena_format(&run->plan->arena, "%lld", (long long)run->record->id));
-    if (run->request->watch) {
-        lt_run_view view = {
-            .record = run->record, .tasks = run->tasks, .task_count = run->task_count};
-        run->request->watch->opened(run->request->watch->context, &view);
-    }
-    lt_status status = needs_target(run) ? open_target(run, err) : LT_OK;
+    tell_opened(run);
+    set_lateness(run);
+    lt_status status = lt_target_prepare(run, err);
     if (status == LT_OK) {
         lt_pool_run(run, (size_t)LT_MAX(run->record->threads, (int64_t)1));
-        status = clean_up(run, err);
+        status = lt_target_clean_up(run, err);
     }
     if (status != LT_OK)
-        lt_ignore(lt_state_run_finish(run->workspace->state, run->record->id, LT_RUN_FAILED,
+        lt_ignore(lt_state_run_finish(run->workspace->state, run->record->id,
+                                      status == LT_CANCELLED ? LT_RUN_CANCELLED : LT_RUN_FAILED,
                                       lt_text_of(err->message), &(lt_err){0}));
     return status;
 }
 
 /* What the pipeline's file says stands behind what was asked for, and before the target's and the project's settings. */
-static void take_defaults(executor *run, lt_plan_request *plan)
+static lt_status take_defaults(executor *run, lt_plan_request *plan, lt_err *err)
 {
     const lt_conf_defaults *defaults = &plan->pipeline->defaults;
-    lt_workspace *workspace = run->workspace;
-    if (!run->request->threads && defaults->threads)
+    if (!run->request->threads && defaults->threads && !run->request->run_id)
         run->record->threads = defaults->threads;
     if (defaults->memory_bytes)
         plan->target.memory_bytes = (size_t)defaults->memory_bytes;
-    lt_scope_set(&plan->scope, &plan->pipeline->params, workspace->vars, &workspace->heap);
+    return lt_params_use(run, &plan->scope, err);
+}
+
+static lt_status take_params(executor *run, const lt_conf_pipeline *pipeline, lt_err *err)
+{
+    LT_AUTO(lt_buf) json = {.limit = LT_OUTPUT_MAX};
+    if (run->request->run_id)
+        return LT_OK;
+    run->record->params_json = run->request->params_json;
+    if (run->request->params_json.len && !run->request->params.len)
+        return LT_OK;
+    LT_TRY(lt_params_read(pipeline, &run->request->params, &json, err));
+    LT_TRY(lt_buf_check(&json, "the parameters", err));
+    run->record->params_json = lt_arena_text(&run->workspace->arena, lt_buf_text(&json));
+    return LT_OK;
 }
 
 static lt_status plan_run(executor *run, const lt_target *target, lt_err *err)
@@ -436,8 +487,9 @@ static lt_status plan_run(executor *run, const lt_target *target, lt_err *err)
         plan.schema_prefix = lt_text_of(lt_arena_format(
             &run->workspace->arena, "leat_reproduce_%lld_", (long long)run->request->reproduces));
     LT_TRY(find_pipeline(run->workspace, record->pipeline, &plan.pipeline, err));
+    LT_TRY(take_params(run, plan.pipeline, err));
     if (plan.pipeline)
-        take_defaults(run, &plan);
+        LT_TRY(take_defaults(run, &plan, err));
     LT_TRY(lt_plan_make(run->workspace, &plan, &run->plan, err));
     LT_TRY(lt_plan_check_take_over(run->plan, err));
     make_tasks(run);
@@ -470,6 +522,7 @@ static void executor_init(executor *run)
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&run->changed, &monotonic);
+    (void)pthread_cond_init(&run->wanted, NULL);
     (void)pthread_condattr_destroy(&monotonic);
     (void)pthread_mutex_init(&run->lock, NULL);
     run->lease = run->tree_lock = -1;
@@ -479,35 +532,99 @@ static void executor_init(executor *run)
 /* Not the tasks and the plan: they are the report's. */
 static void executor_cleanup(executor *run)
 {
-    lt_engine_close(run->engine);
+    lt_target_close(run);
     lt_fd_close(run->tree_lock);
-    lt_fd_close(run->lease); /* whoever waits for the target opens it at once */
-    lt_free(run->missing);
     lt_free(run->task_of_node);
+    lt_map_cleanup(&run->by_id);
     close_rates(run);
     (void)pthread_mutex_destroy(&run->lock);
     (void)pthread_cond_destroy(&run->changed);
+    (void)pthread_cond_destroy(&run->wanted);
 }
 
-static lt_status run_with_lease(executor *run, const lt_target *target, lt_run_report *report,
-                                lt_err *err)
+/* The retried run's commands may have outlived their process: two of them must not work side by side. */
+static lt_status end_orphans(executor *run, lt_err *err)
+{
+    size_t stuck = 0;
+    if (!run->request->retry_of)
+        return LT_OK;
+    size_t count = lt_run_end_orphans(run->workspace, run->request->retry_of, &stuck);
+    if (count)
+        lt_log(LT_LOG_WARNING, "%zu process%s of run %lld went on without it: ended", count,
+               count == 1 ? "" : "es", (long long)run->request->retry_of);
+    return stuck ? lt_fail(err, LT_IO, "%zu processes of run %lld do not end", stuck,
+                           (long long)run->request->retry_of)
+                 : LT_OK;
+}
+
+static lt_status give_up(executor *run, lt_status status, lt_err *err)
+{
+    if (run->request
+            ->run_id) /* somebody has asked for it: it must not look as if it were under way */
+        lt_ignore(lt_state_run_finish(run->workspace->state, run->record->id, LT_RUN_FAILED,
+                                      lt_text_of(err->message), &(lt_err){0}));
+    return status;
+}
+
+/* Requests that were not about a task are answered by the end of the run: what was left. */
+static void answer_requests(executor *run)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_requests open = {0};
+    lt_err err;
+    LT_AUTO(lt_chars)
+    answer =
+        run->processes_ended
+            ? lt_format("stopped; %zu processes had been left behind and were ended%s",
+                        run->processes_ended, run->processes_stuck ? ", not all of them went" : "")
+            : lt_format("stopped; nothing was left behind");
+    if (lt_state_requests_open(run->workspace->state, run->record->id, &arena, &open, &err) !=
+        LT_OK)
+        return;
+    for (size_t i = 0; i < open.len; i++)
+        lt_ignore(lt_state_request_done(run->workspace->state, open.items[i].id, lt_text_of(answer),
+                                        &err));
+}
+
+static void remove_attempts(executor *run)
+{
+    lt_err err;
+    LT_AUTO(lt_chars)
+    folder = lt_format("%s/attempts/%lld", run->workspace->home, (long long)run->record->id);
+    if (!run->processes_stuck && run->broken == LT_OK)
+        lt_ignore(lt_path_remove(folder, &err));
+}
+
+static lt_status run_to_end(executor *run, lt_run_report *report, lt_err *err)
 {
     lt_err why = {0};
-    LT_TRY(plan_run(run, target, err));
-    LT_AUTO(lt_chars) what = lt_format("'leat %.*s'", LT_ARG(run->record->command));
-    LT_TRY(lt_workspace_lease(run->workspace, target, what, &run->lease, err));
+    LT_TRY(end_orphans(run, err));
     if (!run->request->reproduces)
         LT_TRY(lt_prune_lock(run->workspace, &run->tree_lock, err));
-    if (!run->request->reproduces)
+    if (!run->request->reproduces && !run->request->run_id)
         LT_TRY(lt_tree_record(run->workspace, run->record, err));
     LT_TRY(execute(run, err));
+    if (run->record->status == LT_RUN_SKIPPED) {
+        lt_log(LT_LOG_INFO, "run %lld is skipped: %.*s", (long long)run->record->id,
+               LT_ARG(run->record->message));
+        return LT_OK;
+    }
     count_ends(run, report);
     report->ended = true;
     lt_status status = judge(run, report, &why);
+    answer_requests(run);
     LT_TRY(record_end(run, status, &why, err));
+    remove_attempts(run);
     tidy_up(run);
     *err = why;
     return status;
+}
+
+static void make_report(executor *run, lt_run_report *report)
+{
+    report->plan = run->plan;
+    report->tasks = run->tasks;
+    report->task_count = run->task_count;
 }
 
 lt_status lt_run(lt_workspace *workspace, const lt_run_request *request, lt_run_report *report,
@@ -516,15 +633,36 @@ lt_status lt_run(lt_workspace *workspace, const lt_run_request *request, lt_run_
     lt_target target;
     *report = (lt_run_report){0};
     executor run = {.workspace = workspace, .request = request, .record = &report->record};
-    LT_TRY(lt_workspace_target(workspace, request->target, &target, err));
-    LT_TRY(describe(workspace, request, &target, &report->record, err));
+    if (request->run_id)
+        LT_TRY(claim(workspace, request, &report->record, err));
+    lt_text name = request->run_id ? report->record.target : request->target;
+    lt_status status = lt_workspace_target(workspace, name, &target, err);
+    if (status == LT_OK && !request->run_id)
+        status = describe(workspace, request, &target, &report->record, err);
     executor_init(&run);
-    lt_status status = run_with_lease(&run, &target, report, err);
-    report->plan = run.plan;
-    report->tasks = run.tasks;
-    report->task_count = run.task_count;
+    if (status == LT_OK)
+        status = plan_run(&run, &target, err);
+    if (status != LT_OK)
+        status = give_up(&run, status, err);
+    else
+        status = run_to_end(&run, report, err);
+    make_report(&run, report);
     executor_cleanup(&run);
     return status;
+}
+
+static void free_tasks(lt_run_task **tasks, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (tasks[i]->items) {
+            lt_free(tasks[i]->items->open);
+            lt_free(tasks[i]->items->tasks);
+            lt_free(tasks[i]->items);
+        }
+        lt_free(tasks[i]->feeds);
+        lt_free(tasks[i]);
+    }
+    lt_free(tasks);
 }
 
 lt_status lt_run_plan(lt_workspace *workspace, const lt_run_request *request, lt_plan **out,
@@ -537,7 +675,7 @@ lt_status lt_run_plan(lt_workspace *workspace, const lt_run_request *request, lt
     LT_TRY(describe(workspace, request, &target, &record, err));
     executor_init(&run);
     lt_status status = plan_run(&run, &target, err);
-    lt_free(run.tasks);
+    free_tasks(run.tasks, run.task_count);
     executor_cleanup(&run);
     if (status == LT_OK)
         *out = run.plan;
@@ -548,7 +686,7 @@ lt_status lt_run_plan(lt_workspace *workspace, const lt_run_request *request, lt
 
 void lt_run_report_cleanup(lt_run_report *report)
 {
-    lt_free(report->tasks);
+    free_tasks(report->tasks, report->task_count);
     lt_plan_free(report->plan);
     *report = (lt_run_report){0};
 }

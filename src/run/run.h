@@ -7,8 +7,10 @@
 #include "base/progress.h"
 #include "run/plan.h"
 
-typedef struct lt_run_task {
+typedef struct lt_run_task lt_run_task;
+struct lt_run_task {
     const lt_node *node;
+    const lt_step *step;
     lt_task_record
         record; /* as in state.db; others than its worker may read it once ended_mono_us is set */
     lt_progress progress;
@@ -16,12 +18,32 @@ typedef struct lt_run_task {
     _Atomic int64_t peak_bytes; /* the most that the process held while it ran */
     lt_status ended_with;       /* LT_OK, or why it failed */
     _Atomic(const char *) note; /* "attempt 2 of 3", for the display; or NULL */
-} lt_run_task;
+
+    /* of the pool, guarded by its lock */
+    lt_run_task **feeds; /* owned; those that come after it */
+    size_t feed_count, feed_cap;
+    size_t need_count, open, good, bad, left_out; /* of those that it comes after */
+    const lt_run_task *root;                      /* the failure because of which it is skipped */
+    bool held; /* not yet: a handler, or an item whose turn has not come */
+    bool queued, not_chosen;
+    bool begun;                    /* an attempt goes on, and waits in between */
+    bool has_lost;                 /* its newest attempt was begun by a process that has died */
+    int64_t tries;                 /* failed attempts of this process */
+    int64_t looks;                 /* how often a condition was looked at */
+    int64_t called;                /* the run that it has called; 0: none */
+    int64_t wake_mono_us;          /* of one that waits; 0: when told */
+    _Atomic lt_task_status marked; /* what somebody has said that it is; LT_TASK_PENDING: nothing */
+    lt_text asked_by;              /* who cancelled or marked it */
+    lt_run_task *next_ready;
+    lt_run_task *parent;    /* the for_each */
+    size_t item;            /* number of its item there */
+    struct lt_items *items; /* owned; of a for_each that has begun */
+};
 
 typedef struct lt_run_view {
     const lt_run_record *record;
-    lt_run_task *tasks; /* in the order of the plan */
-    size_t task_count;
+    lt_run_task *const *tasks; /* in the order of the plan; then those that a for_each made */
+    const _Atomic size_t *task_count;
 } lt_run_view;
 
 /* Who looks on. Calls come from any thread; those of `began` and `ended` never at the same time. */
@@ -43,11 +65,21 @@ typedef struct lt_run_request {
     bool keep_scratch;  /* leave those schemas */
     lt_texts take_over; /* as in lt_plan_request; each must be written by a task of the run */
     const lt_run_watch *watch; /* may be NULL */
+    int64_t
+        run_id; /* do this run, which is queued or whose process has died; the fields above are then as its record says */
+    lt_text run_key;     /* LT_CONFLICT when there is a run with it; may be empty */
+    lt_texts params;     /* of the pipeline: "name=value" */
+    lt_text params_json; /* the same as an object, from a record; instead of `params` */
+    lt_text again_from;  /* of a retry: this task and all behind it, whatever they came to */
+    bool again_all;      /* of a retry: every task */
+    int64_t parent_run;  /* the run that called this one, or 0 */
+    lt_text parent_task;
+    lt_text trigger_json; /* empty: {"kind": "manual"} */
 } lt_run_request;
 
 typedef struct lt_run_report {
     lt_run_record record;
-    lt_run_task *tasks; /* owned */
+    lt_run_task **tasks; /* owned, each owned */
     size_t task_count;
     bool ended; /* the tasks were begun, and the counts below say how they ended */
     size_t failed, skipped, warned, succeeded;
@@ -63,6 +95,9 @@ LT_MUST_CHECK lt_status lt_run(lt_workspace *workspace, const lt_run_request *re
 /* Only the plan of such a run: nothing is recorded or opened. */
 LT_MUST_CHECK lt_status lt_run_plan(lt_workspace *workspace, const lt_run_request *request,
                                     lt_plan **out, lt_err *err);
+
+/* End what commands of a run have left running, whose own process is gone. Gives how many processes that were; *stuck: how many are left. */
+size_t lt_run_end_orphans(const lt_workspace *workspace, int64_t run_id, size_t *stuck);
 
 /* The folder with the logs of a run, and the log of one task in it; heap strings. */
 char *lt_run_log_folder(const lt_workspace *workspace, int64_t run_id);

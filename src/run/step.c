@@ -230,31 +230,119 @@ static lt_status build(lt_work *work, lt_err *err)
 
 /* ---- sql ---- */
 
+static lt_status fail_in_sql(const lt_conf_task *task, lt_err *err)
+{
+    lt_conf_place place = task->command.place;
+    return lt_wrap(err, "%s:%u:%u", place.file, place.line, place.col);
+}
+
+/* A cell as JSON: a number or a truth as such, everything else as text. */
+static void write_cell(lt_json_writer *writer, lt_text value, lt_text type)
+{
+    double real;
+    lt_err err;
+    bool number = lt_text_has(type, T("INT")) || lt_text_has(type, T("int")) ||
+                  lt_text_has(type, T("DOUBLE")) || lt_text_has(type, T("DECIMAL")) ||
+                  lt_text_has(type, T("numeric")) || lt_text_has(type, T("double")) ||
+                  lt_text_has(type, T("FLOAT")) || lt_text_has(type, T("real"));
+    bool truth = lt_text_eq_nocase(type, T("boolean")) || lt_text_eq_nocase(type, T("bool"));
+    if (!value.ptr)
+        lt_json_null(writer);
+    else if (number && !lt_text_has(type, T("interval")) && lt_text_to_double(value, &real) &&
+             lt_json_check(value, NULL, &err) == LT_OK)
+        lt_json_raw(writer, value);
+    else if (truth)
+        lt_json_bool(writer, value.len && value.ptr[0] == 't');
+    else
+        lt_json_string(writer, value);
+}
+
+void lt_step_write_row(const lt_table *table, size_t row, lt_json_writer *writer)
+{
+    lt_json_begin(writer, '{');
+    for (size_t i = 0; i < table->column_count; i++) {
+        lt_json_key(writer, table->names[i]);
+        write_cell(writer, lt_table_cell(table, row, i), table->types[i]);
+    }
+    lt_json_end(writer);
+}
+
+static lt_status return_rows(lt_work *work, lt_session *session, lt_text sql, lt_err *err)
+{
+    enum { MOST_ROWS = 10000 };
+    bool list = work->step->task->returns == LT_RETURN_ROWS;
+    lt_table table;
+    lt_json_writer writer = {.out = &work->output};
+    LT_TRY(lt_query_table(session, sql, NULL, 0, MOST_ROWS, NULL, work->arena, &table, err));
+    work->task->record.rows_out = (int64_t)table.row_count;
+    if (!list && !table.row_count)
+        return lt_fail(err, LT_FAILED, "the query gives no row");
+    if (!list) {
+        lt_step_write_row(&table, 0, &writer);
+        return lt_buf_check(&work->output, "the output", err);
+    }
+    lt_json_begin(&writer, '{');
+    lt_json_key(&writer, T("rows"));
+    lt_json_begin(&writer, '[');
+    for (size_t i = 0; i < table.row_count; i++)
+        lt_step_write_row(&table, i, &writer);
+    lt_json_end(&writer);
+    lt_json_end(&writer);
+    return lt_buf_check(&work->output, "the output", err);
+}
+
+static lt_status change_rows(lt_work *work, lt_session *session, lt_text sql, lt_err *err)
+{
+    int64_t *rows = &work->task->record.rows_out;
+    LT_TRY(lt_exec(session, sql, rows, err));
+    lt_buf_printf(&work->output, "{\"rows\":%lld}", (long long)*rows);
+    return LT_OK;
+}
+
 static lt_status run_sql(lt_work *work, lt_err *err)
 {
     const lt_conf_task *task = work->step->task;
     lt_session *session = NULL;
     lt_text sql = {0};
     LT_TRY(lt_work_session(work, &session, err));
-    LT_TRY(lt_conf_render(&task->sql, lt_scope_render, &work->run->plan->request.scope, work->arena,
-                          &sql, err));
+    LT_TRY(lt_work_render(work, &task->command, &sql, err));
     lt_work_log(work, "SQL:\n%.*s", LT_ARG(sql));
     LT_TRY(lt_session_begin(session, err));
-    lt_status status = lt_exec(session, sql, &work->task->record.rows_out, err);
+    lt_status status = task->returns == LT_RETURN_NOTHING ? change_rows(work, session, sql, err)
+                                                          : return_rows(work, session, sql, err);
     if (status == LT_OK)
         status = lt_session_commit(session, err);
     if (status == LT_OK)
         return LT_OK;
     lt_session_rollback(session);
-    return lt_wrap(err, "%s:%u:%u", task->sql.place.file, task->sql.place.line,
-                   task->sql.place.col);
+    return fail_in_sql(task, err);
+}
+
+/* Nothing is left to do once what stands before it is done. */
+static lt_status pass(lt_work *work, lt_err *err)
+{
+    (void)work;
+    (void)err;
+    return LT_OK;
 }
 
 /* ---- the table of kinds ---- */
 
-static lt_status (*const steps[])(lt_work *work, lt_err *err) = {
-    [LT_STEP_EXTRACT] = extract, [LT_STEP_LOAD] = load,   [LT_STEP_MODEL] = build,
-    [LT_STEP_TEST] = build,      [LT_STEP_SQL] = run_sql,
+static lt_status (*const steps[LT_STEP_KINDS])(lt_work *work, lt_err *err) = {
+    [LT_STEP_EXTRACT] = extract,
+    [LT_STEP_LOAD] = load,
+    [LT_STEP_MODEL] = build,
+    [LT_STEP_TEST] = build,
+    [LT_STEP_SQL] = run_sql,
+    [LT_STEP_COMMAND] = lt_step_command,
+    [LT_STEP_HTTP] = lt_step_http,
+    [LT_STEP_NOTIFY] = lt_step_notify,
+    [LT_STEP_WAIT] = lt_step_wait,
+    [LT_STEP_APPROVE] = lt_step_approve,
+    [LT_STEP_PIPELINE] = lt_step_pipeline,
+    [LT_STEP_EACH] = lt_step_each,
+    [LT_STEP_CHOOSE] = lt_step_choose,
+    [LT_STEP_GATE] = pass,
 };
 
 static void log_also(void *context, lt_log_level level, lt_text line)

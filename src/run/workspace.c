@@ -176,11 +176,18 @@ lt_status lt_workspace_target(lt_workspace *workspace, lt_text name, lt_target *
 
 /* ---- leases ---- */
 
-static void say_who_holds(const char *path, const lt_target *target)
+static void say_who_holds(lt_workspace *workspace, const char *path, const lt_target *target,
+                          int64_t run_id)
 {
     lt_err err;
     LT_AUTO(lt_buf) holder = {.limit = 4 * LT_KIB};
-    if (lt_file_read(path, &holder, &err) == LT_OK && holder.len)
+    bool known = lt_file_read(path, &holder, &err) == LT_OK && holder.len;
+    lt_waiting waiting = {.kind = T("target"),
+                          .what = lt_text_of(target->name),
+                          .detail = known ? lt_buf_text(&holder) : T("another process")};
+    if (run_id)
+        lt_ignore(lt_state_run_wait(workspace->state, run_id, &waiting, &err));
+    if (known)
         lt_log(LT_LOG_INFO, "waiting for the target '%s': %s holds it", target->name,
                lt_buf_chars(&holder));
     else
@@ -200,7 +207,7 @@ static lt_status write_holder(int fd, const char *path, const char *what, lt_err
 }
 
 lt_status lt_workspace_lease(lt_workspace *workspace, const lt_target *target, const char *what,
-                             int *lease, lt_err *err)
+                             int64_t run_id, int *lease, lt_err *err)
 {
     static const int64_t LOOK_AGAIN_US = 200000, SAY_AGAIN_US = 60 * (int64_t)1000000;
     LT_AUTO(lt_chars) folder = lt_path_join(workspace->home, "leases");
@@ -209,9 +216,10 @@ lt_status lt_workspace_lease(lt_workspace *workspace, const lt_target *target, c
     LT_TRY(lt_folder_make(folder, 0750, err));
     lt_status status = lt_file_lock(path, 0, &fd, err);
     int64_t say_us = lt_mono_us();
+    bool waited = status == LT_CONFLICT;
     while (status == LT_CONFLICT) {
         if (lt_mono_us() >= say_us) {
-            say_who_holds(path, target);
+            say_who_holds(workspace, path, target, run_id);
             say_us = lt_mono_us() + SAY_AGAIN_US;
         }
         if (lt_stop_asked())
@@ -220,6 +228,8 @@ lt_status lt_workspace_lease(lt_workspace *workspace, const lt_target *target, c
         status = lt_file_lock(path, LOOK_AGAIN_US, &fd, err);
     }
     LT_TRY(status);
+    if (waited && run_id)
+        LT_TRY(lt_state_run_wait(workspace->state, run_id, &(lt_waiting){0}, err));
     LT_TRY(write_holder(fd, path, what, err));
     if (target->temp_folder) { /* what a killed process has spilled; nobody else works here now */
         LT_TRY(lt_path_remove(target->temp_folder, err));

@@ -46,9 +46,10 @@ LT_MUST_CHECK lt_status lt_workspace_target(lt_workspace *workspace, lt_text nam
                                             lt_err *err);
 
 /* One process at a time works on a target: hold it until the descriptor *lease is closed. `what` ("run 12") is what others are told.
- * Waits, and says for whom (once, by lt_log). LT_CANCELLED when asked to stop meanwhile. */
+ * Waits, and says for whom: once by lt_log, and in the record of the run `run_id` (0: none). LT_CANCELLED when asked to stop meanwhile. */
 LT_MUST_CHECK lt_status lt_workspace_lease(lt_workspace *workspace, const lt_target *target,
-                                           const char *what, int *lease, lt_err *err);
+                                           const char *what, int64_t run_id, int *lease,
+                                           lt_err *err);
 
 /* An lt_scope of a run: the workspace's, with the clock and the id. */
 lt_scope lt_workspace_scope(const lt_workspace *workspace, int64_t clock_us, lt_text run_id);

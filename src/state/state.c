@@ -1,43 +1,38 @@
 /* The records of runs, tasks and attempts in state.db. */
-#include "state/state.h"
+#include "state/inner.h"
 
-#include "base/buf.h"
 #include "base/fs.h"
 #include "base/mask.h"
 #include "base/proc.h"
 #include "base/time.h"
-#include "db/db.h"
 
 #include <unistd.h>
 
-struct lt_state {
-    lt_db *db;      /* owned */
-    lt_arena arena; /* the home id */
-    lt_text home_id;
-};
-
 static const lt_db_schema schema = {.name = "state"};
 
-static const char *const run_statuses[] = {
+const char *const lt_run_statuses[] = {
     [LT_RUN_RUNNING] = "running",     [LT_RUN_SUCCEEDED] = "succeeded", [LT_RUN_FAILED] = "failed",
-    [LT_RUN_CANCELLED] = "cancelled", [LT_RUN_LOST] = "lost",
+    [LT_RUN_CANCELLED] = "cancelled", [LT_RUN_LOST] = "lost",           [LT_RUN_QUEUED] = "queued",
+    [LT_RUN_SKIPPED] = "skipped",
 };
 
-static const char *const task_statuses[] = {
+const char *const lt_task_statuses[] = {
     [LT_TASK_PENDING] = "pending",     [LT_TASK_RUNNING] = "running",
     [LT_TASK_SUCCEEDED] = "succeeded", [LT_TASK_WARNED] = "warned",
     [LT_TASK_FAILED] = "failed",       [LT_TASK_SKIPPED] = "skipped",
     [LT_TASK_CANCELLED] = "cancelled", [LT_TASK_REUSED] = "reused",
+    [LT_TASK_WAITING] = "waiting",
 };
+enum { RUN_STATUSES = LT_COUNT(lt_run_statuses), TASK_STATUSES = LT_COUNT(lt_task_statuses) };
 
 const char *lt_run_status_name(lt_run_status status)
 {
-    return run_statuses[status];
+    return lt_run_statuses[status];
 }
 
 const char *lt_task_status_name(lt_task_status status)
 {
-    return task_statuses[status];
+    return lt_task_statuses[status];
 }
 
 static size_t status_from(const char *const *names, size_t count, lt_text name)
@@ -46,6 +41,16 @@ static size_t status_from(const char *const *names, size_t count, lt_text name)
         if (lt_text_eq(lt_text_of(names[i]), name))
             return i;
     return 0;
+}
+
+lt_run_status lt_run_status_from(lt_text name)
+{
+    return (lt_run_status)status_from(lt_run_statuses, RUN_STATUSES, name);
+}
+
+lt_task_status lt_task_status_from(lt_text name)
+{
+    return (lt_task_status)status_from(lt_task_statuses, TASK_STATUSES, name);
 }
 
 static lt_status read_home_id(lt_tx *tx, void *context, lt_err *err)
@@ -89,8 +94,7 @@ lt_text lt_state_home_id(const lt_state *state)
 
 /* ---- writing ---- */
 
-/* What people may read later must not hold a secret. */
-static lt_text masked(lt_text text, lt_arena *arena)
+lt_text lt_state_masked(lt_text text, lt_arena *arena)
 {
     LT_AUTO(lt_buf) out = {0};
     lt_mask(text, &out);
@@ -103,44 +107,71 @@ typedef struct run_start {
     size_t task_count;
 } run_start;
 
-static lt_status insert_run(lt_tx *tx, const lt_run_record *run, lt_err *err)
+static lt_text or_object(lt_text json)
 {
-    int pid = getpid();
-    return lt_tx_exec(tx, err,
-                      "insert into runs (command, pipeline, selection, exclusion, target, "
-                      "vars_json, clock_us, threads, "
-                      "full_refresh, retry_of, git_commit, git_branch, git_dirty, tree, engine, "
-                      "status, started_at_us, "
-                      "pid, pid_started) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                      "'running', ?, ?, ?)",
-                      V(run->command), V(run->pipeline), V(run->selection), V(run->exclusion),
-                      V(run->target), V(run->vars_json), V(run->clock_us), V(run->threads),
-                      V(run->full_refresh), V(run->retry_of), V(run->git_commit),
-                      V(run->git_branch), V(run->git_dirty), V(run->tree), V(run->engine),
-                      V(lt_now_us()), V(pid), V((int64_t)lt_proc_started(pid)));
+    return json.len ? json : T("{}");
 }
 
-static lt_status insert_task(lt_tx *tx, int64_t run_id, size_t ordinal, const lt_task_record *task,
+/* With the process that does it; a run that is queued for anybody has none. */
+lt_status lt_state_insert_run(lt_tx *tx, lt_run_record *run, lt_err *err)
+{
+    int pid = run->status == LT_RUN_QUEUED && !run->pid ? 0 : getpid();
+    run->asked_at_us = lt_now_us();
+    run->started_at_us = run->status == LT_RUN_QUEUED ? 0 : run->asked_at_us;
+    run->claim = 1;
+    LT_TRY(lt_tx_exec(
+        tx, err,
+        "insert into runs (command, pipeline, selection, exclusion, target, vars_json, clock_us, "
+        "threads, full_refresh, retry_of, git_commit, git_branch, git_dirty, tree, engine, status, "
+        "started_at_us, pid, pid_started, run_key, params_json, trigger_json, parent_run, "
+        "parent_task, asked_at_us, finished_at_us, message) "
+        "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        V(run->command), V(run->pipeline), V(run->selection), V(run->exclusion), V(run->target),
+        V(run->vars_json), V(run->clock_us), V(run->threads), V(run->full_refresh),
+        V(run->retry_of), V(run->git_commit), V(run->git_branch), V(run->git_dirty), V(run->tree),
+        V(run->engine), V(lt_run_status_name(run->status)), V(run->started_at_us), V(pid),
+        V((int64_t)(pid ? lt_proc_started(pid) : 0)), V(run->run_key),
+        V(or_object(run->params_json)), V(or_object(run->trigger_json)), V(run->parent_run),
+        V(run->parent_task), V(run->asked_at_us),
+        V(run->status == LT_RUN_SKIPPED ? run->asked_at_us : 0), V(run->message)));
+    run->id = lt_tx_last_id(tx);
+    return LT_OK;
+}
+
+static lt_status insert_task(lt_tx *tx, int64_t run_id, int64_t ordinal, const lt_task_record *task,
                              lt_err *err)
 {
     return lt_tx_exec(tx, err,
                       "insert into tasks (run_id, ordinal, id, kind, name, status, rows_in, "
-                      "rows_out, result_json) "
-                      "values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                      V(run_id), V((int64_t)ordinal), V(task->id), V(task->kind), V(task->name),
+                      "rows_out, result_json, output_json, needs_json, parent, item_json) "
+                      "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                      V(run_id), V(ordinal), V(task->id), V(task->kind), V(task->name),
                       V(lt_task_status_name(task->status)), V(task->rows_in), V(task->rows_out),
-                      V(task->result_json));
+                      V(task->result_json), V(task->output_json),
+                      V(task->needs_json.len ? task->needs_json : T("[]")), V(task->parent),
+                      V(task->item_json));
+}
+
+lt_status lt_state_insert_tasks(lt_tx *tx, int64_t run_id, const lt_task_record *tasks,
+                                size_t count, lt_err *err)
+{
+    int64_t ordinal = 0;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(tx, "select coalesce(max(ordinal) + 1, 0) from tasks where run_id = ?",
+                    V(run_id));
+    if (lt_query_next(&q))
+        ordinal = lt_query_i64(&q, 0);
+    for (size_t i = 0; i < count; i++)
+        LT_TRY(insert_task(tx, run_id, ordinal + (int64_t)i, &tasks[i], err));
+    return LT_OK;
 }
 
 static lt_status start_run(lt_tx *tx, void *context, lt_err *err)
 {
     run_start *start = context;
-    LT_TRY(insert_run(tx, start->run, err));
-    int64_t id = lt_tx_last_id(tx);
-    for (size_t i = 0; i < start->task_count; i++)
-        LT_TRY(insert_task(tx, id, i, &start->tasks[i], err));
-    start->run->id = id;
-    return LT_OK;
+    start->run->status = LT_RUN_RUNNING;
+    LT_TRY(lt_state_insert_run(tx, start->run, err));
+    return lt_state_insert_tasks(tx, start->run->id, start->tasks, start->task_count, err);
 }
 
 lt_status lt_state_run_start(lt_state *state, lt_run_record *run, const lt_task_record *tasks,
@@ -148,6 +179,25 @@ lt_status lt_state_run_start(lt_state *state, lt_run_record *run, const lt_task_
 {
     run_start start = {.run = run, .tasks = tasks, .task_count = task_count};
     return lt_db_write(state->db, start_run, &start, err);
+}
+
+typedef struct tasks_add {
+    int64_t run_id;
+    const lt_task_record *tasks;
+    size_t count;
+} tasks_add;
+
+static lt_status add_tasks(lt_tx *tx, void *context, lt_err *err)
+{
+    const tasks_add *add = context;
+    return lt_state_insert_tasks(tx, add->run_id, add->tasks, add->count, err);
+}
+
+lt_status lt_state_tasks_add(lt_state *state, int64_t run_id, const lt_task_record *tasks,
+                             size_t count, lt_err *err)
+{
+    tasks_add add = {.run_id = run_id, .tasks = tasks, .count = count};
+    return lt_db_write(state->db, add_tasks, &add, err);
 }
 
 typedef struct run_finish {
@@ -163,18 +213,26 @@ static lt_status finish_run(lt_tx *tx, void *context, lt_err *err)
     int64_t now_us = lt_now_us();
     LT_TRY(lt_tx_exec(tx, err,
                       "update tasks set status = 'cancelled', finished_at_us = ? where run_id = ? "
-                      "and status = 'pending'",
+                      "and status in ('pending', 'waiting')",
                       V(now_us), V(finish->run_id)));
-    return lt_tx_exec(
-        tx, err, "update runs set status = ?, message = ?, finished_at_us = ? where id = ?",
-        V(lt_run_status_name(finish->status)), V(finish->message), V(now_us), V(finish->run_id));
+    LT_TRY(lt_tx_exec(tx, err, "delete from pool_places where run_id = ?", V(finish->run_id)));
+    LT_TRY(lt_tx_exec(tx, err,
+                      "update requests set done_at_us = ?, answer = 'the run has ended' where "
+                      "run_id = ? and done_at_us = 0",
+                      V(now_us), V(finish->run_id)));
+    return lt_tx_exec(tx, err,
+                      "update runs set status = ?, message = ?, finished_at_us = ?, wait_kind = '' "
+                      "where id = ?",
+                      V(lt_run_status_name(finish->status)), V(finish->message), V(now_us),
+                      V(finish->run_id));
 }
 
 lt_status lt_state_run_finish(lt_state *state, int64_t run_id, lt_run_status status,
                               lt_text message, lt_err *err)
 {
     LT_AUTO(lt_arena) arena = {0};
-    run_finish finish = {.run_id = run_id, .status = status, .message = masked(message, &arena)};
+    run_finish finish = {
+        .run_id = run_id, .status = status, .message = lt_state_masked(message, &arena)};
     return lt_db_write(state->db, finish_run, &finish, err);
 }
 
@@ -203,17 +261,17 @@ static lt_status start_task(lt_tx *tx, void *context, lt_err *err)
     task_start *start = context;
     int64_t now_us = lt_now_us();
     LT_TRY(count_attempt(tx, start, err));
-    LT_TRY(lt_tx_exec(
-        tx, err,
-        "update tasks set status = 'running', attempts = ?, finished_at_us = 0, started_at_us = "
-        "case when started_at_us = 0 then ? else started_at_us end where run_id = ? and id = ?",
-        V(start->attempt), V(now_us), V(start->run_id), V(start->task)));
     LT_TRY(lt_tx_exec(tx, err,
                       "insert into attempts (run_id, task, attempt, started_at_us, status) "
                       "values (?, ?, ?, ?, 'running')",
                       V(start->run_id), V(start->task), V(start->attempt), V(now_us)));
     start->token = lt_tx_last_id(tx);
-    return LT_OK;
+    return lt_tx_exec(
+        tx, err,
+        "update tasks set status = 'running', attempts = ?, token = ?, finished_at_us = 0, "
+        "cause = '', wait_kind = '', started_at_us = case when started_at_us = 0 then ? else "
+        "started_at_us end where run_id = ? and id = ?",
+        V(start->attempt), V(start->token), V(now_us), V(start->run_id), V(start->task));
 }
 
 lt_status lt_state_task_start(lt_state *state, int64_t run_id, lt_text task, int64_t *token,
@@ -236,36 +294,94 @@ lt_status lt_state_task_backend(lt_state *state, int64_t token, int pid, lt_text
 
 typedef struct task_finish {
     int64_t run_id;
-    const lt_task_record *task;
+    const lt_task_record *const *tasks;
+    size_t count;
 } task_finish;
 
-static lt_status finish_task(lt_tx *tx, void *context, lt_err *err)
+/* An attempt that was given up for dead must not write when it comes back. */
+static lt_status check_token(lt_tx *tx, int64_t run_id, const lt_task_record *task, lt_err *err)
 {
-    const task_finish *finish = context;
-    const lt_task_record *task = finish->task;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(tx, "select token from tasks where run_id = ? and id = ?", V(run_id),
+                    V(task->id));
+    if (!lt_query_next(&q) || lt_query_i64(&q, 0) == task->token)
+        return LT_OK;
+    return lt_fail(err, LT_CONFLICT, "a later attempt of '%.*s' has begun: this one is refused",
+                   LT_ARG(task->id));
+}
+
+static lt_status finish_one(lt_tx *tx, int64_t run_id, const lt_task_record *task, lt_err *err)
+{
     const char *status = lt_task_status_name(task->status);
     LT_AUTO(lt_arena) arena = {0};
-    lt_text message = masked(task->message, &arena);
+    lt_text message = lt_state_masked(task->message, &arena);
     int64_t now_us = lt_now_us();
-    LT_TRY(lt_tx_exec(tx, err,
-                      "update tasks set status = ?, finished_at_us = ?, rows_in = ?, rows_out = ?, "
-                      "peak_bytes = ?, "
-                      "message = ?, hint = ?, result_json = ? where run_id = ? and id = ?",
-                      V(status), V(now_us), V(task->rows_in), V(task->rows_out),
-                      V(task->peak_bytes), V(message), V(masked(task->hint, &arena)),
-                      V(masked(task->result_json, &arena)), V(finish->run_id), V(task->id)));
+    if (task->token)
+        LT_TRY(check_token(tx, run_id, task, err));
+    LT_TRY(lt_tx_exec(
+        tx, err,
+        "update tasks set status = ?, finished_at_us = ?, rows_in = ?, rows_out = ?, "
+        "peak_bytes = ?, message = ?, hint = ?, result_json = ?, output_json = ?, cause = ?, "
+        "wait_kind = '' where run_id = ? and id = ?",
+        V(status), V(now_us), V(task->rows_in), V(task->rows_out), V(task->peak_bytes), V(message),
+        V(lt_state_masked(task->hint, &arena)), V(lt_state_masked(task->result_json, &arena)),
+        V(lt_state_masked(task->output_json, &arena)), V(task->cause), V(run_id), V(task->id)));
+    LT_TRY(lt_tx_exec(tx, err, "delete from pool_places where run_id = ? and task = ?", V(run_id),
+                      V(task->id)));
     return lt_tx_exec(
         tx, err,
         "update attempts set status = ?, finished_at_us = ?, message = ?, backend_pid = 0 "
         "where run_id = ? and task = ? and status = 'running'",
-        V(status), V(now_us), V(message), V(finish->run_id), V(task->id));
+        V(status), V(now_us), V(message), V(run_id), V(task->id));
+}
+
+static lt_status finish_tasks(lt_tx *tx, void *context, lt_err *err)
+{
+    const task_finish *finish = context;
+    for (size_t i = 0; i < finish->count; i++)
+        LT_TRY(finish_one(tx, finish->run_id, finish->tasks[i], err));
+    return LT_OK;
 }
 
 lt_status lt_state_task_finish(lt_state *state, int64_t run_id, const lt_task_record *task,
                                lt_err *err)
 {
-    task_finish finish = {.run_id = run_id, .task = task};
-    return lt_db_write(state->db, finish_task, &finish, err);
+    return lt_state_tasks_finish(state, run_id, &task, 1, err);
+}
+
+lt_status lt_state_tasks_finish(lt_state *state, int64_t run_id, const lt_task_record *const *tasks,
+                                size_t count, lt_err *err)
+{
+    task_finish finish = {.run_id = run_id, .tasks = tasks, .count = count};
+    return lt_db_write(state->db, finish_tasks, &finish, err);
+}
+
+lt_status lt_state_attempt_finish(lt_state *state, int64_t token, lt_task_status status,
+                                  lt_text message, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    return lt_db_exec(state->db, err,
+                      "update attempts set status = ?, finished_at_us = ?, message = ?, "
+                      "backend_pid = 0 where token = ?",
+                      V(lt_task_status_name(status)), V(lt_now_us()),
+                      V(lt_state_masked(message, &arena)), V(token));
+}
+
+lt_status lt_state_task_wait(lt_state *state, int64_t run_id, lt_text task,
+                             const lt_waiting *waiting, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    int64_t now_us = lt_now_us();
+    return lt_db_exec(
+        state->db, err,
+        "update tasks set status = ?, wait_since_us = case when ? <> 0 then ? when wait_kind = ? "
+        "and wait_since_us <> 0 then wait_since_us else ? end, wait_kind = ?, wait_what = ?, "
+        "wait_detail = ?, wait_run = ?, wait_next_us = ?, wait_deadline_us = ?, started_at_us = "
+        "case when started_at_us = 0 then ? else started_at_us end where run_id = ? and id = ?",
+        V(waiting->kind.len ? "waiting" : "pending"), V(waiting->since_us), V(waiting->since_us),
+        V(waiting->kind), V(now_us), V(waiting->kind), V(lt_state_masked(waiting->what, &arena)),
+        V(lt_state_masked(waiting->detail, &arena)), V(waiting->run), V(waiting->next_us),
+        V(waiting->deadline_us), V(now_us), V(run_id), V(task));
 }
 
 lt_status lt_state_backend_ended(lt_state *state, int64_t token, lt_err *err)
@@ -285,21 +401,18 @@ lt_status lt_state_pin(lt_state *state, int64_t run_id, const lt_pin *pin, lt_er
 
 /* ---- reading ---- */
 
-typedef struct reading {
-    int64_t run_id;
-    size_t limit;
-    lt_text target;
-    lt_arena *arena;
-    void *out;
-} reading;
+lt_waiting lt_state_read_waiting(const lt_query *q, lt_arena *arena, int first)
+{
+    return (lt_waiting){.kind = lt_query_text_in(q, arena, first),
+                        .what = lt_query_text_in(q, arena, first + 1),
+                        .detail = lt_query_text_in(q, arena, first + 2),
+                        .run = lt_query_i64(q, first + 3),
+                        .since_us = lt_query_i64(q, first + 4),
+                        .next_us = lt_query_i64(q, first + 5),
+                        .deadline_us = lt_query_i64(q, first + 6)};
+}
 
-#define RUN_COLUMNS                                                                                \
-    "id, command, pipeline, selection, exclusion, target, vars_json, clock_us, threads, "          \
-    "full_refresh, retry_of, "                                                                     \
-    "git_commit, git_branch, git_dirty, tree, engine, status, message, started_at_us, "            \
-    "finished_at_us, pid"
-
-static lt_run_record read_run(const lt_query *q, lt_arena *arena)
+lt_run_record lt_state_read_run(const lt_query *q, lt_arena *arena)
 {
     return (lt_run_record){
         .id = lt_query_i64(q, 0),
@@ -318,12 +431,19 @@ static lt_run_record read_run(const lt_query *q, lt_arena *arena)
         .git_dirty = lt_query_i64(q, 13) != 0,
         .tree = lt_query_text_in(q, arena, 14),
         .engine = lt_query_text_in(q, arena, 15),
-        .status =
-            (lt_run_status)status_from(run_statuses, LT_COUNT(run_statuses), lt_query_text(q, 16)),
+        .status = lt_run_status_from(lt_query_text(q, 16)),
         .message = lt_query_text_in(q, arena, 17),
         .started_at_us = lt_query_i64(q, 18),
         .finished_at_us = lt_query_i64(q, 19),
         .pid = lt_query_i64(q, 20),
+        .run_key = lt_query_text_in(q, arena, 21),
+        .params_json = lt_query_text_in(q, arena, 22),
+        .trigger_json = lt_query_text_in(q, arena, 23),
+        .parent_run = lt_query_i64(q, 24),
+        .parent_task = lt_query_text_in(q, arena, 25),
+        .claim = lt_query_i64(q, 26),
+        .asked_at_us = lt_query_i64(q, 27),
+        .waiting = lt_state_read_waiting(q, arena, 28),
     };
 }
 
@@ -337,7 +457,7 @@ static lt_status get_run(lt_tx *tx, void *context, lt_err *err)
     bool found = lt_query_next(&q);
     LT_TRY(lt_query_check(&q, err));
     if (found) {
-        *(lt_run_record *)r->out = read_run(&q, r->arena);
+        *(lt_run_record *)r->out = lt_state_read_run(&q, r->arena);
         return LT_OK;
     }
     LT_AUTO(lt_query) last = lt_tx_query(tx, "select coalesce(max(id), 0) from runs");
@@ -366,7 +486,7 @@ static lt_status list_runs(lt_tx *tx, void *context, lt_err *err)
     q = lt_tx_query(tx, "select " RUN_COLUMNS " from runs order by id desc limit ?",
                     V((int64_t)r->limit));
     while (lt_query_next(&q))
-        lt_push_in(r->arena, out, read_run(&q, r->arena));
+        lt_push_in(r->arena, out, lt_state_read_run(&q, r->arena));
     return lt_query_check(&q, err);
 }
 
@@ -385,16 +505,15 @@ static lt_status list_tasks(lt_tx *tx, void *context, lt_err *err)
     q = lt_tx_query(
         tx,
         "select id, kind, name, status, attempts, started_at_us, finished_at_us, rows_in, "
-        "rows_out, peak_bytes, message, hint, result_json from tasks where run_id = ? "
-        "order by ordinal",
+        "rows_out, peak_bytes, message, hint, result_json, token, needs_json, parent, item_json, "
+        "output_json, cause, " WAIT_COLUMNS " from tasks where run_id = ? order by ordinal",
         V(r->run_id));
     while (lt_query_next(&q)) {
         lt_task_record task = {
             .id = lt_query_text_in(&q, r->arena, 0),
             .kind = lt_query_text_in(&q, r->arena, 1),
             .name = lt_query_text_in(&q, r->arena, 2),
-            .status = (lt_task_status)status_from(task_statuses, LT_COUNT(task_statuses),
-                                                  lt_query_text(&q, 3)),
+            .status = lt_task_status_from(lt_query_text(&q, 3)),
             .attempts = lt_query_i64(&q, 4),
             .started_at_us = lt_query_i64(&q, 5),
             .finished_at_us = lt_query_i64(&q, 6),
@@ -404,6 +523,13 @@ static lt_status list_tasks(lt_tx *tx, void *context, lt_err *err)
             .message = lt_query_text_in(&q, r->arena, 10),
             .hint = lt_query_text_in(&q, r->arena, 11),
             .result_json = lt_query_text_in(&q, r->arena, 12),
+            .token = lt_query_i64(&q, 13),
+            .needs_json = lt_query_text_in(&q, r->arena, 14),
+            .parent = lt_query_text_in(&q, r->arena, 15),
+            .item_json = lt_query_text_in(&q, r->arena, 16),
+            .output_json = lt_query_text_in(&q, r->arena, 17),
+            .cause = lt_query_text_in(&q, r->arena, 18),
+            .waiting = lt_state_read_waiting(&q, r->arena, 19),
         };
         lt_push_in(r->arena, out, task);
     }
@@ -477,7 +603,8 @@ static lt_status find_lost(lt_tx *tx, void *context, lt_err *err)
 {
     run_ids *lost = context;
     LT_AUTO(lt_query)
-    q = lt_tx_query(tx, "select id, pid, pid_started from runs where status = 'running'");
+    q = lt_tx_query(tx, "select id, pid, pid_started from runs where status = 'running' "
+                        "or (status = 'queued' and pid <> 0)");
     while (lt_query_next(&q))
         if (lt_proc_started((int)lt_query_i64(&q, 1)) != (uint64_t)lt_query_i64(&q, 2))
             lt_push(lost, lt_query_i64(&q, 0));
@@ -491,16 +618,17 @@ static lt_status mark_lost(lt_tx *tx, int64_t run_id, lt_err *err)
     LT_TRY(lt_tx_exec(
         tx, err,
         "update tasks set status = case status when 'running' then 'failed' else 'cancelled' end, "
-        "message = case status when 'running' then ? else '' end, finished_at_us = ? "
-        "where run_id = ? and status in ('running', 'pending')",
+        "message = case status when 'running' then ? else '' end, finished_at_us = ?, "
+        "cause = 'lost' where run_id = ? and status in ('running', 'pending', 'waiting')",
         V(message), V(now_us), V(run_id)));
     LT_TRY(lt_tx_exec(tx, err,
                       "update attempts set status = 'failed', message = ?, finished_at_us = ? "
                       "where run_id = ? and status = 'running'",
                       V(message), V(now_us), V(run_id)));
+    LT_TRY(lt_tx_exec(tx, err, "delete from pool_places where run_id = ?", V(run_id)));
     return lt_tx_exec(tx, err,
                       "update runs set status = 'lost', message = ?, finished_at_us = ? "
-                      "where id = ? and status = 'running'",
+                      "where id = ? and status in ('running', 'queued')",
                       V(message), V(now_us), V(run_id));
 }
 
@@ -539,13 +667,13 @@ static lt_status list_old_runs(lt_tx *tx, void *context, lt_err *err)
     LT_AUTO(lt_query)
     q = lt_tx_query(
         tx,
-        "select " RUN_COLUMNS " from runs where status <> 'running' and "
+        "select " RUN_COLUMNS " from runs where status not in ('running', 'queued') and "
         "started_at_us < ? and id not in (select id from runs order by id desc limit ?) "
         "and not exists (select 1 from attempts a where a.run_id = runs.id and "
         "a.backend_pid <> 0) order by id limit ?",
         V(wanted->before_us), V(wanted->keep), V((int64_t)wanted->limit));
     while (lt_query_next(&q))
-        lt_push_in(wanted->arena, wanted->out, read_run(&q, wanted->arena));
+        lt_push_in(wanted->arena, wanted->out, lt_state_read_run(&q, wanted->arena));
     return lt_query_check(&q, err);
 }
 
@@ -562,7 +690,8 @@ static lt_status delete_run(lt_tx *tx, void *context, lt_err *err)
 {
     int64_t run_id = *(const int64_t *)context;
     LT_AUTO(lt_query)
-    q = lt_tx_query(tx, "select 1 from runs where id = ? and status = 'running'", V(run_id));
+    q = lt_tx_query(tx, "select 1 from runs where id = ? and status in ('running', 'queued')",
+                    V(run_id));
     bool running = lt_query_next(&q);
     LT_TRY(lt_query_check(&q, err));
     if (running)

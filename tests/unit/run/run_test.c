@@ -50,8 +50,8 @@ static lt_status run(project *p, const lt_run_request *request, lt_run_report *r
 static lt_task_status status_of(const lt_run_report *report, const char *name)
 {
     for (size_t i = 0; i < report->task_count; i++)
-        if (lt_text_eq(report->tasks[i].record.name, lt_text_of(name)))
-            return report->tasks[i].record.status;
+        if (lt_text_eq(report->tasks[i]->record.name, lt_text_of(name)))
+            return report->tasks[i]->record.status;
     return LT_TASK_PENDING;
 }
 
@@ -263,8 +263,8 @@ Test(run, running_again_changes_nothing)
     for (int i = 0; i < 3; i++) {
         CHECK_OK(run(&p, &(lt_run_request){0}, &report, &err), err);
         for (size_t k = 0; k < report.task_count; k++)
-            if (lt_text_eq(report.tasks[k].record.kind, T("load")))
-                CHECK_INT(report.tasks[k].record.rows_out, i ? 0 : 2);
+            if (lt_text_eq(report.tasks[k]->record.kind, T("load")))
+                CHECK_INT(report.tasks[k]->record.rows_out, i ? 0 : 2);
         lt_run_report_cleanup(&report);
     }
     lt_workspace_close(p.workspace);

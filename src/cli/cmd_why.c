@@ -1,0 +1,200 @@
+/* leat why and leat status: what is under way, what waits, and for what. */
+#include "cli/cmd.h"
+
+#include "base/time.h"
+#include "cli/grid.h"
+#include "cli/work.h"
+#include "state/why.h"
+
+#include <stdio.h>
+
+typedef struct tally {
+    size_t all, ended, failed;
+} tally;
+
+static bool is_open(const lt_task_record *task)
+{
+    return task->status == LT_TASK_PENDING || task->status == LT_TASK_RUNNING ||
+           task->status == LT_TASK_WAITING;
+}
+
+static tally count(const lt_task_records *tasks)
+{
+    tally made = {.all = tasks->len};
+    for (size_t i = 0; i < tasks->len; i++) {
+        made.ended += !is_open(&tasks->items[i]);
+        made.failed += tasks->items[i].status == LT_TASK_FAILED;
+    }
+    return made;
+}
+
+static const lt_grid_column why_columns[] = {
+    {T("run"), LT_CELL_NUMBER},
+    {T("task"), LT_CELL_TEXT},
+    {T("status"), LT_CELL_TEXT},
+    {T("why"), LT_CELL_TEXT},
+};
+
+static lt_text id_of(lt_app *app, int64_t id)
+{
+    return lt_text_of(lt_arena_format(&app->arena, "%lld", (long long)id));
+}
+
+static lt_status add_run(lt_app *app, lt_workspace *workspace, const lt_run_record *run,
+                         const lt_task_records *tasks, lt_grid *grid, lt_err *err)
+{
+    LT_AUTO(lt_buf) why = {0};
+    tally counted = count(tasks);
+    LT_TRY(lt_why_run(workspace->state, run, &why, err));
+    if (!why.len)
+        lt_buf_printf(&why, "%zu of %zu tasks have ended%s", counted.ended, counted.all,
+                      counted.failed ? ", some have failed" : "");
+    lt_text cells[] = {id_of(app, run->id), run->pipeline.len ? run->pipeline : run->selection,
+                       lt_text_of(lt_run_status_name(run->status)), lt_buf_text(&why)};
+    lt_grid_row(grid, cells);
+    return LT_OK;
+}
+
+static lt_status add_task(lt_app *app, lt_workspace *workspace, const lt_run_record *run,
+                          const lt_task_records *tasks, const lt_task_record *task, lt_grid *grid,
+                          lt_err *err)
+{
+    LT_AUTO(lt_buf) why = {0};
+    LT_TRY(lt_why_task(workspace->state, run, tasks, task, &why, err));
+    lt_text cells[] = {id_of(app, run->id), task->name,
+                       lt_text_of(lt_task_status_name(task->status)), lt_buf_text(&why)};
+    lt_grid_row(grid, cells);
+    return LT_OK;
+}
+
+static lt_status why_run(lt_app *app, lt_workspace *workspace, const lt_run_record *run,
+                         lt_grid *grid, lt_err *err)
+{
+    lt_task_records tasks = {0};
+    LT_TRY(lt_state_tasks(workspace->state, run->id, &app->arena, &tasks, err));
+    LT_TRY(add_run(app, workspace, run, &tasks, grid, err));
+    for (size_t i = 0; i < tasks.len; i++)
+        if (is_open(&tasks.items[i]) || tasks.items[i].status == LT_TASK_FAILED)
+            LT_TRY(add_task(app, workspace, run, &tasks, &tasks.items[i], grid, err));
+    return LT_OK;
+}
+
+/* The runs of a pipeline that are under way, else the newest one. */
+static lt_status why_pipeline(lt_app *app, lt_workspace *workspace, lt_text name, lt_grid *grid,
+                              lt_err *err)
+{
+    enum { LOOK_BACK = 1000 };
+    lt_run_records open = {0}, newest = {0};
+    LT_TRY(lt_state_runs_open(workspace->state, name, &app->arena, &open, err));
+    for (size_t i = 0; i < open.len; i++)
+        LT_TRY(why_run(app, workspace, &open.items[i], grid, err));
+    if (open.len)
+        return LT_OK;
+    LT_TRY(lt_state_runs(workspace->state, LOOK_BACK, &app->arena, &newest, err));
+    for (size_t i = 0; i < newest.len; i++)
+        if (lt_text_eq(newest.items[i].pipeline, name))
+            return why_run(app, workspace, &newest.items[i], grid, err);
+    lt_text cells[] = {(lt_text){0}, name, T("-"),
+                       T("nobody has asked for a run of it: 'leat run --pipeline' does")};
+    lt_grid_row(grid, cells);
+    return LT_OK;
+}
+
+/* A task of a run that is under way, else of the newest. */
+static lt_status why_task(lt_app *app, lt_workspace *workspace, const char *word, lt_grid *grid,
+                          lt_err *err)
+{
+    lt_run_records open = {0};
+    lt_run_record newest;
+    lt_task_record task;
+    bool found = false;
+    lt_task_records tasks = {0};
+    LT_TRY(lt_state_runs_open(workspace->state, T(""), &app->arena, &open, err));
+    for (size_t i = 0; i < open.len; i++) {
+        if (lt_work_task_get(workspace, &open.items[i], word, &app->arena, &task, err) != LT_OK)
+            continue;
+        LT_TRY(lt_state_tasks(workspace->state, open.items[i].id, &app->arena, &tasks, err));
+        LT_TRY(add_task(app, workspace, &open.items[i], &tasks, &task, grid, err));
+        found = true;
+    }
+    if (found)
+        return LT_OK;
+    LT_TRY(lt_work_run_get(workspace, "last", &app->arena, &newest, err));
+    LT_TRY(lt_work_task_get(workspace, &newest, word, &app->arena, &task, err));
+    LT_TRY(lt_state_tasks(workspace->state, newest.id, &app->arena, &tasks, err));
+    return add_task(app, workspace, &newest, &tasks, &task, grid, err);
+}
+
+static lt_status fill(lt_app *app, lt_workspace *workspace, const lt_args *args, lt_grid *grid,
+                      lt_err *err)
+{
+    const char *word = args->count ? args->items[0] : "last";
+    lt_run_record run;
+    lt_task_record task;
+    lt_task_records tasks = {0};
+    if (!lt_work_is_run(word)) {
+        if (lt_project_pipeline(workspace->project, lt_text_of(word)))
+            return why_pipeline(app, workspace, lt_text_of(word), grid, err);
+        return why_task(app, workspace, word, grid, err);
+    }
+    LT_TRY(lt_work_run_get(workspace, word, &app->arena, &run, err));
+    if (args->count < 2)
+        return why_run(app, workspace, &run, grid, err);
+    LT_TRY(lt_work_task_get(workspace, &run, args->items[1], &app->arena, &task, err));
+    LT_TRY(lt_state_tasks(workspace->state, run.id, &app->arena, &tasks, err));
+    return add_task(app, workspace, &run, &tasks, &task, grid, err);
+}
+
+static lt_status why(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    (void)opts;
+    LT_AUTO(lt_workspace_ref) workspace = NULL;
+    LT_AUTO(lt_grid) grid = {0};
+    LT_TRY(lt_work_open(app, NULL, &workspace, err));
+    lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), why_columns,
+                  LT_COUNT(why_columns));
+    LT_TRY(fill(app, workspace, args, &grid, err));
+    lt_grid_end(&grid);
+    return LT_OK;
+}
+
+/* ---- status ---- */
+
+static lt_status status(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    (void)opts;
+    (void)args;
+    lt_run_records open = {0};
+    LT_AUTO(lt_workspace_ref) workspace = NULL;
+    LT_AUTO(lt_grid) grid = {0};
+    LT_TRY(lt_work_open(app, NULL, &workspace, err));
+    LT_TRY(lt_state_runs_open(workspace->state, T(""), &app->arena, &open, err));
+    if (!open.len && !app->globals.json) {
+        lt_out_str(&app->out, "nothing is under way\n");
+        return LT_OK;
+    }
+    lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), why_columns,
+                  LT_COUNT(why_columns));
+    for (size_t i = 0; i < open.len; i++)
+        LT_TRY(why_run(app, workspace, &open.items[i], &grid, err));
+    lt_grid_end(&grid);
+    return LT_OK;
+}
+
+const lt_cmd lt_cmd_why = {
+    .name = "why",
+    .help = "say why a run, a task or a pipeline is not running",
+    .args = "[RUN|TASK|PIPELINE] [TASK]",
+    .about = "For what it waits, since when, and what changes it next.",
+    .examples = "leat why\tthe newest run\nleat why daily\tthe runs of a pipeline\n"
+                "leat why 12 upload\tone task of run 12\n",
+    .group = LT_GROUP_RUN,
+    .run = why,
+};
+
+const lt_cmd lt_cmd_status = {
+    .name = "status",
+    .help = "list what is under way, and what it waits for",
+    .group = LT_GROUP_RUN,
+    .run = status,
+};
