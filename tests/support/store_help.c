@@ -90,6 +90,14 @@ char *lt_test_list(lt_store *store, const char *bucket, const lt_list_request *r
     return out.data ? lt_buf_take(&out) : lt_xstrdup("");
 }
 
+void lt_test_master_key(bool there)
+{
+    if (there)
+        (void)setenv("LEAT_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", 1);
+    else
+        (void)unsetenv("LEAT_KEY");
+}
+
 char *lt_test_bytes(size_t size, uint32_t seed)
 {
     char *bytes = lt_xmalloc(size + 1);

@@ -15,6 +15,9 @@ void lt_test_has_not(lt_store *store, const char *bucket, lt_text key, lt_text v
 /* "key=size" of each object, '|' of each prefix, in a heap string: "a=1 b/|". Versions: "a=1 a=marker*" (* is current). */
 char *lt_test_list(lt_store *store, const char *bucket, const lt_list_request *request);
 
+/* There is a master key in the environment from now on, or no longer. */
+void lt_test_master_key(bool there);
+
 /* `size` bytes that depend on `seed`, none of them NUL. A heap string. */
 char *lt_test_bytes(size_t size, uint32_t seed);
 
