@@ -210,7 +210,7 @@ static lt_status bucket_delete_datasets(lt_tx *tx, const lt_index_bucket *bucket
     return status;
 }
 
-/* Unfinished uploads go with it, as on S3; finished ones have lost their versions by now. */
+/* Unfinished uploads go with it, as on S3. Finished ones have lost their versions by now; the parts stay for copies elsewhere. */
 static lt_status bucket_delete_uploads(lt_tx *tx, const lt_index_bucket *bucket, lt_err *err)
 {
     ids uploads = {0};
@@ -224,7 +224,9 @@ static lt_status bucket_delete_uploads(lt_tx *tx, const lt_index_bucket *bucket,
     for (size_t i = 0; status == LT_OK && i < uploads.len; i++)
         status = lt_index_upload_drop(tx, uploads.items[i], err);
     lt_vec_free(&uploads);
-    return status;
+    if (status != LT_OK)
+        return status;
+    return lt_tx_exec(tx, err, "DELETE FROM uploads WHERE bucket_id = ?", V(bucket->id));
 }
 
 lt_status lt_index_bucket_delete(lt_tx *tx, lt_text name, lt_err *err)

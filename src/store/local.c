@@ -318,9 +318,10 @@ static lt_status do_remove_many(lt_tx *tx, void *context, lt_err *err)
                                 .version_id = item->version_id,
                                 .when = &item->when,
                                 .cause = {"DeleteObject", it->origin}};
-        lt_err mine;
+        lt_err mine = {0};
         lt_status status = lt_index_delete(tx, &bucket, &what, it->arena, &made, &mine);
-        if (status != LT_OK && status != LT_CONFLICT && status != LT_NOT_FOUND) {
+        if (status != LT_OK && mine.reason != LT_WHY_PRECONDITION &&
+            mine.reason != LT_WHY_NO_SUCH_KEY) {
             *err = mine;
             return status;
         }

@@ -95,7 +95,7 @@ void lt_local_unstage_one(lt_local *self, lt_staged *staged);
 
 /* Contents that make one version, found in the transaction that named it, so that no writer comes between, and read after it. */
 typedef struct lt_piece {
-    int64_t start; /* in the whole */
+    int64_t start; /* in what is open */
     lt_index_blob blob;
     lt_text body; /* of one in the index, as it is stored; in the reading's arena */
 } lt_piece;

@@ -25,6 +25,7 @@ typedef struct check {
     bool repair;
     lt_arena *arena;
     lt_check_report *out;
+    bool no_key;      /* encrypted contents cannot be read: their size is all that can be looked at */
     int64_t after_id; /* of the page */
     LT_VEC(blob_row)
     page;
@@ -38,6 +39,59 @@ static void add_problem(check *it, const char *text)
 }
 
 /* ---------------------------------------------------------------- the index itself */
+
+/* Facts that stand in two places. */
+static const struct {
+    const char *sql, *what;
+} doubled[] = {
+    {"SELECT count(*) FROM versions v JOIN blobs b ON b.id = v.blob_id "
+     "WHERE v.list_id IS NULL AND v.size_bytes <> b.size_bytes",
+     "versions have another size than their contents"},
+    {"SELECT count(*) FROM versions v WHERE v.list_id IS NOT NULL AND (v.part_count, v.size_bytes) "
+     "<> (SELECT count(*), sum(size_bytes) FROM parts p WHERE p.list_id = v.list_id)",
+     "versions are not the sum of their parts"},
+    {"SELECT count(*) FROM parts p JOIN blobs b ON b.id = p.blob_id "
+     "WHERE p.size_bytes <> b.size_bytes",
+     "parts have another size than their contents"},
+    {"SELECT count(*) FROM (SELECT 1 FROM versions GROUP BY bucket_id, key "
+     "HAVING sum(is_current) <> 1 OR max(sequence) <> max(is_current * sequence))",
+     "keys have not exactly their newest version as the current one"},
+    {"SELECT count(DISTINCT list_id) FROM parts p WHERE NOT EXISTS (SELECT 1 FROM versions v "
+     "WHERE v.list_id = p.list_id) AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.id = p.list_id)",
+     "lists of parts belong to nobody"},
+};
+
+static void count_wrong(check *it, lt_tx *tx)
+{
+    for (size_t i = 0; i < LT_COUNT(doubled); i++) {
+        LT_AUTO(lt_query) q = lt_tx_query(tx, doubled[i].sql);
+        if (lt_query_next(&q) && lt_query_i64(&q, 0))
+            add_problem(it, lt_arena_format(it->arena, "index: %lld %s",
+                                            (long long)lt_query_i64(&q, 0), doubled[i].what));
+    }
+}
+
+static lt_status do_count_sealed(lt_tx *tx, void *context, lt_err *err)
+{
+    int64_t *count = context;
+    LT_AUTO(lt_query) q = lt_tx_query(tx, "SELECT count(*) FROM blobs WHERE seal IS NOT NULL");
+    *count = lt_query_next(&q) ? lt_query_i64(&q, 0) : 0;
+    return lt_tx_check(tx, err);
+}
+
+/* Without the key encrypted contents are not damaged, but nobody can say that they are whole. */
+static lt_status look_for_key(check *it, lt_err *err)
+{
+    int64_t count = 0;
+    lt_err why;
+    LT_TRY(lt_db_read(it->self->db, do_count_sealed, &count, err));
+    it->no_key = count > 0 && lt_local_key_need(it->self, false, &why) != LT_OK;
+    if (it->no_key)
+        add_problem(it, lt_arena_format(it->arena,
+                                        "%lld encrypted contents could not be verified: %s",
+                                        (long long)count, why.message));
+    return LT_OK;
+}
 
 static lt_status do_check_index(lt_tx *tx, void *context, lt_err *err)
 {
@@ -56,6 +110,7 @@ static lt_status do_check_index(lt_tx *tx, void *context, lt_err *err)
     count = lt_tx_query(tx, "SELECT count(*) FROM versions WHERE blob_id IS NOT NULL");
     if (lt_query_next(&count))
         it->out->objects = lt_query_i64(&count, 0);
+    count_wrong(it, tx);
     LT_AUTO(lt_query)
     lost = lt_tx_query(tx,
                        "SELECT count(*) FROM blobs b WHERE place = ? AND NOT EXISTS "
@@ -107,6 +162,8 @@ static blob_state verify(const check *it, const blob_row *row)
         if (!S_ISREG(info.st_mode) || info.st_size != size)
             return BLOB_DAMAGED;
     }
+    if (it->no_key && lt_blob_name_is_sealed(&row->name))
+        return BLOB_WHOLE;
     return has_right_sum(it, row) ? BLOB_WHOLE : BLOB_DAMAGED;
 }
 
@@ -299,6 +356,7 @@ lt_status lt_local_check(lt_store *store, bool repair, lt_arena *arena, lt_check
     if (repair && in_files)
         LT_TRY(lt_local_collect(it.self, err));
     LT_TRY(lt_db_read(it.self->db, do_check_index, &it, err));
+    LT_TRY(look_for_key(&it, err));
     lt_status status = check_contents(&it, err);
     lt_vec_free(&it.page);
     LT_TRY(status);

@@ -339,6 +339,26 @@ static void check_a_multipart_object_lives_on_in_its_copies(lt_store *store)
 }
 LT_CONTRACT(a_multipart_object_lives_on_in_its_copies)
 
+static void check_a_copy_outlives_the_bucket_of_its_upload(lt_store *store)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    make_bucket(store, LT_UNVERSIONED);
+    CHECK_OK(lt_bucket_create(store, T("other"), LT_UNVERSIONED, &err), err);
+    lt_upload_name upload = begin(store, T("k"), NULL, &arena);
+    lt_part_named only = part(store, upload, 1, bytes_in(&arena, LAST, 1), &arena);
+    CHECK_OK(complete(store, upload, &only, 1, NULL, NULL, &err), err);
+    lt_object_name name = {T("raw"), T("k"), {0}};
+    CHECK_OK(lt_store_copy(store, name, T("other"), T("c"), NULL, &arena, NULL, NULL, &err), err);
+    CHECK_OK(lt_store_delete(store, T("raw"), T("k"), T(""), NULL, NULL, NULL, &err), err);
+    CHECK_OK(lt_bucket_delete(store, T("raw"), &err), err);
+    lt_test_has(store, "other", T("c"), T(""), bytes_in(&arena, LAST, 1));
+    lt_test_check(store);
+    CHECK_OK(lt_store_delete(store, T("other"), T("c"), T(""), NULL, NULL, NULL, &err), err);
+    lt_test_check(store);
+}
+LT_CONTRACT(a_copy_outlives_the_bucket_of_its_upload)
+
 static void check_encrypted_uploads_read_as_they_were(lt_store *store)
 {
     lt_err err = {0};
