@@ -25,7 +25,7 @@ typedef struct check {
     bool repair;
     lt_arena *arena;
     lt_check_report *out;
-    bool no_key;      /* encrypted contents cannot be read: their size is all that can be looked at */
+    bool no_key; /* encrypted contents cannot be read: their size is all that can be looked at */
     int64_t after_id; /* of the page */
     LT_VEC(blob_row)
     page;
@@ -87,9 +87,9 @@ static lt_status look_for_key(check *it, lt_err *err)
     LT_TRY(lt_db_read(it->self->db, do_count_sealed, &count, err));
     it->no_key = count > 0 && lt_local_key_need(it->self, false, &why) != LT_OK;
     if (it->no_key)
-        add_problem(it, lt_arena_format(it->arena,
-                                        "%lld encrypted contents could not be verified: %s",
-                                        (long long)count, why.message));
+        add_problem(it,
+                    lt_arena_format(it->arena, "%lld encrypted contents could not be verified: %s",
+                                    (long long)count, why.message));
     return LT_OK;
 }
 

@@ -1,6 +1,9 @@
 /* Each call that changes a file of the store fails once, in turn: the write fails cleanly, and trying again works. */
 #include "store/local.h"
 
+#include "store/retention.h"
+#include "store/upload.h"
+
 #include "support/store_help.h"
 #include "support/test.h"
 
@@ -77,6 +80,15 @@ static void set_sqlite_pwrite(pwrite_call *call)
         (void)vfs->xSetSystemCall(vfs, names[i], (sqlite3_syscall_ptr)call);
 }
 
+static void arm_sqlite(bool armed)
+{
+    set_sqlite_pwrite(armed ? pwrite_or_fail : NULL);
+}
+
+static void arm_nothing(LT_UNUSED bool armed)
+{
+}
+
 /* ---------------------------------------------------------------- what is tried */
 
 static lt_status put(lt_store *store, const char *key, lt_text value, lt_err *err)
@@ -149,6 +161,159 @@ static int fail_each_call(const char *folder, lt_versioning versioning, int with
     }
     fail();
     return failed;
+}
+
+/* ---------------------------------------------------------------- multipart, copies, encryption, retention */
+
+typedef struct scene {
+    lt_store *store;
+    lt_text value;
+    lt_arena arena;
+    lt_upload_name upload;
+    lt_part_named part;
+} scene;
+
+static lt_status do_sealed_put(scene *it, lt_err *err)
+{
+    lt_text_body body;
+    lt_put_options options = {.sealed = true, .checksum = LT_SUM_CRC32C};
+    return lt_store_put(it->store, T("raw"), T("k"), lt_body_from_text(&body, it->value), &options,
+                        NULL, NULL, err);
+}
+
+static lt_status do_part(scene *it, lt_err *err)
+{
+    lt_text_body body;
+    lt_part_info info = {0};
+    LT_TRY(lt_upload_part(it->store, it->upload, 1, lt_body_from_text(&body, it->value), NULL,
+                          &it->arena, &info, err));
+    it->part = (lt_part_named){.number = 1, .etag = info.etag};
+    return LT_OK;
+}
+
+static lt_status do_upload(scene *it, lt_err *err)
+{
+    LT_TRY(lt_upload_create(it->store, T("raw"), T("k"), NULL, &it->arena, &it->upload.upload_id,
+                            err));
+    LT_TRY(do_part(it, err));
+    LT_TRY(do_part(it, err)); /* and once more in its place */
+    return lt_upload_complete(it->store, it->upload, &it->part, 1, NULL, NULL, NULL, err);
+}
+
+static lt_status do_copy_range(scene *it, lt_err *err)
+{
+    lt_part_source source = {
+        .name = {T("raw"), T("source"), {0}}, .len = (int64_t)it->value.len - 1, .offset = 1};
+    lt_part_info info = {0};
+    LT_TRY(lt_upload_create(it->store, T("raw"), T("k"), NULL, &it->arena, &it->upload.upload_id,
+                            err));
+    LT_TRY(lt_upload_part_copy(it->store, it->upload, 1, &source, &it->arena, &info, NULL, err));
+    lt_part_named part = {.number = 1, .etag = info.etag};
+    return lt_upload_complete(it->store, it->upload, &part, 1, NULL, NULL, NULL, err);
+}
+
+static lt_status do_copy(scene *it, lt_err *err)
+{
+    lt_object_name source = {T("raw"), T("source"), {0}};
+    LT_TRY(lt_store_copy(it->store, source, T("raw"), T("k"), NULL, NULL, NULL, NULL, err));
+    lt_copy_options sealed = {.put.sealed = true};
+    return lt_store_copy(it->store, source, T("raw"), T("k"), &sealed, NULL, NULL, NULL, err);
+}
+
+static lt_status do_prune(scene *it, lt_err *err)
+{
+    lt_prune_request request = {.uploads_older_than_us = 0, .expired_markers = true};
+    lt_prune_report report = {0};
+    lt_delete_item items[2] = {{.key = T("k")}, {.key = T("source")}};
+    LT_TRY(lt_store_delete_many(it->store, T("raw"), items, 2, NULL, &it->arena, err));
+    LT_TRY(lt_store_prune(it->store, &request, &report, err));
+    LT_TRY(lt_store_collect(it->store, err));
+    return put(it->store, "source", it->value, err);
+}
+
+static const struct {
+    lt_status (*run)(scene *it, lt_err *err);
+    int least; /* calls that can fail */
+} acts[] = {{do_sealed_put, 4}, {do_upload, 8}, {do_copy_range, 4}, {do_copy, 4}, {do_prune, 4}};
+
+/* What is there is a whole content: reading checks its sums. */
+static void is_readable(lt_store *store, const char *key)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_buf) got = {0};
+    lt_status status =
+        lt_store_get(store, T("raw"), lt_text_of(key), (lt_text){0}, 0, SIZE_MAX, &got, &err);
+    CHECK(status == LT_OK || status == LT_NOT_FOUND);
+}
+
+/* One act over and over, with its first, second, ... call failing, until none is left to fail. */
+static int fail_each_call_of(const char *folder, lt_status (*run)(scene *it, lt_err *err),
+                             int with_code, void (*arm)(bool armed))
+{
+    lt_err err = {0};
+    int failed = 0;
+    bool reached = true;
+    int step = arm == arm_sqlite && lt_test_rounds(0) == 0 ? 3 : 1; /* there are many */
+    for (int n = 0; reached && n < 3000; n += step) {
+        LT_AUTO(lt_chars) bytes = lt_test_bytes(LARGE, (uint32_t)n + 7);
+        lt_text value = lt_text_at(bytes, LARGE);
+        scene it = {.store = lt_test_store(folder),
+                    .value = value,
+                    .upload = {.bucket = T("raw"), .key = T("k")}};
+        lt_store_local_set_grace(it.store, -1);
+        CHECK_OK(put(it.store, "source", value, &err), err);
+        code = with_code;
+        calls_left = n;
+        arm(true);
+        if (arm != arm_sqlite)
+            lt_store_local_set_os(it.store, &failing_os);
+        lt_status status = run(&it, &err);
+        reached = calls_left < 0;
+        calls_left = -1;
+        arm(false);
+        CHECK(status == LT_OK || status == LT_IO);
+        failed += status != LT_OK;
+        lt_test_check(it.store);
+        is_readable(it.store, "k");
+        is_readable(it.store, "source");
+        CHECK_OK(put(it.store, "source", value, &err), err);
+        CHECK_OK(run(&it, &err), err); /* trying again is safe */
+        lt_test_check(it.store);
+        lt_arena_cleanup(&it.arena);
+        lt_store_close(it.store);
+    }
+    CHECK(!reached);
+    return failed;
+}
+
+static void fail_all_acts(int with_code, void (*arm)(bool armed))
+{
+    lt_err err = {0};
+    lt_test_master_key(true);
+    for (size_t i = 0; i < LT_COUNT(acts); i++) {
+        LT_AUTO(lt_chars) folder = lt_format("%s/%zu", lt_test_memory_folder(), i);
+        CHECK_OK(lt_folder_make(folder, 0750, &err), err);
+        lt_store *store = lt_test_store(folder);
+        CHECK_OK(lt_bucket_create(store, T("raw"), LT_VERSIONING_ENABLED, &err), err);
+        lt_store_close(store);
+        CHECK(fail_each_call_of(folder, acts[i].run, with_code, arm) >= acts[i].least);
+    }
+    lt_test_master_key(false);
+}
+
+Test(fault_store, each_call_of_uploads_copies_and_pruning_may_fail)
+{
+    fail_all_acts(EIO, arm_nothing);
+}
+
+Test(fault_store, a_full_disk_is_survived_by_uploads_copies_and_pruning)
+{
+    fail_all_acts(ENOSPC, arm_nothing);
+}
+
+Test(fault_store, each_write_of_the_index_may_fail_in_uploads_copies_and_pruning)
+{
+    fail_all_acts(EIO, arm_sqlite);
 }
 
 Test(fault_store, each_call_may_fail_and_nothing_is_half)

@@ -301,7 +301,8 @@ Test(store_local, an_index_of_the_first_form_is_brought_up_to_date)
     LT_AUTO(lt_chars) index = lt_format("%s/index.db", store_folder);
     old_steps[0] = first_step();
     CHECK_OK(lt_folder_make(store_folder, 0750, &err), err);
-    CHECK_OK(lt_db_open(index, &(lt_db_schema){.name = "store", .steps = old_steps}, &db, &err), err);
+    CHECK_OK(lt_db_open(index, &(lt_db_schema){.name = "store", .steps = old_steps}, &db, &err),
+             err);
     static const char *const rows[] = {
         "INSERT INTO buckets VALUES (1, 'raw', 1, 5)",
         "INSERT INTO blobs VALUES (1, x'2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e7304336293"
