@@ -1,5 +1,6 @@
 /* Files as a source: CSV, JSON, NDJSON, Parquet behind a pattern, landed as Parquet or as they are; again only when one changed. */
 #include "base/fs.h"
+#include "source/packed.h"
 #include "source/source_ops.h"
 #include "store/digest.h"
 
@@ -292,12 +293,22 @@ static lt_status check_keys(const lt_extraction *self, const lt_schema *schema, 
     return LT_OK;
 }
 
+static lt_status check_packed(const lt_extraction *self, const found_files *files, lt_err *err)
+{
+    for (size_t i = 0; i < files->len && files->format != LT_CONF_FORMAT_PARQUET; i++)
+        LT_TRY(lt_packed_check(files->items[i].path.ptr,
+                               lt_packed_kind(files->items[i].name, self->resource->compression),
+                               err));
+    return LT_OK;
+}
+
 static lt_status land_parquet(lt_extraction *self, found_files *files, lt_text list, lt_err *err)
 {
     lt_schema schema;
     lt_type record;
     LT_AUTO(lt_buf) relation = {.limit = 64 * LT_MIB};
     LT_TRY(find_format(self, files, err));
+    LT_TRY(check_packed(self, files, err));
     write_relation(self, files, &relation);
     LT_TRY(find_columns(self, lt_buf_text(&relation), &record, err));
     LT_TRY(lt_schema_plan(&self->before, &record, &self->resource->contract, self->arena, &schema,

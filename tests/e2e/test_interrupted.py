@@ -146,3 +146,56 @@ def test_a_killed_reproduction_leaves_no_scratch_schemas_behind(shop):
     leat("reproduce", "1")
     assert leat.rows("select schema_name as s from information_schema.schemata where schema_name like 'leat_reproduce%'") == []
     check_shop(leat)
+
+
+def test_postgresql_restarting_at_random_moments_costs_a_run_and_no_row(shop, tmp_path):
+    import shutil
+    import tempfile
+
+    from harness import Postgres
+    folder = tempfile.mkdtemp(prefix="leat-pg-")
+    try:
+        server = Postgres(folder)
+    except FileNotFoundError as missing:
+        pytest.skip(str(missing))
+    try:
+        leat, _ = shop(rows=20000)
+        leat.edit("sources/api.yml", "size: 50,", "size: 1000,")
+        leat.env["PG_URL"] = server.database()
+        dice, hurt = random.Random(SEED), 0
+        took = leat("run", "--target", "pg").seconds
+        for _ in range(12):
+            process = leat.start("run", "--target", "pg", "--full-refresh", "--pipeline", "all")
+            time.sleep(dice.random() * took)
+            server.crash()
+            server.again()
+            result = finish(process, 60)
+            assert result.code in (0, 3), result
+            hurt += result.code == 3
+            leat("run", "--target", "pg")
+            check_shop(leat, 20000, "pg")
+        assert hurt >= 3, f"only {hurt} of 12 runs were hurt: the test proves little"
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_objects_removed_and_restored_during_a_run_do_no_harm(shop):
+    leat, _ = shop("--latency", 50)
+    leat("run")
+    landed = [f"raw/{row['key']}" for row in leat("store", "ls", "-r", "--json", "raw/").json()]
+    assert landed
+    process = leat.start("run", "--full-refresh")
+    turns = 0
+    while process.poll() is None and turns < 100:
+        for key in landed:
+            leat("store", "rm", key, code=(0, 2))  # a full refresh takes it out itself
+            leat("store", "restore", key)
+        turns += 1
+    result = finish(process, 60)
+    assert result.code == 0 and turns >= 2, (turns, result)
+    check_shop(leat)
+    leat("store", "check")
+    leat("run")
+    check_shop(leat)
+    leat.edge(leat("reproduce", "1"), "identical")

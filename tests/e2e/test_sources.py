@@ -51,6 +51,9 @@ def write_as(kind, folder):
         rows = "".join(json.dumps(r) + "\n" for r in some)
         if kind == "ndjson.gz":
             (folder / f"{part}.ndjson.gz").write_bytes(gzip.compress(rows.encode()))
+        elif kind == "ndjson.zst":
+            (folder / f"{part}.ndjson").write_text(rows)
+            subprocess.run(["zstd", "-q", "--rm", folder / f"{part}.ndjson"], check=True)
         elif kind == "ndjson":
             (folder / f"{part}.ndjson").write_text(rows)
         elif kind == "json":
@@ -61,13 +64,15 @@ def write_as(kind, folder):
             (folder / f"{part}.csv").write_text(text)
             if kind == "csv.zst":
                 subprocess.run(["zstd", "-q", "--rm", folder / f"{part}.csv"], check=True)
+            if kind == "csv.gz":
+                (folder / f"{part}.csv.gz").write_bytes(gzip.compress(text.encode()))
     return f"data/*.{kind}"
 
 
-@pytest.mark.parametrize("kind", ["csv", "json", "ndjson", "ndjson.gz", "csv.zst", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "json", "ndjson", "csv.gz", "ndjson.gz", "csv.zst", "ndjson.zst", "parquet"])
 def test_files_are_read_as(kind, project):
     import shutil
-    if kind == "csv.zst" and not shutil.which("zstd"):
+    if kind.endswith(".zst") and not shutil.which("zstd"):
         pytest.skip("zstd is not installed")
     leat = project(SHOP)
     (leat.project / "data").mkdir()
@@ -87,6 +92,24 @@ def test_files_that_are_not_there_are_named(project):
     leat = project({**SHOP, "sources/api.yml": FILES.format(path="data/none-*.csv")})
     result = leat("run", code=(1, 2))
     leat.edge(result, "data/none-*.csv", "sources/api.yml")
+
+
+@pytest.mark.parametrize("harm", ["cut", "flipped"])
+@pytest.mark.parametrize("kind", ["csv.gz", "ndjson.gz", "csv.zst", "ndjson.zst"])
+def test_a_damaged_compressed_file_is_an_error_and_not_fewer_rows(kind, harm, project):
+    import shutil
+    if kind.endswith(".zst") and not shutil.which("zstd"):
+        pytest.skip("zstd is not installed")
+    leat = project(SHOP)
+    (leat.project / "data").mkdir()
+    leat.write("sources/api.yml", FILES.format(path=write_as(kind, leat.project / "data")))
+    leat("run")
+    file = leat.project / "data" / f"b.{kind}"
+    whole = file.read_bytes()
+    half = len(whole) // 2
+    file.write_bytes(whole[:half] if harm == "cut" else whole[:half] + bytes([whole[half] ^ 0xff]) + whole[half + 1:])
+    leat.edge(leat("run", code=(1, 3)), f"b.{kind}")
+    check_shop(leat)
 
 
 def test_a_damaged_file_is_named(project):
