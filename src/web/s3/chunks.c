@@ -135,7 +135,8 @@ static lt_status read_trailer(lt_s3_chunks *self, lt_err *err)
         lt_text rest = lt_buf_text(&line), name;
         if (!rest.len)
             break;
-        if (!lt_text_cut(&rest, ':', &name) || !name.len || signature[0])
+        if (lt_text_find_byte(rest, ':', 0) == SIZE_MAX || !lt_text_cut(&rest, ':', &name) ||
+            !name.len || signature[0])
             return broken(self, err);
         rest = lt_text_trim(rest);
         if (lt_text_eq_nocase(name, signature_name)) {
