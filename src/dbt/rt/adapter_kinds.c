@@ -53,7 +53,7 @@ static lt_status index_attr(lt_jinja_render *render, lt_jinja_object *self, lt_t
     return LT_OK;
 }
 
-void lt_dbt_md5(lt_text text, char out[33])
+void lt_dbt_rt_md5(lt_text text, char out[33])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
@@ -83,7 +83,7 @@ static lt_status index_method(lt_jinja_call *call, lt_text name, lt_jinja_value 
         lt_dbt_relation_render(relation, &text);
     lt_buf_printf(&text, "_%d_%.*s_%s", index->unique, LT_ARG(index->type),
                   lt_time_write(lt_now_us(), now));
-    lt_dbt_md5(lt_buf_text(&text), hash);
+    lt_dbt_rt_md5(lt_buf_text(&text), hash);
     *out = lt_jinja_text_copy(call->heap, lt_text_of(hash));
     return LT_OK;
 }

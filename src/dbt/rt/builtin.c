@@ -410,7 +410,7 @@ FUNC(local_md5)
     char hash[33];
     LT_TRY(lt_jinja_bind(call, "value", args, err));
     LT_TRY(lt_jinja_need_text(call, args[0], "value", &text, err));
-    lt_dbt_md5(text, hash);
+    lt_dbt_rt_md5(text, hash);
     *out = lt_jinja_text_copy(call->heap, lt_text_of(hash));
     return LT_OK;
 }

@@ -142,7 +142,7 @@ lt_text lt_dbt_str(lt_jinja_heap *heap, lt_jinja_value value);
 
 extern const lt_jinja_class lt_dbt_relation_class_class, lt_dbt_column_class_class;
 extern const lt_jinja_class lt_dbt_adapter_class, lt_dbt_exceptions_class, lt_dbt_api_class,
-    lt_dbt_flags_class, lt_dbt_validation_class, lt_dbt_builtins_class, lt_dbt_context_class,
+    lt_dbt_flags_class, lt_dbt_validation_class, lt_dbt_rt_builtins_class, lt_dbt_context_class,
     lt_dbt_behavior_class;
 
 /* column.c */

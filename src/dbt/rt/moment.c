@@ -13,9 +13,9 @@
 /* A date, a datetime or a time; which one, its class says. */
 typedef struct moment {
     lt_jinja_object object;
-    int64_t us;              /* wall clock since 1970; of a time: since midnight */
-    const lt_dbt_zone *zone; /* NULL: naive */
-    const zone_type *type;   /* of the zone, at that moment */
+    int64_t us;               /* wall clock since 1970; of a time: since midnight */
+    const lt_dbt_zone *zone;  /* NULL: naive */
+    const lt_zone_type *type; /* of the zone, at that moment */
 } moment;
 
 typedef struct delta {
@@ -34,7 +34,7 @@ typedef struct fields {
 /* ---- making ---- */
 
 static lt_jinja_value moment_new(lt_jinja_heap *heap, const lt_jinja_class *class, int64_t us,
-                                 const lt_dbt_zone *zone, const zone_type *type)
+                                 const lt_dbt_zone *zone, const lt_zone_type *type)
 {
     moment *made = LT_NEW(&heap->arena, moment);
     *made = (moment){.object.class = class, .us = us, .zone = zone, .type = type};
@@ -65,13 +65,13 @@ lt_jinja_value lt_dbt_time_value(lt_jinja_heap *heap, int64_t us_of_day)
 
 static lt_jinja_value in_zone(lt_jinja_heap *heap, int64_t utc_us, const lt_dbt_zone *zone)
 {
-    const zone_type *type = lt_dbt_zone_at(zone, lt_divide_down(utc_us, SECOND_US));
+    const lt_zone_type *type = lt_dbt_zone_at(zone, lt_divide_down(utc_us, SECOND_US));
     return moment_new(heap, &datetime_class, utc_us + type->offset_s * SECOND_US, zone, type);
 }
 
 static lt_jinja_value wall_in_zone(lt_jinja_heap *heap, int64_t wall_us, const lt_dbt_zone *zone)
 {
-    const zone_type *type =
+    const lt_zone_type *type =
         zone ? lt_dbt_zone_at_wall(zone, lt_divide_down(wall_us, SECOND_US)) : NULL;
     return moment_new(heap, &datetime_class, wall_us, zone, type);
 }
@@ -204,11 +204,11 @@ static void moment_str(const lt_jinja_object *self, lt_buf *out)
     add_iso((const moment *)self, " ", out);
 }
 
-static void add_zone_repr(const lt_dbt_zone *zone, const zone_type *type, lt_buf *out)
+static void add_zone_repr(const lt_dbt_zone *zone, const lt_zone_type *type, lt_buf *out)
 {
     if (zone == &lt_dbt_utc)
         lt_buf_add_str(out, "<UTC>");
-    else if (zone->is_fixed)
+    else if (zone->fixed)
         lt_buf_printf(out, "datetime.timezone(datetime.timedelta(seconds=%d))",
                       (int)type->offset_s);
     else
@@ -1033,8 +1033,8 @@ static lt_status zone_method(lt_jinja_call *call, lt_text name, lt_jinja_value *
         return LT_OK;
     LT_TRY(lt_jinja_bind(call, "dt", args, err));
     const moment *m = moment_in(args[0]);
-    if (!m && lt_text_eq(name, T("utcoffset")) && zone->is_fixed) {
-        *out = delta_new(call->heap, zone->types[0].offset_s * SECOND_US);
+    if (!m && lt_text_eq(name, T("utcoffset")) && zone->fixed) {
+        *out = delta_new(call->heap, zone->fixed->offset_s * SECOND_US);
         return LT_OK;
     }
     if (!m)
@@ -1068,7 +1068,7 @@ static void zone_str(const lt_jinja_object *self, lt_buf *out)
 static void zone_repr(const lt_jinja_object *self, lt_buf *out)
 {
     const lt_dbt_zone *zone = (const lt_dbt_zone *)self;
-    add_zone_repr(zone, &zone->types[zone->first], out);
+    add_zone_repr(zone, lt_dbt_zone_at(zone, 0), out);
 }
 
 const lt_jinja_class lt_dbt_zone_class = {
@@ -1388,7 +1388,7 @@ static lt_status pytz_method(lt_jinja_call *call, lt_text name, lt_jinja_value *
         lt_text wanted = {0};
         LT_TRY(lt_jinja_bind(call, "zone", args, err));
         LT_TRY(lt_jinja_need_text(call, args[0], "zone", &wanted, err));
-        LT_TRY(lt_dbt_zone_read(call->heap, wanted, &zone, err));
+        LT_TRY(lt_dbt_zone_find(call->heap, wanted, &zone, err));
     } else if (lt_text_eq(name, T("FixedOffset"))) {
         LT_TRY(lt_jinja_bind(call, "offset", args, err));
         if (args[0].type != LT_JINJA_INT || llabs(args[0].as.i) >= 1440)

@@ -185,7 +185,7 @@ static lt_status name_get(lt_jinja_call *call, lt_text name, lt_jinja_value *out
 
 const lt_jinja_class lt_dbt_context_class = {
     .name = "dict", .item = name_item, .attr = name_attr, .method = name_get, .is_mapping = true};
-const lt_jinja_class lt_dbt_builtins_class = {
+const lt_jinja_class lt_dbt_rt_builtins_class = {
     .name = "dict", .item = name_item, .attr = name_attr, .method = name_get, .is_mapping = true};
 
 /* ---- modules ---- */
@@ -256,7 +256,7 @@ lt_status lt_dbt_exec_open(const lt_dbt_exec_settings *settings, lt_dbt_exec **o
     exec->exceptions = (exec_object){{&lt_dbt_exceptions_class}, exec};
     exec->flags = (exec_object){{&lt_dbt_flags_class}, exec};
     exec->validation = (exec_object){{&lt_dbt_validation_class}, exec};
-    exec->builtins = (exec_object){{&lt_dbt_builtins_class}, exec};
+    exec->builtins = (exec_object){{&lt_dbt_rt_builtins_class}, exec};
     exec->context = (exec_object){{&lt_dbt_context_class}, exec};
     exec->behavior = (exec_object){{&lt_dbt_behavior_class}, exec};
     add_functions(exec);

@@ -1,0 +1,66 @@
+{#- Tables and views: made beside the old one, renamed in one transaction, the old one dropped afterwards. -#}
+
+{#- What a run that was killed has left beside the relation. -#}
+{% macro leat_clear(relations) %}
+    {% for relation in relations %}
+        {{ drop_relation_if_exists(load_cached_relation(relation)) }}
+    {% endfor %}
+{% endmacro %}
+
+{#- The old relation goes to `backup`, the new one takes its name. -#}
+{% macro leat_swap(existing, beside, target_relation, backup) %}
+    {% if existing is not none %}
+        {% set existing = load_cached_relation(existing) %}
+        {% if existing is not none %}
+            {{ adapter.rename_relation(existing, backup) }}
+        {% endif %}
+    {% endif %}
+    {{ adapter.rename_relation(beside, target_relation) }}
+{% endmacro %}
+
+{% macro leat_grant_and_comment(target_relation, existing, full_refresh_mode=true) %}
+    {% set revoke = should_revoke(existing, full_refresh_mode=full_refresh_mode) %}
+    {% do apply_grants(target_relation, config.get('grants'), should_revoke=revoke) %}
+    {% do persist_docs(target_relation, model) %}
+{% endmacro %}
+
+{% materialization table, default %}
+    {% set existing = load_cached_relation(this) %}
+    {% set target_relation = this.incorporate(type='table') %}
+    {% set beside = make_intermediate_relation(target_relation) %}
+    {% set backup = make_backup_relation(target_relation, 'table' if existing is none else existing.type) %}
+    {{ leat_clear([beside, backup]) }}
+    {{ run_hooks(pre_hooks, inside_transaction=false) }}
+    {{ run_hooks(pre_hooks, inside_transaction=true) }}
+    {% call statement('main') %}
+        {{- get_create_table_as_sql(false, beside, sql) }}
+    {% endcall %}
+    {% do create_indexes(beside) %}
+    {{ leat_swap(existing, beside, target_relation, backup) }}
+    {{ run_hooks(post_hooks, inside_transaction=true) }}
+    {{ leat_grant_and_comment(target_relation, existing) }}
+    {{ adapter.commit() }}
+    {{ drop_relation_if_exists(backup) }}
+    {{ run_hooks(post_hooks, inside_transaction=false) }}
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+{% materialization view, default %}
+    {% set existing = load_cached_relation(this) %}
+    {% set target_relation = this.incorporate(type='view') %}
+    {% set beside = make_intermediate_relation(target_relation) %}
+    {% set backup = make_backup_relation(target_relation, 'view' if existing is none else existing.type) %}
+    {{ run_hooks(pre_hooks, inside_transaction=false) }}
+    {{ leat_clear([beside, backup]) }}
+    {{ run_hooks(pre_hooks, inside_transaction=true) }}
+    {% call statement('main') %}
+        {{- get_create_view_as_sql(beside, sql) }}
+    {% endcall %}
+    {{ leat_swap(existing, beside, target_relation, backup) }}
+    {{ leat_grant_and_comment(target_relation, existing) }}
+    {{ run_hooks(post_hooks, inside_transaction=true) }}
+    {{ adapter.commit() }}
+    {{ drop_relation_if_exists(backup) }}
+    {{ run_hooks(post_hooks, inside_transaction=false) }}
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
