@@ -34,7 +34,8 @@ typedef struct project {
 static bool is_ours(const project *p, const char *path)
 {
     LT_AUTO(lt_chars) own = lt_format("macros/dbt_%s/", p->kind);
-    return lt_text_starts(lt_text_of(path), T("macros/dbt/")) ||
+    return (lt_text_starts(lt_text_of(path), T("macros/dbt/")) &&
+            !lt_text_eq(lt_text_of(path), T("macros/dbt/tests.sql"))) ||
            lt_text_starts(lt_text_of(path), lt_text_of(own));
 }
 
