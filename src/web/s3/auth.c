@@ -216,6 +216,8 @@ static lt_status header_time(lt_s3_call *call, lt_text *time, lt_err *err)
         !lt_http_date_read(amz.ptr ? amz : date, &at_us))
         return lt_s3_fail(call, err, LT_S3_ACCESS_DENIED,
                           "AWS authentication requires a valid Date or x-amz-date header");
+    if (at_us < 0)
+        return lt_s3_fail(call, err, LT_S3_ACCESS_DENIED, "The date of the request is no date");
     char text[LT_AWS_TIME_CHARS];
     *time = lt_arena_text(call->arena, lt_text_of(lt_aws_time_write(at_us, text)));
     if (at_us > call->now_us + SKEW_US || at_us < call->now_us - SKEW_US)

@@ -14,7 +14,10 @@ static lt_status may_see(lt_s3_call *call, lt_text bucket, bool *out, lt_err *er
     *out = call->who.is_root;
     for (size_t i = 0; i < rights->len && !*out; i++)
         *out = !rights->items[i].bucket.len || lt_text_eq(rights->items[i].bucket, bucket);
-    return *out ? LT_OK : lt_s3_is_owner(call, bucket, out, err);
+    if (*out)
+        return LT_OK;
+    lt_status status = lt_s3_is_owner(call, bucket, out, err);
+    return status == LT_NOT_FOUND ? LT_OK : status; /* it has gone meanwhile */
 }
 
 static lt_status read_page(lt_s3_call *call, int64_t *limit, lt_err *err)

@@ -173,6 +173,8 @@ typedef struct lt_s3_wish {
     lt_text under; /* without a key: the prefix that is listed */
 } lt_s3_wish;
 LT_MUST_CHECK lt_status lt_s3_allow(lt_s3_call *call, const lt_s3_wish *wish, lt_err *err);
+/* May this one list where the call's key would stand? Changes nothing of the call. */
+bool lt_s3_may_list(lt_s3_call *call);
 /* Is the bucket this one's own? */
 LT_MUST_CHECK lt_status lt_s3_is_owner(lt_s3_call *call, lt_text bucket, bool *out, lt_err *err);
 /* Who owns it, in the arena: id and name. */
@@ -264,6 +266,8 @@ LT_MUST_CHECK lt_status lt_s3_say_read_sum(lt_s3_call *call, const lt_object_inf
 
 /* ---- upload.c ---- */
 
+/* What is said of the upload with each of its parts: whether it is encrypted. */
+LT_MUST_CHECK lt_status lt_s3_say_upload(lt_s3_call *call, lt_upload_name upload, lt_err *err);
 LT_MUST_CHECK lt_status lt_s3_part_number(lt_s3_call *call, int32_t *out, lt_err *err);
 
 /* ---- form.c: a browser's POST, and its policy ---- */

@@ -200,6 +200,7 @@ lt_status lt_s3_upload_part_copy(lt_s3_call *call, lt_err *err)
     if (status != LT_OK)
         return source_failed(call, &source.name, status, err);
     say_source(call, version);
+    LT_TRY(lt_s3_say_upload(call, upload, err));
     lt_buf *out = lt_s3_xml_begin(call, T("CopyPartResult" LT_S3_XMLNS));
     lt_s3_xml_time(out, T("LastModified"), info.written_at_us);
     lt_s3_xml_etag(out, info.etag);

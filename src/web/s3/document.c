@@ -58,12 +58,16 @@ lt_status lt_s3_delete_policy(lt_s3_call *call, lt_err *err)
 
 lt_status lt_s3_get_policy_status(lt_s3_call *call, lt_err *err)
 {
-    lt_text policy;
+    lt_text policy = {0};
     bool is_public = false;
-    LT_TRY(get_doc(call, "policy", LT_S3_NO_SUCH_POLICY, &policy, err));
-    LT_TRY(lt_s3_policy_is_public(policy, call->arena, &is_public, err));
+    lt_status status = lt_bucket_doc_get(call->s3->options.store, call->bucket, T("policy"),
+                                         call->arena, &policy, err);
+    if (status != LT_OK && err->reason != LT_WHY_NO_SUCH_DOCUMENT)
+        return status;
+    if (status == LT_OK)
+        LT_TRY(lt_s3_policy_is_public(policy, call->arena, &is_public, err));
     lt_buf *out = lt_s3_xml_begin(call, T("PolicyStatus" LT_S3_XMLNS));
-    lt_xml_put(out, T("IsPublic"), is_public ? T("TRUE") : T("FALSE"));
+    lt_xml_put_bool(out, T("IsPublic"), is_public);
     lt_xml_end(out, T("PolicyStatus"));
     return LT_OK;
 }

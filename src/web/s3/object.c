@@ -320,6 +320,9 @@ static lt_status open_object(lt_s3_call *call, int32_t part, lt_object_info *inf
     if (status != LT_OK && err->reason == LT_WHY_BAD_PART &&
         lt_text_eq(call->http->method, T("HEAD")))
         return lt_s3_fail(call, err, LT_S3_INVALID_PART, NULL);
+    if (status != LT_OK && err->reason == LT_WHY_NO_SUCH_KEY && !call->who.is_root &&
+        !lt_s3_may_list(call)) /* what is there is learnt by who may list it */
+        return lt_s3_fail(call, err, LT_S3_ACCESS_DENIED, NULL);
     return status == LT_OK ? LT_OK : missing(call, info, status);
 }
 

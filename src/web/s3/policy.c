@@ -449,6 +449,8 @@ static lt_status check_statement(const lt_json *statement, lt_text bucket, lt_er
     LT_TRY(one_of(statement, "Principal", "NotPrincipal", &principal, err));
     LT_TRY(one_of(statement, "Action", "NotAction", &action, err));
     LT_TRY(one_of(statement, "Resource", "NotResource", &resource, err));
+    if (principal == lt_json_find(statement, "NotPrincipal") && lt_text_eq(effect, T("Allow")))
+        return lt_fail(err, LT_INVALID, "Allow with NotPrincipal is not supported");
     if (!principal_is_known(principal))
         return lt_fail(err, LT_INVALID, "Invalid principal in policy");
     if (!is_words(action) || !is_words(resource))

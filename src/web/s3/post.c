@@ -74,7 +74,7 @@ static bool holds(lt_s3_call *call, const condition *c, const lt_params *fields)
     lt_text value =
         lt_text_eq_nocase(c->field, T("bucket")) ? call->bucket : field_of(fields, c->field);
     if (!value.ptr)
-        return false;
+        return c->starts && !c->value.len; /* anything is allowed, also nothing */
     return c->starts ? lt_text_starts(value, c->value) : lt_text_eq(value, c->value);
 }
 
@@ -86,7 +86,8 @@ static bool is_free_field(lt_text name)
     for (size_t i = 0; i < LT_COUNT(known); i++)
         if (lt_text_eq_nocase(name, lt_text_of(known[i])))
             return true;
-    return name.len > 9 && lt_text_eq_nocase(lt_text_sub(name, 0, 9), T("x-ignore-"));
+    return lt_text_eq_nocase(lt_text_sub(name, 0, 9), T("x-ignore-")) ||
+           lt_text_eq_nocase(lt_text_sub(name, 0, 15), T("x-amz-checksum-"));
 }
 
 static lt_status check_conditions(lt_s3_call *call, const lt_json *list, const lt_params *fields,

@@ -49,6 +49,8 @@ static lt_text condition_value(void *context, lt_text key)
 {
     asked *self = context;
     lt_s3_call *call = self->call;
+    if (lt_text_eq(key, T("s3:prefix")) && self->wish->under.len)
+        return self->wish->under;
     static const char tag[] = "s3:ExistingObjectTag/", new_tag[] = "s3:RequestObjectTag/";
     for (size_t i = 0; i < LT_COUNT(sources); i++)
         if (lt_text_eq_nocase(key, lt_text_of(sources[i].key)))
@@ -173,6 +175,48 @@ static lt_status allow_creation(lt_s3_call *call, lt_err *err)
     return may ? LT_OK : lt_s3_fail(call, err, LT_S3_ACCESS_DENIED, NULL);
 }
 
+/* The client wants to be sure whose bucket it is. */
+static lt_status check_expected_owner(lt_s3_call *call, lt_err *err)
+{
+    lt_text expected = lt_s3_header(call, "x-amz-expected-bucket-owner"), id, name;
+    if (!expected.ptr || !call->bucket.len)
+        return LT_OK;
+    LT_TRY(lt_s3_owner(call, call->bucket, &id, &name, err));
+    return lt_text_eq(id, expected) ? LT_OK : lt_s3_fail(call, err, LT_S3_ACCESS_DENIED, NULL);
+}
+
+static bool reads_object(const lt_s3_op *op)
+{
+    return op->run == lt_s3_get_object || op->run == lt_s3_head_object;
+}
+
+bool lt_s3_may_list(lt_s3_call *call)
+{
+    lt_err unused = {0};
+    lt_s3_code code = call->code;
+    const char *message = call->message;
+    lt_s3_wish wish = {.action = "s3:ListBucket",
+                       .access = LT_ACCESS_LIST,
+                       .bucket = call->bucket,
+                       .under = call->key};
+    bool may = lt_s3_allow(call, &wish, &unused) == LT_OK;
+    call->code = code;
+    call->message = message;
+    return may;
+}
+
+/* Who may not read but list is told that there is nothing to read: he could find out anyway. */
+static lt_status tell_missing(lt_s3_call *call, lt_err *err)
+{
+    lt_object_info info = {0};
+    lt_err why = {0};
+    if (lt_s3_may_list(call) &&
+        lt_store_head(call->s3->options.store, call->bucket, call->key, call->version_id,
+                      call->arena, &info, &why) == LT_NOT_FOUND)
+        return lt_s3_fail(call, err, LT_S3_NO_SUCH_KEY, NULL);
+    return err->status;
+}
+
 lt_status lt_s3_authorize(lt_s3_call *call, lt_err *err)
 {
     const lt_s3_op *op = call->op;
@@ -191,5 +235,9 @@ lt_status lt_s3_authorize(lt_s3_call *call, lt_err *err)
                        .key = call->key,
                        .under = lists ? lt_s3_param(call, "prefix") : T(""),
                        .version_id = call->version_id};
-    return lt_s3_allow(call, &wish, err);
+    LT_TRY(check_expected_owner(call, err));
+    lt_status status = lt_s3_allow(call, &wish, err);
+    if (status == LT_DENIED && call->code == LT_S3_ACCESS_DENIED && reads_object(op))
+        return tell_missing(call, err);
+    return status;
 }

@@ -74,6 +74,16 @@ lt_status lt_s3_create_upload(lt_s3_call *call, lt_err *err)
 
 /* ---- UploadPart ---- */
 
+lt_status lt_s3_say_upload(lt_s3_call *call, lt_upload_name upload, lt_err *err)
+{
+    lt_upload_info info = {0};
+    lt_part_list none = {0};
+    LT_TRY(lt_upload_parts(call->s3->options.store, upload, LT_PARTS, 1, call->arena, &info, &none,
+                           err));
+    lt_s3_say_sealed(call, info.sealed);
+    return LT_OK;
+}
+
 lt_status lt_s3_upload_part(lt_s3_call *call, lt_err *err)
 {
     lt_s3_body *body;
@@ -88,6 +98,7 @@ lt_status lt_s3_upload_part(lt_s3_call *call, lt_err *err)
     LT_TRY(lt_upload_part(call->s3->options.store, named(call), number, lt_s3_body_stream(body),
                           &options, call->arena, &info, err));
     lt_s3_say_etag(call, info.etag);
+    LT_TRY(lt_s3_say_upload(call, named(call), err));
     if (info.checksum.kind != LT_SUM_NONE)
         lt_s3_say(call, lt_s3_sum_header(info.checksum.kind).ptr, info.checksum.value);
     return LT_OK;
