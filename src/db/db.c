@@ -68,7 +68,7 @@ static lt_status lock_file(lt_db *db, int operation, lt_err *err)
 static lt_status begin(lt_db *db, lt_err *err)
 {
     LT_TRY(lock_file(db, LOCK_EX, err));
-    lt_status status = lt_db_conn_exec(db->writer, "BEGIN IMMEDIATE", err);
+    lt_status status = lt_db_conn_step(db->writer, "BEGIN IMMEDIATE", err);
     lt_err unlocking;
     if (status != LT_OK)
         lt_ignore(lock_file(db, LOCK_UN, &unlocking));
@@ -78,10 +78,10 @@ static lt_status begin(lt_db *db, lt_err *err)
 /* COMMIT or ROLLBACK, and let the next process in. */
 static lt_status end(lt_db *db, bool commit, lt_err *err)
 {
-    lt_status status = commit ? lt_db_conn_exec(db->writer, "COMMIT", err) : LT_OK;
+    lt_status status = commit ? lt_db_conn_step(db->writer, "COMMIT", err) : LT_OK;
     lt_err other;
     if (sqlite3_get_autocommit(db->writer->handle) == 0)
-        lt_ignore(lt_db_conn_exec(db->writer, "ROLLBACK", &other));
+        lt_ignore(lt_db_conn_step(db->writer, "ROLLBACK", &other));
     lt_ignore(lock_file(db, LOCK_UN, &other));
     return status;
 }
@@ -101,15 +101,15 @@ static lt_status call(lt_db_conn *conn, lt_db_work *work, void *context, lt_err 
 
 static void run_in_savepoint(lt_db *db, write_job *job)
 {
-    job->status = lt_db_conn_exec(db->writer, "SAVEPOINT job", job->err);
+    job->status = lt_db_conn_step(db->writer, "SAVEPOINT job", job->err);
     if (job->status != LT_OK)
         return;
     job->status = call(db->writer, job->work, job->context, job->err);
     lt_err undoing;
     if (job->status != LT_OK)
-        lt_ignore(lt_db_conn_exec(db->writer, "ROLLBACK TO job", &undoing));
+        lt_ignore(lt_db_conn_step(db->writer, "ROLLBACK TO job", &undoing));
     if (sqlite3_get_autocommit(db->writer->handle) == 0 &&
-        lt_db_conn_exec(db->writer, "RELEASE job", &undoing) != LT_OK && job->status == LT_OK) {
+        lt_db_conn_step(db->writer, "RELEASE job", &undoing) != LT_OK && job->status == LT_OK) {
         *job->err = undoing;
         job->status = undoing.status;
     }
@@ -255,10 +255,10 @@ lt_status lt_db_read(lt_db *db, lt_db_work *work, void *context, lt_err *err)
         return lt_db_write(db, work, context, err);
     LT_AUTO(lt_db_conn_ref) conn = NULL;
     LT_TRY(take_reader(db, &conn, err));
-    LT_TRY(lt_db_conn_exec(conn, "BEGIN", err));
+    LT_TRY(lt_db_conn_step(conn, "BEGIN", err));
     lt_status status = call(conn, work, context, err);
     lt_err ending;
-    if (lt_db_conn_exec(conn, "ROLLBACK", &ending) == LT_OK)
+    if (lt_db_conn_step(conn, "ROLLBACK", &ending) == LT_OK)
         give_reader_back(db, LT_TAKE(conn));
     return status;
 }

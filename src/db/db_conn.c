@@ -135,6 +135,18 @@ static int take(lt_db_conn *conn, const char *sql, lt_query *query)
     return SQLITE_OK;
 }
 
+lt_status lt_db_conn_step(lt_db_conn *conn, const char *sql, lt_err *err)
+{
+    lt_query query = {0};
+    int code = take(conn, sql, &query);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(query.stmt);
+    if (code != SQLITE_DONE)
+        lt_ignore(lt_db_conn_fail(conn, code, sql, err));
+    lt_query_cleanup(&query);
+    return code == SQLITE_DONE ? LT_OK : err->status;
+}
+
 static int bind_one(sqlite3_stmt *stmt, int at, const lt_value *value)
 {
     const char *bytes = value->text.ptr ? value->text.ptr : "";

@@ -33,5 +33,7 @@ LT_OWNED(lt_db_conn_ref, lt_db_conn *, lt_db_conn_close)
 /* What SQLite's result code means for who called, with the file's name and a hint. `doing` may be NULL. */
 LT_MUST_CHECK lt_status lt_db_conn_fail(const lt_db_conn *conn, int code, const char *doing,
                                         lt_err *err);
+/* One statement without parameters and rows, which is kept: for what every transaction begins and ends with. */
+LT_MUST_CHECK lt_status lt_db_conn_step(lt_db_conn *conn, const char *sql, lt_err *err);
 /* SQL texts without parameters and rows, one after the other. */
 LT_MUST_CHECK lt_status lt_db_conn_exec(lt_db_conn *conn, const char *sql, lt_err *err);

@@ -89,66 +89,76 @@ static void read_rest(const lt_query *query, lt_arena *arena, lt_index_version *
 #define FROM_ALL                                                                                   \
     "SELECT " LT_INDEX_VERSION_COLUMNS ", b.sha256, d.meta FROM versions v "                       \
     "LEFT JOIN blobs b ON b.id = v.blob_id LEFT JOIN details d ON d.sequence = v.sequence "
+#define IS_KEY "WHERE v.bucket_id = ? AND v.key = ? "
+#define IS_CURRENT IS_KEY "ORDER BY v.sequence DESC LIMIT 1"
+#define IS_NULL_VERSION IS_KEY "AND v.is_null = 1"
+#define IS_NAMED IS_KEY "AND v.sequence = ? AND v.nonce = ? AND v.is_null = 0"
 
-static void read_first(lt_query *query, lt_arena *arena, lt_index_version *out)
+/* How much is to be known: as for a listing, or all. */
+typedef enum depth { AS_LISTED, ALL_OF_IT } depth;
+
+static void read_first(lt_query *query, depth how, lt_arena *arena, lt_index_version *out)
 {
     *out = (lt_index_version){0};
-    if (lt_query_next(query))
-        lt_index_version_read(query, arena, out);
+    if (!lt_query_next(query))
+        return;
+    lt_index_version_read(query, arena, out);
+    if (how == ALL_OF_IT)
+        read_rest(query, arena, out);
+}
+
+static void find_by(lt_tx *tx, const char *const *queries, const lt_index_bucket *bucket,
+                    lt_text key, depth how, lt_arena *arena, lt_index_version *out)
+{
+    LT_AUTO(lt_query) q = lt_tx_query(tx, queries[how], V(bucket->id), V(key));
+    read_first(&q, how, arena, out);
 }
 
 static void find_current(lt_tx *tx, const lt_index_bucket *bucket, lt_text key, lt_arena *arena,
                          lt_index_version *out)
 {
-    LT_AUTO(lt_query)
-    q = lt_tx_query(tx,
-                    FROM_VERSIONS "WHERE v.bucket_id = ? AND v.key = ? "
-                                  "ORDER BY v.sequence DESC LIMIT 1",
-                    V(bucket->id), V(key));
-    read_first(&q, arena, out);
+    static const char *const queries[] = {FROM_VERSIONS IS_CURRENT};
+    find_by(tx, queries, bucket, key, AS_LISTED, arena, out);
 }
 
 static void find_null(lt_tx *tx, const lt_index_bucket *bucket, lt_text key, lt_arena *arena,
                       lt_index_version *out)
 {
-    LT_AUTO(lt_query)
-    q = lt_tx_query(tx, FROM_VERSIONS "WHERE v.bucket_id = ? AND v.key = ? AND v.is_null = 1",
-                    V(bucket->id), V(key));
-    read_first(&q, arena, out);
+    static const char *const queries[] = {FROM_VERSIONS IS_NULL_VERSION};
+    find_by(tx, queries, bucket, key, AS_LISTED, arena, out);
+}
+
+static void find(lt_tx *tx, const lt_index_bucket *bucket, lt_text key, lt_text version_id,
+                 depth how, lt_arena *arena, lt_index_version *out)
+{
+    static const char *const current[] = {FROM_VERSIONS IS_CURRENT, FROM_ALL IS_CURRENT};
+    static const char *const null_version[] = {FROM_VERSIONS IS_NULL_VERSION,
+                                               FROM_ALL IS_NULL_VERSION};
+    static const char *const named[] = {FROM_VERSIONS IS_NAMED, FROM_ALL IS_NAMED};
+    int64_t sequence, nonce;
+    *out = (lt_index_version){0};
+    if (!version_id.len) {
+        find_by(tx, current, bucket, key, how, arena, out);
+    } else if (lt_text_eq(version_id, null_id)) {
+        find_by(tx, null_version, bucket, key, how, arena, out);
+    } else if (lt_index_version_id_read(version_id, &sequence, &nonce)) {
+        LT_AUTO(lt_query)
+        q = lt_tx_query(tx, named[how], V(bucket->id), V(key), V(sequence), V(nonce));
+        read_first(&q, how, arena, out);
+    }
 }
 
 void lt_index_version_find(lt_tx *tx, const lt_index_bucket *bucket, lt_text key,
                            lt_text version_id, lt_arena *arena, lt_index_version *out)
 {
-    int64_t sequence, nonce;
-    *out = (lt_index_version){0};
-    if (!version_id.len) {
-        find_current(tx, bucket, key, arena, out);
-    } else if (lt_text_eq(version_id, null_id)) {
-        find_null(tx, bucket, key, arena, out);
-    } else if (lt_index_version_id_read(version_id, &sequence, &nonce)) {
-        LT_AUTO(lt_query)
-        q = lt_tx_query(tx,
-                        FROM_VERSIONS "WHERE v.sequence = ? AND v.nonce = ? AND v.bucket_id = ? "
-                                      "AND v.key = ? AND v.is_null = 0",
-                        V(sequence), V(nonce), V(bucket->id), V(key));
-        read_first(&q, arena, out);
-    }
-}
-
-/* Read what only the details and the content know; the version is there, in this transaction. */
-static void fill(lt_tx *tx, lt_arena *arena, lt_index_version *version)
-{
-    LT_AUTO(lt_query) q = lt_tx_query(tx, FROM_ALL "WHERE v.sequence = ?", V(version->sequence));
-    if (lt_query_next(&q))
-        read_rest(&q, arena, version);
+    find(tx, bucket, key, version_id, AS_LISTED, arena, out);
 }
 
 lt_status lt_index_version_get(lt_tx *tx, const lt_index_bucket *bucket, lt_text key,
                                lt_text version_id, lt_arena *arena, lt_index_version *out,
                                lt_err *err)
 {
-    lt_index_version_find(tx, bucket, key, version_id, arena, out);
+    find(tx, bucket, key, version_id, ALL_OF_IT, arena, out);
     if (!out->sequence && version_id.len)
         return lt_store_fail(err, LT_WHY_NO_SUCH_VERSION,
                              "there is no version '%.*s' of '%.*s/%.*s'", LT_ARG(version_id),
@@ -163,7 +173,6 @@ lt_status lt_index_version_get(lt_tx *tx, const lt_index_bucket *bucket, lt_text
                           LT_ARG(bucket->name), LT_ARG(key), LT_ARG(out->info.version_id)));
         return lt_hint(err, "restore it, or name an older version");
     }
-    fill(tx, arena, out);
     return lt_tx_check(tx, err);
 }
 
@@ -376,10 +385,9 @@ static void find_newest_data(lt_tx *tx, const lt_index_bucket *bucket, lt_text k
 {
     LT_AUTO(lt_query)
     q = lt_tx_query(tx,
-                    FROM_VERSIONS "WHERE v.bucket_id = ? AND v.key = ? AND v.blob_id IS NOT NULL "
-                                  "ORDER BY v.sequence DESC LIMIT 1",
+                    FROM_ALL IS_KEY "AND v.blob_id IS NOT NULL ORDER BY v.sequence DESC LIMIT 1",
                     V(bucket->id), V(key));
-    read_first(&q, arena, out);
+    read_first(&q, ALL_OF_IT, arena, out);
 }
 
 lt_index_new lt_index_again(const lt_index_version *old, const lt_pairs *tags)
@@ -417,7 +425,6 @@ lt_status lt_index_restore(lt_tx *tx, const lt_index_bucket *bucket, lt_text key
     if (old.info.is_marker)
         return lt_fail(err, LT_INVALID, "version '%.*s' of '%.*s/%.*s' is a delete marker",
                        LT_ARG(version_id), LT_ARG(bucket->name), LT_ARG(key));
-    fill(tx, arena, &old);
     *made = old;
     if (old.info.is_current)
         return LT_OK;

@@ -89,7 +89,8 @@ typedef struct lt_index_blob {
 
 /* False: not known. */
 bool lt_index_blob_find(lt_tx *tx, lt_text name, lt_index_blob *out);
-bool lt_index_blob_at(lt_tx *tx, int64_t id, lt_index_blob *out);
+/* With its body, if that is in the index. */
+bool lt_index_blob_at(lt_tx *tx, int64_t id, lt_arena *arena, lt_index_blob *out, lt_text *body);
 /* Register a content: from here on it is not collected. staged->body is stored with it unless its place is a file. */
 LT_MUST_CHECK lt_status lt_index_blob_add(lt_tx *tx, lt_staged *staged, lt_place place,
                                           lt_index_blob *out, lt_err *err);

@@ -49,11 +49,17 @@ bool lt_index_blob_find(lt_tx *tx, lt_text name, lt_index_blob *out)
     return read_blob(&q, out);
 }
 
-bool lt_index_blob_at(lt_tx *tx, int64_t id, lt_index_blob *out)
+bool lt_index_blob_at(lt_tx *tx, int64_t id, lt_arena *arena, lt_index_blob *out, lt_text *body)
 {
     LT_AUTO(lt_query)
-    q = lt_tx_query(tx, "SELECT " BLOB_COLUMNS " FROM blobs WHERE id = ?", V(id));
-    return read_blob(&q, out);
+    q = lt_tx_query(tx,
+                    "SELECT " BLOB_COLUMNS ", body FROM blobs LEFT JOIN bodies ON blob_id = id "
+                    "WHERE id = ?",
+                    V(id));
+    if (!read_blob(&q, out) || (out->place == LT_PLACE_BODY && lt_query_is_null(&q, 5)))
+        return false;
+    *body = lt_query_text_in(&q, arena, 5);
+    return true;
 }
 
 /* ---------------------------------------------------------------- registering */

@@ -200,6 +200,7 @@ typedef struct object_call {
     lt_listing *listing;
     lt_arena *arena;
     lt_index_version version; /* result */
+    bool needs_seal;          /* nothing was done: the bucket wants encryption */
 } object_call;
 
 static lt_status do_put(lt_tx *tx, void *context, lt_err *err)
@@ -210,6 +211,9 @@ static lt_status do_put(lt_tx *tx, void *context, lt_err *err)
     lt_hex_write(lt_text_at(staged->sums.md5, LT_MD5_BYTES), hex);
     lt_index_bucket bucket;
     LT_TRY(lt_index_bucket_get(tx, it->name.bucket, &bucket, err));
+    it->needs_seal = bucket.sealed && !staged->sealed && staged->is_small;
+    if (it->needs_seal)
+        return LT_OK;
     LT_TRY(lt_local_settle(tx, staged, err));
     lt_index_new what = {.key = it->name.key,
                          .blob_id = staged->blob_id,
@@ -235,18 +239,37 @@ static lt_status put_staged(lt_local *self, object_call *it, lt_object_info *inf
     return LT_OK;
 }
 
+/* A small body is in memory, so it can be taken again when the bucket turns out to want encryption. */
+static lt_status seal_small(lt_local *self, lt_staged *staged, lt_err *err)
+{
+    lt_text_body body;
+    lt_staged sealed = {.sum_kind = staged->sum_kind, .sealed = true};
+    lt_status status = lt_local_receive(
+        self, lt_body_from_text(&body, lt_buf_text(&staged->body)), NULL, &sealed, err);
+    lt_buf_cleanup(&staged->body);
+    *staged = sealed;
+    return status;
+}
+
 lt_status lt_local_put(lt_store *store, lt_object_name name, lt_body *body,
                        const lt_put_options *options, lt_arena *arena, lt_object_info *info,
                        lt_err *err)
 {
     lt_local *self = lt_local_of(store);
-    lt_bucket_info bucket; /* asked before reading all of the body */
-    LT_TRY(local_bucket_get(store, name.bucket, arena, &bucket, err));
+    lt_bucket_info bucket = {0};
+    bool small = body->size >= 0 && (size_t)body->size <= self->small_bytes;
+    if (!small) /* asked before reading all of the body */
+        LT_TRY(local_bucket_get(store, name.bucket, arena, &bucket, err));
     lt_staged staged = {.sum_kind = options->checksum, .sealed = options->sealed || bucket.sealed};
     lt_status status = lt_local_receive(self, body, options->expected, &staged, err);
     object_call it = {.name = name, .options = options, .staged = &staged, .arena = arena};
     if (status == LT_OK)
         status = put_staged(self, &it, info, err);
+    if (status == LT_OK && it.needs_seal) {
+        status = seal_small(self, &staged, err);
+        if (status == LT_OK)
+            status = put_staged(self, &it, info, err);
+    }
     if (status != LT_OK)
         lt_local_unstage_one(self, &staged);
     lt_buf_cleanup(&staged.body);

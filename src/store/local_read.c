@@ -24,29 +24,14 @@ lt_local_reading *lt_local_reading_new(lt_local *self, char *what)
     return reading;
 }
 
-lt_status lt_local_reading_add(lt_local_reading *reading, lt_tx *tx, const lt_index_blob *blob,
-                               lt_err *err)
+lt_status lt_local_reading_add(lt_local_reading *reading, lt_tx *tx, int64_t blob_id, lt_err *err)
 {
-    lt_piece piece = {.start = reading->base.size, .blob = *blob};
-    if (blob->place == LT_PLACE_BODY) {
-        LT_AUTO(lt_query)
-        q = lt_tx_query(tx, "SELECT body FROM bodies WHERE blob_id = ?", V(blob->id));
-        if (!lt_query_next(&q))
-            return lt_fail(err, LT_IO, "the content of '%s' is missing from the index",
-                           reading->what);
-        piece.body = lt_query_text_in(&q, &reading->arena, 0);
-    }
-    lt_push(&reading->pieces, piece);
-    reading->base.size += blob->size_bytes;
-    return lt_tx_check(tx, err);
-}
-
-static lt_status add_by_id(lt_local_reading *reading, lt_tx *tx, int64_t blob_id, lt_err *err)
-{
-    lt_index_blob blob;
-    if (!lt_index_blob_at(tx, blob_id, &blob))
+    lt_piece piece = {.start = reading->base.size};
+    if (!lt_index_blob_at(tx, blob_id, &reading->arena, &piece.blob, &piece.body))
         return lt_fail(err, LT_IO, "the content of '%s' is missing from the index", reading->what);
-    return lt_local_reading_add(reading, tx, &blob, err);
+    lt_push(&reading->pieces, piece);
+    reading->base.size += piece.blob.size_bytes;
+    return lt_tx_check(tx, err);
 }
 
 static lt_status fail_no_part(const lt_local_reading *reading, int32_t part, lt_err *err)
@@ -64,7 +49,7 @@ static lt_status find_parts(lt_local_reading *reading, lt_tx *tx, int64_t list_i
                     V(list_id));
     while (lt_query_next(&q) && (!part || count < part)) {
         if (++count == part || !part)
-            LT_TRY(add_by_id(reading, tx, lt_query_i64(&q, 0), err));
+            LT_TRY(lt_local_reading_add(reading, tx, lt_query_i64(&q, 0), err));
         else
             reading->base.start += lt_query_i64(&q, 1);
     }
@@ -80,7 +65,7 @@ lt_status lt_local_reading_find(lt_local_reading *reading, lt_tx *tx,
         return find_parts(reading, tx, version->list_id, part, err);
     if (part > 1)
         return fail_no_part(reading, part, err);
-    return add_by_id(reading, tx, version->blob_id, err);
+    return lt_local_reading_add(reading, tx, version->blob_id, err);
 }
 
 lt_status lt_local_reading_ready(lt_local_reading *reading, lt_err *err)
@@ -100,9 +85,13 @@ bool lt_local_find_content(lt_tx *tx, lt_text sha256, lt_index_blob *out)
     memset(end + LT_SHA256_BYTES, 0xff, LT_SEAL_SALT_BYTES);
     LT_AUTO(lt_query)
     q = lt_tx_query(tx,
-                    "SELECT id FROM blobs WHERE sha256 > ? AND sha256 <= ? AND place <> ? LIMIT 1",
+                    "SELECT id, place, sha256 FROM blobs WHERE sha256 > ? AND sha256 <= ? AND place <> ? LIMIT 1",
                     LT_BLOB(sha256), LT_BLOB(lt_text_at(end, sizeof(end))), V(LT_PLACE_EXPECTED));
-    return lt_query_next(&q) && lt_index_blob_at(tx, lt_query_i64(&q, 0), out);
+    if (!lt_query_next(&q))
+        return false;
+    out->id = lt_query_i64(&q, 0);
+    out->place = (lt_place)lt_query_i64(&q, 1);
+    return lt_blob_name_read(lt_query_text(&q, 2), &out->name);
 }
 
 /* ---------------------------------------------------------------- files */
@@ -439,7 +428,7 @@ static lt_status do_find_blob(lt_tx *tx, void *context, lt_err *err)
     if (!known)
         return lt_fail(err, LT_IO, "the content of '%s' is missing from the index",
                        it->reading->what);
-    return lt_local_reading_add(it->reading, tx, &blob, err);
+    return lt_local_reading_add(it->reading, tx, blob.id, err);
 }
 
 lt_status lt_local_blob_read(lt_local *self, lt_text name, lt_sink *sink, const char *what,
