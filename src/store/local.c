@@ -244,8 +244,8 @@ static lt_status seal_small(lt_local *self, lt_staged *staged, lt_err *err)
 {
     lt_text_body body;
     lt_staged sealed = {.sum_kind = staged->sum_kind, .sealed = true};
-    lt_status status = lt_local_receive(
-        self, lt_body_from_text(&body, lt_buf_text(&staged->body)), NULL, &sealed, err);
+    lt_status status = lt_local_receive(self, lt_body_from_text(&body, lt_buf_text(&staged->body)),
+                                        NULL, &sealed, err);
     lt_buf_cleanup(&staged->body);
     *staged = sealed;
     return status;

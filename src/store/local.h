@@ -117,8 +117,8 @@ LT_MUST_CHECK lt_status lt_local_reading_find(lt_local_reading *reading, lt_tx *
                                               const lt_index_version *version, int32_t part,
                                               lt_err *err);
 /* In a transaction: one content. */
-LT_MUST_CHECK lt_status lt_local_reading_add(lt_local_reading *reading, lt_tx *tx,
-                                             int64_t blob_id, lt_err *err);
+LT_MUST_CHECK lt_status lt_local_reading_add(lt_local_reading *reading, lt_tx *tx, int64_t blob_id,
+                                             lt_err *err);
 /* After it: what encrypted pieces need is at hand. */
 LT_MUST_CHECK lt_status lt_local_reading_ready(lt_local_reading *reading, lt_err *err);
 /* Bytes into a sink; with `verify` each whole content is checked against its SHA-256. */

@@ -85,7 +85,8 @@ bool lt_local_find_content(lt_tx *tx, lt_text sha256, lt_index_blob *out)
     memset(end + LT_SHA256_BYTES, 0xff, LT_SEAL_SALT_BYTES);
     LT_AUTO(lt_query)
     q = lt_tx_query(tx,
-                    "SELECT id, place, sha256 FROM blobs WHERE sha256 > ? AND sha256 <= ? AND place <> ? LIMIT 1",
+                    "SELECT id, place, sha256 FROM blobs WHERE sha256 > ? AND sha256 <= ? AND "
+                    "place <> ? LIMIT 1",
                     LT_BLOB(sha256), LT_BLOB(lt_text_at(end, sizeof(end))), V(LT_PLACE_EXPECTED));
     if (!lt_query_next(&q))
         return false;

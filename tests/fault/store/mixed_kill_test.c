@@ -18,7 +18,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WRITERS = 3, KEYS = 3, LARGE = 40000, SMALL = 60, SOURCES = 2, FIRST_PART = 5 * 1024 * 1024 };
+enum {
+    WRITERS = 3,
+    KEYS = 3,
+    LARGE = 40000,
+    SMALL = 60,
+    SOURCES = 2,
+    FIRST_PART = 5 * 1024 * 1024
+};
 
 /* What happens to a key in its n-th turn. */
 typedef enum act { PUT_SMALL, PUT_LARGE, UPLOAD, COPY, REMOVE, PUT_SEALED, UPLOAD_TWO, ACTS } act;
@@ -203,7 +210,8 @@ static void check_key(lt_store *store, ledger *book, int writer, uint32_t key)
         lt_store_get(store, T("raw"), lt_text_of(name), (lt_text){0}, 0, SIZE_MAX, &got, &err);
     CHECK(status == LT_OK || status == LT_NOT_FOUND);
     bool known = false;
-    for (uint32_t turn = book->done[writer][key]; !known && turn <= book->begun[writer][key]; turn++)
+    for (uint32_t turn = book->done[writer][key]; !known && turn <= book->begun[writer][key];
+         turn++)
         if ((known = is_turn(writer, key, turn, status, lt_buf_text(&got))))
             book->done[writer][key] = turn;
     CHECK(known);
