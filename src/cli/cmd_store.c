@@ -139,10 +139,12 @@ static lt_status ls(lt_app *app, const void *opts, const lt_args *args, lt_err *
 {
     lt_address at;
     LT_AUTO(lt_store_ref) store = NULL;
-    LT_TRY(lt_app_store(app, &store, err));
-    if (!args->count)
+    bool all_of_s3 = args->count && strcmp(args->items[0], "s3://") == 0;
+    if (!args->count || all_of_s3) {
+        LT_TRY(all_of_s3 ? lt_app_s3(app, &store, err) : lt_app_store(app, &store, err));
         return list_buckets(app, store, err);
-    LT_TRY(lt_address_read(args->items[0], false, &at, err));
+    }
+    LT_TRY(lt_app_store_at(app, args->items[0], false, &store, &at, err));
     return list_objects(app, store, &at, opts, err);
 }
 
@@ -190,8 +192,7 @@ static lt_status versions(lt_app *app, const void *opts, const lt_args *args, lt
     lt_address at;
     LT_AUTO(lt_store_ref) store = NULL;
     LT_AUTO(lister) list = {.app = app};
-    LT_TRY(lt_address_read(args->items[0], false, &at, err));
-    LT_TRY(lt_app_store(app, &store, err));
+    LT_TRY(lt_app_store_at(app, args->items[0], false, &store, &at, err));
     lt_grid_begin(&list.grid, &app->out, lt_show_for(app->globals.json), columns,
                   LT_COUNT(columns));
     lt_list_request request = {.prefix = at.key, .versions = true};
@@ -224,8 +225,7 @@ static lt_status cat(lt_app *app, const void *opts, const lt_args *args, lt_err 
     const version_opts *o = opts;
     lt_address at;
     LT_AUTO(lt_store_ref) store = NULL;
-    LT_TRY(lt_address_read(args->items[0], true, &at, err));
-    LT_TRY(lt_app_store(app, &store, err));
+    LT_TRY(lt_app_store_at(app, args->items[0], true, &store, &at, err));
     return lt_store_get_to_fd(store, at.bucket, at.key, lt_text_of(o->version), app->out.fd, err);
 }
 
@@ -236,86 +236,6 @@ static const lt_cmd cmd_cat = {.name = "cat",
                                .opt_count = LT_COUNT(version_table),
                                .opts_size = sizeof(version_opts),
                                .run = cat};
-
-/* ---- rm ---- */
-
-typedef struct rm_opts {
-    bool recursive;
-    const char *version;
-} rm_opts;
-
-static const lt_opt rm_table[] = {
-    {.name = "recursive",
-     .letter = 'r',
-     LT_AT(rm_opts, recursive),
-     .help = "every object below the prefix"},
-    {.name = "version-id",
-     .type = LT_OPT_TEXT,
-     LT_AT(rm_opts, version),
-     .value = "ID",
-     .help =
-         "this version, for good; else the object gets a delete marker where there are versions"},
-};
-
-typedef struct removal {
-    lt_app *app;
-    lt_store *store;
-    lt_text bucket;
-    int64_t count;
-} removal;
-
-static lt_status remove_one(void *context, const lt_object_info *info, bool is_prefix, lt_err *err)
-{
-    removal *r = context;
-    LT_AUTO(lt_arena) arena = {0};
-    (void)is_prefix;
-    if (lt_stop_asked())
-        return lt_fail(err, LT_CANCELLED, "stopped after %lld objects", (long long)r->count);
-    LT_TRY(lt_store_delete(r->store, r->bucket, info->key, T(""), NULL, &arena, NULL, err));
-    r->count++;
-    return LT_OK;
-}
-
-static void say_removed(lt_app *app, int64_t count)
-{
-    if (app->globals.json)
-        lt_out_printf(&app->out, "{\"removed\": %lld}\n", (long long)count);
-    else if (!app->globals.quiet)
-        lt_out_printf(&app->out, "removed %lld object%s\n", (long long)count,
-                      count == 1 ? "" : "s");
-}
-
-static lt_status rm(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
-{
-    const rm_opts *o = opts;
-    lt_address at;
-    lt_object_info info;
-    LT_AUTO(lt_store_ref) store = NULL;
-    LT_TRY(lt_address_read(args->items[0], !o->recursive, &at, err));
-    if (o->recursive && o->version)
-        return lt_fail(err, LT_INVALID, "--recursive and --version-id do not go together");
-    LT_TRY(lt_app_store(app, &store, err));
-    removal r = {.app = app, .store = store, .bucket = at.bucket, .count = 1};
-    if (o->recursive) {
-        lt_list_request request = {.prefix = at.key};
-        r.count = 0;
-        LT_TRY(lt_store_walk(store, at.bucket, &request, remove_one, &r, err));
-    } else {
-        lt_text version = lt_text_of(o->version);
-        LT_TRY(lt_store_head(store, at.bucket, at.key, version, &app->arena, &info, err));
-        LT_TRY(lt_store_delete(store, at.bucket, at.key, version, NULL, &app->arena, NULL, err));
-    }
-    say_removed(app, r.count);
-    return LT_OK;
-}
-
-static const lt_cmd cmd_rm = {.name = "rm",
-                              .help = "delete an object, a version of it, or all below a prefix",
-                              .args = "BUCKET/KEY",
-                              .opts = rm_table,
-                              .opt_count = LT_COUNT(rm_table),
-                              .opts_size = sizeof(rm_opts),
-                              .run = rm};
 
 /* ---- mb ---- */
 
@@ -341,7 +261,8 @@ static lt_status mb(lt_app *app, const void *opts, const lt_args *args, lt_err *
     LT_TRY(lt_address_read(args->items[0], false, &at, err));
     if (at.key.len)
         return lt_fail(err, LT_INVALID, "'%s' is not the name of a bucket", args->items[0]);
-    LT_TRY(lt_app_store(app, &store, err));
+    LT_TRY(lt_address_is_s3(args->items[0]) ? lt_app_s3(app, &store, err)
+                                            : lt_app_store(app, &store, err));
     return lt_bucket_create(
         store, at.bucket,
         strcmp(o->versioning, "enabled") == 0 ? LT_VERSIONING_ENABLED : LT_UNVERSIONED, err);
@@ -363,8 +284,7 @@ static lt_status restore(lt_app *app, const void *opts, const lt_args *args, lt_
     lt_address at;
     lt_object_info info;
     LT_AUTO(lt_store_ref) store = NULL;
-    LT_TRY(lt_address_read(args->items[0], true, &at, err));
-    LT_TRY(lt_app_store(app, &store, err));
+    LT_TRY(lt_app_store_at(app, args->items[0], true, &store, &at, err));
     LT_TRY(lt_store_restore(store, at.bucket, at.key, lt_text_of(o->version), &app->arena, &info,
                             err));
     if (app->globals.json)
@@ -460,16 +380,36 @@ static const lt_cmd cmd_check = {.name = "check",
                                  .opts_size = sizeof(check_opts),
                                  .run = check};
 
-extern const lt_cmd lt_cmd_store_cp, lt_cmd_store_serve;
+extern const lt_cmd lt_cmd_store_cp, lt_cmd_store_mv, lt_cmd_store_sync, lt_cmd_store_rm,
+    lt_cmd_store_rb, lt_cmd_store_du, lt_cmd_store_usage, lt_cmd_store_prune, lt_cmd_store_key,
+    lt_cmd_store_events, lt_cmd_store_presign, lt_cmd_store_serve;
 
-static const lt_cmd *const subs[] = {
-    &cmd_ls,    &lt_cmd_store_cp,    &cmd_cat, &cmd_rm, &cmd_mb, &cmd_versions, &cmd_restore,
-    &cmd_check, &lt_cmd_store_serve, NULL};
+static const lt_cmd *const subs[] = {&cmd_ls,
+                                     &lt_cmd_store_cp,
+                                     &lt_cmd_store_mv,
+                                     &lt_cmd_store_sync,
+                                     &cmd_cat,
+                                     &lt_cmd_store_rm,
+                                     &cmd_mb,
+                                     &lt_cmd_store_rb,
+                                     &cmd_versions,
+                                     &cmd_restore,
+                                     &lt_cmd_store_du,
+                                     &lt_cmd_store_usage,
+                                     &lt_cmd_store_prune,
+                                     &cmd_check,
+                                     &lt_cmd_store_serve,
+                                     &lt_cmd_store_key,
+                                     &lt_cmd_store_presign,
+                                     &lt_cmd_store_events,
+                                     NULL};
 
 const lt_cmd lt_cmd_store = {
     .name = "store",
-    .help = "list, copy, read and restore objects",
-    .about = "Objects are named BUCKET/KEY or store://BUCKET/KEY.",
+    .help = "list, copy, read and restore objects; serve them to S3's clients",
+    .about = "BUCKET/KEY or store://BUCKET/KEY is in the project's store; s3://BUCKET/KEY is on S3 "
+             "itself, with the keys, region and endpoint that the aws cli would use (or those of "
+             "the project's store, when that is on S3).",
     .group = LT_GROUP_DATA,
     .subs = subs,
 };

@@ -1,49 +1,97 @@
-/* leat store cp: between the store and local files, one or all below a prefix. */
+/* leat store cp, mv, sync: between stores, S3 and local files; one, or all below a prefix. */
 #include "cli/store_address.h"
 
 #include "base/fs.h"
-#include "base/proc.h"
-#include "git/archive.h"
+#include "base/log.h"
+#include "cli/transfer_show.h"
+#include "fmt/json.h"
+#include "store/transfer.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILES_LIMIT = 1000000 };
+enum { JOBS_MOST = 256 };
 
-typedef struct cp_opts {
-    bool recursive;
-} cp_opts;
+typedef struct copy_opts {
+    bool recursive, dry_run, delete_extra, size_only;
+    int64_t jobs;
+    lt_strings exclude, include;
+    const char *version;
+} copy_opts;
+
+#define OPT_RECURSIVE                                                                              \
+    {                                                                                              \
+        .name = "recursive", .letter = 'r', LT_AT(copy_opts, recursive),                           \
+        .help = "all files of a folder, or all objects below a prefix"                             \
+    }
+#define OPT_JOBS                                                                                   \
+    {                                                                                              \
+        .name = "jobs", .letter = 'j', .type = LT_OPT_INT, LT_AT(copy_opts, jobs), .value = "N",   \
+        .preset = "8", .min = 1, .max = JOBS_MOST,                                                 \
+        .help = "how many at once: files, and parts of a large one"                                \
+    }
+#define OPT_EXCLUDE                                                                                \
+    {                                                                                              \
+        .name = "exclude", .type = LT_OPT_LIST, LT_AT(copy_opts, exclude), .value = "PATTERN",     \
+        .help = "leave out names like this (relative to the source; * is anything, also /)"        \
+    }
+#define OPT_INCLUDE                                                                                \
+    {                                                                                              \
+        .name = "include", .type = LT_OPT_LIST, LT_AT(copy_opts, include), .value = "PATTERN",     \
+        .help = "but take these all the same"                                                      \
+    }
+#define OPT_DRYRUN                                                                                 \
+    {                                                                                              \
+        .name = "dryrun", LT_AT(copy_opts, dry_run), .help = "only tell what would be done"        \
+    }
 
 static const lt_opt cp_table[] = {
-    {.name = "recursive",
-     .letter = 'r',
-     LT_AT(cp_opts, recursive),
-     .help = "all files of a folder, or all objects below a prefix"},
+    OPT_RECURSIVE,
+    OPT_JOBS,
+    OPT_EXCLUDE,
+    OPT_INCLUDE,
+    OPT_DRYRUN,
+    {.name = "version-id",
+     .type = LT_OPT_TEXT,
+     LT_AT(copy_opts, version),
+     .value = "ID",
+     .help = "this version of one object; else the current one"},
 };
 
-/* One side of a copy. */
-typedef struct side {
-    bool is_store;
-    const char *path; /* local; "-" is standard input or output */
-    lt_address at;    /* in the store */
-} side;
+static const lt_opt mv_table[] = {OPT_RECURSIVE, OPT_JOBS, OPT_EXCLUDE, OPT_INCLUDE, OPT_DRYRUN};
 
-typedef struct copier {
+static const lt_opt sync_table[] = {
+    OPT_JOBS,
+    OPT_EXCLUDE,
+    OPT_INCLUDE,
+    OPT_DRYRUN,
+    {.name = "delete",
+     LT_AT(copy_opts, delete_extra),
+     .help = "delete at the target what the source has not"},
+    {.name = "size-only",
+     LT_AT(copy_opts, size_only),
+     .help = "the same size is the same: do not compare checksums"},
+};
+
+/* ---- the two sides ---- */
+
+/* A command with its stores; both sides may be in the same one. */
+typedef struct job {
     lt_app *app;
-    lt_store *store; /* owned */
-    side to;
-    lt_address from; /* of a walk */
-    int64_t count, bytes;
-} copier;
+    const copy_opts *opts;
+    const char *done;   /* "copied" */
+    lt_store *own, *s3; /* owned; NULL until they are needed */
+    lt_end from, to;
+    lt_transfer transfer;
+    lt_buf told; /* JSON of a dry run */
+    lt_json_writer writer;
+} job;
 
-static void copier_cleanup(copier *c)
+static void job_cleanup(job *it)
 {
-    lt_store_close(c->store);
+    lt_store_close(it->own);
+    lt_store_close(it->s3);
+    lt_buf_cleanup(&it->told);
 }
 
 static bool looks_local(const char *text)
@@ -51,98 +99,61 @@ static bool looks_local(const char *text)
     return text[0] == '/' || text[0] == '.' || strcmp(text, "-") == 0 || strcmp(text, "") == 0;
 }
 
-/* Store or local file? "store://" and "./" say it; else what exists does. */
-static lt_status read_side(lt_store *store, const char *text, bool other_is_local, side *out,
-                           lt_err *err)
+static bool names_a_store(const char *text)
+{
+    return lt_address_is_s3(text) || lt_text_starts(lt_text_of(text), T("store://"));
+}
+
+static lt_status use_store(job *it, const char *text, lt_end *out, lt_err *err)
+{
+    lt_address at;
+    bool on_s3 = lt_address_is_s3(text);
+    LT_TRY(lt_address_read(text, false, &at, err));
+    if (on_s3 && !it->s3)
+        LT_TRY(lt_app_s3(it->app, &it->s3, err));
+    if (!on_s3 && !it->own)
+        LT_TRY(lt_app_store(it->app, &it->own, err));
+    out->store = on_s3 ? it->s3 : it->own;
+    out->bucket = at.bucket;
+    out->key = at.key;
+    return LT_OK;
+}
+
+/* Store or local file? s3://, store:// and "./" say it; else what exists does. */
+static lt_status read_end(job *it, const char *text, bool other_is_local, lt_end *out, lt_err *err)
 {
     lt_versioning versioning;
-    lt_err missing;
-    *out = (side){.path = text};
+    lt_err missing = {0};
+    lt_address at;
+    *out = (lt_end){.path = text};
     if (looks_local(text))
         return LT_OK;
-    out->is_store = true;
-    LT_TRY(lt_address_read(text, false, &out->at, err));
-    if (lt_text_starts(lt_text_of(text), T("store://")))
-        return LT_OK;
-    bool is_bucket = lt_bucket_find(store, out->at.bucket, &versioning, &missing) == LT_OK;
+    if (names_a_store(text))
+        return use_store(it, text, out, err);
+    LT_TRY(lt_address_read(text, false, &at, err));
+    if (!it->own)
+        LT_TRY(lt_app_store(it->app, &it->own, err));
+    bool is_bucket = lt_bucket_find(it->own, at.bucket, &versioning, &missing) == LT_OK;
     bool is_file = lt_path_exists(text);
     if (is_bucket && is_file) {
         lt_ignore(lt_fail(err, LT_INVALID, "'%s' may be a local path and an object", text));
         return lt_hint(err, "write './%s' or 'store://%s'", text, text);
     }
-    out->is_store = is_bucket || (!is_file && other_is_local);
-    return LT_OK;
+    return is_bucket || (!is_file && other_is_local) ? use_store(it, text, out, err) : LT_OK;
 }
 
-/* ---- one object ---- */
-
-static lt_status put_fd(copier *c, int fd, const lt_address *to, lt_err *err)
+static lt_status read_ends(job *it, const lt_args *args, lt_err *err)
 {
-    struct stat info;
-    lt_fd_body body;
-    lt_object_info made;
-    LT_AUTO(lt_arena) arena = {0};
-    bool has_size = fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
-    LT_TRY(lt_store_put(c->store, to->bucket, to->key,
-                        lt_body_from_fd(&body, fd, has_size ? info.st_size : -1), NULL, &arena,
-                        &made, err));
-    c->count++;
-    c->bytes += made.size_bytes;
-    return LT_OK;
+    const char *from = args->items[0], *to = args->items[1];
+    LT_TRY(read_end(it, from, looks_local(to), &it->from, err));
+    LT_TRY(read_end(it, to, !it->from.store, &it->to, err));
+    if (it->from.store || it->to.store)
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_INVALID, "neither '%s' nor '%s' is in a store", from, to));
+    return lt_hint(err, "write store://BUCKET/KEY or s3://BUCKET/KEY");
 }
 
-static lt_status upload(copier *c, const char *path, const lt_address *to, lt_err *err)
-{
-    if (strcmp(path, "-") == 0)
-        return put_fd(c, STDIN_FILENO, to, err);
-    LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return lt_fail_errno(err, errno, "cannot read '%s'", path);
-    if (lt_path_is_folder(path)) {
-        lt_ignore(lt_fail(err, LT_INVALID, "'%s' is a folder", path));
-        return lt_hint(err, "copy what is in it with --recursive");
-    }
-    return put_fd(c, fd, to, err);
-}
-
-static lt_status get_fd(copier *c, const lt_address *from, int fd, lt_err *err)
-{
-    struct stat info = {0};
-    LT_TRY(lt_store_get_to_fd(c->store, from->bucket, from->key, T(""), fd, err));
-    (void)fstat(fd, &info);
-    c->count++;
-    c->bytes += S_ISREG(info.st_mode) ? info.st_size : 0;
-    return LT_OK;
-}
-
-/* The file appears whole or not at all. */
-static lt_status download(copier *c, const lt_address *from, const char *path, lt_err *err)
-{
-    if (strcmp(path, "-") == 0)
-        return get_fd(c, from, c->app->out.fd, err);
-    LT_AUTO(lt_chars) temp = lt_format("%s.%08x.tmp", path, arc4random());
-    LT_AUTO(lt_fd) fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-    if (fd < 0)
-        return lt_fail_errno(err, errno, "cannot create '%s'", path);
-    lt_status status = get_fd(c, from, fd, err);
-    if (status == LT_OK && rename(temp, path) != 0)
-        status = lt_fail_errno(err, errno, "cannot write '%s'", path);
-    if (status != LT_OK)
-        (void)unlink(temp);
-    return status;
-}
-
-static lt_status copy_inside(copier *c, const lt_address *from, const lt_address *to, lt_err *err)
-{
-    const char *folder = getenv("TMPDIR");
-    LT_AUTO(lt_fd) fd = open(folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return lt_fail_errno(err, errno, "cannot make a temporary file");
-    LT_TRY(lt_store_get_to_fd(c->store, from->bucket, from->key, T(""), fd, err));
-    if (lseek(fd, 0, SEEK_SET) != 0)
-        return lt_fail_errno(err, errno, "cannot read a temporary file");
-    return put_fd(c, fd, to, err);
-}
+/* ---- one ---- */
 
 static lt_text last_part(lt_text key)
 {
@@ -152,162 +163,227 @@ static lt_text last_part(lt_text key)
     return lt_text_sub(key, at, SIZE_MAX);
 }
 
-/* ---- names of targets ---- */
-
-/* The key for `name` when the target is `to`: a key that is empty or ends in '/' takes the name behind it. */
-static lt_text key_for(lt_arena *arena, lt_text to, lt_text name)
+/* A target that is empty or ends in '/', or is a folder, takes the name of the source behind it. */
+static lt_status complete_target(job *it, lt_err *err)
 {
-    if (to.len && !lt_text_ends(to, T("/")))
-        return to;
-    return lt_text_of(lt_arena_format(arena, "%.*s%.*s", LT_ARG(to), LT_ARG(name)));
-}
-
-static char *path_for(const char *to, lt_text name)
-{
-    if (strcmp(to, "-") == 0 || (!lt_path_is_folder(to) && !lt_text_ends(lt_text_of(to), T("/"))))
-        return lt_xstrdup(to);
+    lt_arena *arena = &it->app->arena;
+    lt_text name = it->from.store                    ? last_part(it->from.key)
+                   : strcmp(it->from.path, "-") == 0 ? (lt_text){0}
+                                                     : lt_text_of(lt_path_name(it->from.path));
+    if (it->to.store) {
+        if (!it->to.key.len || lt_text_ends(it->to.key, T("/")))
+            it->to.key =
+                lt_text_of(lt_arena_format(arena, "%.*s%.*s", LT_ARG(it->to.key), LT_ARG(name)));
+        if (!it->to.key.len || lt_text_ends(it->to.key, T("/")))
+            return lt_fail(err, LT_INVALID, "the object needs a name: BUCKET/KEY");
+        return LT_OK;
+    }
+    const char *path = it->to.path;
+    if (strcmp(path, "-") == 0 ||
+        (!lt_path_is_folder(path) && !lt_text_ends(lt_text_of(path), T("/"))))
+        return LT_OK;
     LT_AUTO(lt_chars) last = lt_text_dup(name);
-    return lt_path_join(to, last);
-}
-
-static lt_status copy_object(copier *c, const lt_address *from, lt_err *err)
-{
-    lt_text name = last_part(from->key);
-    if (c->to.is_store) {
-        lt_address to = {c->to.at.bucket, key_for(&c->app->arena, c->to.at.key, name)};
-        return copy_inside(c, from, &to, err);
-    }
-    LT_AUTO(lt_chars) path = path_for(c->to.path, name);
-    return download(c, from, path, err);
-}
-
-static lt_status copy_file(copier *c, const char *path, lt_err *err)
-{
-    if (!c->to.is_store)
-        return lt_fail(err, LT_INVALID, "neither '%s' nor '%s' is in the store", path, c->to.path);
-    lt_text name = lt_text_of(strcmp(path, "-") == 0 ? "" : lt_path_name(path));
-    lt_address to = {c->to.at.bucket, key_for(&c->app->arena, c->to.at.key, name)};
-    if (!to.key.len)
-        return lt_fail(err, LT_INVALID, "the object needs a name: BUCKET/KEY");
-    return upload(c, path, &to, err);
-}
-
-/* ---- all below ---- */
-
-static lt_status stopped(const copier *c, lt_err *err)
-{
-    return lt_stop_asked()
-               ? lt_fail(err, LT_CANCELLED, "stopped after %lld objects", (long long)c->count)
-               : LT_OK;
-}
-
-static lt_status download_below(copier *c, const lt_address *from, lt_text name, lt_err *err)
-{
-    if (!lt_archive_path_is_safe(name)) {
-        lt_ignore(lt_fail(err, LT_INVALID, "the key '%.*s' cannot be a path here", LT_ARG(name)));
-        return lt_hint(err, "copy it alone, to a name of your own");
-    }
-    LT_AUTO(lt_chars) below = lt_text_dup(name);
-    LT_AUTO(lt_chars) path = lt_path_join(c->to.path, below);
-    LT_AUTO(lt_chars) folder = lt_xstrndup(path, (size_t)(strrchr(path, '/') - path));
-    LT_TRY(lt_folder_make(folder, 0750, err));
-    return download(c, from, path, err);
-}
-
-static lt_status copy_walked(void *context, const lt_object_info *info, bool is_prefix, lt_err *err)
-{
-    copier *c = context;
-    LT_AUTO(lt_arena) arena = {0};
-    (void)is_prefix;
-    LT_TRY(stopped(c, err));
-    lt_address from = {c->from.bucket, info->key};
-    lt_text name = lt_text_sub(info->key, c->from.key.len, SIZE_MAX);
-    if (lt_text_starts(name, T("/")))
-        name = lt_text_sub(name, 1, SIZE_MAX);
-    if (!c->to.is_store)
-        return download_below(c, &from, name.len ? name : last_part(info->key), err);
-    lt_text prefix = c->to.at.key;
-    bool slash = prefix.len && !lt_text_ends(prefix, T("/"));
-    lt_address to = {c->to.at.bucket,
-                     lt_text_of(lt_arena_format(&arena, "%.*s%s%.*s", LT_ARG(prefix),
-                                                slash ? "/" : "", LT_ARG(name)))};
-    return copy_inside(c, &from, &to, err);
-}
-
-static lt_status upload_folder(copier *c, const char *folder, lt_err *err)
-{
-    LT_AUTO(lt_path_list) files = {0};
-    lt_text prefix = c->to.at.key;
-    bool slash = prefix.len && !lt_text_ends(prefix, T("/"));
-    if (!c->to.is_store)
-        return lt_fail(err, LT_INVALID, "neither '%s' nor '%s' is in the store", folder,
-                       c->to.path);
-    LT_TRY(lt_files_below(folder, "", FILES_LIMIT, &files, err));
-    for (size_t i = 0; i < files.len; i++) {
-        LT_AUTO(lt_chars) path = lt_path_join(folder, files.items[i]);
-        LT_AUTO(lt_chars)
-        key = lt_format("%.*s%s%s", LT_ARG(prefix), slash ? "/" : "", files.items[i]);
-        LT_TRY(stopped(c, err));
-        LT_TRY(upload(c, path, &(lt_address){c->to.at.bucket, lt_text_of(key)}, err));
-    }
+    LT_AUTO(lt_chars) joined = lt_path_join(path, last);
+    it->to.path = lt_arena_str(arena, lt_text_of(joined));
     return LT_OK;
 }
 
-static lt_status copy_all(copier *c, const side *from, lt_err *err)
+static lt_status transfer_one(job *it, const lt_args *args, lt_err *err)
 {
-    if (!from->is_store)
-        return upload_folder(c, from->path, err);
-    if (c->to.is_store && lt_text_eq(c->to.at.bucket, from->at.bucket) &&
-        lt_text_starts(c->to.at.key, from->at.key))
-        return lt_fail(err, LT_INVALID, "the target lies inside of what is copied");
-    lt_list_request request = {.prefix = from->at.key};
-    c->from = from->at;
-    LT_TRY(lt_store_walk(c->store, from->at.bucket, &request, copy_walked, c, err));
-    if (c->count == 0)
-        return lt_fail(err, LT_NOT_FOUND, "there is nothing below '%s'", from->path);
-    return LT_OK;
+    if (it->from.store && !it->from.key.len)
+        return lt_fail(err, LT_INVALID, "'%s' names no object; --recursive takes all of it",
+                       args->items[0]);
+    LT_TRY(complete_target(it, err));
+    it->from.version_id = lt_text_of(it->opts->version);
+    return lt_transfer_one(&it->transfer, &it->from, &it->to, err);
+}
+
+/* ---- telling ---- */
+
+static void tell(void *context, const lt_transfer_event *event)
+{
+    job *it = context;
+    static const char *const words[] = {[LT_TRANSFER_COPIED] = "copy",
+                                        [LT_TRANSFER_DELETED] = "delete",
+                                        [LT_TRANSFER_SKIPPED] = "skip",
+                                        [LT_TRANSFER_FAILED] = "fail"};
+    LT_AUTO(lt_buf) shown = {.limit = 16 * LT_KIB};
+    lt_buf_add_visible(&shown, event->name);
+    if (event->kind == LT_TRANSFER_FAILED)
+        lt_log(LT_LOG_ERROR, "%s: %s", lt_buf_chars(&shown), event->err->message);
+    if (event->kind == LT_TRANSFER_SKIPPED)
+        lt_log(LT_LOG_WARNING,
+               "the key '%s' cannot be a path here: copy it alone, to a name of "
+               "your own",
+               lt_buf_chars(&shown));
+    if (!it->transfer.dry_run)
+        return;
+    if (it->app->globals.json) {
+        lt_json_begin(&it->writer, '{');
+        lt_json_set(&it->writer, "do", lt_text_of(words[event->kind]));
+        lt_json_set(&it->writer, "name", event->name);
+        lt_json_set_int(&it->writer, "bytes", event->bytes);
+        lt_json_end(&it->writer);
+    } else {
+        lt_out_printf(&it->app->out, "would %s %s\n",
+                      event->kind == LT_TRANSFER_COPIED && it->transfer.move ? "move"
+                                                                             : words[event->kind],
+                      lt_buf_chars(&shown));
+    }
+}
+
+static void say_json(job *it)
+{
+    const lt_transfer_counts *counts = &it->transfer.counts;
+    lt_json_writer writer = {.out = &it->app->out.buf};
+    lt_json_begin(&writer, '{');
+    lt_json_set_int(&writer, it->done, atomic_load(&counts->copied));
+    lt_json_set_int(&writer, "bytes", atomic_load(&counts->bytes));
+    if (it->transfer.sync) {
+        lt_json_set_int(&writer, "same", atomic_load(&counts->same));
+        lt_json_set_int(&writer, "deleted", atomic_load(&counts->deleted));
+    }
+    lt_json_set_int(&writer, "skipped", atomic_load(&counts->skipped));
+    lt_json_set_int(&writer, "failed", atomic_load(&counts->failed));
+    if (it->transfer.dry_run) {
+        lt_json_set_bool(&writer, "dry_run", true);
+        lt_json_key(&writer, T("items"));
+        lt_json_raw(&writer, lt_buf_text(&it->told));
+    }
+    lt_json_end(&writer);
+    lt_out_str(&it->app->out, "\n");
+}
+
+static void say_text(job *it)
+{
+    const lt_transfer_counts *counts = &it->transfer.counts;
+    int64_t count = atomic_load(&counts->copied), same = atomic_load(&counts->same);
+    int64_t deleted = atomic_load(&counts->deleted);
+    lt_out_printf(&it->app->out, "%s%s %lld object%s", it->transfer.dry_run ? "would have " : "",
+                  it->done, (long long)count, count == 1 ? "" : "s");
+    if (it->transfer.sync)
+        lt_out_printf(&it->app->out, ", deleted %lld; %lld the same", (long long)deleted,
+                      (long long)same);
+    lt_out_str(&it->app->out, "\n");
+}
+
+/* ---- the commands ---- */
+
+static lt_status check_some(const job *it, const lt_args *args, lt_err *err)
+{
+    const lt_transfer_counts *c = &it->transfer.counts;
+    if (it->transfer.sync || atomic_load(&c->found) || atomic_load(&c->skipped) ||
+        it->opts->exclude.len)
+        return LT_OK;
+    return lt_fail(err, LT_NOT_FOUND, "there is nothing below '%s'", args->items[0]);
+}
+
+static lt_status run(job *it, const lt_args *args, lt_err *err)
+{
+    const copy_opts *o = it->opts;
+    LT_AUTO(lt_transfer_show_ref) show = NULL;
+    bool many = o->recursive || it->transfer.sync;
+    LT_TRY(read_ends(it, args, err));
+    if (many && o->version)
+        return lt_fail(err, LT_INVALID, "--recursive and --version-id do not go together");
+    bool to_stdout = !it->to.store && strcmp(it->to.path, "-") == 0;
+    if (!it->app->globals.quiet && !it->app->globals.json && !to_stdout && !o->dry_run)
+        show = lt_transfer_show_start(&it->transfer.counts);
+    it->writer.out = &it->told;
+    lt_json_begin(&it->writer, '[');
+    lt_status status = many ? lt_transfer_all(&it->transfer, &it->from, &it->to, err)
+                            : transfer_one(it, args, err);
+    lt_json_end(&it->writer);
+    lt_transfer_show_stop(LT_TAKE(show));
+    if (status == LT_OK && many)
+        status = check_some(it, args, err);
+    if (it->app->globals.json && !to_stdout && (status == LT_OK || many))
+        say_json(it);
+    else if (!it->app->globals.quiet && !to_stdout && status == LT_OK)
+        say_text(it);
+    return status;
+}
+
+static lt_status begin(lt_app *app, const copy_opts *opts, const lt_args *args, job *it,
+                       lt_err *err)
+{
+    *it = (job){.app = app, .opts = opts, .done = it->done, .transfer = it->transfer};
+    it->told.limit = 64 * LT_MIB;
+    it->transfer.jobs = (unsigned)opts->jobs;
+    it->transfer.dry_run = opts->dry_run;
+    it->transfer.exclude = opts->exclude.items;
+    it->transfer.exclude_count = opts->exclude.len;
+    it->transfer.include = opts->include.items;
+    it->transfer.include_count = opts->include.len;
+    it->transfer.tell = tell;
+    it->transfer.context = it;
+    return run(it, args, err);
 }
 
 static lt_status cp(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
-    const cp_opts *o = opts;
-    side from;
-    LT_AUTO(copier) c = {.app = app};
-    LT_TRY(lt_app_store(app, &c.store, err));
-    LT_TRY(read_side(c.store, args->items[0], looks_local(args->items[1]), &from, err));
-    LT_TRY(read_side(c.store, args->items[1], !from.is_store, &c.to, err));
-    if (o->recursive)
-        LT_TRY(copy_all(&c, &from, err));
-    else if (!from.is_store)
-        LT_TRY(copy_file(&c, from.path, err));
-    else if (!from.at.key.len)
-        return lt_fail(err, LT_INVALID, "'%s' names no object; --recursive copies all of it",
-                       args->items[0]);
-    else
-        LT_TRY(copy_object(&c, &from.at, err));
-    bool to_stdout = !c.to.is_store && strcmp(c.to.path, "-") == 0;
-    if (app->globals.json && !to_stdout)
-        lt_out_printf(&app->out, "{\"copied\": %lld, \"bytes\": %lld}\n", (long long)c.count,
-                      (long long)c.bytes);
-    else if (!app->globals.quiet && !to_stdout)
-        lt_out_printf(&app->out, "copied %lld object%s\n", (long long)c.count,
-                      c.count == 1 ? "" : "s");
-    return LT_OK;
+    LT_AUTO(job) it = {.done = "copied"};
+    return begin(app, opts, args, &it, err);
 }
+
+static lt_status mv(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    LT_AUTO(job) it = {.done = "moved", .transfer = {.move = true}};
+    return begin(app, opts, args, &it, err);
+}
+
+static lt_status sync_all(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    const copy_opts *o = opts;
+    LT_AUTO(job)
+    it = {.done = "copied",
+          .transfer = {.sync = true, .delete_extra = o->delete_extra, .size_only = o->size_only}};
+    return begin(app, opts, args, &it, err);
+}
+
+#define ABOUT                                                                                      \
+    "What begins with store:// is in the project's store; s3:// is S3 itself, with the keys, "     \
+    "region and endpoint that the aws cli would use; what begins with / or . is a local path, "    \
+    "and - is standard input or output. Anything else is what there is of that name: a bucket's "  \
+    "object, or a file. Hidden files and links are left out of folders. What is larger than 64 "   \
+    "MiB goes in parts: when it is broken off, the same command goes on where it was."
 
 const lt_cmd lt_cmd_store_cp = {
     .name = "cp",
-    .help = "copy between the store and local files",
+    .help = "copy between the store, S3 and local files",
     .args = "SOURCE TARGET",
-    .about = "What begins with store:// is in the store; what begins with / or . is a local path, "
-             "and - is standard input or "
-             "output. Anything else is what there is of that name: a bucket's object, or a file. "
-             "With --recursive hidden files and links are left out.",
+    .about = ABOUT,
     .examples = "leat store cp data.csv raw/in/\tone file into the store\n"
                 "leat store cp -r raw/in/ ./out\tall objects below raw/in/ into a folder\n"
+                "leat store cp -r store://raw/ s3://lake/raw/\tfrom the project's store to S3\n"
                 "leat store cp store://raw/a.csv -\tto standard output\n",
     .opts = cp_table,
     .opt_count = LT_COUNT(cp_table),
-    .opts_size = sizeof(cp_opts),
+    .opts_size = sizeof(copy_opts),
     .run = cp,
+};
+
+const lt_cmd lt_cmd_store_mv = {
+    .name = "mv",
+    .help = "move between the store, S3 and local files",
+    .args = "SOURCE TARGET",
+    .about = "Copies, and then deletes the source. " ABOUT,
+    .examples = "leat store mv raw/in/a.csv raw/done/\twithin the store\n",
+    .opts = mv_table,
+    .opt_count = LT_COUNT(mv_table),
+    .opts_size = sizeof(copy_opts),
+    .run = mv,
+};
+
+const lt_cmd lt_cmd_store_sync = {
+    .name = "sync",
+    .help = "copy what is missing or different at the target",
+    .args = "SOURCE TARGET",
+    .about = "What has the same size and the same checksum (ETag) at both sides is left. " ABOUT,
+    .examples = "leat store sync ./data s3://lake/data/\ta folder to S3\n"
+                "leat store sync --delete raw/in/ ./in\tand nothing else at the target\n",
+    .opts = sync_table,
+    .opt_count = LT_COUNT(sync_table),
+    .opts_size = sizeof(copy_opts),
+    .run = sync_all,
 };

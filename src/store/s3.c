@@ -544,6 +544,7 @@ const lt_store_ops lt_store_s3_ops = {
     .keep = lt_remote_keep,
     .check = lt_remote_check,
     .reading_open = lt_remote_reading_open,
+    .object_parts = lt_remote_object_parts,
     .tags_get = lt_remote_tags_get,
     .tags_set = lt_remote_tags_set,
     .upload_create = lt_remote_upload_create,

@@ -52,9 +52,6 @@ static inline lt_remote *lt_remote_of(lt_store *store)
     return (lt_remote *)store;
 }
 
-/* For tests: other waits between tries. */
-void lt_store_s3_set_retry(lt_store *store, const lt_retry *policy);
-
 /* ---- s3.c ---- */
 
 /* A call about an object of the store (an empty key: about its bucket), with the texts that it needs in `arena`. */
@@ -142,6 +139,8 @@ lt_status lt_remote_read(lt_store *store, lt_object_name name, size_t offset, si
 lt_status lt_remote_reading_open(lt_store *store, lt_object_name name, int32_t part,
                                  lt_arena *arena, lt_object_info *info, lt_reading **out,
                                  lt_err *err);
+lt_status lt_remote_object_parts(lt_store *store, lt_object_name name, lt_page page,
+                                 lt_arena *arena, lt_part_list *out, lt_err *err);
 /* All bytes behind a GET call whose key, version and ETag are settled. */
 typedef struct lt_remote_source {
     lt_remote_call call; /* a GET */

@@ -102,10 +102,17 @@ void lt_remote_client_region(lt_remote_client *self, char out[LT_REMOTE_REGION_C
     (void)pthread_mutex_unlock(&self->lock);
 }
 
+void lt_remote_add_header_as_is(lt_remote_call *call, const char *name, lt_text value)
+{
+    call->too_many = call->too_many || call->header_count == LT_REMOTE_HEADERS;
+    if (!call->too_many)
+        call->headers[call->header_count++] = (lt_aws_header){lt_text_of(name), value};
+}
+
 void lt_remote_add_header(lt_remote_call *call, const char *name, lt_text value)
 {
-    if (value.len && call->header_count < LT_REMOTE_HEADERS)
-        call->headers[call->header_count++] = (lt_aws_header){lt_text_of(name), value};
+    if (value.len)
+        lt_remote_add_header_as_is(call, name, value);
 }
 
 void lt_remote_add_param(lt_buf *query, const char *name, lt_text value)
@@ -246,6 +253,8 @@ static lt_status send_once(lt_remote_client *client, const lt_remote_call *call,
     add_signed(&all, T("x-amz-date"), lt_text_of(with->time));
     if (with->credentials.token.len)
         add_signed(&all, T("x-amz-security-token"), with->credentials.token);
+    if (call->body.len && !has_header(call, "content-type")) /* or curl calls it a form */
+        add_signed(&all, T("content-type"), T("application/octet-stream"));
     for (size_t i = 0; i < call->header_count; i++)
         add_signed(&all, call->headers[i].name, call->headers[i].value);
     lt_aws_request request = {.method = method,
@@ -259,9 +268,6 @@ static lt_status send_once(lt_remote_client *client, const lt_remote_call *call,
         return cannot_sign(call, err);
     all.headers[all.header_count++] =
         (lt_http_header){T("Authorization"), lt_buf_text(&authorization), true};
-    if (call->body.len && !has_header(call, "content-type")) /* or curl calls it a form */
-        all.headers[all.header_count++] =
-            (lt_http_header){T("Content-Type"), T("application/octet-stream"), false};
     if (!call->body.len && (method.ptr[0] == 'P')) /* PUT and POST say their length, always */
         all.headers[all.header_count++] = (lt_http_header){T("Content-Length"), T("0"), false};
     lt_buf_printf(&url, "%s%s%s%.*s", to.base.data, to.path.data, call->query.len ? "?" : "",
@@ -507,6 +513,11 @@ lt_status lt_remote_send(lt_remote_client *client, lt_remote_call *call, lt_http
     char sum[LT_AWS_HEX_CHARS];
     lt_text payload = lt_text_of(lt_aws_sha256(call->body, sum));
     remedies used = {0};
+    if (call->too_many)
+        return lt_store_fail(err, LT_WHY_METADATA_TOO_LARGE,
+                             "'%.*s/%.*s' has more headers than the %d that are sent",
+                             LT_ARG(call->called.bucket), LT_ARG(call->called.key),
+                             LT_REMOTE_HEADERS);
     for (call->attempts = 1;; call->attempts++) {
         LT_AUTO(attempt) with = {0};
         LT_AUTO(complaint) said = {0};

@@ -33,6 +33,7 @@ typedef struct lt_remote_call {
     lt_text query;                            /* encoded, without '?' */
     lt_aws_header headers[LT_REMOTE_HEADERS]; /* all of them are signed */
     size_t header_count;
+    bool too_many; /* headers: sending it fails */
     lt_text body;
     lt_object_name called; /* the names for messages */
     unsigned attempts; /* out: how often it was sent. Above 1, an earlier one may have been done */
@@ -40,6 +41,7 @@ typedef struct lt_remote_call {
 
 /* Values with an empty text are left out. */
 void lt_remote_add_header(lt_remote_call *call, const char *name, lt_text value);
+void lt_remote_add_header_as_is(lt_remote_call *call, const char *name, lt_text value);
 /* Append "name=value", encoded, with '&' in front when it is not the first. */
 void lt_remote_add_param(lt_buf *query, const char *name, lt_text value);
 

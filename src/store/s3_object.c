@@ -3,6 +3,7 @@
 #include "fmt/xml.h"
 #include "net/url.h"
 #include "store/checksum.h"
+#include "store/presign.h"
 #include "store/s3.h"
 
 #include <openssl/evp.h>
@@ -271,6 +272,8 @@ static void write_deletes(const lt_delete_item *items, size_t count, lt_remote *
     lt_buf_add_str(out, "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
     for (size_t i = 0; i < count; i++) {
         lt_remote_call call;
+        if (items[i].status != LT_OK)
+            continue;
         lt_remote_begin(self, "", (lt_object_name){.bucket = bucket, .key = items[i].key}, arena,
                         &call);
         lt_buf_add_str(out, "<Object>");
@@ -328,8 +331,9 @@ static lt_status take_answers(lt_remote *self, lt_text body, lt_text bucket, lt_
     LT_TRY(lt_xml_read(body, &limits, &own, &root, err));
     lt_remote_begin(self, "", (lt_object_name){.bucket = bucket}, &own, &empty);
     for (size_t i = 0; i < count; i++)
-        items[i].status =
-            lt_fail(&items[i].err, LT_IO, "S3 said nothing of '%.*s'", LT_ARG(items[i].key));
+        if (items[i].status == LT_OK)
+            items[i].status =
+                lt_fail(&items[i].err, LT_IO, "S3 said nothing of '%.*s'", LT_ARG(items[i].key));
     for (const lt_xml *one = root->first; one; one = one->next) {
         lt_text key = lt_text_sub(lt_xml_text(one, T("Key")), empty.key.len, SIZE_MAX);
         lt_delete_item *item =
@@ -362,6 +366,8 @@ static lt_status remove_each(lt_store *store, lt_text bucket, lt_delete_item *it
     for (size_t i = 0; i < count; i++) {
         lt_delete_options options = {.when = &items[i].when};
         lt_object_name name = {bucket, items[i].key, items[i].version_id};
+        if (items[i].status != LT_OK)
+            continue;
         if (!items[i].when.absent && !items[i].when.etag.len)
             options.when = NULL;
         items[i].status =
@@ -712,4 +718,27 @@ lt_status lt_remote_tags_set(lt_store *store, lt_object_name name, const lt_pair
     LT_TRY(lt_remote_send(self->client, &call, &response, err));
     info->tag_count = (int32_t)tags->len;
     return LT_OK;
+}
+
+/* ---------------------------------------------------------------- presigned URLs */
+
+bool lt_store_can_presign(const lt_store *store)
+{
+    return store->ops == &lt_store_s3_ops;
+}
+
+lt_status lt_store_presign(lt_store *store, lt_object_name name, const char *method,
+                           int64_t expires_s, lt_buf *url, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    LT_AUTO(lt_buf) query = {.limit = LT_URL_BYTES};
+    lt_remote_call call;
+    if (!lt_store_can_presign(store))
+        return lt_not_made(store, "presigned URLs", err);
+    lt_remote *self = lt_remote_of(store);
+    LT_TRY(lt_arg_object(name, err));
+    lt_remote_begin(self, method, name, &arena, &call);
+    add_version(&query, name.version_id);
+    call.query = lt_buf_text(&query);
+    return lt_remote_presign(self->client, &call, expires_s, url, err);
 }

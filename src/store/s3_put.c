@@ -103,7 +103,7 @@ static bool is_ours(lt_remote *self, lt_object_name name, lt_text token, lt_aren
                     lt_remote_head *head)
 {
     lt_err ignored = {0};
-    return lt_remote_head_object(self, name, arena, head, &ignored) == LT_OK &&
+    return lt_remote_head_object(self, name, arena, head, &ignored) == LT_OK && token.len &&
            lt_text_eq(head->token, token);
 }
 
@@ -111,6 +111,21 @@ static lt_text new_token(lt_arena *arena)
 {
     uint64_t random = (uint64_t)arc4random() << 32 | arc4random();
     return lt_text_of(lt_arena_format(arena, "%016llx", (unsigned long long)random));
+}
+
+/* Our own metadata goes along where the user's leaves room for it. */
+static void add_own_meta(lt_remote_call *call, const lt_object_meta *meta, lt_text sha256,
+                         lt_text token)
+{
+    size_t used = 0, front = strlen("x-amz-meta-");
+    for (size_t i = 0; i < meta->user.len; i++)
+        used += meta->user.items[i].name.len + meta->user.items[i].value.len;
+    used += strlen(SHA256_META) - front + sha256.len;
+    if (used <= LT_USER_META_BYTES)
+        lt_remote_add_header(call, SHA256_META, sha256);
+    used += strlen(TOKEN_META) - front + token.len;
+    if (used <= LT_USER_META_BYTES)
+        lt_remote_add_header(call, TOKEN_META, token);
 }
 
 static lt_status put_whole(lt_remote *self, lt_object_name name, const lt_buf *body,
@@ -133,9 +148,8 @@ static lt_status put_whole(lt_remote *self, lt_object_name name, const lt_buf *b
     call.body = lt_buf_text(body);
     lt_remote_add_meta(&call, &options->meta, &options->tags, options->sealed, arena);
     lt_remote_add_when(&call, options->when, arena);
-    lt_remote_add_header(&call, SHA256_META, lt_text_of(sha256));
     lt_text token = options->when ? new_token(arena) : (lt_text){0};
-    lt_remote_add_header(&call, TOKEN_META, token);
+    add_own_meta(&call, &options->meta, lt_text_of(sha256), token);
     lt_remote_add_header(&call, lt_remote_sum_header(kind), sum);
     lt_status status = lt_remote_send(self->client, &call, &response, err);
     if (status == LT_CONFLICT && err->reason == LT_WHY_PRECONDITION && call.attempts > 1 &&

@@ -344,7 +344,8 @@ static lt_status reading_pread(lt_reading *reading, int64_t offset, char *out, s
 {
     s3_reading *it = (s3_reading *)reading;
     memory_sink sink = {.sink.write = to_memory, .out = out, .size = size};
-    wanted want = {(size_t)offset, size, false};
+    size_t left = (size_t)(reading->size - offset);
+    wanted want = {(size_t)(reading->start + offset), LT_MIN(size, left), false};
     LT_TRY(read_found(it->self, it->name, &it->head, want, &sink.sink, err));
     *got = sink.got;
     return LT_OK;
@@ -359,19 +360,62 @@ static void reading_close(lt_reading *reading)
 
 static const lt_reading_ops reading_ops = {.pread = reading_pread, .close = reading_close};
 
+/* "bytes 5-9/100" */
+static bool read_content_range(lt_text text, int64_t *start, int64_t *size, int64_t *total)
+{
+    lt_text rest = lt_text_sub(text, strlen("bytes "), SIZE_MAX), first, last;
+    int64_t end;
+    if (!lt_text_starts(text, T("bytes ")) || !lt_text_cut(&rest, '-', &first) ||
+        !lt_text_cut(&rest, '/', &last) || !lt_text_to_i64(first, start) ||
+        !lt_text_to_i64(last, &end) || !lt_text_to_i64(rest, total) || end < *start)
+        return false;
+    *size = end - *start + 1;
+    return true;
+}
+
+/* Where the part lies; an object that was not made of parts has one. */
+static lt_status find_part(lt_remote *self, lt_object_name name, int32_t part, lt_remote_head *head,
+                           lt_reading *out, lt_err *err)
+{
+    LT_AUTO(lt_http_response) response = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    LT_AUTO(lt_buf) query = {.limit = LT_URL_BYTES};
+    lt_remote_call call;
+    char number[16];
+    int64_t total;
+    (void)snprintf(number, sizeof(number), "%d", (int)part);
+    lt_remote_begin(self, "HEAD", name, &arena, &call);
+    lt_remote_add_param(&query, "partNumber", lt_text_of(number));
+    add_version(&query, name.version_id);
+    call.query = lt_buf_text(&query);
+    lt_status status = lt_remote_send(self->client, &call, &response, err);
+    bool missing = response.status == 400 || response.status == 416;
+    if (missing || (status == LT_OK && part > LT_MAX(head->info.part_count, 1)))
+        return lt_store_fail(err, LT_WHY_BAD_PART, "'%.*s/%.*s' has no part %d",
+                             LT_ARG(name.bucket), LT_ARG(name.key), (int)part);
+    LT_TRY(status);
+    if (read_content_range(lt_http_header_find(&response, T("Content-Range")), &out->start,
+                           &out->size, &total))
+        return LT_OK;
+    out->start = 0; /* all of it */
+    out->size = head->info.size_bytes;
+    return LT_OK;
+}
+
 lt_status lt_remote_reading_open(lt_store *store, lt_object_name name, int32_t part,
                                  lt_arena *arena, lt_object_info *info, lt_reading **out,
                                  lt_err *err)
 {
     lt_remote *self = lt_remote_of(store);
     lt_remote_head head = {0};
-    if (part > 0)
-        return lt_not_made(store, "reading of parts", err);
     lt_status status = find(self, name, arena, &head, err);
     *info = head.info;
     LT_TRY(status);
+    lt_reading opened = {.ops = &reading_ops, .size = head.info.size_bytes};
+    if (part > 0)
+        LT_TRY(find_part(self, name, part, &head, &opened, err));
     s3_reading *it = lt_xcalloc(1, sizeof(*it));
-    it->base = (lt_reading){.ops = &reading_ops, .size = head.info.size_bytes};
+    it->base = opened;
     it->self = self;
     it->name = (lt_object_name){lt_arena_text(&it->arena, name.bucket),
                                 lt_arena_text(&it->arena, name.key),
@@ -380,5 +424,57 @@ lt_status lt_remote_reading_open(lt_store *store, lt_object_name name, int32_t p
     it->head.info.etag = lt_arena_text(&it->arena, head.info.etag);
     it->head.info.version_id = lt_arena_text(&it->arena, head.info.version_id);
     *out = &it->base;
+    return LT_OK;
+}
+
+/* ---------------------------------------------------------------- the parts of an object */
+
+static bool read_part(const lt_xml *xml, lt_part_info *out)
+{
+    int64_t number;
+    *out = (lt_part_info){0};
+    if (!lt_text_to_i64(lt_xml_text(xml, T("PartNumber")), &number) || number < 1 ||
+        number > LT_PARTS || !lt_text_to_i64(lt_xml_text(xml, T("Size")), &out->size_bytes))
+        return false;
+    out->number = (int32_t)number;
+    for (lt_sum_kind kind = LT_SUM_CRC32; kind < LT_SUM_COUNT; kind++) {
+        char name[32];
+        int len = snprintf(name, sizeof(name), "Checksum%s", lt_sum_name(kind));
+        lt_text value = lt_xml_text(xml, lt_text_at(name, (size_t)len));
+        if (value.len)
+            out->checksum = (lt_checksum){.kind = kind, .value = value};
+    }
+    return true;
+}
+
+/* GetObjectAttributes: of parts without checksums S3 says nothing but their number; they have no ETags here. */
+lt_status lt_remote_object_parts(lt_store *store, lt_object_name name, lt_page page,
+                                 lt_arena *arena, lt_part_list *out, lt_err *err)
+{
+    lt_remote *self = lt_remote_of(store);
+    LT_AUTO(lt_http_response) response = {0};
+    LT_AUTO(lt_buf) query = {.limit = LT_URL_BYTES};
+    lt_remote_call call;
+    lt_xml *root;
+    lt_remote_begin(self, "GET", name, arena, &call);
+    lt_buf_add_str(&query, "attributes=");
+    add_version(&query, name.version_id);
+    call.query = lt_buf_text(&query);
+    size_t limit = page.limit && page.limit < 1000 ? page.limit : 1000;
+    lt_remote_add_header(&call, "x-amz-object-attributes", T("ObjectParts"));
+    lt_remote_add_header(&call, "x-amz-max-parts",
+                         lt_text_of(lt_arena_format(arena, "%zu", limit)));
+    lt_remote_add_header(&call, "x-amz-part-number-marker",
+                         lt_text_of(lt_arena_format(arena, "%d", (int)page.after)));
+    LT_TRY(lt_remote_send(self->client, &call, &response, err));
+    LT_TRY(lt_xml_read(lt_buf_text(&response.body), NULL, arena, &root, err));
+    const lt_xml *parts = lt_xml_find(root, T("ObjectParts"));
+    for (const lt_xml *one = lt_xml_find(parts, T("Part")); one; one = lt_xml_again(one)) {
+        lt_part_info part;
+        if (!read_part(one, &part))
+            return lt_fail(err, LT_IO, "S3 gave a list of parts that cannot be read");
+        lt_push_in(arena, &out->items, part);
+    }
+    out->more = lt_text_eq(lt_xml_text(parts, T("IsTruncated")), T("true"));
     return LT_OK;
 }

@@ -62,7 +62,7 @@ void lt_remote_add_meta(lt_remote_call *call, const lt_object_meta *meta, const 
     lt_remote_add_header(call, "x-amz-website-redirect-location", meta->website_redirect);
     lt_remote_add_header(call, "x-amz-storage-class", meta->storage_class);
     for (size_t i = 0; i < meta->user.len; i++)
-        lt_remote_add_header(
+        lt_remote_add_header_as_is(
             call, lt_arena_format(arena, "x-amz-meta-%.*s", LT_ARG(meta->user.items[i].name)),
             meta->user.items[i].value);
     if (tags && tags->len)

@@ -211,6 +211,10 @@ extern const lt_store_ops lt_store_local_ops;
 extern const lt_store_ops lt_store_mem_ops;
 extern const lt_store_ops lt_store_s3_ops;
 
+/* For tests: other waits between the tries of a store on S3. */
+struct lt_retry;
+void lt_store_s3_set_retry(lt_store *store, const struct lt_retry *policy);
+
 /* ---- checks of arguments, for the files of the face (store*.c) alone ---- */
 
 LT_MUST_CHECK lt_status lt_arg_bucket(lt_text name, lt_err *err);

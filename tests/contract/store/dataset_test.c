@@ -305,7 +305,8 @@ static void check_datasets_are_listed_and_go_with_their_bucket(lt_store *store)
     CHECK_INT(list.len, 0);
     CHECK_INT(lt_test_check(store), 0);
 }
-LT_CONTRACT(datasets_are_listed_and_go_with_their_bucket)
+/* In one bucket of S3 old versions stay: see unit/store/s3_test.c. */
+LT_CONTRACT_INDEX(datasets_are_listed_and_go_with_their_bucket)
 
 static void check_wrong_names_of_datasets_are_refused(lt_store *store)
 {
