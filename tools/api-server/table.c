@@ -65,7 +65,7 @@ static lt_status render(lt_session *session, const char *source, const lt_api_ta
     LT_AUTO(lt_buf) sql = {.limit = LT_MIB};
     lt_buf_printf(
         &sql,
-        "COPY (SELECT %s*%s, strftime(make_timestamp(%lld + (n * %lld) // %lld), "
+        "COPY (SELECT %s*%s, strftime(make_timestamp(%lld + (n::HUGEINT * %lld // %lld)::BIGINT), "
         "'%%Y-%%m-%%dT%%H:%%M:%%S.%%fZ') AS updated_at FROM (SELECT row_number() OVER () AS n, "
         "* FROM %s LIMIT %lld) AS numbered) TO ",
         has_column(&columns, T("id")) ? "" : "n AS id, ",
