@@ -35,7 +35,8 @@ typedef struct lt_local {
     char owner
         [LT_LOCAL_OWNER_CHARS]; /* this open store's name in tmp/ and intents; fixed once it is set */
     int owner_lock;             /* owned; says that the owner is alive */
-    uint8_t known_folders[65536 / 8]; /* blobs/aa/bb that are known to be durable */
+    bool known_outer[256];      /* blobs/aa that are known to be durable */
+    uint8_t known_folders[65536 / 8]; /* blobs/aa/bb that are */
     bool has_key;
     unsigned char key[LT_CONTENT_KEY]; /* that seals the keys of contents, and secrets */
     struct {

@@ -259,15 +259,18 @@ static lt_status need_folder(lt_local *self, const char *blob_path, lt_text sha2
     uint8_t mask = (uint8_t)(1U << (bit & 7));
     (void)pthread_mutex_lock(&self->lock);
     bool known = (self->known_folders[bit >> 3] & mask) != 0;
+    bool outer_known = self->known_outer[bit >> 8];
     (void)pthread_mutex_unlock(&self->lock);
     if (known)
         return LT_OK;
     char outer[sizeof("blobs/aa")], inner[sizeof("blobs/aa/bb")];
     (void)snprintf(outer, sizeof(outer), "%.8s", blob_path);
     (void)snprintf(inner, sizeof(inner), "%.11s", blob_path);
-    LT_TRY(make_folder(self, outer, "blobs", err));
+    if (!outer_known)
+        LT_TRY(make_folder(self, outer, "blobs", err));
     LT_TRY(make_folder(self, inner, outer, err));
     (void)pthread_mutex_lock(&self->lock);
+    self->known_outer[bit >> 8] = true;
     self->known_folders[bit >> 3] |= mask;
     (void)pthread_mutex_unlock(&self->lock);
     return LT_OK;
