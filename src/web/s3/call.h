@@ -111,7 +111,8 @@ struct lt_s3 {
     lt_arena arena; /* of the options' texts */
     lt_http_server *server;
     lt_aws_key_cache *signing_keys;
-    struct lt_s3_keys *keys; /* access keys that were read */
+    struct lt_s3_keys *keys;   /* access keys that were read */
+    struct lt_s3_known *known; /* buckets that were read */
     struct lt_s3_lifecycle *lifecycle;
     uint64_t boot; /* makes request ids differ between starts */
     _Atomic uint64_t counter;
@@ -160,6 +161,21 @@ void lt_s3_keys_free(lt_s3_keys *keys);
 /* The key of that id, if it holds now: *secret and who's rights are copied into the call's arena. LT_S3_CREDENTIALS_UNKNOWN. */
 LT_MUST_CHECK lt_status lt_s3_key_get(lt_s3_call *call, lt_text id, lt_text *secret, lt_err *err);
 void lt_s3_identify(lt_text principal, char id[LT_S3_ID_CHARS]);
+
+/* ---- known.c: what every request asks of its bucket ---- */
+
+typedef struct lt_s3_bucket {
+    lt_versioning versioning;
+    lt_text policy, owner; /* documents; empty: none */
+    bool has_rules;        /* of lifecycle */
+} lt_s3_bucket;
+typedef struct lt_s3_known lt_s3_known;
+lt_s3_known *lt_s3_known_new(void);
+void lt_s3_known_free(lt_s3_known *known);
+/* A bucket was changed by this process: what is remembered no longer counts. What another process changes is seen within a second. */
+void lt_s3_known_changed(lt_s3_known *known);
+LT_MUST_CHECK lt_status lt_s3_bucket_get(lt_s3_call *call, lt_text name, lt_s3_bucket *out,
+                                         lt_err *err);
 
 /* ---- rights.c: may this one do that; default deny ---- */
 

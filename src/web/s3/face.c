@@ -89,6 +89,8 @@ static void handle_request(void *context, const lt_server_request *http, lt_serv
     call->reply = reply;
     if (call->op->run(call, &err) != LT_OK)
         lt_s3_answer_error(call, &err);
+    if (call->op->level == LT_S3_BUCKET && (call->op->access & LT_ACCESS_ADMIN))
+        lt_s3_known_changed(call->s3->known);
     lt_s3_cors_say(call);
     if (call->who.key_id.len && !call->who.is_root)
         lt_ignore(lt_access_used(call->s3->options.store, call->who.key_id, &err));
@@ -150,6 +152,7 @@ lt_status lt_s3_start(const lt_s3_options *options, lt_s3 **out, lt_err *err)
     copy_options(s3, options);
     arc4random_buf(&s3->boot, sizeof(s3->boot));
     s3->keys = lt_s3_keys_new();
+    s3->known = lt_s3_known_new();
     s3->signing_keys = lt_aws_key_cache_new();
     s3->lifecycle = lt_s3_lifecycle_start(options->store, options->day_us);
     lt_server_options server = {.host = options->host,
@@ -180,6 +183,7 @@ void lt_s3_stop(lt_s3 *s3)
     lt_http_server_stop(s3->server);
     lt_s3_lifecycle_stop(s3->lifecycle);
     lt_s3_keys_free(s3->keys);
+    lt_s3_known_free(s3->known);
     lt_aws_key_cache_free(s3->signing_keys);
     lt_arena_cleanup(&s3->arena);
     lt_free(s3);

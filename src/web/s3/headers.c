@@ -244,8 +244,8 @@ void lt_s3_say_expiry(lt_s3_call *call, const lt_object_info *info)
     char date[LT_HTTP_DATE_CHARS];
     int64_t at_us = 0;
     lt_text rule = {0};
-    lt_lifecycle rules = {0};
-    if (lt_bucket_lifecycle_get(store, call->bucket, call->arena, &rules, &err) != LT_OK)
+    lt_s3_bucket known;
+    if (lt_s3_bucket_get(call, call->bucket, &known, &err) != LT_OK || !known.has_rules)
         return; /* none: the usual case, and the cheap one */
     if (info->tag_count > 0)
         lt_ignore(lt_object_tags_get(store, name, call->arena, &tags, NULL, &err));

@@ -119,13 +119,13 @@ static void say_meta(lt_s3_call *call, const lt_object_info *info)
 static void say_read_version(lt_s3_call *call, const lt_object_info *info)
 {
     lt_err err = {0};
-    lt_versioning versioning = LT_UNVERSIONED;
+    lt_s3_bucket known;
     if (!lt_text_eq(info->version_id, T("null"))) {
         lt_s3_say_version(call, info);
         return;
     }
-    if (lt_bucket_find(call->s3->options.store, call->bucket, &versioning, &err) == LT_OK &&
-        versioning != LT_UNVERSIONED)
+    if (lt_s3_bucket_get(call, call->bucket, &known, &err) == LT_OK &&
+        known.versioning != LT_UNVERSIONED)
         lt_s3_say(call, "x-amz-version-id", T("null"));
 }
 

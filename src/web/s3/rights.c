@@ -71,34 +71,15 @@ static lt_text condition_value(void *context, lt_text key)
     return (lt_text){0};
 }
 
-/* The bucket's policy; empty when it has none. Says NoSuchBucket: who may nothing learns only that. */
-static lt_status read_policy(lt_s3_call *call, lt_text bucket, lt_text *out, lt_err *err)
-{
-    lt_err why = {0};
-    lt_store *store = call->s3->options.store;
-    *out = (lt_text){0};
-    lt_status status = lt_bucket_doc_get(store, bucket, T("policy"), call->arena, out, &why);
-    if (status == LT_OK || why.reason == LT_WHY_NO_SUCH_DOCUMENT)
-        return LT_OK;
-    *err = why;
-    return status;
-}
-
 lt_status lt_s3_owner(lt_s3_call *call, lt_text bucket, lt_text *id, lt_text *name, lt_err *err)
 {
-    lt_err why = {0};
-    lt_text doc = {0};
+    lt_s3_bucket known;
     char root[LT_S3_ID_CHARS];
-    lt_status status =
-        lt_bucket_doc_get(call->s3->options.store, bucket, T("owner"), call->arena, &doc, &why);
-    if (status != LT_OK && why.reason != LT_WHY_NO_SUCH_DOCUMENT) {
-        *err = why;
-        return status;
-    }
-    size_t blank = lt_text_find_byte(doc, ' ', 0);
-    if (doc.len && blank != SIZE_MAX) {
-        *id = lt_text_sub(doc, 0, blank);
-        *name = lt_text_sub(doc, blank + 1, doc.len);
+    LT_TRY(lt_s3_bucket_get(call, bucket, &known, err));
+    size_t blank = lt_text_find_byte(known.owner, ' ', 0);
+    if (known.owner.len && blank != SIZE_MAX) {
+        *id = lt_text_sub(known.owner, 0, blank);
+        *name = lt_text_sub(known.owner, blank + 1, known.owner.len);
         return LT_OK;
     }
     lt_s3_identify(T("root"), root);
@@ -122,10 +103,11 @@ static lt_status ask_policy(lt_s3_call *call, const lt_s3_wish *wish, lt_s3_verd
                             lt_err *err)
 {
     asked self = {.call = call, .wish = wish};
-    lt_text policy;
+    lt_s3_bucket known;
     *out = LT_S3_SILENT;
-    LT_TRY(read_policy(call, wish->bucket, &policy, err));
-    if (!policy.len)
+    LT_TRY(
+        lt_s3_bucket_get(call, wish->bucket, &known, err)); /* NoSuchBucket is said to everybody */
+    if (!known.policy.len)
         return LT_OK;
     lt_s3_question question = {.principal = call->who.key_id,
                                .principal_id = lt_text_of(call->who.id),
@@ -135,7 +117,7 @@ static lt_status ask_policy(lt_s3_call *call, const lt_s3_wish *wish, lt_s3_verd
                                .key = wish->key,
                                .value = condition_value,
                                .context = &self};
-    return lt_s3_policy_ask(policy, &question, call->arena, out, err);
+    return lt_s3_policy_ask(known.policy, &question, call->arena, out, err);
 }
 
 /* The owner of a bucket can always mend its policy. */
