@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LATENCIES = 1 << 16, BLOCK = 1 << 18 };
+enum { LATENCIES = 1 << 16, BLOCK = 1 << 18, PAYLOAD = 1 << 20 };
 
 typedef struct load {
     const char *host, *key_id, *secret, *verb, *bucket;
@@ -98,8 +98,8 @@ static void write_request(lt_buf *out, int64_t number)
     lt_buf_add(out, T("\r\n\r\n"));
 }
 
-/* One answer: its head, then as many bytes as it announces. */
-static void read_answer(int fd, char *block)
+/* One answer: its head, then as many bytes as it announces. False: the server closes the connection behind it. */
+static bool read_answer(int fd, char *block)
 {
     size_t have = 0;
     const char *end = NULL;
@@ -111,7 +111,8 @@ static void read_answer(int fd, char *block)
         block[have] = '\0';
         end = strstr(block, "\r\n\r\n");
     }
-    if (strncmp(block, "HTTP/1.1 200", 12) != 0) {
+    bool stays = strncmp(block, "HTTP/1.1", 8) == 0 && !strcasestr(block, "\r\nconnection: close");
+    if (strncmp(block + 8, " 200", 4) != 0) {
         (void)fprintf(stderr, "%.300s\n", block);
         die("an answer is not 200");
     }
@@ -128,6 +129,7 @@ static void read_answer(int fd, char *block)
             die("the connection was closed in an answer");
         left -= (size_t)got;
     }
+    return stays;
 }
 
 static void *run(void *unused)
@@ -145,10 +147,14 @@ static void *run(void *unused)
         int64_t start_us = lt_mono_us();
         send_all(fd, lt_buf_text(&request), put && all.size ? MSG_MORE : 0);
         if (put) {
-            send_all(fd, lt_text_at(all.payload, all.size), 0);
+            for (size_t sent = 0; sent < all.size; sent += LT_MIN(all.size - sent, (size_t)PAYLOAD))
+                send_all(fd, lt_text_at(all.payload, LT_MIN(all.size - sent, (size_t)PAYLOAD)), 0);
             atomic_fetch_add(&all.bytes, (int64_t)all.size);
         }
-        read_answer(fd, block);
+        if (!read_answer(fd, block)) {
+            lt_fd_close(fd);
+            fd = dial();
+        }
         uint32_t slot = atomic_fetch_add(&all.measured, 1);
         all.latency_us[slot % LATENCIES] = (uint32_t)(lt_mono_us() - start_us);
         atomic_fetch_add(&all.done, 1);
@@ -186,8 +192,8 @@ int main(int argc, char **argv)
     all.seconds = number_of(argv[8]);
     all.size = (size_t)number_of(argv[9]);
     all.most = argc > 10 ? number_of(argv[10]) : 0;
-    all.payload = lt_xcalloc(1, all.size + 1);
-    arc4random_buf(all.payload, all.size);
+    all.payload = lt_xcalloc(1, PAYLOAD);
+    arc4random_buf(all.payload, PAYLOAD);
     int64_t start_us = lt_mono_us();
     all.end_us = start_us + all.seconds * 1000000;
     pthread_t *threads = lt_xcalloc(clients, sizeof(*threads));
