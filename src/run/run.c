@@ -396,6 +396,8 @@ static void tidy_up(const executor *run)
     LT_AUTO(lt_arena) arena = {0};
     lt_prune_report report = {0};
     lt_err err;
+    if (run->request->reproduces)
+        return; /* with the files of then: what they say of retention does not count any more */
     if (prune_a_little(run, &report, &arena, &err) != LT_OK)
         lt_log(LT_LOG_WARNING, "cannot remove old runs and commits: %s", err.message);
     if (report.runs.len)

@@ -167,10 +167,16 @@ def test_a_frozen_type_that_changed_since_the_last_run_names_the_column(project,
 
 
 def test_a_first_read_learns_its_types_from_all_pages(project, feed):
-    leat, _ = types(project, feed, 1, "many", "freeze")
+    leat, _ = types(project, feed, 1, 2.5, "freeze")
     leat("run", "source:api")
     assert leat.rows("select data_type as t from information_schema.columns where table_name = 'items' and column_name = 'amount'"
-                     ) == [["VARCHAR"]]
+                     ) == [["DOUBLE"]]
+
+
+def test_a_first_read_that_mixes_numbers_and_texts_is_refused_where_types_are_frozen(project, feed):
+    leat, _ = types(project, feed, 1, "many", "freeze")
+    leat.edge(leat("run", "source:api", code=1), "page", "record", "the column 'amount' holds", "VARCHAR", "BIGINT", "freezes types")
+    assert landed(leat) == []
 
 
 @pytest.mark.parametrize("first,later,wanted", [(1, 2.5, "DOUBLE"), (1, "many", "VARCHAR"), ("x", 3, "VARCHAR")])

@@ -78,6 +78,9 @@ def test_what_is_written_in_leat_yml_happens_at_the_end_of_each_run(project):
     result = leat("run")
     leat.edge(result, "removed the records of 1 old run (1 to 1)", "forgot 1 old commit")
     assert [run["run"] for run in leat.runs()] == [3, 2] and keeps(leat) == ["run-2", "run-3"]
+    make_older(leat)
+    leat.edge(leat("reproduce", "2"), "identical")
+    assert [run["run"] for run in leat.runs()] == [4, 3, 2], "a reproduction removes nothing"
 
 
 def test_nothing_goes_unless_something_says_what_is_old(project):
