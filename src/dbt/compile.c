@@ -11,11 +11,14 @@ void lt_dbt_compiled_cleanup(lt_dbt_compiled *compiled)
 }
 
 /* "schema"."model", or the part of it that `where` lets through. */
-static lt_jinja_value subject_of(const lt_dbt_node *node, lt_jinja_heap *heap)
+static lt_jinja_value subject_of(const rendering *r, lt_jinja_heap *heap)
 {
+    const lt_dbt_node *node = r->node;
+    const lt_dbt_node *subject =
+        (const void *)((const char *)node->subject - offsetof(lt_dbt_node, relation));
     LT_AUTO(lt_buf) text = {0};
     if (!node->config.where.len)
-        return lt_dbt_relation_value(heap, node->subject);
+        return lt_dbt_node_relation(r, subject, heap);
     lt_buf_add_str(&text, "(select * from ");
     lt_quote_relation(node->subject, &text);
     lt_buf_printf(&text, " where %.*s) dbt_subquery", LT_ARG(node->config.where));
@@ -28,25 +31,156 @@ static lt_status render_generic_test(rendering *r, const lt_jinja_template *comp
     const lt_dbt_node *node = r->node;
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = r};
     lt_status status = lt_dbt_test_kwargs(r->dbt, node, &context, heap, &r->kwargs, err);
-    if (status == LT_OK) {
-        lt_jinja_put(r->kwargs, "model", subject_of(node, heap));
+    if (status == LT_OK && r->is_leat_run)
+        lt_jinja_put(r->kwargs, "model", subject_of(r, heap));
+    if (status == LT_OK)
         status = lt_jinja_render_text(compiled, &context, heap, sql, NULL, err);
-    }
     if (status != LT_OK)
         return lt_wrap(err, "%.*s:%u:%u: test %.*s", LT_ARG(node->path), node->line, node->col,
                        LT_ARG(node->test_name));
     return LT_OK;
 }
 
+lt_status lt_dbt_compile_own(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled *out, lt_err *err)
+{
+    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = r, .spans = &out->spans};
+    r->heap = heap;
+    LT_TRY(lt_dbt_compile_template(r->dbt, r->node, false, &out->templated, err));
+    if (r->node->kind == LT_DBT_GENERIC_TEST)
+        return render_generic_test(r, out->templated, heap, &out->sql, err);
+    return lt_jinja_render_text(out->templated, &context, heap, &out->sql, NULL, err);
+}
+
+/* ---- ephemeral models ---- */
+
+static bool is_ephemeral(const lt_dbt_node *node)
+{
+    return node->kind == LT_DBT_MODEL && lt_text_eq(node->config.materialized, T("ephemeral"));
+}
+
+typedef struct cte_visit {
+    const lt_dbt_node *node;
+    size_t next;
+} cte_visit;
+
+/* What the node reads through ephemeral models, each after what it reads itself. */
+static void list_ephemerals(const lt_dbt_node *node, lt_arena *arena, lt_dbt_nodes *out)
+{
+    LT_VEC(cte_visit) path = {0};
+    lt_map seen = {0};
+    lt_push_in(arena, &path, ((cte_visit){.node = node}));
+    while (path.len) {
+        cte_visit *top = &path.items[path.len - 1];
+        if (top->next == top->node->depends_on.len) {
+            if (--path.len)
+                lt_push_in(arena, out, (lt_dbt_node *)(uintptr_t)top->node);
+            continue;
+        }
+        const lt_dbt_node *next = top->node->depends_on.items[top->next++];
+        if (!is_ephemeral(next) || lt_map_put(&seen, next->id, out))
+            continue;
+        lt_push_in(arena, &path, ((cte_visit){.node = next}));
+    }
+    lt_map_cleanup(&seen);
+}
+
+static lt_status add_cte(const rendering *r, const lt_dbt_node *node, lt_jinja_heap *heap,
+                         lt_buf *out, lt_err *err)
+{
+    LT_AUTO(lt_dbt_compiled) compiled = {0};
+    rendering inner;
+    lt_dbt_rendering_init(&inner, r->dbt, node);
+    inner.scope.secret = r->scope.secret;
+    inner.session = r->session;
+    inner.rt = r->rt;
+    inner.run = r->run;
+    LT_TRY(lt_dbt_exec_attach(&inner, heap, (lt_text){0}, err));
+    LT_TRY(lt_dbt_compile_own(&inner, heap, &compiled, err));
+    lt_buf_printf(out, "%s__dbt__cte__%.*s as (\n", out->len ? ", " : "",
+                  LT_ARG(node->relation.name));
+    lt_buf_add(out, lt_buf_text(&compiled.sql));
+    lt_buf_add_str(out, "\n)");
+    return LT_OK;
+}
+
+/* The byte behind a leading WITH (and RECURSIVE), after white space and comments; SIZE_MAX when there is none. */
+static size_t behind_with(lt_text sql, size_t *start)
+{
+    size_t i = 0;
+    for (;;) {
+        while (i < sql.len && lt_is_space(sql.ptr[i]))
+            i++;
+        lt_text rest = lt_text_sub(sql, i, SIZE_MAX);
+        if (lt_text_starts(rest, T("--"))) {
+            size_t end = lt_text_find_byte(sql, '\n', i);
+            i = end == SIZE_MAX ? sql.len : end;
+        } else if (lt_text_starts(rest, T("/*"))) {
+            size_t end = lt_text_find(sql, T("*/"), i);
+            i = end == SIZE_MAX ? sql.len : end + 2;
+        } else {
+            break;
+        }
+    }
+    *start = i;
+    lt_text word = lt_text_sub(sql, i, 4);
+    bool with = lt_text_eq_nocase(word, T("with")) && i + 4 < sql.len && lt_is_space(sql.ptr[i + 4]);
+    if (!with)
+        return SIZE_MAX;
+    i += 4;
+    size_t next = i;
+    while (next < sql.len && lt_is_space(sql.ptr[next]))
+        next++;
+    if (lt_text_eq_nocase(lt_text_sub(sql, next, 9), T("recursive")))
+        i = next + 9;
+    return i;
+}
+
+lt_status lt_dbt_inject_ctes(rendering *r, lt_jinja_heap *heap, lt_buf *sql, lt_err *err)
+{
+    lt_dbt_nodes list = {0};
+    size_t start;
+    LT_AUTO(lt_arena) scratch = {0};
+    LT_AUTO(lt_buf) ctes = {0};
+    LT_AUTO(lt_buf) whole = {0};
+    list_ephemerals(r->node, &scratch, &list);
+    if (!list.len)
+        return LT_OK;
+    for (size_t i = 0; i < list.len; i++)
+        LT_TRY(add_cte(r, list.items[i], heap, &ctes, err));
+    lt_text text = lt_buf_text(sql);
+    size_t behind = behind_with(text, &start);
+    if (behind == SIZE_MAX) {
+        lt_buf_printf(&whole, "with %s\n", lt_buf_chars(&ctes));
+        lt_buf_add(&whole, text);
+    } else {
+        lt_buf_add(&whole, lt_text_sub(text, 0, behind));
+        lt_buf_printf(&whole, " %s, ", lt_buf_chars(&ctes));
+        lt_buf_add(&whole, lt_text_sub(text, behind, SIZE_MAX));
+    }
+    LT_TRY(lt_buf_check(&whole, "the SQL", err));
+    lt_buf_clear(sql);
+    lt_buf_add(sql, lt_buf_text(&whole));
+    return LT_OK;
+}
+
+/* ---- for `leat run` ---- */
+
 static lt_status render_node(rendering *r, lt_dbt_compiled *out, lt_err *err)
 {
     lt_jinja_heap heap = {0};
-    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = r, .spans = &out->spans};
-    lt_status status = lt_dbt_compile_template(r->dbt, r->node, false, &out->templated, err);
-    if (status == LT_OK && r->node->kind == LT_DBT_GENERIC_TEST)
-        status = render_generic_test(r, out->templated, &heap, &out->sql, err);
-    else if (status == LT_OK)
-        status = lt_jinja_render_text(out->templated, &context, &heap, &out->sql, NULL, err);
+    lt_dbt_rt *rt = NULL;
+    lt_status status = LT_OK;
+    if (r->session) {
+        rt_request request = {.engine = lt_session_engine(r->session),
+                              .flags = lt_jinja_dict(&heap)};
+        status = lt_dbt_rt_make(r->dbt, &request, &rt, err);
+        r->rt = rt;
+    }
+    if (status == LT_OK)
+        status = lt_dbt_compile_own(r, &heap, out, err);
+    if (status == LT_OK)
+        status = lt_dbt_inject_ctes(r, &heap, &out->sql, err);
+    lt_dbt_rt_close(rt); /* the exec lives in the heap, and the transaction is the caller's */
     lt_jinja_heap_cleanup(&heap);
     return status;
 }
@@ -75,6 +209,7 @@ lt_status lt_dbt_compile_for(const lt_dbt *dbt, const lt_dbt_node *node, lt_sess
     rendering r;
     lt_dbt_rendering_init(&r, dbt, node);
     r.session = session;
+    r.is_leat_run = true;
     r.incremental = *incremental = wants_increment(dbt, node, existing);
     LT_TRY(render_node(&r, out, err));
     trim_end(&out->sql);

@@ -1,155 +1,5 @@
-/* The names that templates see while they run, beside those of the project (names.c). */
-#include "base/buf.h"
-#include "base/log.h"
+/* The lookup of templates: names of the project, then of the run time, then those that all of leat's templates have. */
 #include "dbt/inner.h"
-
-static rendering *rendering_of(const lt_jinja_call *call)
-{
-    return lt_jinja_user(call->render);
-}
-
-/* ---- relations ---- */
-
-static void relation_text(const lt_jinja_object *self, lt_buf *out)
-{
-    lt_quote_relation(&((const relation_object *)self)->relation, out);
-}
-
-static lt_status relation_attr(lt_jinja_render *render, lt_jinja_object *self, lt_text name,
-                               lt_jinja_value *out, bool *found, lt_err *err)
-{
-    (void)render;
-    (void)err;
-    const lt_relation *relation = &((const relation_object *)self)->relation;
-    *found = true;
-    if (lt_text_eq(name, T("schema")))
-        *out = lt_jinja_text(relation->schema);
-    else if (lt_text_eq(name, T("identifier")) || lt_text_eq(name, T("name")) ||
-             lt_text_eq(name, T("table")))
-        *out = lt_jinja_text(relation->name);
-    else if (lt_text_eq(name, T("database")))
-        *out = relation->database.len ? lt_jinja_text(relation->database) : lt_jinja_none();
-    else
-        *found = false;
-    return LT_OK;
-}
-
-static const lt_jinja_class relation_class = {
-    .name = "Relation", .attr = relation_attr, .str = relation_text};
-
-lt_jinja_value lt_dbt_relation_value(lt_jinja_heap *heap, const lt_relation *relation)
-{
-    relation_object *object = LT_NEW(&heap->arena, relation_object);
-    *object = (relation_object){.object.class = &relation_class, .relation = *relation};
-    return lt_jinja_object_value(&object->object);
-}
-
-/* ---- words to people ---- */
-
-static lt_status print_to_log(lt_jinja_call *call, lt_log_level level, lt_jinja_value message,
-                              lt_jinja_value *result)
-{
-    LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
-    if (rendering_of(call)->loading == NULL) {
-        lt_jinja_str(message, &text);
-        lt_log(level, "%s", lt_buf_chars(&text));
-    }
-    *result = lt_jinja_text(T(""));
-    return LT_OK;
-}
-
-static lt_status log_message(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
-{
-    lt_jinja_value args[2];
-    LT_TRY(lt_jinja_bind(call, "msg info?", args, err));
-    bool info = !lt_jinja_is_absent(args[1]) && lt_jinja_truth(args[1]);
-    return print_to_log(call, info ? LT_LOG_INFO : LT_LOG_DEBUG, args[0], result);
-}
-
-static lt_status print_message(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
-{
-    lt_jinja_value args[1];
-    LT_TRY(lt_jinja_bind(call, "msg", args, err));
-    return print_to_log(call, LT_LOG_INFO, args[0], result);
-}
-
-static lt_status give_back(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
-{
-    lt_jinja_value args[1];
-    (void)result;
-    LT_TRY(lt_jinja_bind(call, "data?", args, err));
-    return lt_jinja_return(call, lt_jinja_is_absent(args[0]) ? lt_jinja_none() : args[0], err);
-}
-
-static lt_status exceptions_method(lt_jinja_call *call, lt_text name, lt_jinja_value *out,
-                                   bool *found, lt_err *err)
-{
-    lt_jinja_value args[2];
-    bool warn = lt_text_eq(name, T("warn"));
-    *found = warn || lt_text_eq(name, T("raise_compiler_error"));
-    if (!*found)
-        return LT_OK;
-    LT_TRY(lt_jinja_bind(call, warn ? "msg" : "msg node?", args, err));
-    if (warn)
-        return print_to_log(call, LT_LOG_WARNING, args[0], out);
-    LT_AUTO(lt_buf) text = {.limit = LT_KIB};
-    lt_jinja_str(args[0], &text);
-    return lt_fail(err, LT_INVALID, "%s", lt_buf_chars(&text));
-}
-
-static const lt_jinja_class exceptions_class = {.name = "exceptions", .method = exceptions_method};
-
-static lt_status is_incremental(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
-{
-    LT_TRY(lt_jinja_bind(call, "", NULL, err));
-    *result = lt_jinja_bool(rendering_of(call)->incremental);
-    return LT_OK;
-}
-
-/* ---- the table of names ---- */
-
-static const lt_jinja_func functions[] = {
-    {"log", log_message, NULL},
-    {"return", give_back, NULL},
-    {"print", print_message, NULL},
-    {"is_incremental", is_incremental, NULL},
-};
-
-/* ---- the adapter ---- */
-
-static lt_status adapter_dispatch(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
-{
-    const rendering *r = rendering_of(call);
-    LT_AUTO(lt_buf) tried = {.limit = LT_KIB};
-    lt_jinja_value args[2];
-    lt_text name = {0}, namespace = {0};
-    LT_TRY(lt_jinja_bind(call, "macro_name macro_namespace?", args, err));
-    LT_TRY(lt_jinja_need_text(call, args[0], "macro_name", &name, err));
-    if (!lt_jinja_is_absent(args[1]) && args[1].type != LT_JINJA_NONE)
-        LT_TRY(lt_jinja_need_text(call, args[1], "macro_namespace", &namespace, err));
-    const lt_dbt_macro *macro = lt_dbt_macro_dispatch(r->dbt, r->package, name, namespace, &tried);
-    if (!macro)
-        return lt_fail(err, LT_INVALID,
-                       "dispatch(): there is no macro '%.*s' for this adapter; "
-                       "searched for: %s",
-                       LT_ARG(name), lt_buf_chars(&tried));
-    *out = macro->value;
-    return LT_OK;
-}
-
-static lt_status adapter_method(lt_jinja_call *call, lt_text name, lt_jinja_value *out, bool *found,
-                                lt_err *err)
-{
-    const rendering *r = rendering_of(call);
-    *found = true;
-    if (lt_text_eq(name, T("dispatch")))
-        return adapter_dispatch(call, out, err);
-    *found = lt_text_eq(name, T("type"));
-    *out = lt_jinja_text(r->dbt->settings.target_kind);
-    return LT_OK;
-}
-
-static const lt_jinja_class adapter_class = {.name = "adapter", .method = adapter_method};
 
 void lt_dbt_rendering_init(rendering *r, const lt_dbt *dbt, const lt_dbt_node *node)
 {
@@ -158,29 +8,144 @@ void lt_dbt_rendering_init(rendering *r, const lt_dbt *dbt, const lt_dbt_node *n
         .dbt = dbt,
         .node = node,
         .package = node ? node->package : dbt->root,
-        .this_relation = {.object.class = &relation_class},
         .config.class = &lt_dbt_config_class,
-        .exceptions.class = &exceptions_class,
-        .adapter.class = &adapter_class,
         .builtins.class = &lt_dbt_graph_builtins_class,
         .var.class = &lt_dbt_var_class,
     };
-    if (node)
-        r->this_relation.relation = node->relation;
     r->scope.vars = r->package->vars;
 }
 
-static bool find_plain(rendering *r, lt_text name, lt_jinja_value *out)
+/* ---- relations ---- */
+
+static const lt_dbt_rt *rt_of(const rendering *r)
 {
-    if (lt_text_eq(name, T("exceptions")))
-        *out = lt_jinja_object_value(&r->exceptions);
-    else if (lt_text_eq(name, T("adapter")))
-        *out = lt_jinja_object_value(&r->adapter);
-    else if (lt_text_eq(name, T("execute")))
-        *out = lt_jinja_bool(r->session != NULL);
-    else
+    return r->rt ? r->rt : r->dbt->parse_rt;
+}
+
+static lt_text none_or(lt_text text) /* an empty part is None */
+{
+    return text.len ? text : (lt_text){0};
+}
+
+/* DuckDB: a source may be a file; {name} and its like stand for parts of the source. */
+static lt_text external_of(const rendering *r, const lt_dbt_node *node, lt_jinja_heap *heap)
+{
+    lt_jinja_value said = lt_dbt_at(lt_dbt_config_get(r->dbt, node, T("meta")), "external_location");
+    if (!lt_dbt_is_set(said))
+        said = lt_dbt_config_get(r->dbt, node, T("external_location"));
+    if (!lt_dbt_is_set(said))
+        said = lt_dbt_at(lt_dbt_at(node->source_raw, "config"), "external_location");
+    const struct {
+        lt_text name, value;
+    } parts[] = {{T("{name}"), node->name},
+                 {T("{identifier}"), node->identifier},
+                 {T("{schema}"), node->relation.schema},
+                 {T("{source_name}"), node->source_name}};
+    LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
+    lt_text raw = lt_jinja_as_text(said);
+    bool quoted = lt_text_find_byte(raw, '(', 0) == SIZE_MAX && !lt_text_starts(raw, T("'"));
+    if (!raw.len)
+        return (lt_text){0};
+    lt_buf_add_str(&text, quoted ? "'" : "");
+    for (size_t i = 0; i < raw.len;) {
+        size_t step = 1;
+        for (size_t k = 0; k < LT_COUNT(parts) && step == 1; k++)
+            if (lt_text_starts(lt_text_sub(raw, i, SIZE_MAX), parts[k].name)) {
+                lt_buf_add(&text, parts[k].value);
+                step = parts[k].name.len;
+            }
+        if (step == 1)
+            lt_buf_add_byte(&text, raw.ptr[i]);
+        i += step;
+    }
+    lt_buf_add_str(&text, quoted ? "'" : "");
+    return lt_jinja_as_text(lt_jinja_text_copy(heap, lt_buf_text(&text)));
+}
+
+static lt_dbt_relation relation_of(const rendering *r, const lt_dbt_node *node,
+                                   lt_jinja_heap *heap)
+{
+    const lt_relation *at = &node->relation;
+    bool ephemeral =
+        node->kind == LT_DBT_MODEL && lt_text_eq(node->config.materialized, T("ephemeral"));
+    lt_text name = at->name;
+    if (ephemeral)
+        name = lt_text_of(
+            lt_arena_format(&heap->arena, "__dbt__cte__%.*s", LT_ARG(node->relation.name)));
+    lt_dbt_relation made =
+        lt_dbt_relation_init(rt_of(r), none_or(at->database), none_or(at->schema), none_or(name),
+                             ephemeral ? LT_DBT_CTE : LT_DBT_UNTYPED);
+    if (ephemeral) {
+        made.include[LT_DBT_DATABASE] = made.include[LT_DBT_SCHEMA] = false;
+        made.quote[LT_DBT_IDENTIFIER] = false;
+    }
+    if (node->kind == LT_DBT_SOURCE)
+        made.external = external_of(r, node, heap);
+    return made;
+}
+
+lt_jinja_value lt_dbt_node_relation(const rendering *r, const lt_dbt_node *node,
+                                    lt_jinja_heap *heap)
+{
+    if (!rt_of(r) || !node)
+        return lt_jinja_none();
+    lt_dbt_relation made = relation_of(r, node, heap);
+    return lt_dbt_relation_value_of(heap, &made);
+}
+
+/* Another environment's relation, when this one has none or that one is favoured. */
+static lt_status deferred(rendering *r, lt_jinja_render *render, const lt_dbt_node *node,
+                          lt_dbt_relation *relation, lt_err *err)
+{
+    const lt_json *there = lt_dbt_state_node(r->run->defer, node->id);
+    lt_jinja_value cached = {0};
+    bool chosen = lt_node_set_has(r->run->selected, node->index);
+    if (!there || node->kind == LT_DBT_SOURCE)
+        return LT_OK;
+    if (!r->run->favor_state || chosen)
+        LT_TRY(lt_dbt_exec_cached(r->exec, render, relation, &cached, err));
+    if (cached.type != LT_JINJA_UNDEFINED || (chosen && !r->run->favor_state))
+        return LT_OK;
+    relation->parts[LT_DBT_DATABASE] = none_or(lt_json_text_or(there, "database", (lt_text){0}));
+    relation->parts[LT_DBT_SCHEMA] = none_or(lt_json_text_or(there, "schema", (lt_text){0}));
+    relation->parts[LT_DBT_IDENTIFIER] = lt_json_text_or(there, "alias", node->relation.name);
+    return LT_OK;
+}
+
+lt_status lt_dbt_ref_value(rendering *r, lt_jinja_render *render, const lt_dbt_node *node,
+                           lt_jinja_value *out, lt_err *err)
+{
+    lt_jinja_heap *heap = lt_jinja_heap_of(render);
+    lt_dbt_relation made = relation_of(r, node, heap);
+    if (r->run && r->run->defer && r->exec && made.type != LT_DBT_CTE)
+        LT_TRY(deferred(r, render, node, &made, err));
+    if (r->run && r->run->empty && made.type != LT_DBT_CTE && r->node &&
+        r->node->kind == LT_DBT_MODEL)
+        made.limit = 0;
+    *out = lt_dbt_relation_value_of(heap, &made);
+    return LT_OK;
+}
+
+/* ---- the lookup ---- */
+
+static lt_status is_incremental(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
+{
+    const rendering *r = lt_jinja_user(call->render);
+    LT_TRY(lt_jinja_bind(call, "", NULL, err));
+    *result = lt_jinja_bool(r->incremental);
+    return LT_OK;
+}
+
+static const lt_jinja_func is_incremental_func = {"is_incremental", is_incremental, NULL};
+
+static bool find_in_runtime(rendering *r, lt_jinja_heap *heap, lt_text name, lt_jinja_value *out,
+                            lt_err *err)
+{
+    if (!rt_of(r))
         return false;
-    return true;
+    if (!r->exec && lt_dbt_exec_attach(r, heap, (lt_text){0}, err) != LT_OK)
+        return false;
+    return lt_dbt_exec_find(r->exec, name, out);
 }
 
 lt_status lt_dbt_lookup(void *user, lt_jinja_render *render, const lt_jinja_template *from,
@@ -188,16 +153,16 @@ lt_status lt_dbt_lookup(void *user, lt_jinja_render *render, const lt_jinja_temp
 {
     rendering *r = user;
     (void)from;
-    (void)err;
     *found = true;
-    if (lt_dbt_names_find(r, render, name, out))
-        return LT_OK;
-    for (size_t i = 0; i < LT_COUNT(functions); i++) {
-        if (!lt_text_eq(lt_text_of(functions[i].name), name))
-            continue;
-        *out = lt_jinja_func_value(&functions[i]);
+    if (r->is_leat_run && lt_text_eq(name, T("is_incremental"))) {
+        *out = lt_jinja_func_value(&is_incremental_func);
         return LT_OK;
     }
-    *found = find_plain(r, name, out) || lt_scope_find(&r->scope, name, out);
+    if (r->extra.type == LT_JINJA_DICT && lt_jinja_find(r->extra, name, out))
+        return LT_OK;
+    if (lt_dbt_names_find(r, render, name, out))
+        return LT_OK;
+    *found = find_in_runtime(r, lt_jinja_heap_of(render), name, out, err) ||
+             lt_scope_find(&r->scope, name, out);
     return LT_OK;
 }

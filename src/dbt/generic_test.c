@@ -498,7 +498,7 @@ lt_status lt_dbt_test_kwargs(const lt_dbt *dbt, const lt_dbt_node *node,
     const rendering *r = context->user;
     lt_jinja_value made = lt_jinja_dict(heap), key, value;
     for (size_t at = 0; lt_jinja_next(node->kwargs, &at, &key, &value);) {
-        bool subject = !r->loading && lt_text_eq(lt_jinja_as_text(key), T("model"));
+        bool subject = r->is_leat_run && lt_text_eq(lt_jinja_as_text(key), T("model"));
         if (!subject && !lt_text_eq(lt_jinja_as_text(key), T("column_name")))
             LT_TRY(render_deeply(dbt, node, context, heap, &value, err));
         lt_jinja_put_value(made, key, value);

@@ -2,6 +2,8 @@
 #pragma once
 #include "conf/scope.h"
 #include "dbt/dbt.h"
+#include "dbt/rt/rt.h"
+#include "dbt/select.h"
 
 /* The dbt whose ways these are: what templates and artifacts see. */
 #define LT_DBT_VERSION "1.11.16"
@@ -44,6 +46,7 @@ struct lt_dbt {
     lt_dbt_nodes parsed;   /* while loading: every node, in order */
     lt_map by_id;          /* enabled ones */
     lt_map refable;        /* name -> refable_list */
+    lt_dbt_rt *parse_rt;   /* owned */
     lt_map sources;        /* "api.orders" -> refable_list */
     lt_map metrics;        /* name -> lt_dbt_node */
     lt_map groups;         /* name -> lt_dbt_node */
@@ -52,6 +55,8 @@ struct lt_dbt {
     lt_map patches; /* "package.models.name" or "package.models.name.v1" -> patch */
     lt_jinja_value target;
     int64_t loaded_at_us;
+    void (*say)(void *user, bool warning, bool info, lt_text message); /* NULL: lt_log() */
+    void *say_user;
     lt_jinja_value selectors;                  /* selectors.yml: a dict, or undefined */
     lt_jinja_value defaults[LT_DBT_KINDS + 1]; /* of configuration: dicts in dbt's order */
     lt_texts warnings;
@@ -66,16 +71,19 @@ typedef struct refable_list {
     lt_dbt_nodes nodes;
 } refable_list;
 
-typedef struct relation_object {
-    lt_jinja_object object;
-    lt_relation relation; /* borrowed texts */
-} relation_object;
-
 /* What calls of config() gave: dicts, or undefined. */
 typedef struct config_calls {
     lt_jinja_value merged;
     lt_jinja_value last; /* the last value of each key, as it was given */
 } config_calls;
+
+/* What a run decides for all of its nodes. */
+typedef struct run_settings {
+    bool empty;                /* --empty: references have no rows */
+    const lt_dbt_state *defer; /* --defer; or NULL */
+    bool favor_state;
+    const lt_node_set *selected;
+} run_settings;
 
 /* One rendering: what the context functions know. `user` of the jinja context. */
 typedef struct rendering {
@@ -104,8 +112,24 @@ typedef struct rendering {
 lt_status lt_dbt_lookup(void *user, lt_jinja_render *render, const lt_jinja_template *from,
                         lt_text name, lt_jinja_value *out, bool *found, lt_err *err);
 void lt_dbt_rendering_init(rendering *r, const lt_dbt *dbt, const lt_dbt_node *node);
-/* A relation as a value: prints as "schema"."name", has .schema, .identifier, .name, .database. */
-lt_jinja_value lt_dbt_relation_value(lt_jinja_heap *heap, const lt_relation *relation);
+/* The relation of a node as a value of templates; an ephemeral one is its CTE. */
+lt_jinja_value lt_dbt_node_relation(const rendering *r, const lt_dbt_node *node,
+                                    lt_jinja_heap *heap);
+/* What ref() and source() give when a node runs: with --empty, --defer. */
+lt_status lt_dbt_ref_value(rendering *r, lt_jinja_render *render, const lt_dbt_node *node,
+                           lt_jinja_value *out, lt_err *err);
+
+/* ---- glue.c ---- */
+
+typedef struct rt_request {
+    lt_engine *engine; /* NULL: parsing */
+    lt_jinja_value flags, args;
+    const char *run_folder;
+} rt_request;
+lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt **out,
+                         lt_err *err);
+/* Give the rendering its run time; values of it live in `heap`. */
+lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled, lt_err *err);
 
 /* ---- names.c: the names that the project answers ---- */
 
@@ -164,6 +188,8 @@ static inline bool lt_dbt_is_set(lt_jinja_value value)
 {
     return value.type != LT_JINJA_UNDEFINED && value.type != LT_JINJA_NONE;
 }
+/* A deep copy in the project's heap, of nothing but plain values: an object is its text. */
+lt_jinja_value lt_dbt_plain(lt_dbt *dbt, lt_jinja_value value);
 /* A list of texts from a list or one text. */
 void lt_dbt_texts_of(lt_dbt *dbt, lt_jinja_value value, lt_texts *out);
 void lt_dbt_sha256(lt_text content, char out[65]);
@@ -316,10 +342,17 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err);
 
 /* ---- node_value.c ---- */
 
+/* `graph`: all nodes by kind and id. */
+lt_jinja_value lt_dbt_graph_value(const lt_dbt *dbt, lt_jinja_heap *heap);
 /* The node as a dict, as the manifest has it. */
 lt_jinja_value lt_dbt_node_value(const lt_dbt *dbt, const lt_dbt_node *node, lt_jinja_heap *heap);
 
 /* ---- compile.c ---- */
+
+/* Render a node in a run: its own text, before the CTEs of ephemeral models. */
+lt_status lt_dbt_compile_own(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled *out, lt_err *err);
+/* Put the ephemeral models that the node reads, and those that they read, in front of its SQL. */
+lt_status lt_dbt_inject_ctes(rendering *r, lt_jinja_heap *heap, lt_buf *sql, lt_err *err);
 
 /* As lt_dbt_compile() when it is known what stands under the node's name; *incremental: an increment is wanted. */
 lt_status lt_dbt_compile_for(const lt_dbt *dbt, const lt_dbt_node *node, lt_session *session,

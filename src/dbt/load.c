@@ -558,13 +558,17 @@ static void put_target(lt_dbt *dbt)
 
 static lt_status load(lt_dbt *dbt, lt_err *err)
 {
-    dbt->env = (lt_jinja_env){.tags = own_tags, .tag_count = LT_COUNT(own_tags)};
+    const rt_request parsing = {.flags = lt_jinja_dict(&dbt->heap)};
+    dbt->env = (lt_jinja_env){.filters = lt_dbt_text_filters,
+                              .filter_count = LT_DBT_FILTERS,
+                              .tags = own_tags, .tag_count = LT_COUNT(own_tags)};
     lt_dbt_defaults_init(dbt);
     put_target(dbt);
     LT_TRY(lt_dbt_packages_load(dbt, err));
     dbt->parse_env = dbt->env;
     if (!dbt->is_strict)
         dbt->parse_env.undefined = LT_JINJA_ABSORBING;
+    LT_TRY(lt_dbt_rt_make(dbt, &parsing, &dbt->parse_rt, err));
     for (size_t i = 0; i < dbt->packages.len; i++)
         LT_TRY(lt_dbt_macros_load(dbt, dbt->packages.items[i], err));
     LT_TRY(lt_dbt_config_check_folders(dbt, err));
@@ -608,6 +612,7 @@ void lt_dbt_close(lt_dbt *dbt)
         lt_map_cleanup(maps[i]);
     for (size_t i = 0; i < dbt->arenas.len; i++)
         lt_arena_cleanup(&dbt->arenas.items[i]);
+    lt_dbt_rt_close(dbt->parse_rt);
     lt_jinja_heap_cleanup(&dbt->heap);
     lt_arena_cleanup(&dbt->arena);
     lt_free(dbt);

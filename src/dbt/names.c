@@ -11,9 +11,9 @@ static rendering *rendering_of(const lt_jinja_call *call)
 /* ---- ref and source ---- */
 
 /* In a first pass a reference is only written down; the answer is the node itself, as in dbt. */
-static lt_jinja_value own_relation(rendering *r, lt_jinja_heap *heap)
+static lt_jinja_value own_relation(const rendering *r, lt_jinja_heap *heap)
 {
-    return lt_dbt_relation_value(heap, &r->this_relation.relation);
+    return lt_dbt_node_relation(r, r->node, heap);
 }
 
 static void record_ref(rendering *r, const lt_dbt_ref *ref, bool source)
@@ -68,8 +68,7 @@ static lt_status ref(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
     const lt_dbt_node *found = lt_dbt_ref_find(r->dbt, r->package, &wanted, &is_disabled);
     if (!found)
         return lt_dbt_ref_missing(r->dbt, &wanted, is_disabled, err);
-    *result = lt_dbt_relation_value(call->heap, &found->relation);
-    return LT_OK;
+    return lt_dbt_ref_value(r, call->render, found, result, err);
 }
 
 static lt_status source(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
@@ -88,8 +87,7 @@ static lt_status source(lt_jinja_call *call, lt_jinja_value *result, lt_err *err
     const lt_dbt_node *found = lt_dbt_source_find(r->dbt, r->package, wanted.package, wanted.name);
     if (!found)
         return lt_dbt_source_missing(r->dbt, wanted.package, wanted.name, err);
-    *result = lt_dbt_relation_value(call->heap, &found->relation);
-    return LT_OK;
+    return lt_dbt_ref_value(r, call->render, found, result, err);
 }
 
 static lt_status metric(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
@@ -252,7 +250,7 @@ static lt_status config_add(rendering *r, lt_text name, lt_jinja_value value, lt
         name = T("post-hook");
     if (dbt->is_strict)
         LT_TRY(lt_dbt_config_check(dbt, r->recorded, name, value, err));
-    LT_TRY(lt_jinja_copy(&dbt->heap, value, &copy, err));
+    copy = lt_dbt_plain(dbt, value);
     one = lt_jinja_dict(&dbt->heap);
     lt_jinja_value key = lt_jinja_text(lt_arena_text(&dbt->arena, name));
     lt_jinja_put_value(one, key, copy);
@@ -394,7 +392,7 @@ static void record_macro(rendering *r, lt_jinja_render *render, const lt_dbt_mac
 {
     lt_jinja_frame frame;
     lt_dbt_node *node = r->recorded;
-    if (!r->loading || !node || r->checking ||
+    if (!r->loading || !node || r->checking || !render ||
         (lt_jinja_caller(render, 0, &frame) && frame.macro.len))
         return;
     for (size_t i = 0; i < node->macros.len; i++)
@@ -499,7 +497,6 @@ static bool find_value(rendering *r, lt_text name, lt_jinja_value *out)
         {T("env"), r->dbt->target, false},
         {T("project_name"), lt_jinja_text(package->name), false},
         {T("dbt_version"), lt_jinja_text(T(LT_DBT_VERSION)), false},
-        {T("this"), lt_jinja_object_value(&r->this_relation.object), true},
         {T("config"), lt_jinja_object_value(&r->config), true},
         {T("builtins"), lt_jinja_object_value(&r->builtins), true},
         {T("schema"), lt_jinja_text(set->target_schema), true},
@@ -548,9 +545,38 @@ const lt_jinja_class lt_dbt_graph_builtins_class = {.name = "builtins",
                                                     .method = builtins_method,
                                                     .is_mapping = true};
 
+static lt_jinja_heap *heap_for(rendering *r, lt_jinja_render *render)
+{
+    return render ? lt_jinja_heap_of(render) : r->heap;
+}
+
+/* What takes work to make: `this`, `model`, `graph`. */
+static bool find_made(rendering *r, lt_jinja_heap *heap, lt_text name, lt_jinja_value *out)
+{
+    if (r->only_values || !heap)
+        return false;
+    if (lt_text_eq(name, T("this")) && r->node) {
+        *out = lt_dbt_node_relation(r, r->node, heap);
+        return true;
+    }
+    if (lt_text_eq(name, T("model")) && r->node) {
+        if (r->model.type != LT_JINJA_DICT)
+            r->model = lt_dbt_node_value(r->dbt, r->node, heap);
+        *out = r->model;
+        return true;
+    }
+    if (lt_text_eq(name, T("graph"))) {
+        *out = r->loading ? lt_jinja_dict(heap) : lt_dbt_graph_value(r->dbt, heap);
+        return true;
+    }
+    return false;
+}
+
 bool lt_dbt_names_find(rendering *r, lt_jinja_render *render, lt_text name, lt_jinja_value *out)
 {
     if (!r->only_values && find_macro(r, render, name, out))
+        return true;
+    if (find_made(r, heap_for(r, render), name, out))
         return true;
     return find_function(r, name, out) || find_value(r, name, out);
 }

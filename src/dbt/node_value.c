@@ -45,3 +45,33 @@ lt_jinja_value lt_dbt_node_value(const lt_dbt *dbt, const lt_dbt_node *node, lt_
         return lt_jinja_none(); /* our own writer's text is always JSON */
     return value_of(heap, tree);
 }
+
+lt_jinja_value lt_dbt_graph_value(const lt_dbt *dbt, lt_jinja_heap *heap)
+{
+    static const char *const parts[LT_DBT_KINDS] = {
+        [LT_DBT_MODEL] = "nodes",
+        [LT_DBT_GENERIC_TEST] = "nodes",
+        [LT_DBT_SINGULAR_TEST] = "nodes",
+        [LT_DBT_SEED] = "nodes",
+        [LT_DBT_SNAPSHOT] = "nodes",
+        [LT_DBT_ANALYSIS] = "nodes",
+        [LT_DBT_OPERATION] = "nodes",
+        [LT_DBT_SOURCE] = "sources",
+        [LT_DBT_UNIT_TEST] = "unit_tests",
+        [LT_DBT_EXPOSURE] = "exposures",
+        [LT_DBT_METRIC] = "metrics",
+        [LT_DBT_SEMANTIC_MODEL] = "semantic_models",
+        [LT_DBT_SAVED_QUERY] = "saved_queries",
+        [LT_DBT_GROUP] = "groups",
+    };
+    lt_jinja_value graph = lt_jinja_dict(heap);
+    for (size_t i = 0; i < LT_DBT_KINDS; i++)
+        if (!lt_dbt_is_set(lt_dbt_at(graph, parts[i])))
+            lt_jinja_put(graph, parts[i], lt_jinja_dict(heap));
+    for (size_t i = 0; i < dbt->all.len; i++) {
+        const lt_dbt_node *node = dbt->all.items[i];
+        lt_jinja_put_value(lt_dbt_at(graph, parts[node->kind]), lt_jinja_text(node->id),
+                           lt_dbt_node_value(dbt, node, heap));
+    }
+    return graph;
+}

@@ -37,6 +37,36 @@ static void read_back(lt_dbt *dbt, lt_jinja_value *value)
         *value = literal;
 }
 
+/* The depth is limited by what templates may build (200). */
+lt_jinja_value lt_dbt_plain(lt_dbt *dbt, lt_jinja_value value)
+{
+    lt_jinja_value made, key, item;
+    LT_AUTO(lt_buf) text = {.limit = LT_DBT_FILE_BYTES};
+    switch (value.type) {
+    case LT_JINJA_UNDEFINED:
+        return lt_jinja_none();
+    case LT_JINJA_NONE:
+    case LT_JINJA_BOOL:
+    case LT_JINJA_INT:
+    case LT_JINJA_FLOAT:
+        return value;
+    case LT_JINJA_LIST:
+    case LT_JINJA_TUPLE:
+        made = lt_jinja_list(&dbt->heap);
+        for (size_t i = 0; i < lt_jinja_len(value); i++)
+            lt_jinja_add(made, lt_dbt_plain(dbt, lt_jinja_at(value, i)));
+        return made;
+    case LT_JINJA_DICT:
+        made = lt_jinja_dict(&dbt->heap);
+        for (size_t at = 0; lt_jinja_next(value, &at, &key, &item);)
+            lt_jinja_put_value(made, lt_dbt_plain(dbt, key), lt_dbt_plain(dbt, item));
+        return made;
+    default:
+        lt_jinja_str(value, &text);
+        return lt_jinja_text_copy(&dbt->heap, lt_buf_text(&text));
+    }
+}
+
 static bool is_one_expression(lt_text text)
 {
     text = lt_text_trim(text);
@@ -68,7 +98,7 @@ static lt_status render(const value_source *source, const lt_yaml *node, bool na
         made = lt_jinja_text_copy(&heap, lt_buf_text(&text));
     }
     if (status == LT_OK)
-        status = lt_jinja_copy(&dbt->heap, made, out, err);
+        *out = lt_dbt_plain(dbt, made);
     if (status == LT_OK && native && !is_one_expression(node->text))
         read_back(dbt, out);
     lt_jinja_heap_cleanup(&heap);

@@ -1,0 +1,540 @@
+/* One node on one thread: compiled, written to target/, materialised or tested; and the hooks around a run. */
+#include "dbt/execute_inner.h"
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/time.h"
+
+#include <stdlib.h>
+
+/* ---- the engine ---- */
+
+static lt_status exec_text(lt_session *session, const lt_buf *sql, lt_err *err)
+{
+    return lt_exec(session, lt_buf_text(sql), NULL, err);
+}
+
+static void add_literal(lt_text value, lt_buf *out)
+{
+    lt_buf_add_byte(out, '\'');
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] == '\'')
+            lt_buf_add_byte(out, '\'');
+        lt_buf_add_byte(out, value.ptr[i]);
+    }
+    lt_buf_add_byte(out, '\'');
+}
+
+static lt_status load_extensions(lt_session *session, lt_jinja_value list, lt_err *err)
+{
+    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
+        lt_jinja_value item = lt_jinja_at(list, i);
+        lt_text name = lt_jinja_as_text(
+            item.type == LT_JINJA_DICT ? lt_dbt_at(item, "name") : item);
+        lt_text repo = lt_jinja_as_text(lt_dbt_at(item, "repo"));
+        LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
+        lt_buf_add_str(&sql, "install ");
+        lt_quote_name(name, &sql);
+        if (repo.len) {
+            lt_buf_add_str(&sql, " from ");
+            lt_quote_name(repo, &sql);
+        }
+        lt_buf_add_str(&sql, "; load ");
+        lt_quote_name(name, &sql);
+        LT_TRY(exec_text(session, &sql, err));
+    }
+    return LT_OK;
+}
+
+static lt_status apply_settings(lt_session *session, lt_jinja_value dict, lt_err *err)
+{
+    lt_jinja_value key, value;
+    for (size_t at = 0; dict.type == LT_JINJA_DICT && lt_jinja_next(dict, &at, &key, &value);) {
+        LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
+        LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
+        lt_jinja_str(value, &text);
+        lt_buf_add_str(&sql, "set global ");
+        lt_quote_name(lt_jinja_as_text(key), &sql);
+        lt_buf_add_str(&sql, " = ");
+        add_literal(lt_buf_text(&text), &sql);
+        LT_TRY(exec_text(session, &sql, err));
+    }
+    return LT_OK;
+}
+
+static lt_status attach_files(lt_session *session, lt_jinja_value list, lt_err *err)
+{
+    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
+        lt_jinja_value item = lt_jinja_at(list, i);
+        lt_text alias = lt_jinja_as_text(lt_dbt_at(item, "alias"));
+        lt_text type = lt_jinja_as_text(lt_dbt_at(item, "type"));
+        bool read_only = lt_jinja_truth(lt_dbt_at(item, "read_only"));
+        LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
+        lt_buf_add_str(&sql, "attach if not exists ");
+        add_literal(lt_jinja_as_text(lt_dbt_at(item, "path")), &sql);
+        if (alias.len) {
+            lt_buf_add_str(&sql, " as ");
+            lt_quote_name(alias, &sql);
+        }
+        if (type.len || read_only)
+            lt_buf_printf(&sql, " (%s%.*s%s%s)", type.len ? "type " : "", LT_ARG(type),
+                          type.len && read_only ? ", " : "", read_only ? "read_only" : "");
+        LT_TRY(exec_text(session, &sql, err));
+    }
+    return LT_OK;
+}
+
+static lt_status prepare_duckdb(lt_dbt_run *run, lt_err *err)
+{
+    LT_AUTO(lt_session_ref) session = NULL;
+    lt_jinja_value said = run->request.credentials;
+    if (strcmp(run->request.target->kind, "duckdb") != 0 || said.type != LT_JINJA_DICT)
+        return LT_OK;
+    LT_TRY(lt_session_open(run->engine, &session, err));
+    LT_TRY(load_extensions(session, lt_dbt_at(said, "extensions"), err));
+    LT_TRY(apply_settings(session, lt_dbt_at(said, "config_options"), err));
+    LT_TRY(apply_settings(session, lt_dbt_at(said, "settings"), err));
+    return attach_files(session, lt_dbt_at(said, "attach"), err);
+}
+
+lt_status lt_dbt_run_connect(lt_dbt_run *run, lt_err *err)
+{
+    if (run->request.target)
+        LT_TRY(lt_engine_open(run->request.target, &run->engine, err));
+    const rt_request request = {
+        .engine = run->engine,
+        .flags = run->request.flags,
+        .args = run->request.invocation->args,
+        .run_folder = lt_arena_format(&run->arena, "%s/run", run->request.target_folder)};
+    run->request.dbt->say = run->request.say;
+    run->request.dbt->say_user = run->request.user;
+    LT_TRY(lt_dbt_rt_make(run->request.dbt, &request, &run->rt, err));
+    return run->engine ? prepare_duckdb(run, err) : LT_OK;
+}
+
+/* ---- one node ---- */
+
+typedef struct attempt {
+    lt_dbt_run *run;
+    lt_dbt_node *node;
+    lt_dbt_node_result *result;
+    lt_session *session;
+    lt_jinja_heap *heap;
+    rendering r;
+    lt_dbt_compiled compiled;
+    lt_text sql; /* compiled, with CTEs */
+} attempt;
+
+static bool is_test(const lt_dbt_node *node)
+{
+    return node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST;
+}
+
+static lt_status write_compiled(const attempt *a, lt_err *err)
+{
+    const lt_dbt_node *node = a->node;
+    bool generic = node->kind == LT_DBT_GENERIC_TEST;
+    LT_AUTO(lt_chars) path =
+        lt_format("%s/compiled/%.*s/%.*s%s%.*s", a->run->request.target_folder,
+                  LT_ARG(node->package->name), LT_ARG(node->path), generic ? "/" : "",
+                  generic ? (int)node->file.len : 0, node->file.ptr ? node->file.ptr : "");
+    LT_AUTO(lt_chars) folder = lt_xstrndup(path, (size_t)(strrchr(path, '/') - path));
+    LT_TRY(lt_folder_make(folder, 0755, err));
+    return lt_file_write(path, a->sql, 0644, err);
+}
+
+/* The node belongs to this thread, the project's arena to whoever has the lock. */
+static void keep_compiled(const attempt *a)
+{
+    lt_dbt *dbt = a->run->request.dbt;
+    const lt_dbt_node *node = a->node;
+    bool generic = node->kind == LT_DBT_GENERIC_TEST;
+    (void)pthread_mutex_lock(&a->run->lock);
+    a->node->compiled_code = lt_arena_text(&dbt->arena, a->sql);
+    a->node->compiled_path = lt_text_of(
+        lt_arena_format(&dbt->arena, "target/compiled/%.*s/%.*s%s%.*s", LT_ARG(node->package->name),
+                        LT_ARG(node->path), generic ? "/" : "", generic ? (int)node->file.len : 0,
+                        node->file.ptr ? node->file.ptr : ""));
+    a->node->is_compiled = true;
+    (void)pthread_mutex_unlock(&a->run->lock);
+}
+
+static lt_status compile(attempt *a, lt_err *err)
+{
+    if (a->node->kind == LT_DBT_SEED)
+        return LT_OK;
+    LT_TRY(lt_dbt_exec_attach(&a->r, a->heap, (lt_text){0}, err));
+    lt_status status = lt_dbt_compile_own(&a->r, a->heap, &a->compiled, err);
+    lt_dbt_exec_close(a->r.exec);
+    LT_TRY(status);
+    LT_AUTO(lt_buf) sql = {0};
+    lt_buf_add(&sql, lt_buf_text(&a->compiled.sql));
+    LT_TRY(lt_dbt_inject_ctes(&a->r, a->heap, &sql, err));
+    LT_TRY(lt_buf_check(&sql, "the SQL", err));
+    a->sql = lt_jinja_as_text(lt_jinja_text_copy(a->heap, lt_buf_text(&sql)));
+    LT_TRY(write_compiled(a, err));
+    keep_compiled(a);
+    return LT_OK;
+}
+
+static lt_text materialization_of(const lt_dbt_node *node)
+{
+    return node->kind == LT_DBT_SEED       ? T("seed")
+           : node->kind == LT_DBT_SNAPSHOT ? T("snapshot")
+           : is_test(node)                 ? T("test")
+                                           : node->config.materialized;
+}
+
+/* An error of the database is told at the node's own line. */
+static lt_status blame(attempt *a, lt_err *err)
+{
+    lt_text failed = lt_dbt_exec_failed_sql(a->r.exec);
+    size_t prefix = lt_text_find(failed, lt_buf_text(&a->compiled.sql), 0);
+    if (err->status != LT_FAILED || !a->compiled.sql.len)
+        return err->status;
+    return lt_dbt_blame(a->node, &a->compiled, prefix == SIZE_MAX ? failed.len + 1 : prefix,
+                        a->session, err);
+}
+
+static void judge(attempt *a, const lt_dbt_run_result *made)
+{
+    lt_dbt_node_result *result = a->result;
+    bool warn_only = lt_text_eq(a->node->config.severity, T("warn"));
+    result->failures = made->failures;
+    result->outcome = !warn_only && made->should_error ? LT_DBT_FAIL
+                      : made->should_warn              ? LT_DBT_WARN
+                                                       : LT_DBT_PASS;
+    if (result->outcome == LT_DBT_PASS)
+        return;
+    lt_text rule = result->outcome == LT_DBT_FAIL ? a->node->config.error_if
+                                                  : a->node->config.warn_if;
+    (void)pthread_mutex_lock(&a->run->lock);
+    result->message = lt_text_of(lt_arena_format(
+        &a->run->arena, "Got %lld result%s, configured to %s if %.*s", (long long)made->failures,
+        made->failures == 1 ? "" : "s", result->outcome == LT_DBT_FAIL ? "fail" : "warn",
+        LT_ARG(rule)));
+    (void)pthread_mutex_unlock(&a->run->lock);
+}
+
+static void keep_response(attempt *a, const lt_dbt_run_result *made)
+{
+    LT_AUTO(lt_buf) text = {.limit = LT_MIB};
+    lt_json_writer w = {.out = &text};
+    if (made->adapter_response.type == LT_JINJA_DICT)
+        lt_dbt_write_value(&w, made->adapter_response);
+    else
+        lt_buf_add_str(&text, "{}");
+    (void)pthread_mutex_lock(&a->run->lock);
+    a->result->adapter_response = lt_arena_text(&a->run->arena, lt_buf_text(&text));
+    a->result->message = lt_arena_text(&a->run->arena, made->message);
+    (void)pthread_mutex_unlock(&a->run->lock);
+}
+
+static lt_status execute(attempt *a, lt_err *err)
+{
+    lt_dbt_run_result made = {0};
+    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &a->r};
+    lt_text name = a->run->request.action == LT_DBT_DO_CLONE ? T("clone")
+                                                             : materialization_of(a->node);
+    LT_TRY(lt_dbt_exec_attach(&a->r, a->heap, a->sql, err));
+    lt_status status =
+        lt_dbt_exec_run(a->r.exec, &a->run->request.dbt->env, &context, name, &made, err);
+    if (status != LT_OK)
+        status = blame(a, err);
+    lt_dbt_exec_close(a->r.exec);
+    LT_TRY(status);
+    keep_response(a, &made);
+    a->result->outcome = LT_DBT_SUCCESS;
+    if (is_test(a->node))
+        judge(a, &made);
+    return LT_OK;
+}
+
+static void failed(attempt *a, const lt_err *err)
+{
+    LT_AUTO(lt_buf) text = {.limit = 8 * LT_KIB};
+    lt_buf_printf(&text, "%s%s%s", err->message, err->hint[0] ? "\n  " : "", err->hint);
+    (void)pthread_mutex_lock(&a->run->lock);
+    a->result->outcome = LT_DBT_ERROR;
+    a->result->message = lt_arena_text(&a->run->arena, lt_buf_text(&text));
+    (void)pthread_mutex_unlock(&a->run->lock);
+}
+
+void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
+                    lt_dbt_node_result *result)
+{
+    lt_err err = {0};
+    lt_jinja_heap heap = {0};
+    attempt a = {.run = run, .node = node, .result = result, .session = session, .heap = &heap};
+    lt_dbt_rendering_init(&a.r, run->request.dbt, node);
+    a.r.session = session;
+    a.r.rt = run->rt;
+    a.r.run = &run->settings;
+    result->compile_started_us = lt_now_us();
+    lt_status status = compile(&a, &err);
+    result->compile_ended_us = result->execute_started_us = lt_now_us();
+    result->outcome = LT_DBT_SUCCESS;
+    if (status == LT_OK && run->request.action != LT_DBT_DO_COMPILE)
+        status = execute(&a, &err);
+    result->execute_ended_us = lt_now_us();
+    if (status != LT_OK)
+        failed(&a, &err);
+    lt_dbt_compiled_cleanup(&a.compiled);
+    lt_jinja_heap_cleanup(&heap);
+}
+
+/* ---- schemas ---- */
+
+static lt_status make_schema(lt_dbt_run *run, lt_session *session, const lt_dbt_node *node,
+                             lt_err *err)
+{
+    const lt_dbt *dbt = run->request.dbt;
+    if (lt_text_eq(node->relation.database, dbt->settings.target_database))
+        return lt_schema_create(session, node->relation.schema, err);
+    LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
+    lt_buf_add_str(&sql, "create schema if not exists ");
+    lt_quote_name(node->relation.database, &sql);
+    lt_buf_add_byte(&sql, '.');
+    lt_quote_name(node->relation.schema, &sql);
+    return exec_text(session, &sql, err);
+}
+
+lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err)
+{
+    const lt_dbt_nodes *all = lt_dbt_all(run->request.dbt);
+    LT_AUTO(lt_session_ref) session = NULL;
+    LT_AUTO(lt_arena) scratch = {0};
+    lt_map seen = {0};
+    lt_status status = LT_OK;
+    LT_TRY(lt_session_open(run->engine, &session, err));
+    for (size_t i = 0; i < all->len && status == LT_OK; i++) {
+        const lt_dbt_node *node = all->items[i];
+        if (!run->tasks[i].takes_part || node->no_relation)
+            continue;
+        char *key = lt_arena_format(&scratch, "%.*s.%.*s", LT_ARG(node->relation.database),
+                                    LT_ARG(node->relation.schema));
+        if (!lt_map_put(&seen, lt_text_of(key), run))
+            status = make_schema(run, session, node, err);
+    }
+    lt_map_cleanup(&seen);
+    return status;
+}
+
+/* ---- hooks ---- */
+
+static lt_jinja_value result_value(const lt_dbt_run *run, const lt_dbt_node_result *result,
+                                   lt_jinja_heap *heap)
+{
+    lt_jinja_value made = lt_jinja_dict(heap);
+    double seconds = (double)(result->execute_ended_us - result->compile_started_us) / 1e6;
+    lt_jinja_put(made, "status", lt_jinja_text(lt_text_of(lt_dbt_outcome_name(result->outcome))));
+    lt_jinja_put(made, "message",
+                 result->message.len ? lt_jinja_text(result->message) : lt_jinja_none());
+    lt_jinja_put(made, "unique_id", lt_jinja_text(result->node->id));
+    lt_jinja_put(made, "failures",
+                 result->failures < 0 ? lt_jinja_none() : lt_jinja_int(result->failures));
+    lt_jinja_put(made, "execution_time", lt_jinja_float(seconds));
+    lt_jinja_put(made, "thread_id",
+                 lt_jinja_text(lt_text_of(
+                     lt_arena_format(&heap->arena, "Thread-%u (worker)", result->thread))));
+    lt_jinja_put(made, "adapter_response", lt_jinja_dict(heap));
+    lt_jinja_put(made, "timing", lt_jinja_list(heap));
+    lt_jinja_put(made, "node", lt_dbt_node_value(run->request.dbt, result->node, heap));
+    return made;
+}
+
+static bool is_in(lt_jinja_value list, lt_jinja_value item)
+{
+    for (size_t i = 0; i < lt_jinja_len(list); i++)
+        if (lt_jinja_eq(lt_jinja_at(list, i), item))
+            return true;
+    return false;
+}
+
+/* results, schemas, database_schemas: what on-run-end sees. */
+static lt_jinja_value end_names(const lt_dbt_run *run, lt_jinja_heap *heap)
+{
+    lt_jinja_value names = lt_jinja_dict(heap), results = lt_jinja_list(heap);
+    lt_jinja_value schemas = lt_jinja_list(heap), pairs = lt_jinja_list(heap);
+    for (size_t i = 0; i < run->results.len; i++) {
+        const lt_dbt_node *node = run->results.items[i]->node;
+        lt_jinja_value schema = lt_jinja_text(node->relation.schema);
+        lt_jinja_value pair[2] = {lt_jinja_text(node->relation.database), schema};
+        lt_jinja_value both = lt_jinja_tuple(heap, pair, 2);
+        lt_jinja_add(results, result_value(run, run->results.items[i], heap));
+        if (node->no_relation || run->results.items[i]->outcome == LT_DBT_SKIPPED)
+            continue;
+        if (!is_in(schemas, schema))
+            lt_jinja_add(schemas, schema);
+        if (!is_in(pairs, both))
+            lt_jinja_add(pairs, both);
+    }
+    lt_jinja_put(names, "results", results);
+    lt_jinja_put(names, "schemas", schemas);
+    lt_jinja_put(names, "database_schemas", pairs);
+    return names;
+}
+
+static lt_status run_hook(lt_dbt_run *run, lt_session *session, const lt_dbt_node *node,
+                          bool at_end, lt_err *err)
+{
+    rendering r;
+    lt_jinja_heap heap = {0};
+    LT_AUTO(lt_dbt_compiled) compiled = {0};
+    lt_dbt_rendering_init(&r, run->request.dbt, node);
+    r.session = session;
+    r.rt = run->rt;
+    r.run = &run->settings;
+    if (at_end)
+        r.extra = end_names(run, &heap);
+    lt_status status = lt_dbt_exec_attach(&r, &heap, (lt_text){0}, err);
+    if (status == LT_OK)
+        status = lt_dbt_compile_own(&r, &heap, &compiled, err);
+    if (status == LT_OK && lt_text_trim(lt_buf_text(&compiled.sql)).len)
+        status = lt_exec(session, lt_buf_text(&compiled.sql), NULL, err);
+    if (r.exec)
+        lt_dbt_exec_close(r.exec);
+    lt_jinja_heap_cleanup(&heap);
+    if (status != LT_OK)
+        return lt_wrap(err, "%.*s", LT_ARG(node->name));
+    return LT_OK;
+}
+
+lt_status lt_dbt_run_hooks(lt_dbt_run *run, const char *when, lt_err *err)
+{
+    const lt_dbt_nodes *all = lt_dbt_all(run->request.dbt);
+    LT_AUTO(lt_session_ref) session = NULL;
+    bool at_end = strcmp(when, "on-run-end") == 0;
+    for (size_t i = 0; i < all->len; i++) {
+        const lt_dbt_node *node = all->items[i];
+        if (node->kind != LT_DBT_OPERATION ||
+            !lt_dbt_texts_have(&node->config.tags, lt_text_of(when)))
+            continue;
+        if (!session)
+            LT_TRY(lt_session_open(run->engine, &session, err));
+        LT_TRY(run_hook(run, session, node, at_end, err));
+    }
+    return LT_OK;
+}
+
+/* ---- operations and texts of the command line ---- */
+
+static lt_jinja_heap *heap_new(lt_dbt_run *run)
+{
+    lt_jinja_heap *heap = lt_xcalloc(1, sizeof(*heap));
+    lt_push(&run->heaps, heap);
+    return heap;
+}
+
+lt_status lt_dbt_operation(lt_dbt_run *run, lt_text macro, lt_jinja_value args,
+                           lt_jinja_value *out, lt_err *err)
+{
+    enum { MOST_ARGS = 64 };
+    rendering r;
+    lt_jinja_heap *heap = heap_new(run);
+    lt_jinja_kwarg kwargs[MOST_ARGS];
+    size_t count = 0;
+    lt_jinja_value key, value;
+    LT_AUTO(lt_session_ref) session = NULL;
+    LT_TRY(lt_session_open(run->engine, &session, err));
+    for (size_t at = 0; args.type == LT_JINJA_DICT && lt_jinja_next(args, &at, &key, &value);) {
+        if (count == MOST_ARGS)
+            return lt_fail(err, LT_TOO_BIG, "--args: at most %d arguments", MOST_ARGS);
+        kwargs[count++] = (lt_jinja_kwarg){.name = lt_jinja_as_text(key), .value = value};
+    }
+    lt_dbt_rendering_init(&r, run->request.dbt, NULL);
+    r.session = session;
+    r.rt = run->rt;
+    r.run = &run->settings;
+    r.heap = heap;
+    LT_TRY(lt_dbt_exec_attach(&r, heap, (lt_text){0}, err));
+    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &r};
+    lt_status status = lt_dbt_exec_call(r.exec, &run->request.dbt->env, &context, macro, kwargs,
+                                        count, out, err);
+    lt_dbt_exec_close(r.exec);
+    return status;
+}
+
+/* A node of its own, outside of the project. */
+static lt_dbt_node *inline_node(lt_dbt_run *run, lt_text source)
+{
+    lt_dbt *dbt = run->request.dbt;
+    lt_dbt_node *node = LT_NEW(&run->arena, lt_dbt_node);
+    *node = (lt_dbt_node){.kind = LT_DBT_ANALYSIS,
+                          .id = T("sql_operation.inline_query"),
+                          .name = T("inline_query"),
+                          .path = T("inline_query"),
+                          .file = T("inline_query"),
+                          .package = dbt->root,
+                          .raw_code = source,
+                          .no_relation = true,
+                          .version = lt_jinja_none(),
+                          .latest_version = lt_jinja_none()};
+    node->relation.schema = dbt->settings.target_schema;
+    node->relation.database = dbt->settings.target_database;
+    node->relation.name = node->name;
+    node->config.all = node->config.unrendered = dbt->defaults[LT_DBT_KINDS];
+    return node;
+}
+
+/* What it refers to: its ephemeral models must be found. */
+static lt_status record_inline(lt_dbt_run *run, lt_dbt_node *node, lt_err *err)
+{
+    lt_dbt *dbt = run->request.dbt;
+    config_calls calls;
+    bool frozen = dbt->heap.frozen;
+    dbt->heap.frozen = false;
+    lt_status status = lt_dbt_record(dbt, node, &calls, err);
+    dbt->heap.frozen = frozen;
+    for (size_t i = 0; i < node->refs.len && status == LT_OK; i++) {
+        bool is_disabled;
+        lt_dbt_node *found = lt_dbt_ref_find(dbt, dbt->root, &node->refs.items[i], &is_disabled);
+        if (found)
+            lt_push_in(&dbt->arena, &node->depends_on, found);
+    }
+    return status;
+}
+
+lt_status lt_dbt_inline(lt_dbt_run *run, lt_text source, int64_t limit, lt_buf *sql,
+                        lt_jinja_value *table, lt_err *err)
+{
+    rendering r;
+    lt_jinja_heap *heap = heap_new(run);
+    LT_AUTO(lt_dbt_compiled) compiled = {0};
+    LT_AUTO(lt_session_ref) session = NULL;
+    lt_dbt_node *node = inline_node(run, source);
+    if (run->engine)
+        LT_TRY(lt_session_open(run->engine, &session, err));
+    LT_TRY(record_inline(run, node, err));
+    lt_dbt_rendering_init(&r, run->request.dbt, node);
+    r.session = session;
+    r.rt = run->rt;
+    r.run = &run->settings;
+    LT_TRY(lt_dbt_exec_attach(&r, heap, (lt_text){0}, err));
+    lt_status status = lt_dbt_compile_own(&r, heap, &compiled, err);
+    if (status == LT_OK) {
+        lt_buf_add(sql, lt_buf_text(&compiled.sql));
+        status = lt_dbt_inject_ctes(&r, heap, sql, err);
+    }
+    lt_dbt_exec_close(r.exec);
+    LT_TRY(status);
+    if (limit < 0 || !session)
+        return LT_OK;
+    lt_table found;
+    LT_AUTO(lt_buf) limited = {0};
+    bool more;
+    lt_buf_printf(&limited, "select * from (\n%s\n) as model_limit_subq", lt_buf_chars(sql));
+    LT_TRY(lt_query_table(session, lt_buf_text(&limited), NULL, 0, (size_t)limit, &more,
+                          &heap->arena, &found, err));
+    *table = lt_jinja_list(heap);
+    for (size_t row = 0; row < found.row_count; row++) {
+        lt_jinja_value line = lt_jinja_dict(heap);
+        for (size_t c = 0; c < found.column_count; c++) {
+            lt_text cell = lt_table_cell(&found, row, c);
+            lt_jinja_put_value(line, lt_jinja_text(found.names[c]),
+                               cell.ptr ? lt_jinja_text(cell) : lt_jinja_none());
+        }
+        lt_jinja_add(*table, line);
+    }
+    return LT_OK;
+}

@@ -1,0 +1,406 @@
+/* The nodes of a run: their order, the threads that take them, what each attempt leaves behind. */
+#include "dbt/execute.h"
+
+#include "base/fs.h"
+#include "base/proc.h"
+#include "base/time.h"
+#include "dbt/execute_inner.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+static const char *const outcome_names[LT_DBT_OUTCOMES] = {
+    [LT_DBT_SUCCESS] = "success", [LT_DBT_ERROR] = "error", [LT_DBT_SKIPPED] = "skipped",
+    [LT_DBT_PASS] = "pass",       [LT_DBT_FAIL] = "fail",   [LT_DBT_WARN] = "warn",
+    [LT_DBT_NO_OP] = "no-op"};
+
+const char *lt_dbt_outcome_name(lt_dbt_outcome outcome)
+{
+    return outcome_names[outcome];
+}
+
+static bool is_bad(lt_dbt_outcome outcome)
+{
+    return outcome == LT_DBT_ERROR || outcome == LT_DBT_FAIL || outcome == LT_DBT_SKIPPED;
+}
+
+/* ---- what waits for what ---- */
+
+static bool is_ephemeral(const lt_dbt_node *node)
+{
+    return node->kind == LT_DBT_MODEL && lt_text_eq(node->config.materialized, T("ephemeral"));
+}
+
+static bool is_test(const lt_dbt_node *node)
+{
+    return node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST ||
+           node->kind == LT_DBT_UNIT_TEST;
+}
+
+static bool takes_part(const lt_dbt_run *run, const lt_dbt_node *node)
+{
+    return lt_node_set_has(run->request.selected, node->index) &&
+           (run->request.action == LT_DBT_DO_COMPILE || !is_ephemeral(node));
+}
+
+static void add_wait(lt_dbt_run *run, const lt_dbt_node *node, const lt_dbt_node *on)
+{
+    task *waiting = &run->tasks[node->index], *first = &run->tasks[on->index];
+    for (size_t i = 0; i < first->feeds.len; i++)
+        if (first->feeds.items[i] == node->index)
+            return;
+    lt_push_in(&run->arena, &first->feeds, node->index);
+    waiting->missing++;
+}
+
+/* The nearest chosen nodes above: what is not chosen is looked through. */
+static void link_upwards(lt_dbt_run *run, const lt_dbt_node *node)
+{
+    LT_AUTO(lt_arena) scratch = {0};
+    lt_dbt_nodes open = {0};
+    lt_map seen = {0};
+    for (size_t i = 0; i < node->depends_on.len; i++)
+        lt_push_in(&scratch, &open, node->depends_on.items[i]);
+    while (open.len) {
+        lt_dbt_node *next = open.items[--open.len];
+        if (takes_part(run, next)) {
+            add_wait(run, node, next);
+            continue;
+        }
+        if (lt_map_put(&seen, next->id, next))
+            continue;
+        for (size_t i = 0; i < next->depends_on.len; i++)
+            lt_push_in(&scratch, &open, next->depends_on.items[i]);
+    }
+    lt_map_cleanup(&seen);
+}
+
+/* What is below all that a test reads waits for the test. Below a single node its children are enough. */
+static void gate(lt_dbt_run *run, const lt_dbt_node *test)
+{
+    size_t count = lt_dbt_all(run->request.dbt)->len, *hits, *seen;
+    LT_AUTO(lt_arena) scratch = {0};
+    lt_dbt_nodes below = {0};
+    if (!test->depends_on.len)
+        return;
+    hits = lt_xcalloc(count + 1, 2 * sizeof(*hits));
+    seen = hits + count + 1; /* for which of the test's tables a node was last reached */
+    for (size_t d = 0; d < test->depends_on.len; d++) {
+        LT_VEC(size_t) open = {0};
+        bool deep = test->depends_on.len > 1;
+        lt_push_in(&scratch, &open, test->depends_on.items[d]->index);
+        for (size_t at = 0; at < open.len; at++) {
+            const lt_dbt_nodes *children = &run->children[open.items[at]];
+            for (size_t k = 0; k < children->len; k++) {
+                lt_dbt_node *child = children->items[k];
+                if (is_test(child) || seen[child->index] == d + 1)
+                    continue;
+                seen[child->index] = d + 1;
+                hits[child->index]++;
+                if (hits[child->index] == test->depends_on.len)
+                    lt_push_in(&scratch, &below, child);
+                if (deep)
+                    lt_push_in(&scratch, &open, child->index);
+            }
+        }
+    }
+    for (size_t i = 0; i < below.len; i++)
+        if (takes_part(run, below.items[i]))
+            add_wait(run, below.items[i], test);
+    lt_free(hits);
+}
+
+static void link_all(lt_dbt_run *run)
+{
+    const lt_dbt_nodes *all = lt_dbt_all(run->request.dbt);
+    for (size_t i = 0; i < all->len; i++) {
+        if (!takes_part(run, all->items[i]))
+            continue;
+        run->total++;
+        run->tasks[i].takes_part = true;
+        link_upwards(run, all->items[i]);
+    }
+    for (size_t i = 0; i < all->len && run->request.tests_gate; i++)
+        if (run->tasks[i].takes_part && is_test(all->items[i]))
+            gate(run, all->items[i]);
+}
+
+/* ---- the queue: a heap of indexes, the smallest first ---- */
+
+static void queue_put(lt_dbt_run *run, size_t index)
+{
+    size_t at = run->ready_count++;
+    run->ready[at] = index;
+    while (at && run->ready[(at - 1) / 2] > run->ready[at]) {
+        size_t up = (at - 1) / 2, swap = run->ready[up];
+        run->ready[up] = run->ready[at];
+        run->ready[at] = swap;
+        at = up;
+    }
+}
+
+static size_t queue_take(lt_dbt_run *run)
+{
+    size_t first = run->ready[0], at = 0;
+    run->ready[0] = run->ready[--run->ready_count];
+    for (;;) {
+        size_t least = at;
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2; child++)
+            if (child < run->ready_count && run->ready[child] < run->ready[least])
+                least = child;
+        if (least == at)
+            return first;
+        size_t swap = run->ready[least];
+        run->ready[least] = run->ready[at];
+        run->ready[at] = swap;
+        at = least;
+    }
+}
+
+/* ---- results; under the lock ---- */
+
+static lt_dbt_node_result *result_new(lt_dbt_run *run, const lt_dbt_node *node)
+{
+    lt_dbt_node_result *result = LT_NEW(&run->arena, lt_dbt_node_result);
+    *result = (lt_dbt_node_result){
+        .node = node, .failures = -1, .place = ++run->started_count, .adapter_response = T("{}")};
+    return result;
+}
+
+static void skip(lt_dbt_run *run, size_t index, const lt_dbt_node *because)
+{
+    const lt_dbt_node *node = lt_dbt_all(run->request.dbt)->items[index];
+    lt_dbt_node_result *result = result_new(run, node);
+    result->outcome = LT_DBT_SKIPPED;
+    if (because)
+        result->message = lt_text_of(lt_arena_format(
+            &run->arena, "Skipping due to a failure of %.*s", LT_ARG(because->id)));
+    lt_push_in(&run->arena, &run->results, result);
+    run->done_count++;
+    run->tasks[index].is_done = true;
+    if (run->request.ended)
+        run->request.ended(run->request.user, result, run->total);
+}
+
+/* Those below a node that went wrong will not run; others whose last need this was are ready. */
+static void follow(lt_dbt_run *run, size_t from, bool bad)
+{
+    LT_AUTO(lt_arena) scratch = {0};
+    LT_VEC(size_t) open = {0};
+    const lt_dbt_node *cause = lt_dbt_all(run->request.dbt)->items[from];
+    lt_push_in(&scratch, &open, from);
+    for (size_t at = 0; at < open.len; at++) {
+        const task *done = &run->tasks[open.items[at]];
+        for (size_t i = 0; i < done->feeds.len; i++) {
+            task *next = &run->tasks[done->feeds.items[i]];
+            next->missing--;
+            if (next->is_done)
+                continue;
+            if (bad) {
+                skip(run, done->feeds.items[i], cause);
+                lt_push_in(&scratch, &open, done->feeds.items[i]);
+            } else if (!next->missing) {
+                queue_put(run, done->feeds.items[i]);
+            }
+        }
+    }
+}
+
+static void finish(lt_dbt_run *run, lt_dbt_node_result *result)
+{
+    size_t index = result->node->index;
+    bool bad = is_bad(result->outcome);
+    lt_push_in(&run->arena, &run->results, result);
+    run->tasks[index].is_done = true;
+    run->done_count++;
+    if (run->request.ended)
+        run->request.ended(run->request.user, result, run->total);
+    if (bad && run->request.fail_fast)
+        run->is_stopped = true;
+    /* A failing test holds up only what was told to wait for it. */
+    follow(run, index, bad);
+}
+
+/* ---- threads ---- */
+
+typedef struct worker {
+    lt_dbt_run *run;
+    unsigned number;
+    lt_status status; /* it could not work at all */
+    lt_err err;
+} worker;
+
+static bool next_task(lt_dbt_run *run, size_t *index)
+{
+    while (!run->ready_count && run->done_count < run->total && !run->is_stopped)
+        (void)pthread_cond_wait(&run->changed, &run->lock);
+    if (run->is_stopped || !run->ready_count || lt_stop_asked())
+        return false;
+    *index = queue_take(run);
+    return true;
+}
+
+static void work(worker *w, lt_session *session)
+{
+    lt_dbt_run *run = w->run;
+    size_t index;
+    (void)pthread_mutex_lock(&run->lock);
+    while (next_task(run, &index)) {
+        lt_dbt_node *node = lt_dbt_all(run->request.dbt)->items[index];
+        lt_dbt_node_result *result = result_new(run, node);
+        result->thread = w->number;
+        if (run->request.started)
+            run->request.started(run->request.user, result, run->total);
+        (void)pthread_mutex_unlock(&run->lock);
+        lt_dbt_attempt(run, node, session, result);
+        (void)pthread_mutex_lock(&run->lock);
+        finish(run, result);
+        (void)pthread_cond_broadcast(&run->changed);
+    }
+    (void)pthread_cond_broadcast(&run->changed);
+    (void)pthread_mutex_unlock(&run->lock);
+}
+
+static void *worker_main(void *context)
+{
+    worker *w = context;
+    LT_AUTO(lt_session_ref) session = NULL;
+    if (w->run->engine)
+        w->status = lt_session_open(w->run->engine, &session, &w->err);
+    if (w->status == LT_OK) {
+        work(w, session);
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&w->run->lock);
+    w->run->is_stopped = true;
+    (void)pthread_cond_broadcast(&w->run->changed);
+    (void)pthread_mutex_unlock(&w->run->lock);
+    return NULL;
+}
+
+static lt_status run_threads(lt_dbt_run *run, lt_err *err)
+{
+    enum { MOST = 64 };
+    worker workers[MOST] = {0};
+    pthread_t threads[MOST];
+    bool started[MOST] = {false};
+    size_t count = LT_MAX(1u, LT_MIN(run->request.threads, (unsigned)MOST));
+    lt_status status = LT_OK;
+    count = LT_MIN(count, LT_MAX(run->total, (size_t)1));
+    for (size_t i = 0; i < count; i++) {
+        workers[i] = (worker){.run = run, .number = (unsigned)i + 1};
+        if (i)
+            started[i] = pthread_create(&threads[i], NULL, worker_main, &workers[i]) == 0;
+    }
+    (void)worker_main(&workers[0]);
+    for (size_t i = 0; i < count; i++) {
+        if (started[i])
+            (void)pthread_join(threads[i], NULL);
+        if (workers[i].status != LT_OK && status == LT_OK) {
+            *err = workers[i].err;
+            status = workers[i].status;
+        }
+    }
+    return status;
+}
+
+/* ---- all of it ---- */
+
+static void skip_the_rest(lt_dbt_run *run)
+{
+    size_t count = lt_dbt_all(run->request.dbt)->len;
+    for (size_t i = 0; i < count; i++)
+        if (run->tasks[i].takes_part && !run->tasks[i].is_done)
+            skip(run, i, NULL);
+}
+
+static lt_status outcome_of(const lt_dbt_run *run, lt_err *err)
+{
+    size_t bad = 0;
+    for (size_t i = 0; i < run->results.len; i++)
+        bad += is_bad(run->results.items[i]->outcome);
+    if (lt_stop_asked())
+        return lt_fail(err, LT_CANCELLED, "stopped before all was done");
+    if (bad)
+        return lt_fail(err, LT_FAILED, "%zu of %zu failed or %s skipped", bad, run->total,
+                       bad == 1 ? "was" : "were");
+    return LT_OK;
+}
+
+lt_status lt_dbt_execute(lt_dbt_run *run, lt_err *err)
+{
+    size_t count = lt_dbt_all(run->request.dbt)->len;
+    bool hooks = run->request.action == LT_DBT_DO_RUN && run->total;
+    lt_status status = LT_OK;
+    if (hooks) {
+        LT_TRY(lt_dbt_make_schemas(run, err));
+        LT_TRY(lt_dbt_run_hooks(run, "on-run-start", err));
+    }
+    for (size_t i = 0; i < count; i++)
+        if (run->tasks[i].takes_part && !run->tasks[i].missing)
+            queue_put(run, i);
+    LT_TRY(run_threads(run, err));
+    skip_the_rest(run);
+    if (hooks)
+        status = lt_dbt_run_hooks(run, "on-run-end", err);
+    run->ended_us = lt_now_us();
+    return status == LT_OK ? outcome_of(run, err) : status;
+}
+
+lt_status lt_dbt_run_open(const lt_dbt_run_request *request, lt_dbt_run **out, lt_err *err)
+{
+    lt_dbt_run *run = lt_xcalloc(1, sizeof(*run));
+    size_t count = lt_dbt_all(request->dbt)->len;
+    run->request = *request;
+    run->started_us = lt_now_us();
+    run->settings = (run_settings){.empty = request->empty,
+                                   .defer = request->defer,
+                                   .favor_state = request->favor_state,
+                                   .selected = request->selected};
+    (void)pthread_mutex_init(&run->lock, NULL);
+    (void)pthread_cond_init(&run->changed, NULL);
+    run->tasks = lt_alloc_array(&run->arena, count + 1, sizeof(*run->tasks));
+    run->ready = lt_alloc_array(&run->arena, count + 1, sizeof(*run->ready));
+    run->children = lt_dbt_children(request->dbt, &run->arena);
+    lt_status status = lt_dbt_run_connect(run, err);
+    if (status != LT_OK) {
+        lt_dbt_run_close(run);
+        return status;
+    }
+    if (request->selected)
+        link_all(run);
+    *out = run;
+    return LT_OK;
+}
+
+void lt_dbt_run_close(lt_dbt_run *run)
+{
+    if (!run)
+        return;
+    lt_dbt_rt_close(run->rt);
+    lt_engine_close(run->engine);
+    for (size_t i = 0; i < run->heaps.len; i++) {
+        lt_jinja_heap_cleanup(run->heaps.items[i]);
+        lt_free(run->heaps.items[i]);
+    }
+    lt_vec_free(&run->heaps);
+    (void)pthread_mutex_destroy(&run->lock);
+    (void)pthread_cond_destroy(&run->changed);
+    lt_arena_cleanup(&run->arena);
+    lt_free(run);
+}
+
+size_t lt_dbt_run_total(const lt_dbt_run *run)
+{
+    return run->total;
+}
+
+const lt_dbt_node_result *lt_dbt_result_at(const lt_dbt_run *run, size_t i)
+{
+    return i < run->results.len ? run->results.items[i] : NULL;
+}
+
+int64_t lt_dbt_elapsed_us(const lt_dbt_run *run)
+{
+    return (run->ended_us ? run->ended_us : lt_now_us()) - run->started_us;
+}

@@ -1,0 +1,78 @@
+/* execute.h - run the chosen nodes of a dbt project, each after what it needs, several at once.
+ *
+ * One lt_dbt_run is one invocation with an open engine. lt_dbt_execute() starts threads, each with a session of its own, and gives
+ * every chosen node a result: what ran, what failed, what was skipped because of it. */
+#pragma once
+#include "dbt/manifest.h"
+#include "dbt/select.h"
+
+typedef struct lt_dbt_run lt_dbt_run;
+
+typedef enum lt_dbt_outcome {
+    LT_DBT_SUCCESS, /* of a model, seed, snapshot; compiled */
+    LT_DBT_ERROR,
+    LT_DBT_SKIPPED,
+    LT_DBT_PASS, /* of a test */
+    LT_DBT_FAIL,
+    LT_DBT_WARN,
+    LT_DBT_NO_OP,
+    LT_DBT_OUTCOMES
+} lt_dbt_outcome;
+const char *lt_dbt_outcome_name(lt_dbt_outcome outcome); /* "success", ... as run_results.json has it */
+
+typedef struct lt_dbt_node_result {
+    const lt_dbt_node *node;
+    lt_dbt_outcome outcome;
+    lt_text message;          /* "SELECT 100", or what went wrong */
+    lt_text adapter_response; /* JSON */
+    int64_t failures;         /* of a test; -1: none */
+    int64_t compile_started_us, compile_ended_us, execute_started_us, execute_ended_us;
+    unsigned thread; /* from 1 */
+    size_t place;    /* from 1, in the order of starting */
+    lt_jinja_value table; /* of show: what the query gave; lives with the run */
+} lt_dbt_node_result;
+
+typedef enum lt_dbt_action { LT_DBT_DO_COMPILE, LT_DBT_DO_RUN, LT_DBT_DO_CLONE } lt_dbt_action;
+
+typedef struct lt_dbt_run_request {
+    lt_dbt *dbt;
+    const lt_target *target; /* NULL: compile without a database */
+    const lt_dbt_invocation *invocation;
+    lt_jinja_value flags; /* for `flags` of templates: a dict */
+    const char *target_folder;
+    lt_dbt_action action;
+    const lt_node_set *selected;
+    unsigned threads;
+    bool fail_fast, empty, favor_state;
+    bool tests_gate;           /* build: nothing is built on what a test has refused */
+    const lt_dbt_state *defer; /* or NULL */
+    lt_jinja_value credentials; /* of the profile: extensions, settings and files to attach for DuckDB */
+    /* Called under a lock, from any thread. `total` nodes will run. */
+    void (*started)(void *user, const lt_dbt_node_result *result, size_t total);
+    void (*ended)(void *user, const lt_dbt_node_result *result, size_t total);
+    void (*say)(void *user, bool warning, bool info, lt_text message);
+    void *user;
+} lt_dbt_run_request;
+
+LT_MUST_CHECK lt_status lt_dbt_run_open(const lt_dbt_run_request *request, lt_dbt_run **out,
+                                        lt_err *err);
+void lt_dbt_run_close(lt_dbt_run *run); /* NULL is fine */
+LT_OWNED(lt_dbt_run_ref, lt_dbt_run *, lt_dbt_run_close)
+
+/* Make schemas, run on-run-start, the nodes, on-run-end. LT_FAILED: something failed (the results say what); other
+ * statuses: it could not be run at all. */
+LT_MUST_CHECK lt_status lt_dbt_execute(lt_dbt_run *run, lt_err *err);
+/* In the order of ending; NULL after the last. */
+const lt_dbt_node_result *lt_dbt_result_at(const lt_dbt_run *run, size_t i);
+size_t lt_dbt_run_total(const lt_dbt_run *run); /* nodes that run */
+int64_t lt_dbt_elapsed_us(const lt_dbt_run *run);
+/* FOLDER/run_results.json (schema v6). */
+LT_MUST_CHECK lt_status lt_dbt_run_results_write(const lt_dbt_run *run, const char *folder,
+                                                 lt_err *err);
+
+/* Call a macro with keywords, in a transaction that is committed: run-operation. *out lives with the run. */
+LT_MUST_CHECK lt_status lt_dbt_operation(lt_dbt_run *run, lt_text macro, lt_jinja_value args,
+                                         lt_jinja_value *out, lt_err *err);
+/* Compile a text as if it were a model: --inline. With `limit` >= 0 it is run, and *table (may be NULL) gets the rows. */
+LT_MUST_CHECK lt_status lt_dbt_inline(lt_dbt_run *run, lt_text source, int64_t limit, lt_buf *sql,
+                                      lt_jinja_value *table, lt_err *err);

@@ -1,0 +1,40 @@
+/* execute_inner.h - what the files of a run share. */
+#pragma once
+#include "dbt/execute.h"
+#include "dbt/inner.h"
+
+#include <pthread.h>
+
+typedef struct task {
+    LT_VEC(size_t) feeds; /* indexes of nodes that wait for this one */
+    size_t missing;       /* for how many this one waits */
+    bool takes_part, is_done;
+} task;
+
+struct lt_dbt_run {
+    lt_dbt_run_request request;
+    run_settings settings;
+    lt_engine *engine; /* owned; NULL: without a database */
+    lt_dbt_rt *rt;     /* owned */
+    lt_arena arena;    /* under the lock */
+    task *tasks;       /* by index of the node */
+    lt_dbt_nodes *children;
+    size_t *ready; /* a heap */
+    size_t ready_count, total, done_count, started_count;
+    LT_VEC(lt_dbt_node_result *) results;
+    LT_VEC(lt_jinja_heap *) heaps; /* owned: of values that outlive their node */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_stopped;
+    int64_t started_us, ended_us;
+};
+
+/* ---- attempt.c ---- */
+
+/* Open the engine and the run time. */
+lt_status lt_dbt_run_connect(lt_dbt_run *run, lt_err *err);
+/* Compile a node, and run it; the result says how that went. */
+void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
+                    lt_dbt_node_result *result);
+lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err);
+lt_status lt_dbt_run_hooks(lt_dbt_run *run, const char *when, lt_err *err);

@@ -1,0 +1,157 @@
+/* The project as the host of the run time: what that asks of macros and names is answered here. */
+#include "dbt/inner.h"
+
+#include "base/log.h"
+
+static rendering *rendering_of(const lt_dbt_exec *exec)
+{
+    return lt_dbt_exec_user(exec);
+}
+
+static lt_status dispatch(void *user, lt_dbt_exec *exec, lt_text name, lt_text package,
+                          lt_jinja_value *macro, lt_buf *tried, lt_err *err)
+{
+    const lt_dbt *dbt = user;
+    (void)err;
+    const lt_dbt_macro *found =
+        lt_dbt_macro_dispatch(dbt, rendering_of(exec)->package, name, package, tried);
+    *macro = found ? found->value : (lt_jinja_value){0};
+    return LT_OK;
+}
+
+static lt_status find_macro(void *user, lt_dbt_exec *exec, lt_text name, lt_jinja_value *macro,
+                            lt_err *err)
+{
+    size_t dot = lt_text_find_byte(name, '.', 0);
+    const lt_dbt *dbt = user;
+    const lt_dbt_macro *found = NULL;
+    (void)exec;
+    (void)err;
+    if (dot != SIZE_MAX) { /* package.macro, of run-operation */
+        const lt_dbt_package *package = lt_dbt_package_find(dbt, lt_text_sub(name, 0, dot));
+        lt_text inside = lt_text_sub(name, dot + 1, SIZE_MAX);
+        if (package)
+            found = package == dbt->internal ? lt_dbt_macro_find(dbt, package, inside)
+                                             : lt_map_find(&package->macros, inside);
+    } else {
+        found = lt_dbt_macro_find(dbt, NULL, name);
+    }
+    *macro = found ? found->value : (lt_jinja_value){0};
+    return LT_OK;
+}
+
+static lt_status find_materialization(void *user, lt_dbt_exec *exec, lt_text name,
+                                      lt_jinja_value *macro, lt_err *err)
+{
+    const lt_dbt_macro *found = lt_dbt_materialization_find(user, name);
+    (void)exec;
+    (void)err;
+    *macro = found ? found->value : (lt_jinja_value){0};
+    return LT_OK;
+}
+
+static lt_status find_name(void *user, lt_dbt_exec *exec, lt_text name, lt_jinja_value *value,
+                           bool *found, lt_err *err)
+{
+    rendering *r = rendering_of(exec);
+    (void)user;
+    (void)err;
+    *found = lt_dbt_names_find(r, NULL, name, value) || lt_dbt_exec_find(exec, name, value) ||
+             lt_scope_find(&r->scope, name, value);
+    return LT_OK;
+}
+
+static lt_status render(void *user, lt_dbt_exec *exec, lt_jinja_render *inside, lt_text source,
+                        lt_buf *out, lt_err *err)
+{
+    rendering *r = rendering_of(exec);
+    const lt_dbt *dbt = user;
+    LT_AUTO(lt_jinja_template_ref) compiled = NULL;
+    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = r, .inside = inside};
+    lt_text name = r->node ? r->node->path : T("text");
+    LT_TRY(lt_jinja_compile(r->loading ? &dbt->parse_env : &dbt->env, name, source, &compiled,
+                            NULL, err));
+    return lt_jinja_render_text(compiled, &context, inside ? lt_jinja_heap_of(inside) : NULL, out,
+                                NULL, err);
+}
+
+static void say(void *user, lt_dbt_exec *exec, bool warning, bool info, lt_text message)
+{
+    const lt_dbt *dbt = user;
+    const rendering *r = rendering_of(exec);
+    if (r->loading && !warning)
+        return;
+    if (dbt->say)
+        dbt->say(dbt->say_user, warning, info, message);
+    else
+        lt_log(warning ? LT_LOG_WARNING
+               : info  ? LT_LOG_INFO
+                       : LT_LOG_DEBUG,
+               "%.*s", LT_ARG(message));
+}
+
+static const lt_dbt_host host = {.dispatch = dispatch,
+                                 .find_macro = find_macro,
+                                 .find_materialization = find_materialization,
+                                 .find_name = find_name,
+                                 .render = render,
+                                 .say = say};
+
+/* `quoting:` of the root project; everything is quoted unless it says otherwise. */
+static void set_quoting(const lt_dbt *dbt, bool quote[LT_DBT_PARTS])
+{
+    static const char *const keys[LT_DBT_PARTS] = {"database", "schema", "identifier"};
+    lt_jinja_value said = lt_dbt_at(dbt->root->project, "quoting");
+    for (size_t i = 0; i < LT_DBT_PARTS; i++) {
+        lt_jinja_value value = lt_dbt_at(said, keys[i]);
+        quote[i] = !lt_dbt_is_set(value) || lt_jinja_truth(value);
+    }
+}
+
+lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt **out,
+                         lt_err *err)
+{
+    lt_dbt_rt_settings settings = {.engine = request->engine,
+                                   .kind = dbt->settings.target_kind,
+                                   .database = dbt->settings.target_database,
+                                   .schema = dbt->settings.target_schema,
+                                   .flags = request->flags,
+                                   .invocation_args = request->args,
+                                   .invocation_id = dbt->settings.scope->run_id,
+                                   .started_at_us = dbt->settings.scope->clock_us,
+                                   .project_root = dbt->settings.root,
+                                   .run_folder = request->run_folder,
+                                   .host = &host,
+                                   .user = (void *)(uintptr_t)dbt};
+    set_quoting(dbt, settings.quote);
+    return lt_dbt_rt_open(&settings, out, err);
+}
+
+lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled, lt_err *err)
+{
+    const lt_dbt_node *node = r->node;
+    bool is_test = node && (node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST);
+    lt_dbt_exec_settings settings = {.rt = r->rt ? r->rt : r->dbt->parse_rt,
+                                     .heap = heap,
+                                     .session = r->session,
+                                     .compiled = compiled,
+                                     .thread_name = T("MainThread"),
+                                     .user = r};
+    if (node && r->session && !r->loading) {
+        settings.model = r->model = lt_dbt_node_value(r->dbt, node, heap);
+        if (compiled.len)
+            lt_jinja_put(settings.model, "compiled_code", lt_jinja_text(compiled));
+        settings.this_relation = lt_dbt_node_relation(r, node, heap);
+        settings.write_path = lt_text_of(lt_arena_format(
+            &heap->arena, "%.*s/%.*s%s%.*s", LT_ARG(node->package->name), LT_ARG(node->path),
+            is_test && node->kind == LT_DBT_GENERIC_TEST ? "/" : "",
+            node->kind == LT_DBT_GENERIC_TEST ? (int)node->file.len : 0,
+            node->file.ptr ? node->file.ptr : ""));
+        if (node->kind == LT_DBT_SEED) {
+            LT_AUTO(lt_chars) name = lt_text_dup(node->path);
+            settings.seed_path = lt_text_of(
+                lt_arena_format(&heap->arena, "%s/%s", node->package->root, name));
+        }
+    }
+    return lt_dbt_exec_open(&settings, &r->exec, err);
+}

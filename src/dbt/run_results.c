@@ -1,0 +1,92 @@
+/* run_results.json (schema v6): what became of each node of a run. */
+#include "dbt/execute_inner.h"
+
+#include "base/fs.h"
+#include "base/time.h"
+
+static void write_timing(lt_json_writer *w, const char *name, int64_t started_us, int64_t ended_us)
+{
+    char text[LT_TIME_CHARS];
+    lt_json_begin(w, '{');
+    lt_json_set(w, "name", lt_text_of(name));
+    lt_json_set(w, "started_at", lt_text_of(lt_time_write(started_us, text)));
+    lt_json_set(w, "completed_at", lt_text_of(lt_time_write(ended_us, text)));
+    lt_json_end(w);
+}
+
+static void set_text(lt_json_writer *w, const char *key, lt_text text)
+{
+    lt_json_key(w, lt_text_of(key));
+    if (text.len)
+        lt_json_string(w, text);
+    else
+        lt_json_null(w);
+}
+
+static void write_result(lt_json_writer *w, const lt_dbt_node_result *result)
+{
+    const lt_dbt_node *node = result->node;
+    LT_AUTO(lt_buf) relation = {.limit = 64 * LT_KIB};
+    LT_AUTO(lt_chars) thread = lt_format("Thread-%u (worker)", result->thread);
+    bool ran = result->thread > 0;
+    if (!node->no_relation)
+        lt_quote_relation(&node->relation, &relation);
+    lt_json_begin(w, '{');
+    lt_json_set(w, "status", lt_text_of(lt_dbt_outcome_name(result->outcome)));
+    lt_json_key(w, T("timing"));
+    lt_json_begin(w, '[');
+    if (ran) {
+        write_timing(w, "compile", result->compile_started_us, result->compile_ended_us);
+        write_timing(w, "execute", result->execute_started_us, result->execute_ended_us);
+    }
+    lt_json_end(w);
+    lt_json_set(w, "thread_id", ran ? lt_text_of(thread) : T("MainThread"));
+    lt_json_key(w, T("execution_time"));
+    lt_json_double(w, ran ? (double)(result->execute_ended_us - result->compile_started_us) / 1e6
+                          : 0.0);
+    lt_json_key(w, T("adapter_response"));
+    lt_json_raw(w, result->adapter_response);
+    set_text(w, "message", result->message);
+    lt_json_key(w, T("failures"));
+    if (result->failures < 0)
+        lt_json_null(w);
+    else
+        lt_json_int(w, result->failures);
+    lt_json_set(w, "unique_id", node->id);
+    lt_json_key(w, T("compiled"));
+    if (node->kind == LT_DBT_SEED)
+        lt_json_null(w);
+    else
+        lt_json_bool(w, node->is_compiled);
+    set_text(w, "compiled_code", node->compiled_code);
+    set_text(w, "relation_name", lt_buf_text(&relation));
+    lt_json_key(w, T("batch_results"));
+    lt_json_null(w);
+    lt_json_end(w);
+}
+
+lt_status lt_dbt_run_results_write(const lt_dbt_run *run, const char *folder, lt_err *err)
+{
+    LT_AUTO(lt_buf) text = {.limit = 2 * LT_GIB};
+    LT_AUTO(lt_chars) path = lt_path_join(folder, "run_results.json");
+    lt_json_writer w = {.out = &text};
+    lt_json_begin(&w, '{');
+    lt_json_key(&w, T("metadata"));
+    lt_json_begin(&w, '{');
+    lt_dbt_write_metadata(run->request.invocation,
+                          "https://schemas.getdbt.com/dbt/run-results/v6.json", &w);
+    lt_json_end(&w);
+    lt_json_key(&w, T("results"));
+    lt_json_begin(&w, '[');
+    for (size_t i = 0; i < run->results.len; i++)
+        write_result(&w, run->results.items[i]);
+    lt_json_end(&w);
+    lt_json_key(&w, T("elapsed_time"));
+    lt_json_double(&w, (double)lt_dbt_elapsed_us(run) / 1e6);
+    lt_json_key(&w, T("args"));
+    lt_dbt_write_value(&w, run->request.invocation->args);
+    lt_json_end(&w);
+    LT_TRY(lt_buf_check(&text, "run_results.json", err));
+    LT_TRY(lt_folder_make(folder, 0755, err));
+    return lt_file_write(path, lt_buf_text(&text), 0644, err);
+}
