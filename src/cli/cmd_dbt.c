@@ -248,6 +248,16 @@ static const struct {
     {DBT_LIST, run_list},
     {DBT_CLEAN, run_clean},
     {DBT_DEBUG, run_debug},
+    {DBT_RUN, dbt_run_build},
+    {DBT_BUILD, dbt_run_build},
+    {DBT_TEST, dbt_run_build},
+    {DBT_SEED, dbt_run_build},
+    {DBT_SNAPSHOT, dbt_run_build},
+    {DBT_CLONE, dbt_run_clone},
+    {DBT_COMPILE, dbt_run_compile},
+    {DBT_SHOW, dbt_run_show},
+    {DBT_OPERATION, dbt_run_operation},
+    {DBT_RETRY, dbt_run_retry},
 };
 
 static lt_status run_verb(dbt_work *work, lt_err *err)

@@ -29,8 +29,8 @@ static lt_status load_extensions(lt_session *session, lt_jinja_value list, lt_er
 {
     for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
         lt_jinja_value item = lt_jinja_at(list, i);
-        lt_text name = lt_jinja_as_text(
-            item.type == LT_JINJA_DICT ? lt_dbt_at(item, "name") : item);
+        lt_text name =
+            lt_jinja_as_text(item.type == LT_JINJA_DICT ? lt_dbt_at(item, "name") : item);
         lt_text repo = lt_jinja_as_text(lt_dbt_at(item, "repo"));
         LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
         lt_buf_add_str(&sql, "install ");
@@ -134,10 +134,10 @@ static lt_status write_compiled(const attempt *a, lt_err *err)
 {
     const lt_dbt_node *node = a->node;
     bool generic = node->kind == LT_DBT_GENERIC_TEST;
-    LT_AUTO(lt_chars) path =
-        lt_format("%s/compiled/%.*s/%.*s%s%.*s", a->run->request.target_folder,
-                  LT_ARG(node->package->name), LT_ARG(node->path), generic ? "/" : "",
-                  generic ? (int)node->file.len : 0, node->file.ptr ? node->file.ptr : "");
+    LT_AUTO(lt_chars)
+    path = lt_format("%s/compiled/%.*s/%.*s%s%.*s", a->run->request.target_folder,
+                     LT_ARG(node->package->name), LT_ARG(node->path), generic ? "/" : "",
+                     generic ? (int)node->file.len : 0, node->file.ptr ? node->file.ptr : "");
     LT_AUTO(lt_chars) folder = lt_xstrndup(path, (size_t)(strrchr(path, '/') - path));
     LT_TRY(lt_folder_make(folder, 0755, err));
     return lt_file_write(path, a->sql, 0644, err);
@@ -206,13 +206,13 @@ static void judge(attempt *a, const lt_dbt_run_result *made)
                                                        : LT_DBT_PASS;
     if (result->outcome == LT_DBT_PASS)
         return;
-    lt_text rule = result->outcome == LT_DBT_FAIL ? a->node->config.error_if
-                                                  : a->node->config.warn_if;
+    lt_text rule =
+        result->outcome == LT_DBT_FAIL ? a->node->config.error_if : a->node->config.warn_if;
     (void)pthread_mutex_lock(&a->run->lock);
-    result->message = lt_text_of(lt_arena_format(
-        &a->run->arena, "Got %lld result%s, configured to %s if %.*s", (long long)made->failures,
-        made->failures == 1 ? "" : "s", result->outcome == LT_DBT_FAIL ? "fail" : "warn",
-        LT_ARG(rule)));
+    result->message =
+        lt_text_of(lt_arena_format(&a->run->arena, "Got %lld result%s, configured to %s if %.*s",
+                                   (long long)made->failures, made->failures == 1 ? "" : "s",
+                                   result->outcome == LT_DBT_FAIL ? "fail" : "warn", LT_ARG(rule)));
     (void)pthread_mutex_unlock(&a->run->lock);
 }
 
@@ -234,8 +234,8 @@ static lt_status execute(attempt *a, lt_err *err)
 {
     lt_dbt_run_result made = {0};
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &a->r};
-    lt_text name = a->run->request.action == LT_DBT_DO_CLONE ? T("clone")
-                                                             : materialization_of(a->node);
+    lt_text name =
+        a->run->request.action == LT_DBT_DO_CLONE ? T("clone") : materialization_of(a->node);
     LT_TRY(lt_dbt_exec_attach(&a->r, a->heap, a->sql, err));
     lt_status status =
         lt_dbt_exec_run(a->r.exec, &a->run->request.dbt->env, &context, name, &made, err);
@@ -426,8 +426,8 @@ static lt_jinja_heap *heap_new(lt_dbt_run *run)
     return heap;
 }
 
-lt_status lt_dbt_operation(lt_dbt_run *run, lt_text macro, lt_jinja_value args,
-                           lt_jinja_value *out, lt_err *err)
+lt_status lt_dbt_operation(lt_dbt_run *run, lt_text macro, lt_jinja_value args, lt_jinja_value *out,
+                           lt_err *err)
 {
     enum { MOST_ARGS = 64 };
     rendering r;
@@ -449,8 +449,8 @@ lt_status lt_dbt_operation(lt_dbt_run *run, lt_text macro, lt_jinja_value args,
     r.heap = heap;
     LT_TRY(lt_dbt_exec_attach(&r, heap, (lt_text){0}, err));
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &r};
-    lt_status status = lt_dbt_exec_call(r.exec, &run->request.dbt->env, &context, macro, kwargs,
-                                        count, out, err);
+    lt_status status =
+        lt_dbt_exec_call(r.exec, &run->request.dbt->env, &context, macro, kwargs, count, out, err);
     lt_dbt_exec_close(r.exec);
     return status;
 }

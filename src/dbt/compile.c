@@ -123,7 +123,8 @@ static size_t behind_with(lt_text sql, size_t *start)
     }
     *start = i;
     lt_text word = lt_text_sub(sql, i, 4);
-    bool with = lt_text_eq_nocase(word, T("with")) && i + 4 < sql.len && lt_is_space(sql.ptr[i + 4]);
+    bool with =
+        lt_text_eq_nocase(word, T("with")) && i + 4 < sql.len && lt_is_space(sql.ptr[i + 4]);
     if (!with)
         return SIZE_MAX;
     i += 4;

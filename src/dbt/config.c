@@ -659,3 +659,18 @@ lt_status lt_dbt_config_finish(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
         old_snapshot_place(dbt, node);
     return check_name_length(dbt, node, err);
 }
+
+void lt_dbt_store_failures(lt_dbt *dbt)
+{
+    dbt->heap.frozen = false;
+    for (size_t i = 0; i < dbt->all.len; i++) {
+        lt_dbt_node *node = dbt->all.items[i];
+        bool test = node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST;
+        if (!test || node->config.forget_failures)
+            continue;
+        lt_jinja_put(node->config.all, "store_failures", lt_jinja_bool(true));
+        node->config.store_failures = true;
+        node->no_relation = false;
+    }
+    dbt->heap.frozen = true;
+}

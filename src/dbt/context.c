@@ -30,7 +30,8 @@ static lt_text none_or(lt_text text) /* an empty part is None */
 /* DuckDB: a source may be a file; {name} and its like stand for parts of the source. */
 static lt_text external_of(const rendering *r, const lt_dbt_node *node, lt_jinja_heap *heap)
 {
-    lt_jinja_value said = lt_dbt_at(lt_dbt_config_get(r->dbt, node, T("meta")), "external_location");
+    lt_jinja_value said =
+        lt_dbt_at(lt_dbt_config_get(r->dbt, node, T("meta")), "external_location");
     if (!lt_dbt_is_set(said))
         said = lt_dbt_config_get(r->dbt, node, T("external_location"));
     if (!lt_dbt_is_set(said))
@@ -62,8 +63,7 @@ static lt_text external_of(const rendering *r, const lt_dbt_node *node, lt_jinja
     return lt_jinja_as_text(lt_jinja_text_copy(heap, lt_buf_text(&text)));
 }
 
-static lt_dbt_relation relation_of(const rendering *r, const lt_dbt_node *node,
-                                   lt_jinja_heap *heap)
+static lt_dbt_relation relation_of(const rendering *r, const lt_dbt_node *node, lt_jinja_heap *heap)
 {
     const lt_relation *at = &node->relation;
     bool ephemeral =

@@ -71,6 +71,9 @@ const char *lt_dbt_kind_name(lt_dbt_kind kind);
 /* A configuration key: what was set, else dbt's default for the node's kind; undefined when there is neither. */
 lt_jinja_value lt_dbt_config_get(const lt_dbt *dbt, const lt_dbt_node *node, lt_text key);
 
+/* As if every test said store_failures: true: --store-failures. Before a run. */
+void lt_dbt_store_failures(lt_dbt *dbt);
+
 /* Words to people that loading had: deprecations, patches of nothing. One line each. */
 const lt_texts *lt_dbt_warnings(const lt_dbt *dbt);
 

@@ -173,8 +173,8 @@ static void skip(lt_dbt_run *run, size_t index, const lt_dbt_node *because)
     lt_dbt_node_result *result = result_new(run, node);
     result->outcome = LT_DBT_SKIPPED;
     if (because)
-        result->message = lt_text_of(lt_arena_format(
-            &run->arena, "Skipping due to a failure of %.*s", LT_ARG(because->id)));
+        result->message = lt_text_of(
+            lt_arena_format(&run->arena, "Skipping due to a failure of %.*s", LT_ARG(because->id)));
     lt_push_in(&run->arena, &run->results, result);
     run->done_count++;
     run->tasks[index].is_done = true;
@@ -327,7 +327,7 @@ static lt_status outcome_of(const lt_dbt_run *run, lt_err *err)
     return LT_OK;
 }
 
-lt_status lt_dbt_execute(lt_dbt_run *run, lt_err *err)
+lt_status lt_dbt_run_nodes(lt_dbt_run *run, lt_err *err)
 {
     size_t count = lt_dbt_all(run->request.dbt)->len;
     bool hooks = run->request.action == LT_DBT_DO_RUN && run->total;

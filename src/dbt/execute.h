@@ -1,6 +1,6 @@
 /* execute.h - run the chosen nodes of a dbt project, each after what it needs, several at once.
  *
- * One lt_dbt_run is one invocation with an open engine. lt_dbt_execute() starts threads, each with a session of its own, and gives
+ * One lt_dbt_run is one invocation with an open engine. lt_dbt_run_nodes() starts threads, each with a session of its own, and gives
  * every chosen node a result: what ran, what failed, what was skipped because of it. */
 #pragma once
 #include "dbt/manifest.h"
@@ -18,7 +18,8 @@ typedef enum lt_dbt_outcome {
     LT_DBT_NO_OP,
     LT_DBT_OUTCOMES
 } lt_dbt_outcome;
-const char *lt_dbt_outcome_name(lt_dbt_outcome outcome); /* "success", ... as run_results.json has it */
+const char *lt_dbt_outcome_name(
+    lt_dbt_outcome outcome); /* "success", ... as run_results.json has it */
 
 typedef struct lt_dbt_node_result {
     const lt_dbt_node *node;
@@ -27,8 +28,8 @@ typedef struct lt_dbt_node_result {
     lt_text adapter_response; /* JSON */
     int64_t failures;         /* of a test; -1: none */
     int64_t compile_started_us, compile_ended_us, execute_started_us, execute_ended_us;
-    unsigned thread; /* from 1 */
-    size_t place;    /* from 1, in the order of starting */
+    unsigned thread;      /* from 1 */
+    size_t place;         /* from 1, in the order of starting */
     lt_jinja_value table; /* of show: what the query gave; lives with the run */
 } lt_dbt_node_result;
 
@@ -46,7 +47,8 @@ typedef struct lt_dbt_run_request {
     bool fail_fast, empty, favor_state;
     bool tests_gate;           /* build: nothing is built on what a test has refused */
     const lt_dbt_state *defer; /* or NULL */
-    lt_jinja_value credentials; /* of the profile: extensions, settings and files to attach for DuckDB */
+    lt_jinja_value
+        credentials; /* of the profile: extensions, settings and files to attach for DuckDB */
     /* Called under a lock, from any thread. `total` nodes will run. */
     void (*started)(void *user, const lt_dbt_node_result *result, size_t total);
     void (*ended)(void *user, const lt_dbt_node_result *result, size_t total);
@@ -61,7 +63,7 @@ LT_OWNED(lt_dbt_run_ref, lt_dbt_run *, lt_dbt_run_close)
 
 /* Make schemas, run on-run-start, the nodes, on-run-end. LT_FAILED: something failed (the results say what); other
  * statuses: it could not be run at all. */
-LT_MUST_CHECK lt_status lt_dbt_execute(lt_dbt_run *run, lt_err *err);
+LT_MUST_CHECK lt_status lt_dbt_run_nodes(lt_dbt_run *run, lt_err *err);
 /* In the order of ending; NULL after the last. */
 const lt_dbt_node_result *lt_dbt_result_at(const lt_dbt_run *run, size_t i);
 size_t lt_dbt_run_total(const lt_dbt_run *run); /* nodes that run */

@@ -69,8 +69,8 @@ static lt_status render(void *user, lt_dbt_exec *exec, lt_jinja_render *inside, 
     LT_AUTO(lt_jinja_template_ref) compiled = NULL;
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = r, .inside = inside};
     lt_text name = r->node ? r->node->path : T("text");
-    LT_TRY(lt_jinja_compile(r->loading ? &dbt->parse_env : &dbt->env, name, source, &compiled,
-                            NULL, err));
+    LT_TRY(lt_jinja_compile(r->loading ? &dbt->parse_env : &dbt->env, name, source, &compiled, NULL,
+                            err));
     return lt_jinja_render_text(compiled, &context, inside ? lt_jinja_heap_of(inside) : NULL, out,
                                 NULL, err);
 }
@@ -108,8 +108,7 @@ static void set_quoting(const lt_dbt *dbt, bool quote[LT_DBT_PARTS])
     }
 }
 
-lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt **out,
-                         lt_err *err)
+lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt **out, lt_err *err)
 {
     lt_dbt_rt_settings settings = {.engine = request->engine,
                                    .kind = dbt->settings.target_kind,
@@ -130,7 +129,8 @@ lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt
 lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled, lt_err *err)
 {
     const lt_dbt_node *node = r->node;
-    bool is_test = node && (node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST);
+    bool is_test =
+        node && (node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST);
     lt_dbt_exec_settings settings = {.rt = r->rt ? r->rt : r->dbt->parse_rt,
                                      .heap = heap,
                                      .session = r->session,
@@ -149,8 +149,8 @@ lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled
             node->file.ptr ? node->file.ptr : ""));
         if (node->kind == LT_DBT_SEED) {
             LT_AUTO(lt_chars) name = lt_text_dup(node->path);
-            settings.seed_path = lt_text_of(
-                lt_arena_format(&heap->arena, "%s/%s", node->package->root, name));
+            settings.seed_path =
+                lt_text_of(lt_arena_format(&heap->arena, "%s/%s", node->package->root, name));
         }
     }
     return lt_dbt_exec_open(&settings, &r->exec, err);

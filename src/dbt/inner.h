@@ -100,9 +100,15 @@ typedef struct rendering {
     bool may_read_secrets;    /* profiles.yml and packages.yml */
     bool generating;          /* generate_schema_name and its like: nothing is recorded */
     lt_session *session;      /* NULL: no database */
-    bool incremental;         /* what is_incremental() says */
-    relation_object this_relation;
-    lt_jinja_object config, exceptions, adapter, builtins, var;
+    bool is_leat_run;         /* `leat run` decides what is incremental */
+    bool incremental;         /* what is_incremental() says then */
+    lt_dbt_exec *exec;        /* the run time; opened when a name of it is asked for */
+    lt_dbt_rt *rt;            /* NULL: that of parsing */
+    const run_settings *run;  /* of `leat dbt run` and its like; else NULL */
+    lt_jinja_heap *heap;      /* where values go when no template is running */
+    lt_jinja_value extra;     /* more names: a dict, or undefined */
+    lt_jinja_value model;     /* `model`: made when it is asked for */
+    lt_jinja_object config, builtins, var;
     lt_jinja_value kwargs; /* _dbt_generic_test_kwargs */
 } rendering;
 

@@ -561,7 +561,8 @@ static lt_status load(lt_dbt *dbt, lt_err *err)
     const rt_request parsing = {.flags = lt_jinja_dict(&dbt->heap)};
     dbt->env = (lt_jinja_env){.filters = lt_dbt_text_filters,
                               .filter_count = LT_DBT_FILTERS,
-                              .tags = own_tags, .tag_count = LT_COUNT(own_tags)};
+                              .tags = own_tags,
+                              .tag_count = LT_COUNT(own_tags)};
     lt_dbt_defaults_init(dbt);
     put_target(dbt);
     LT_TRY(lt_dbt_packages_load(dbt, err));

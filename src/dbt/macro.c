@@ -75,8 +75,8 @@ static lt_status load_embedded(lt_dbt *dbt, lt_dbt_package *package, lt_err *err
     LT_AUTO(lt_chars) prefix = lt_format("macros/%.*s/", LT_ARG(package->name));
     for (size_t i = 0; (file = lt_embedded_at(i)); i++) {
         lt_text path = lt_text_of(file->path);
-        if (!lt_text_starts(path, lt_text_of(prefix)) || !lt_text_ends(path, T("/tests.sql")))
-            continue; /* the others need dbt/rt/ behind them */
+        if (!lt_text_starts(path, lt_text_of(prefix)))
+            continue;
         LT_TRY(lt_dbt_macros_add(dbt, package, path,
                                  lt_text_at((const char *)file->data, file->len), err));
     }
