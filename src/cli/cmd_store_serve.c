@@ -5,6 +5,7 @@
 #include "base/proc.h"
 #include "base/time.h"
 #include "cli/store_address.h"
+#include "conf/conf.h"
 #include "secret/secret.h"
 #include "web/s3/s3.h"
 
@@ -160,6 +161,21 @@ static lt_status read_options(lt_app *app, const serve_opts *o, lt_s3_options *o
     return LT_OK;
 }
 
+/* What leat.yml says, when there is one. */
+static lt_status read_project(lt_app *app, lt_s3_options *options, lt_err *err)
+{
+    lt_err none = {0};
+    const char *root;
+    lt_project *project;
+    if (lt_app_project(app, &root, &none) != LT_OK)
+        return LT_OK;
+    LT_TRY(lt_project_load(root, NULL, &app->arena, &project, err));
+    const lt_conf_texts *prefixes = &project->store.versioned_prefixes;
+    for (size_t i = 0; i < prefixes->len; i++)
+        lt_push_in(&app->arena, &options->versioned_prefixes, prefixes->items[i].raw);
+    return LT_OK;
+}
+
 static bool is_loopback(const char *host)
 {
     return lt_text_starts(lt_text_of(host), T("127.")) || strcmp(host, "::1") == 0;
@@ -175,6 +191,7 @@ static lt_status serve(lt_app *app, const void *opts, const lt_args *args, lt_er
     LT_TRY(read_options(app, opts, &options, err));
     LT_TRY(lt_app_home(app, &home, err));
     LT_TRY(lt_app_store(app, &store, err));
+    LT_TRY(read_project(app, &options, err));
     LT_TRY(root_key(app, home, &options, err));
     options.store = store;
     if (!is_loopback(options.host) && !options.tls_cert)

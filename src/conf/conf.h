@@ -91,7 +91,8 @@ typedef struct lt_conf_store {
     lt_text url; /* "local" (.leat/store), "local:/folder" or "s3://bucket/prefix" */
     /* s3 only; empty: as the environment and the AWS profile say */
     lt_text endpoint, region, profile;
-    lt_conf_yes_no_auto path_style; /* auto: with an endpoint */
+    lt_conf_yes_no_auto path_style;   /* auto: with an endpoint */
+    lt_conf_texts versioned_prefixes; /* of bucket names: such buckets are made with versioning */
 } lt_conf_store;
 
 /* How long what runs leave behind is kept; 0: for ever. */

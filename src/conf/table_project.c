@@ -103,6 +103,11 @@ static const lt_setting store_settings[] = {
      .fallback = "auto",
      .help = "on S3: is the bucket's name in the path, not in the host's name? `auto`: with an "
              "endpoint of one's own"},
+    {.name = "versioned_prefixes",
+     .type = LT_SET_TEXTS,
+     .offset = AT(lt_conf_store, versioned_prefixes),
+     .help = "buckets whose names begin with one of these keep versions from the start, also when "
+             "an S3 client makes them at `leat store serve`"},
 };
 static const char *const store_later[] = {"prefix", NULL};
 

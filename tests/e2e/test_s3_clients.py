@@ -157,3 +157,34 @@ def test_the_root_key_is_made_once_and_kept_sealed(tmp_path):
     for file in (tmp_path / "home").rglob("*"):
         assert not file.is_file() or key[1].encode() not in file.read_bytes(), file
     assert key[1] not in server.folder.joinpath("serve.log").read_text()
+
+
+def test_buckets_with_a_declared_prefix_keep_versions_from_the_start(tmp_path):
+    (tmp_path / "leat.yml").write_text("name: shop\nstore: {versioned_prefixes: [sfc-]}\n")
+    server = Server(tmp_path)
+    s3 = server.client()
+    for bucket, wanted in (("sfc-raw", "Enabled"), ("raw", None)):
+        s3.create_bucket(Bucket=bucket)
+        assert s3.get_bucket_versioning(Bucket=bucket).get("Status") == wanted
+    server.stop()
+
+
+def test_keys_of_others_do_what_they_may_until_they_are_revoked(tmp_path):
+    import json
+    from botocore.exceptions import ClientError
+    server = Server(tmp_path)
+    server.client().create_bucket(Bucket="shared")
+    made = json.loads(server.leat("store", "key", "create", "--name", "anna", "--allow", "read,write", "--in", "shared/anna/", "--json"))
+    anna = server.client((made["id"], made["secret"]))
+    anna.put_object(Bucket="shared", Key="anna/x", Body=b"hers")
+    assert anna.get_object(Bucket="shared", Key="anna/x")["Body"].read() == b"hers"
+    for refused in (lambda: anna.put_object(Bucket="shared", Key="x", Body=b""), lambda: anna.delete_object(Bucket="shared", Key="anna/x"),
+                    lambda: anna.list_objects_v2(Bucket="shared"), lambda: anna.create_bucket(Bucket="hers")):
+        with pytest.raises(ClientError) as error:
+            refused()
+        assert error.value.response["Error"]["Code"] == "AccessDenied"
+    server.leat("store", "key", "revoke", made["id"])
+    with pytest.raises(ClientError) as error:
+        anna.get_object(Bucket="shared", Key="anna/x")
+    assert error.value.response["Error"]["Code"] == "InvalidAccessKeyId"
+    server.stop()
