@@ -366,21 +366,29 @@ static lt_status create_real(lt_remote *self, lt_text bucket, lt_versioning vers
     return versioning == LT_UNVERSIONED ? LT_OK : put_versioning(self, bucket, versioning, err);
 }
 
+/* The mark holds a text of its own, so that who wrote it knows it again when the answer was lost. */
+static lt_status make_mark(lt_remote *self, lt_text bucket, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_text found, mine = lt_text_of(lt_arena_format(&arena, "{\"made_by\": \"%08x%08x\"}",
+                                                     arc4random(), arc4random()));
+    lt_status status = lt_remote_put_own(self, bucket_mark(self, bucket, &arena), mine, true, err);
+    if (status != LT_CONFLICT)
+        return status;
+    const char *name = lt_arena_format(&arena, "buckets/%.*s", LT_ARG(bucket));
+    LT_TRY(lt_remote_get_own(self, name, &arena, &found, err));
+    if (lt_text_eq(found, mine))
+        return LT_OK;
+    return lt_store_fail(err, LT_WHY_BUCKET_EXISTS, "there is a bucket '%.*s' already",
+                         LT_ARG(bucket));
+}
+
 /* In one bucket, the store's buckets are only names: the state of versioning is that of the one. */
 lt_status lt_remote_bucket_create(lt_store *store, lt_text bucket, lt_versioning versioning,
                                   lt_err *err)
 {
     lt_remote *self = lt_remote_of(store);
-    LT_AUTO(lt_arena) arena = {0};
-    bool again;
-    if (!self->bucket)
-        return create_real(self, bucket, versioning, err);
-    lt_status status =
-        lt_remote_put_own(self, bucket_mark(self, bucket, &arena), T(""), true, &again, err);
-    if (err->reason == LT_WHY_PRECONDITION && status == LT_CONFLICT && !again)
-        return lt_store_fail(err, LT_WHY_BUCKET_EXISTS, "there is a bucket '%.*s' already",
-                             LT_ARG(bucket));
-    return status == LT_CONFLICT && again ? LT_OK : status;
+    return self->bucket ? make_mark(self, bucket, err) : create_real(self, bucket, versioning, err);
 }
 
 static lt_status s3_bucket_set_versioning(lt_store *store, lt_text bucket, lt_versioning versioning,

@@ -4,7 +4,7 @@
  * datasets. "s3://bucket/prefix" is a project's store inside of one bucket: the store's bucket B and key K are the object
  * prefix/B/K, versioning is that of the one bucket, and what leat knows besides lies below prefix/.leat/ :
  *
- *   buckets/B                       the store's bucket B was made (empty)
+ *   buckets/B                       the store's bucket B was made
  *   datasets/B/PREFIX               there is such a dataset (empty)
  *   blobs/SHA256.RANDOM             the bytes of one file of one commit; never changed, never shared
  *   commits/B/PREFIX<10^10-N>.N.json   commit N: a JSON object with all files of the dataset after it. Newest first in listings
@@ -158,10 +158,10 @@ LT_MUST_CHECK lt_status lt_remote_get_own(lt_remote *self, const char *key, lt_a
 lt_status lt_remote_put(lt_store *store, lt_object_name name, lt_body *body,
                         const lt_put_options *options, lt_arena *arena, lt_object_info *info,
                         lt_err *err);
-/* Into an object below prefix/.leat/. `absent`: LT_WHY_PRECONDITION when it is there; *again says whether an earlier try may have
- * made it. */
+/* Into an object below prefix/.leat/. `absent`: LT_WHY_PRECONDITION when it is there, perhaps by this very call: an answer may have
+ * been lost. */
 LT_MUST_CHECK lt_status lt_remote_put_own(lt_remote *self, const char *key, lt_text body,
-                                          bool absent, bool *again, lt_err *err);
+                                          bool absent, lt_err *err);
 lt_status lt_remote_stage(lt_store *store, lt_text bucket, lt_body *body, lt_staged *out,
                           lt_err *err);
 lt_status lt_remote_unstage(lt_store *store, const lt_staged_list *files, lt_err *err);

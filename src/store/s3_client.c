@@ -362,8 +362,9 @@ static bool correct_clock(lt_remote_client *client, const lt_http_response *resp
     (void)pthread_mutex_lock(&client->lock);
     client->skew_us = theirs_us - lt_now_us();
     (void)pthread_mutex_unlock(&client->lock);
-    lt_log(LT_LOG_INFO, "this machine's clock is %lld s behind that of S3: corrected for requests",
-           (long long)(off_us / 1000000));
+    lt_log(LT_LOG_INFO, "this machine's clock is %lld s %s that of S3: corrected for requests",
+           (long long)((off_us < 0 ? -off_us : off_us) / 1000000),
+           off_us < 0 ? "before" : "behind");
     return true;
 }
 

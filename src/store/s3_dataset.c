@@ -79,7 +79,6 @@ lt_status lt_remote_apply(lt_remote *self, lt_remote_dataset set, lt_remote_reco
 {
     following it = {.self = self, .set = set, .record = record, .arena = arena};
     LT_AUTO(lt_buf) done = {.limit = LT_REMOTE_RECORD_BYTES};
-    bool again;
     (void)pthread_mutex_init(&it.lock, NULL);
     lt_status status = lt_remote_for_each(record->files.len, copy_file, &it, err);
     if (status == LT_OK)
@@ -90,7 +89,7 @@ lt_status lt_remote_apply(lt_remote *self, lt_remote_dataset set, lt_remote_reco
     LT_TRY(lt_buf_check(&done, "the record of the commit", err));
     const char *name = lt_arena_format(arena, "%s.leat/%s.done", self->prefix,
                                        lt_remote_commit_name(set, record->info.sequence, arena));
-    return lt_remote_put_own(self, name, lt_buf_text(&done), false, &again, err);
+    return lt_remote_put_own(self, name, lt_buf_text(&done), false, err);
 }
 
 /* ---------------------------------------------------------------- a commit */
@@ -217,18 +216,16 @@ static lt_status publish(commit *it, bool *lost, lt_err *err)
 {
     LT_AUTO(lt_buf) body = {.limit = LT_REMOTE_RECORD_BYTES};
     lt_remote_record there;
-    bool again;
     lt_remote_write_record(&it->record, &body);
     LT_TRY(lt_buf_check(&body, "the record of the commit", err));
     const char *name =
         lt_arena_format(it->arena, "%s.leat/%s.json", it->self->prefix,
                         lt_remote_commit_name(it->set, it->record.info.sequence, it->arena));
-    lt_status status = lt_remote_put_own(it->self, name, lt_buf_text(&body), true, &again, err);
+    lt_status status = lt_remote_put_own(it->self, name, lt_buf_text(&body), true, err);
     *lost = status == LT_CONFLICT;
     if (!*lost)
         return status;
-    if (!again) /* nothing of ours can be there */
-        return LT_OK;
+    /* it may be ours all the same: an answer was lost, and the request sent again (by libcurl, too, without a word) */
     LT_TRY(
         lt_remote_load_record(it->self, it->set, it->record.info.sequence, it->arena, &there, err));
     *lost = !lt_text_eq(there.info.commit_id, it->record.info.commit_id);
@@ -239,7 +236,6 @@ static lt_status publish(commit *it, bool *lost, lt_err *err)
 static lt_status make_known(commit *it, lt_err *err)
 {
     lt_err exists = {0};
-    bool again;
     lt_status status =
         lt_remote_bucket_create(&it->self->base, it->set.bucket, LT_VERSIONING_ENABLED, &exists);
     if (status != LT_OK && status != LT_CONFLICT) {
@@ -249,7 +245,7 @@ static lt_status make_known(commit *it, lt_err *err)
     lt_remote_forget_bucket(it->self, it->set.bucket);
     const char *mark = lt_arena_format(it->arena, "%s.leat/datasets/%.*s/%.*s", it->self->prefix,
                                        LT_ARG(it->set.bucket), LT_ARG(it->set.prefix));
-    return lt_remote_put_own(it->self, mark, T(""), false, &again, err);
+    return lt_remote_put_own(it->self, mark, T(""), false, err);
 }
 
 static lt_status commit_once(commit *it, bool *lost, lt_err *err)

@@ -71,7 +71,7 @@ lt_status lt_remote_keep(lt_store *store, lt_text owner, lt_text bucket, lt_text
     LT_AUTO(lt_arena) arena = {0};
     lt_remote_dataset set = {bucket, prefix};
     lt_remote_record record;
-    bool again, there = false, going = true;
+    bool there = false, going = true;
     if (!self->bucket)
         return lt_not_made(store, "datasets in the service itself, without a bucket,", err);
     if (sequence == 0)
@@ -79,7 +79,7 @@ lt_status lt_remote_keep(lt_store *store, lt_text owner, lt_text bucket, lt_text
     const char *name = lt_remote_commit_name(set, sequence, &arena);
     const char *key = lt_arena_format(&arena, "%s%.*s/%lld/%.*s", owner_folder(owner, &arena),
                                       LT_ARG(bucket), (long long)sequence, LT_ARG(prefix));
-    LT_TRY(lt_remote_put_own(self, own(self, key, &arena), T(""), false, &again, err));
+    LT_TRY(lt_remote_put_own(self, own(self, key, &arena), T(""), false, err));
     LT_TRY(is_there(self, lt_arena_format(&arena, "%s.gone", name), &going, err));
     if (!going)
         LT_TRY(is_there(self, lt_arena_format(&arena, "%s.json", name), &there, err));
@@ -134,14 +134,13 @@ typedef struct forgetting {
 /* Announce it, and take it back if somebody keeps the commit after all. */
 static lt_status announce(forgetting *it, size_t i, lt_err *err)
 {
-    bool again;
     lt_text keeper;
     const char *name = lt_remote_commit_name(it->set, it->all.items[i], &it->arena);
     const char *mark = lt_arena_format(&it->arena, "%s.gone", name);
     LT_TRY(find_keeper(it->self, it->set, it->all.items[i], &it->arena, &keeper, err));
     if (keeper.len)
         return LT_OK;
-    LT_TRY(lt_remote_put_own(it->self, own(it->self, mark, &it->arena), T(""), false, &again, err));
+    LT_TRY(lt_remote_put_own(it->self, own(it->self, mark, &it->arena), T(""), false, err));
     LT_TRY(find_keeper(it->self, it->set, it->all.items[i], &it->arena, &keeper, err));
     it->goes[i] = !keeper.len;
     if (it->goes[i])

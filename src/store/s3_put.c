@@ -98,7 +98,8 @@ static const char *sha256_of(const body_sums *it, lt_arena *arena)
 
 /* ---------------------------------------------------------------- one request */
 
-/* A conditional write was answered 412 after an earlier try that nobody heard of: was it ours? */
+/* A conditional write was answered 412: was it ours, and its answer lost? libcurl, too, sends a request again without a word
+ * when a connection that was kept turns out to be closed. */
 static bool is_ours(lt_remote *self, lt_object_name name, lt_text token, lt_arena *arena,
                     lt_remote_head *head)
 {
@@ -152,7 +153,7 @@ static lt_status put_whole(lt_remote *self, lt_object_name name, const lt_buf *b
     add_own_meta(&call, &options->meta, lt_text_of(sha256), token);
     lt_remote_add_header(&call, lt_remote_sum_header(kind), sum);
     lt_status status = lt_remote_send(self->client, &call, &response, err);
-    if (status == LT_CONFLICT && err->reason == LT_WHY_PRECONDITION && call.attempts > 1 &&
+    if (status == LT_CONFLICT && err->reason == LT_WHY_PRECONDITION &&
         is_ours(self, name, token, arena, &head)) {
         *info = head.info;
         return LT_OK;
@@ -428,7 +429,7 @@ lt_status lt_remote_put(lt_store *store, lt_object_name name, lt_body *body,
 }
 
 lt_status lt_remote_put_own(lt_remote *self, const char *key, lt_text body, bool absent,
-                            bool *again, lt_err *err)
+                            lt_err *err)
 {
     LT_AUTO(lt_http_response) response = {0};
     LT_AUTO(lt_arena) arena = {0};
@@ -444,9 +445,7 @@ lt_status lt_remote_put_own(lt_remote *self, const char *key, lt_text body, bool
         return lt_fail(err, LT_IO, "OpenSSL cannot compute a checksum");
     lt_remote_add_header(&call, "x-amz-checksum-sha256",
                          lt_sum_text(&arena, lt_text_at(sum, sizeof(sum)), 0));
-    lt_status status = lt_remote_send(self->client, &call, &response, err);
-    *again = call.attempts > 1;
-    return status;
+    return lt_remote_send(self->client, &call, &response, err);
 }
 
 /* ---------------------------------------------------------------- contents of commits */

@@ -305,7 +305,7 @@ static void check_datasets_are_listed_and_go_with_their_bucket(lt_store *store)
     CHECK_INT(list.len, 0);
     CHECK_INT(lt_test_check(store), 0);
 }
-/* In one bucket of S3 old versions stay: see unit/store/s3_test.c. */
+/* In one bucket of S3 old versions stay: see fault/store/s3_test.c. */
 LT_CONTRACT_INDEX(datasets_are_listed_and_go_with_their_bucket)
 
 static void check_wrong_names_of_datasets_are_refused(lt_store *store)
