@@ -44,6 +44,8 @@ uint64_t lt_proc_started(int pid)
     if (lt_file_read(path, &stat, &err) != LT_OK)
         return 0;
     const char *at = strrchr(lt_buf_chars(&stat), ')'); /* the name may hold anything */
+    if (at && strlen(at) > 2 && (at[2] == 'Z' || at[2] == 'X'))
+        return 0; /* dead, and its parent has not looked yet */
     for (int i = 0; at && i < FIELDS_BEFORE; i++)
         at = strchr(at + 1, ' ');
     return at ? strtoull(at, NULL, 10) : 0;

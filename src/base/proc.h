@@ -6,7 +6,7 @@
 size_t lt_proc_peak_bytes(void);
 size_t lt_proc_resident_bytes(void);
 /* When a process started, in clock ticks after boot (/proc/PID/stat field 22): with the pid it names a process for good.
- * 0 when there is no such process. */
+ * 0 when there is no such process, or when it is dead and only its parent has not asked for it yet. */
 uint64_t lt_proc_started(int pid);
 /* The path of the running binary, a heap string. */
 char *lt_proc_path(void);

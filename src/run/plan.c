@@ -167,9 +167,18 @@ static bool is_kind(const lt_node *node, lt_step_kind kind)
     return ((const lt_step *)node->payload)->kind == kind;
 }
 
+/* A test that a `test:` task names is done when that task says. */
+static bool is_called_by_name(const lt_node *node)
+{
+    const lt_conf_task *task = ((const lt_step *)node->payload)->task;
+    return task && task->kind == LT_DO_TEST;
+}
+
 /* True when everything that the test reads is upstream of the model. */
 static bool guards(const lt_node *test, const lt_node_set *upstream)
 {
+    if (is_called_by_name(test))
+        return false;
     for (size_t i = 0; i < test->needs.len; i++)
         if (!lt_node_set_has(upstream, test->needs.items[i]))
             return false;
@@ -324,7 +333,9 @@ static lt_status select_members(lt_plan *plan, const lt_conf_task *task, lt_node
     if (task->kind == LT_DO_TEST || task->kind == LT_DO_BUILD)
         add_tests_of(plan, out);
     for (size_t i = 0; i < plan->graph.nodes.len; i++) {
-        if (lt_node_set_has(out, i) && !is_member(task, plan->graph.nodes.items[i]))
+        const lt_node *node = plan->graph.nodes.items[i];
+        bool others = task->kind == LT_DO_BUILD && is_called_by_name(node);
+        if (lt_node_set_has(out, i) && (others || !is_member(task, node)))
             lt_node_set_remove(out, i);
         count += lt_node_set_has(out, i);
     }
@@ -442,9 +453,11 @@ static lt_status add_tasks(lt_plan *plan, lt_err *err)
         for (size_t i = 0; i < lists[k].tasks->len; i++)
             LT_TRY(add_task(plan, pipeline, &lists[k].tasks->items[i], lists[k].role, err));
     lt_node_set_init(&plan->members, plan->graph.nodes.len);
-    for (size_t k = 0; k < LT_COUNT(lists); k++)
-        for (size_t i = 0; i < lists[k].tasks->len; i++)
-            LT_TRY(link_task(plan, pipeline, &lists[k].tasks->items[i], err));
+    for (int tests = 1; tests >= 0; tests--) /* first those that take tests away from others */
+        for (size_t k = 0; k < LT_COUNT(lists); k++)
+            for (size_t i = 0; i < lists[k].tasks->len; i++)
+                if ((lists[k].tasks->items[i].kind == LT_DO_TEST) == (tests == 1))
+                    LT_TRY(link_task(plan, pipeline, &lists[k].tasks->items[i], err));
     return LT_OK;
 }
 

@@ -555,6 +555,7 @@ static void hear_news(executor *run)
         const lt_request *request = &news.requests.items[i];
         if (!is_answered(run, request)) {
             obey(run, request);
+            run->stamp = (lt_state_stamp){0}; /* it is looked at again until it is answered */
             continue;
         }
         (void)pthread_mutex_unlock(&run->lock);

@@ -192,6 +192,7 @@ static void resume_task(lt_run_task *task, const lt_task_record *then)
     task->record.needs_json = needs;
     task->progress.rows_in = then->rows_in;
     task->progress.rows_out = then->rows_out;
+    task->ended_with = then->status == LT_TASK_FAILED ? LT_FAILED : LT_OK;
     if (!lost && lt_task_has_ended(task))
         return;
     /* A command may have gone on without its run; everything else begins anew. */

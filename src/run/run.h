@@ -31,6 +31,7 @@ struct lt_run_task {
     int64_t tries;                 /* failed attempts of this process */
     int64_t looks;                 /* how often a condition was looked at */
     int64_t called;                /* the run that it has called; 0: none */
+    int child;                     /* the process that does it, if it is ours */
     int64_t wake_mono_us;          /* of one that waits; 0: when told */
     _Atomic lt_task_status marked; /* what somebody has said that it is; LT_TASK_PENDING: nothing */
     lt_text asked_by;              /* who cancelled or marked it */

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- approve ---- */
@@ -122,7 +123,16 @@ static lt_status spawn_run(lt_work *work, int64_t run_id, lt_err *err)
         code = posix_spawn(&pid, path, &actions, &how, (char *const *)(uintptr_t)words, environ);
     (void)posix_spawnattr_destroy(&how);
     (void)posix_spawn_file_actions_destroy(&actions);
-    return code == 0 ? LT_OK : lt_fail_errno(err, code, "cannot start '%s'", path);
+    if (code != 0)
+        return lt_fail_errno(err, code, "cannot start '%s'", path);
+    work->task->child = pid;
+    return LT_OK;
+}
+
+static void ask_for_child(lt_run_task *task)
+{
+    if (task->child && waitpid(task->child, NULL, WNOHANG) == task->child)
+        task->child = 0;
 }
 
 static lt_status params_of_call(lt_work *work, const lt_conf_pipeline *called, lt_text *json,
@@ -258,6 +268,7 @@ lt_status lt_step_pipeline(lt_work *work, lt_err *err)
     lt_text name;
     LT_TRY(lt_work_render(work, &work->step->task->command, &name, err));
     LT_TRY(call_pipeline(work, name, &called, err));
+    ask_for_child(work->task);
     lt_ignore(lt_state_reap(state, NULL, err));
     LT_TRY(lt_state_run_get(state, called.id, work->arena, &called, err));
     bool fire = work->step->task->wait_for_it == LT_CONF_YES;
@@ -394,6 +405,7 @@ static void take_over(lt_run_task *task, const lt_task_records *before)
         task->record = *then;
         task->record.id = task->node->id;
         task->record.needs_json = needs;
+        task->ended_with = then->status == LT_TASK_FAILED ? LT_FAILED : LT_OK;
         if (lost || !lt_task_has_ended(task)) {
             task->record.status = LT_TASK_PENDING;
             task->record.cause = task->record.message = task->record.hint = (lt_text){0};
