@@ -33,7 +33,7 @@ STEP = """\
 set -e # the kill may have met a part of it
 task=$1 pause=$2
 exec 9>"$WORLD/$task.lock"
-flock -n 9 || { echo "double $task $LEAT_ATTEMPT" >>"$WORLD/journal"; exit 1; }
+flock -n 9 || { test $? != 1 || echo "double $task $LEAT_ATTEMPT" >>"$WORLD/journal"; exit 1; }
 echo "begin $task $LEAT_ATTEMPT" >>"$WORLD/journal"
 sleep "$pause"
 echo "$LEAT_ATTEMPT" >"$WORLD/$task.effect.new"
