@@ -462,6 +462,10 @@ const lt_jinja_func *lt_jinja_method_find(lt_jinja_value self, lt_text name)
     case LT_JINJA_BOOL:
     case LT_JINJA_FLOAT:
         return lt_jinja_func_in(lt_jinja_number_methods, SIZE_MAX, name);
+    case LT_JINJA_FUNC: /* dict.fromkeys */
+        return self.as.func == lt_jinja_global_find(T("dict"))
+                   ? lt_jinja_func_in(lt_jinja_dict_type_methods, SIZE_MAX, name)
+                   : NULL;
     default:
         return NULL;
     }

@@ -413,7 +413,7 @@ extern const lt_jinja_func lt_jinja_text_filters[], lt_jinja_list_filters[],
 extern const lt_jinja_func lt_jinja_tests[];
 extern const lt_jinja_func lt_jinja_str_methods[], lt_jinja_str_find_methods[],
     lt_jinja_list_methods[], lt_jinja_tuple_methods[], lt_jinja_dict_methods[],
-    lt_jinja_set_methods[], lt_jinja_number_methods[];
+    lt_jinja_set_methods[], lt_jinja_number_methods[], lt_jinja_dict_type_methods[];
 extern const lt_jinja_func lt_jinja_globals[];
 
 /* pick.c: the value that `attribute` ("a.b.0", a number, or a str of them) names inside `value`. */

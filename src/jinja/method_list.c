@@ -539,3 +539,24 @@ const lt_jinja_func lt_jinja_number_methods[] = {
     {"bit_length", bit_length, NULL},
     {NULL, NULL, NULL},
 };
+
+/* ---- dict itself */
+
+static lt_status dict_fromkeys(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
+{
+    lt_jinja_value args[2], keys;
+    uint32_t hash;
+    LT_TRY(lt_jinja_bind(call, "iterable value?", args, err));
+    LT_TRY(lt_jinja_to_list(call->render, args[0], &keys, err));
+    *out = lt_jinja_dict(call->heap);
+    for (size_t i = 0; i < lt_jinja_len(keys); i++) {
+        lt_jinja_value key = lt_jinja_at(keys, i);
+        if (!lt_jinja_hash(key, &hash))
+            return lt_fail(err, LT_INVALID, "unhashable type: '%s'", lt_jinja_type_name(key));
+        lt_jinja_put_value(*out, key, lt_jinja_is_absent(args[1]) ? lt_jinja_none() : args[1]);
+    }
+    return LT_OK;
+}
+
+const lt_jinja_func lt_jinja_dict_type_methods[] = {{"fromkeys", dict_fromkeys, NULL},
+                                                    {NULL, NULL, NULL}};

@@ -564,6 +564,12 @@ ON_BOTH(dbt_macros, unit_tests_give_both_sides)
     CHECK(lt_dbt_table_look(result.table, &view) && view.row_count == 3 && view.column_count == 3);
     CHECK_TEXT(lt_jinja_as_text(lt_dbt_table_cell(result.table, 0, 2)), "actual");
     CHECK_TEXT(lt_jinja_as_text(lt_dbt_table_cell(result.table, 1, 1)), "it's");
+    bool same = true;
+    LT_AUTO(lt_buf) diff = {0};
+    CHECK_OK(lt_dbt_unit_diff(result.table, &same, &diff, &err), err);
+    CHECK(!same);
+    CHECK_HAS(lt_buf_chars(&diff), "| --- | None | y |\n");
+    CHECK(!lt_has(lt_buf_chars(&diff), "it's"));
     CHECK(build(p, "unit", "u", "{{ {'expected_rows': [{'zzz': 1}]} }}", "select 1 as a", &result,
                 &err) != LT_OK);
 }
