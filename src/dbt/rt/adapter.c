@@ -41,9 +41,9 @@ METHOD(execute)
     lt_jinja_value args[4], both[2];
     LT_TRY(lt_jinja_bind(call, "sql auto_begin? fetch? limit?", args, err));
     int64_t limit = args[3].type == LT_JINJA_INT ? args[3].as.i : -1;
-    LT_TRY(lt_dbt_execute(exec, call->heap, lt_dbt_str(call->heap, args[0]),
-                          lt_jinja_truth(args[1]), lt_jinja_truth(args[2]), limit, &both[0],
-                          &both[1], err));
+    LT_TRY(lt_dbt_rt_execute(exec, call->heap, lt_dbt_str(call->heap, args[0]),
+                             lt_jinja_truth(args[1]), lt_jinja_truth(args[2]), limit, &both[0],
+                             &both[1], err));
     *out = lt_jinja_tuple(call->heap, both, 2);
     return LT_OK;
 }
@@ -101,7 +101,7 @@ METHOD(add_query)
         sql = lt_buf_text(&bound);
     }
     *out = lt_jinja_none();
-    return lt_dbt_execute(exec, call->heap, sql, begin, false, -1, &response, &table, err);
+    return lt_dbt_rt_execute(exec, call->heap, sql, begin, false, -1, &response, &table, err);
 }
 
 /* Rows of a table as INSERT statements of some hundred: what load_csv_rows does, without a template's turn for each cell. */
@@ -127,8 +127,8 @@ METHOD(insert_rows)
             lt_buf_add_byte(&sql, ')');
         }
         LT_TRY(lt_buf_check(&sql, "rows of a seed", err));
-        LT_TRY(lt_dbt_execute(exec, call->heap, lt_buf_text(&sql), true, false, -1, &response,
-                              &table, err));
+        LT_TRY(lt_dbt_rt_execute(exec, call->heap, lt_buf_text(&sql), true, false, -1, &response,
+                                 &table, err));
     }
     *out = lt_jinja_none();
     return LT_OK;

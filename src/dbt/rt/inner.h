@@ -199,9 +199,9 @@ extern const lt_jinja_class lt_dbt_datetime_module, lt_dbt_pytz_module, lt_dbt_r
 bool lt_dbt_moment_of(lt_jinja_value value, int64_t *at_us);
 
 /* results.c */
-lt_status lt_dbt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql, bool auto_begin,
-                         bool fetch, int64_t limit, lt_jinja_value *response, lt_jinja_value *table,
-                         lt_err *err);
+lt_status lt_dbt_rt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql, bool auto_begin,
+                            bool fetch, int64_t limit, lt_jinja_value *response,
+                            lt_jinja_value *table, lt_err *err);
 lt_status lt_dbt_commit(lt_dbt_exec *exec, lt_err *err);
 void lt_dbt_rollback(lt_dbt_exec *exec);
 lt_jinja_value lt_dbt_response_value(lt_jinja_heap *heap, lt_text message, lt_text code,

@@ -223,9 +223,9 @@ static lt_status fetch_rows(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql,
     return LT_OK;
 }
 
-lt_status lt_dbt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql, bool auto_begin,
-                         bool fetch, int64_t limit, lt_jinja_value *response, lt_jinja_value *table,
-                         lt_err *err)
+lt_status lt_dbt_rt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql, bool auto_begin,
+                            bool fetch, int64_t limit, lt_jinja_value *response,
+                            lt_jinja_value *table, lt_err *err)
 {
     int64_t rows = -1;
     *table = lt_dbt_table_empty(heap);

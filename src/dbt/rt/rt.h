@@ -201,4 +201,5 @@ lt_jinja_value lt_dbt_table_cell(lt_jinja_value table, size_t row, size_t column
 
 /* What a unit test's table says: true when the rows of both sides are the same, in any order. Else `out` gets a table of what
  * differs: lines marked `---` were expected and did not come, those marked `+++` came and were not expected. */
-LT_MUST_CHECK lt_status lt_dbt_unit_diff(lt_jinja_value table, bool *same, lt_buf *out, lt_err *err);
+LT_MUST_CHECK lt_status lt_dbt_unit_diff(lt_jinja_value table, bool *same, lt_buf *out,
+                                         lt_err *err);
