@@ -84,13 +84,22 @@ static lt_status find_filter(lt_jinja_call *call, const lt_jinja_func **out, lt_
     return *out ? LT_OK : lt_fail(err, LT_INVALID, "No filter named '%.*s'.", LT_ARG(name));
 }
 
+/* As Jinja, map and its like do not look into what is false: None gives nothing, and is no error. */
+static lt_status items_unless_false(lt_jinja_call *call, lt_jinja_value *items, lt_err *err)
+{
+    *items = lt_jinja_list(call->heap);
+    if (call->args[0].type == LT_JINJA_NONE)
+        return LT_OK;
+    return lt_jinja_to_list(call->render, call->args[0], items, err);
+}
+
 FILTER(map)
 {
     lt_jinja_value items, item;
     const lt_jinja_func *func = NULL;
     bool by_attribute = call->arg_count == 1 && kwarg(call, "attribute");
     lt_jinja_value made = lt_jinja_list_of(call->heap, LIST_GENERATOR, 0);
-    LT_TRY(lt_jinja_to_list(call->render, call->args[0], &items, err));
+    LT_TRY(items_unless_false(call, &items, err));
     if (!by_attribute)
         LT_TRY(find_filter(call, &func, err));
     for (size_t i = 0; i < items.as.list->len; i++) {
@@ -121,7 +130,7 @@ static lt_status select_items(lt_jinja_call *call, bool by_attribute, bool wante
         if (!test)
             return lt_fail(err, LT_INVALID, "No test named '%.*s'.", LT_ARG(name));
     }
-    LT_TRY(lt_jinja_to_list(call->render, call->args[0], &items, err));
+    LT_TRY(items_unless_false(call, &items, err));
     lt_jinja_value made = lt_jinja_list_of(call->heap, LIST_GENERATOR, 0);
     for (size_t i = 0; i < items.as.list->len; i++) {
         subject = items.as.list->items[i];

@@ -549,6 +549,20 @@ static lt_status columns_get(lt_jinja_call *call, lt_jinja_value *out, lt_err *e
     return LT_OK;
 }
 
+/* (name, column) pairs, or a dictionary of them. */
+static lt_jinja_value column_pairs(lt_jinja_heap *heap, const table_object *table, bool as_dict)
+{
+    lt_jinja_value made = as_dict ? lt_jinja_dict(heap) : lt_jinja_list(heap);
+    for (size_t i = 0; i < table->columns; i++) {
+        lt_jinja_value pair[] = {table->names[i], column_value(heap, table, i)};
+        if (as_dict)
+            lt_jinja_put_value(made, pair[0], pair[1]);
+        else
+            lt_jinja_add(made, lt_jinja_tuple(heap, pair, 2));
+    }
+    return made;
+}
+
 static lt_status columns_method(lt_jinja_call *call, lt_text name, lt_jinja_value *out, bool *found,
                                 lt_err *err)
 {
@@ -560,6 +574,10 @@ static lt_status columns_method(lt_jinja_call *call, lt_text name, lt_jinja_valu
         return columns_items(call->render, call->self.as.object, out, err);
     else if (lt_text_eq(name, T("get")))
         return columns_get(call, out, err);
+    else if (lt_text_eq(name, T("items")))
+        *out = column_pairs(call->heap, table, false);
+    else if (lt_text_eq(name, T("dict")))
+        *out = column_pairs(call->heap, table, true);
     else
         *found = false;
     return LT_OK;
