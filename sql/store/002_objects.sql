@@ -17,6 +17,9 @@ ALTER TABLE versions ADD COLUMN replaced_at_us INTEGER;             -- since whe
 UPDATE versions SET size_bytes = (SELECT size_bytes FROM blobs b WHERE b.id = blob_id) WHERE blob_id IS NOT NULL;
 UPDATE versions SET replaced_at_us = (SELECT n.written_at_us FROM versions n WHERE n.bucket_id = versions.bucket_id
     AND n.key = versions.key AND n.sequence > versions.sequence ORDER BY n.sequence LIMIT 1) WHERE is_current = 0;
+-- Usage and retention look at these alone, without a look at the row for each.
+DROP INDEX versions_key;
+CREATE UNIQUE INDEX versions_key ON versions (bucket_id, key, sequence DESC, is_current, blob_id, size_bytes);
 CREATE INDEX versions_list ON versions (list_id) WHERE list_id IS NOT NULL;
 
 -- Headers and tags of the versions that have some: names and values, each with a NUL behind.

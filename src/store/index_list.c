@@ -80,7 +80,28 @@ static bool take_rows(lister *list, lt_query *query)
 }
 
 #define FROM_ALL "SELECT " LT_INDEX_VERSION_COLUMNS " FROM versions v WHERE v.bucket_id = ? "
+#define ANY_KEY "SELECT key FROM versions WHERE bucket_id = ? "
+#define LIVE_KEY ANY_KEY "AND is_current = 1 AND blob_id IS NOT NULL "
 #define FROM_LIVE FROM_ALL "AND v.is_current = 1 AND v.blob_id IS NOT NULL "
+
+/* With a delimiter most jumps go from one common prefix to the next, which the index alone can tell: true when it did. */
+static bool jump(lister *list)
+{
+    static const char *const queries[2][2] = {
+        {LIVE_KEY "AND key >= ? ORDER BY key LIMIT 1", LIVE_KEY "AND key > ? ORDER BY key LIMIT 1"},
+        {ANY_KEY "AND key >= ? ORDER BY key LIMIT 1", ANY_KEY "AND key > ? ORDER BY key LIMIT 1"}};
+    if (!list->request->delimiter.len || is_full(list))
+        return false;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(list->tx, queries[list->request->versions][list->after], V(list->bucket->id),
+                    V(list->from));
+    if (!lt_query_next(&q) || !lt_text_starts(lt_query_text(&q, 0), list->request->prefix))
+        return false;
+    lt_text group = common_prefix(list, lt_query_text(&q, 0));
+    if (group.len)
+        add_prefix(list, group);
+    return group.len > 0;
+}
 
 static bool scan(lister *list)
 {
@@ -151,7 +172,7 @@ lt_status lt_index_list(lt_tx *tx, const lt_index_bucket *bucket, const lt_list_
                    .arena = arena,
                    .out = out};
     choose_start(&list);
-    while (!out->more && scan(&list))
+    while (!out->more && (jump(&list) || scan(&list)))
         ;
     if (!out->more)
         out->next_key = out->next_version = (lt_text){0};

@@ -151,10 +151,7 @@ typedef struct retention {
     LT_VEC(victim) victims; /* owned; of one read */
     size_t next;            /* of the victims: the first that is not done */
 
-    /* of the key that is looked at */
-    int32_t older;       /* non-current versions seen so far */
-    int64_t rows_of_key; /* all of them */
-    victim lone;         /* a marker that goes if it turns out to be alone; id 0: none */
+    int32_t older; /* non-current versions of the key seen so far */
 } retention;
 
 static void retention_cleanup(retention *it)
@@ -211,16 +208,17 @@ static bool judge(const retention *it, const lt_rule_now *rule, const seen *row,
     return rule->expire_before_us != LT_NEVER_US && row->written_at_us <= rule->expire_before_us;
 }
 
-static void end_key(retention *it)
+static bool is_alone(lt_tx *tx, int64_t bucket_id, lt_text key)
 {
-    if (it->lone.id && it->rows_of_key == 1)
-        lt_push(&it->victims, it->lone);
-    it->lone.id = 0;
-    it->older = 0;
-    it->rows_of_key = 0;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(tx,
+                    "SELECT count(*) FROM (SELECT 1 FROM versions WHERE bucket_id = ? AND key = ? "
+                    "LIMIT 2)",
+                    V(bucket_id), V(key));
+    return lt_query_next(&q) && lt_query_i64(&q, 0) == 1;
 }
 
-static void look_at_row(retention *it, lt_tx *tx, const seen *row)
+static void look_at_row(retention *it, lt_tx *tx, int64_t bucket_id, const seen *row)
 {
     lt_pairs tags = {0};
     victim_fate fate;
@@ -230,16 +228,24 @@ static void look_at_row(retention *it, lt_tx *tx, const seen *row)
     for (size_t i = 0; !goes && i < it->rules->len; i++)
         goes = applies(&it->rules->items[i], row, &tags) &&
                judge(it, &it->rules->items[i], row, &fate);
-    it->rows_of_key++;
     it->older += !row->current;
-    if (!goes)
+    if (!goes || (fate == FATE_LONE_MARKER && !is_alone(tx, bucket_id, row->key)))
         return;
     victim found = {.id = row->sequence, .size_bytes = row->size_bytes, .fate = fate};
-    if (fate == FATE_LONE_MARKER)
-        it->lone = found;
-    else
-        lt_push(&it->victims, found);
+    lt_push(&it->victims, found);
 }
+
+/* Where no rule ends current versions, only the others are looked at: the index tells them apart. */
+static bool looks_at_current(const rules_now *rules)
+{
+    for (size_t i = 0; i < rules->len; i++)
+        if (rules->items[i].expire_before_us != LT_NEVER_US)
+            return true;
+    return false;
+}
+
+#define FROM_SEEN "SELECT " SEEN_COLUMNS " FROM versions WHERE bucket_id = ? AND key > ? "
+#define IN_ORDER "ORDER BY key, sequence DESC"
 
 /* One part of the scan; it ends between two keys. */
 static lt_status do_look(lt_tx *tx, void *context, lt_err *err)
@@ -250,24 +256,25 @@ static lt_status do_look(lt_tx *tx, void *context, lt_err *err)
     LT_TRY(lt_index_bucket_get(tx, it->bucket, &bucket, err));
     LT_AUTO(lt_query)
     q = lt_tx_query(tx,
-                    "SELECT " SEEN_COLUMNS " FROM versions WHERE bucket_id = ? AND key > ? "
-                    "ORDER BY key, sequence DESC",
+                    looks_at_current(it->rules) ? FROM_SEEN IN_ORDER
+                                                : FROM_SEEN
+                        "AND (is_current = 0 OR blob_id IS NULL) " IN_ORDER,
                     V(bucket.id), V(lt_buf_text(&it->after)));
     it->more = false;
     while (lt_query_next(&q)) {
         seen row;
         read_seen(&q, &row);
         if (!it->after.len || !lt_text_eq(row.key, lt_buf_text(&it->after))) {
-            end_key(it);
+            it->older = 0;
             it->more = rows >= ROWS_PER_READ || it->victims.len >= VICTIMS_PER_READ;
             if (it->more)
                 return LT_OK;
             remember(&it->after, row.key);
         }
         rows++;
-        look_at_row(it, tx, &row);
+        look_at_row(it, tx, bucket.id, &row);
     }
-    end_key(it);
+    it->older = 0;
     return lt_query_check(&q, err);
 }
 
@@ -329,16 +336,6 @@ static bool find_version(lt_tx *tx, int64_t sequence, lt_arena *arena, lt_index_
     return true;
 }
 
-static bool is_alone(lt_tx *tx, const lt_index_bucket *bucket, lt_text key)
-{
-    LT_AUTO(lt_query)
-    q = lt_tx_query(tx,
-                    "SELECT count(*) FROM (SELECT 1 FROM versions WHERE bucket_id = ? AND key = ? "
-                    "LIMIT 2)",
-                    V(bucket->id), V(key));
-    return lt_query_next(&q) && lt_query_i64(&q, 0) == 1;
-}
-
 /* What was found may have changed since: it goes only if it still is what it was. */
 static lt_status let_go(retention *it, lt_tx *tx, const lt_index_bucket *bucket, const victim *what,
                         bool *gone, lt_err *err)
@@ -348,7 +345,7 @@ static lt_status let_go(retention *it, lt_tx *tx, const lt_index_bucket *bucket,
     *gone = find_version(tx, what->id, &it->arena, &version) &&
             version.info.is_current == (what->fate != FATE_OLD);
     if (*gone && what->fate == FATE_LONE_MARKER)
-        *gone = is_alone(tx, bucket, version.info.key);
+        *gone = is_alone(tx, bucket->id, version.info.key);
     if (!*gone)
         return lt_tx_check(tx, err);
     if (what->fate != FATE_EXPIRES)
