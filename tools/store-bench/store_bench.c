@@ -188,16 +188,15 @@ static lt_status seed(const char *folder, int64_t count, lt_err *err)
         "DROP INDEX versions_null",
         "DROP INDEX versions_live",
         "DROP INDEX versions_blob",
-        "INSERT INTO buckets (id, name, versioning, created_at_us) "
-        "VALUES (1, 'bench', 1, 0)",
+        "INSERT INTO buckets (id, name, versioning, created_at_us) VALUES (1, 'bench', 1, 0)",
         "INSERT INTO blobs (id, sha256, size_bytes, place) VALUES (1, zeroblob(32), 4096, 2)",
         "INSERT INTO bodies VALUES (1, zeroblob(4096))"};
     static const char *const later[] = {
-        "CREATE UNIQUE INDEX versions_key ON versions (bucket_id, key, sequence DESC, is_current, "
-        "blob_id, size_bytes)",
+        ("CREATE UNIQUE INDEX versions_key ON versions (bucket_id, key, sequence DESC, is_current, "
+         "blob_id, size_bytes)"),
         "CREATE UNIQUE INDEX versions_null ON versions (bucket_id, key) WHERE is_null = 1",
-        "CREATE UNIQUE INDEX versions_live ON versions (bucket_id, key) "
-        "WHERE is_current = 1 AND blob_id IS NOT NULL",
+        ("CREATE UNIQUE INDEX versions_live ON versions (bucket_id, key) "
+         "WHERE is_current = 1 AND blob_id IS NOT NULL"),
         "CREATE INDEX versions_blob ON versions (blob_id) WHERE blob_id IS NOT NULL"};
     LT_AUTO(lt_chars) path = lt_format("%s/index.db", folder);
     LT_AUTO(lt_db_ref) db = NULL;
