@@ -207,13 +207,21 @@ static lt_status say_skewed(lt_s3_call *call, lt_text asked, lt_err *err)
     return lt_s3_fail(call, err, LT_S3_TIME_SKEWED, NULL);
 }
 
+/* As HTTP has it, or with a zone as mail has it: botocore writes "-0000". */
+static bool read_date(lt_s3_call *call, lt_text text, int64_t *at_us)
+{
+    if (lt_text_ends(text, T(" -0000")) || lt_text_ends(text, T(" +0000")))
+        text = lt_text_of(
+            lt_arena_format(call->arena, "%.*sGMT", LT_ARG(lt_text_sub(text, 0, text.len - 5))));
+    return lt_aws_time_read(text, at_us) || lt_http_date_read(text, at_us);
+}
+
 /* The request's time, as the header says it: X-Amz-Date, else Date. */
 static lt_status header_time(lt_s3_call *call, lt_text *time, lt_err *err)
 {
     lt_text amz = lt_s3_header(call, "x-amz-date"), date = lt_s3_header(call, "Date");
     int64_t at_us = 0;
-    if (!lt_aws_time_read(amz.ptr ? amz : date, &at_us) &&
-        !lt_http_date_read(amz.ptr ? amz : date, &at_us))
+    if (!read_date(call, amz.ptr ? amz : date, &at_us))
         return lt_s3_fail(call, err, LT_S3_ACCESS_DENIED,
                           "AWS authentication requires a valid Date or x-amz-date header");
     if (at_us < 0)

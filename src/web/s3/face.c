@@ -49,8 +49,7 @@ static lt_status check_announced(lt_s3_call *call, lt_err *err)
     case LT_S3_STREAM:
         break;
     }
-    bool framed = lt_s3_header(call, "x-amz-decoded-content-length").len > 0;
-    if (!lt_s3_header(call, "Content-Length").len && !(size < 0 && framed))
+    if (size == 0 && !lt_s3_header(call, "Content-Length").len)
         return lt_s3_fail(call, err, LT_S3_MISSING_LENGTH, NULL);
     /* The framing of 5 GiB in the smallest chunks that clients may use is less than a quarter of it. */
     return size > LT_PART_BYTES + LT_PART_BYTES / 4
