@@ -170,6 +170,11 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static double ms_of(size_t at)
+{
+    return (double)all.latency_us[at] / 1000;
+}
+
 static int64_t number_of(const char *text)
 {
     int64_t number = 0;
@@ -208,8 +213,7 @@ int main(int argc, char **argv)
     printf("{\"requests\": %lld, \"seconds\": %.3f, \"bytes\": %lld, \"p50_ms\": %.3f, \"p99_ms\": "
            "%.3f}\n",
            (long long)atomic_load(&all.done), seconds, (long long)atomic_load(&all.bytes),
-           count ? all.latency_us[count / 2] / 1000.0 : 0,
-           count ? all.latency_us[count * 99 / 100] / 1000.0 : 0);
+           count ? ms_of(count / 2) : 0, count ? ms_of(count * 99 / 100) : 0);
     lt_free(threads);
     lt_free(all.payload);
     return 0;

@@ -95,7 +95,7 @@ lt_status lt_s3_get_attributes(lt_s3_call *call, lt_err *err)
     attributes wanted = {0};
     lt_object_info info = {0};
     char time[LT_HTTP_DATE_CHARS];
-    bool sealed;
+    bool sealed = false;
     LT_TRY(read_attributes(call, &wanted, err));
     LT_TRY(lt_s3_sealed_read(call, &sealed, err));
     lt_status status = lt_store_head(call->s3->options.store, call->bucket, call->key,

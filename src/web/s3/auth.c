@@ -237,7 +237,7 @@ static lt_status header_time(lt_s3_call *call, lt_text *time, lt_err *err)
 static lt_status verify_v4(lt_s3_call *call, const lt_s3_credential *credential, lt_text time,
                            lt_text payload, lt_err *err)
 {
-    lt_text secret, target = call->http->target;
+    lt_text secret = {0}, target = call->http->target;
     lt_aws_headers headers = {0};
     char key[LT_AWS_KEY_BYTES], wanted[LT_AWS_HEX_CHARS];
     LT_TRY(lt_s3_key_get(call, credential->key_id, &secret, err));
@@ -266,7 +266,7 @@ static lt_status verify_v4(lt_s3_call *call, const lt_s3_credential *credential,
 static lt_status check_v4_header(lt_s3_call *call, lt_err *err)
 {
     lt_s3_credential credential;
-    lt_text time, payload = lt_s3_header(call, "x-amz-content-sha256");
+    lt_text time = {0}, payload = lt_s3_header(call, "x-amz-content-sha256");
     if (!lt_s3_credential_read(lt_s3_header(call, "Authorization"), &credential))
         return lt_s3_fail(call, err, LT_S3_AUTH_HEADER_MALFORMED, NULL);
     if (!payload.ptr)
@@ -350,8 +350,8 @@ static lt_status check_v2_params(lt_s3_call *call, lt_err *err)
 static lt_status verify_v2(lt_s3_call *call, lt_text key_id, lt_text expires, lt_text signature,
                            lt_err *err)
 {
-    lt_text secret, target = call->http->target,
-                    payload = lt_s3_header(call, "x-amz-content-sha256");
+    lt_text secret = {0}, target = call->http->target,
+            payload = lt_s3_header(call, "x-amz-content-sha256");
     lt_aws_headers headers = {0};
     char wanted[LT_AWS_SIG2_CHARS];
     LT_TRY(lt_s3_key_get(call, key_id, &secret, err));
@@ -464,7 +464,7 @@ static lt_status verify_form_v4(lt_s3_call *call, const lt_params *fields, lt_te
                                 lt_err *err)
 {
     lt_s3_credential credential = {.signature = field(fields, "x-amz-signature")};
-    lt_text secret;
+    lt_text secret = {0};
     int64_t made_us;
     char key[LT_AWS_KEY_BYTES], wanted[LT_AWS_HEX_CHARS];
     if (!lt_text_eq(field(fields, "x-amz-algorithm"), T(LT_AWS_ALGORITHM)) ||
@@ -492,7 +492,7 @@ static void hmac_sha1(lt_text secret, lt_text text, char out[LT_AWS_SIG2_CHARS])
 static lt_status verify_form_v2(lt_s3_call *call, const lt_params *fields, lt_text policy,
                                 lt_err *err)
 {
-    lt_text secret, signature = field(fields, "signature");
+    lt_text secret = {0}, signature = field(fields, "signature");
     char wanted[LT_AWS_SIG2_CHARS];
     LT_TRY(lt_s3_key_get(call, field(fields, "AWSAccessKeyId"), &secret, err));
     hmac_sha1(secret, policy, wanted);

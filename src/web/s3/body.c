@@ -348,7 +348,7 @@ lt_status lt_s3_body_whole(lt_s3_call *call, size_t limit, lt_text *out, lt_err 
 {
     LT_AUTO(lt_buf) bytes = {.limit = limit};
     char block[8192];
-    lt_s3_body *self;
+    lt_s3_body *self = NULL;
     LT_TRY(lt_s3_body_open(call, &self, err));
     if (self->size > (int64_t)limit)
         return lt_s3_fail(call, err, LT_S3_MAX_MESSAGE, NULL);
@@ -368,8 +368,8 @@ lt_status lt_s3_body_whole(lt_s3_call *call, size_t limit, lt_text *out, lt_err 
 
 lt_status lt_s3_body_xml(lt_s3_call *call, const char *root_name, const lt_xml **root, lt_err *err)
 {
-    lt_text text;
-    lt_xml *read;
+    lt_text text = {0};
+    lt_xml *read = NULL;
     LT_TRY(lt_s3_body_whole(call, XML_BYTES, &text, err));
     if (lt_xml_read(text, NULL, call->arena, &read, err) != LT_OK ||
         !lt_text_eq(read->name, lt_text_of(root_name)))

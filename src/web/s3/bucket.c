@@ -72,7 +72,7 @@ lt_status lt_s3_list_buckets(lt_s3_call *call, lt_err *err)
 
 static lt_status check_location(lt_s3_call *call, lt_err *err)
 {
-    const lt_xml *root;
+    const lt_xml *root = NULL;
     if (call->http->body_size == 0)
         return LT_OK;
     LT_TRY(lt_s3_body_xml(call, "CreateBucketConfiguration", &root, err));
@@ -111,7 +111,7 @@ static lt_versioning versioning_of_new(const lt_s3_call *call)
 static lt_status is_taken(lt_s3_call *call, lt_err *err)
 {
     bool mine = call->who.is_root;
-    lt_text id, name;
+    lt_text id = {0}, name = {0};
     LT_TRY(lt_s3_owner(call, call->bucket, &id, &name, err));
     mine = lt_text_eq(id, lt_text_of(call->who.id));
     if (mine && strcmp(call->s3->options.region, "us-east-1") == 0)
@@ -183,7 +183,7 @@ lt_status lt_s3_get_versioning(lt_s3_call *call, lt_err *err)
 
 lt_status lt_s3_put_versioning(lt_s3_call *call, lt_err *err)
 {
-    const lt_xml *root;
+    const lt_xml *root = NULL;
     LT_TRY(lt_s3_body_xml(call, "VersioningConfiguration", &root, err));
     lt_text status = lt_xml_text(root, T("Status")), mfa = lt_xml_text(root, T("MfaDelete"));
     if (mfa.len && !lt_text_eq(mfa, T("Disabled")))

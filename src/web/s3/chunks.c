@@ -213,9 +213,9 @@ lt_status lt_s3_chunks_read(lt_s3_chunks *self, char *out, size_t size, size_t *
     return LT_OK;
 }
 
-void lt_s3_chunks_cleanup(lt_s3_chunks *self)
+void lt_s3_chunks_cleanup(lt_s3_chunks *chunks)
 {
-    EVP_MD_CTX_free(self->sha256);
-    self->sha256 = NULL;
-    lt_buf_cleanup(&self->trailer);
+    EVP_MD_CTX_free(chunks->sha256);
+    chunks->sha256 = NULL;
+    lt_buf_cleanup(&chunks->trailer);
 }

@@ -37,6 +37,6 @@ typedef struct lt_s3_chunks {
 } lt_s3_chunks;
 
 /* The next decoded bytes; *got 0 at the end, when everything was right. LT_INVALID with `fault` set. */
-LT_MUST_CHECK lt_status lt_s3_chunks_read(lt_s3_chunks *chunks, char *out, size_t size, size_t *got,
+LT_MUST_CHECK lt_status lt_s3_chunks_read(lt_s3_chunks *self, char *out, size_t size, size_t *got,
                                           lt_err *err);
 void lt_s3_chunks_cleanup(lt_s3_chunks *chunks);

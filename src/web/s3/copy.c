@@ -122,9 +122,9 @@ static lt_status source_failed(lt_s3_call *call, const lt_object_name *source, l
 
 lt_status lt_s3_copy_object(lt_s3_call *call, lt_err *err)
 {
-    lt_object_name source;
+    lt_object_name source = {0};
     lt_copy_options options = {0};
-    lt_when when;
+    lt_when when = {0};
     lt_object_info info = {0};
     lt_text version = {0};
     LT_TRY(read_source(call, &source, err));
@@ -186,8 +186,8 @@ lt_status lt_s3_upload_part_copy(lt_s3_call *call, lt_err *err)
     lt_part_info info = {0};
     lt_upload_name upload = {call->bucket, call->key, lt_s3_param(call, "uploadId")};
     lt_text version = {0};
-    int32_t number;
-    bool sealed;
+    int32_t number = 0;
+    bool sealed = false;
     LT_TRY(lt_s3_part_number(call, &number, err));
     LT_TRY(lt_s3_sealed_read(call, &sealed, err));
     LT_TRY(read_source(call, &source.name, err));

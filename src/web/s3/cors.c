@@ -79,7 +79,7 @@ static void say_rule(lt_s3_call *call, const lt_xml *rule, lt_text origin, lt_te
 
 static lt_status read_rules(lt_s3_call *call, lt_xml **root, lt_err *err)
 {
-    lt_text doc;
+    lt_text doc = {0};
     LT_TRY(lt_bucket_doc_get(call->s3->options.store, call->bucket, T("cors"), call->arena, &doc,
                              err));
     return lt_xml_read(doc, NULL, call->arena, root, err);
@@ -88,7 +88,7 @@ static lt_status read_rules(lt_s3_call *call, lt_xml **root, lt_err *err)
 void lt_s3_cors_say(lt_s3_call *call)
 {
     lt_err err = {0};
-    lt_xml *root;
+    lt_xml *root = NULL;
     lt_text origin = lt_s3_header(call, "Origin"),
             method = lt_s3_header(call, "Access-Control-Request-Method");
     if (!origin.ptr || !call->bucket.len || (call->op && call->op->run == lt_s3_preflight))
@@ -105,7 +105,7 @@ lt_status lt_s3_preflight(lt_s3_call *call, lt_err *err)
     lt_text origin = lt_s3_header(call, "Origin"),
             method = lt_s3_header(call, "Access-Control-Request-Method");
     lt_text headers = lt_s3_header(call, "Access-Control-Request-Headers");
-    lt_xml *root;
+    lt_xml *root = NULL;
     if (!origin.len)
         return lt_s3_fail(call, err, LT_S3_INVALID_REQUEST,
                           "Insufficient information. Origin request header needed.");

@@ -18,7 +18,7 @@ static lt_status get_doc(lt_s3_call *call, const char *kind, lt_s3_code missing,
 static lt_status show_doc(lt_s3_call *call, const char *kind, lt_s3_code missing, lt_text type,
                           lt_err *err)
 {
-    lt_text doc;
+    lt_text doc = {0};
     LT_TRY(get_doc(call, kind, missing, &doc, err));
     lt_s3_say(call, "Content-Type", type);
     lt_buf_add(&call->reply->body, doc);
@@ -41,7 +41,7 @@ lt_status lt_s3_get_policy(lt_s3_call *call, lt_err *err)
 
 lt_status lt_s3_put_policy(lt_s3_call *call, lt_err *err)
 {
-    lt_text policy;
+    lt_text policy = {0};
     lt_err why = {0};
     LT_TRY(lt_s3_body_whole(call, POLICY_BYTES, &policy, err));
     if (lt_s3_policy_check(policy, call->bucket, call->arena, &why) != LT_OK)
@@ -109,7 +109,7 @@ static bool is_cors_rule(const lt_xml *rule)
 
 lt_status lt_s3_put_cors(lt_s3_call *call, lt_err *err)
 {
-    const lt_xml *root;
+    const lt_xml *root = NULL;
     lt_text text;
     LT_TRY(lt_s3_body_xml(call, "CORSConfiguration", &root, err));
     size_t count = lt_xml_count(root, T("CORSRule"));
@@ -145,7 +145,7 @@ lt_status lt_s3_delete_cors(lt_s3_call *call, lt_err *err)
 
 lt_status lt_s3_put_notification(lt_s3_call *call, lt_err *err)
 {
-    const lt_xml *root;
+    const lt_xml *root = NULL;
     lt_store *store = call->s3->options.store;
     LT_TRY(lt_s3_body_xml(call, "NotificationConfiguration", &root, err));
     for (const lt_xml *e = root->first; e; e = e->next)
@@ -177,7 +177,7 @@ lt_status lt_s3_get_notification(lt_s3_call *call, lt_err *err)
 
 lt_status lt_s3_put_bucket_tagging(lt_s3_call *call, lt_err *err)
 {
-    const lt_xml *root;
+    const lt_xml *root = NULL;
     lt_pairs tags = {0};
     LT_AUTO(lt_buf) out = {0};
     LT_TRY(lt_s3_body_xml(call, "Tagging", &root, err));
@@ -203,7 +203,7 @@ lt_status lt_s3_delete_bucket_tagging(lt_s3_call *call, lt_err *err)
 
 lt_status lt_s3_put_encryption(lt_s3_call *call, lt_err *err)
 {
-    const lt_xml *root;
+    const lt_xml *root = NULL;
     LT_TRY(lt_s3_body_xml(call, "ServerSideEncryptionConfiguration", &root, err));
     const lt_xml *rule = lt_xml_find(root, T("Rule"));
     lt_text algorithm =
@@ -244,7 +244,7 @@ lt_status lt_s3_delete_encryption(lt_s3_call *call, lt_err *err)
 
 static lt_status show_acl(lt_s3_call *call, lt_err *err)
 {
-    lt_text id, name;
+    lt_text id = {0}, name = {0};
     LT_TRY(lt_s3_owner(call, call->bucket, &id, &name, err));
     lt_buf *out = lt_s3_xml_begin(call, T("AccessControlPolicy" LT_S3_XMLNS));
     lt_s3_xml_owner(out, T("Owner"), id, name);
@@ -287,8 +287,8 @@ static bool is_owners_alone(const lt_xml *root, lt_text owner)
 
 lt_status lt_s3_put_acl(lt_s3_call *call, lt_err *err)
 {
-    const lt_xml *root;
-    lt_text id, name;
+    const lt_xml *root = NULL;
+    lt_text id = {0}, name = {0};
     lt_object_info info;
     LT_TRY(lt_s3_acl_check(call, err));
     LT_TRY(lt_s3_owner(call, call->bucket, &id, &name, err));

@@ -116,7 +116,7 @@ static void write_objects(lt_buf *out, const page *p, bool with_owner)
 
 lt_status lt_s3_list_objects(lt_s3_call *call, lt_err *err)
 {
-    page p;
+    page p = {0};
     LT_TRY(read_page(call, &p, err));
     p.request.after_key = lt_s3_param(call, "marker");
     LT_TRY(fetch(call, &p, err));
@@ -174,7 +174,7 @@ static lt_status begin_v2(lt_s3_call *call, page *p, lt_err *err)
 
 lt_status lt_s3_list_objects_v2(lt_s3_call *call, lt_err *err)
 {
-    page p;
+    page p = {0};
     lt_text token = lt_s3_param(call, "continuation-token"),
             start = lt_s3_param(call, "start-after");
     bool with_owner = lt_text_eq(lt_s3_param(call, "fetch-owner"), T("true"));
@@ -215,7 +215,7 @@ static void write_version(lt_buf *out, const page *p, const lt_object_info *info
 
 lt_status lt_s3_list_versions(lt_s3_call *call, lt_err *err)
 {
-    page p;
+    page p = {0};
     LT_TRY(read_page(call, &p, err));
     p.request.versions = true;
     p.request.after_key = lt_s3_param(call, "key-marker");

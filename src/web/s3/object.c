@@ -26,8 +26,8 @@ lt_status lt_s3_new_tags(lt_s3_call *call, lt_pairs *out, lt_err *err)
 
 lt_status lt_s3_put_object(lt_s3_call *call, lt_err *err)
 {
-    lt_s3_body *body;
-    lt_when when;
+    lt_s3_body *body = NULL;
+    lt_when when = {0};
     lt_object_info info = {0};
     lt_put_options options = {.when = &when, .origin = &call->origin};
     LT_TRY(lt_s3_acl_check(call, err));

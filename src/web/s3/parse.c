@@ -82,7 +82,7 @@ static lt_status read_params(lt_s3_call *call, lt_err *err)
 {
     lt_text rest = call->query;
     for (lt_text name, value; lt_url_next_param(&rest, &name, &value);) {
-        lt_param param;
+        lt_param param = {0};
         if (call->params.len >= PARAMS)
             return lt_s3_fail(call, err, LT_S3_INVALID_URI, "There are too many parameters");
         LT_TRY(decode(call, name, true, &param.name, err));

@@ -124,8 +124,8 @@ lt_status lt_s3_post_policy(lt_s3_call *call, lt_text json, const lt_params *fie
                             lt_s3_post_limits *limits, lt_err *err)
 {
     static const lt_json_options options = {.depth = 8, .node_limit = 5000};
-    lt_json *policy;
-    int64_t until_us;
+    lt_json *policy = NULL;
+    int64_t until_us = 0;
     if (lt_json_read(json, NULL, &options, call->arena, &policy, err) != LT_OK ||
         policy->kind != LT_JSON_OBJECT)
         return bad_policy(call, err, "Invalid JSON.");
@@ -214,7 +214,7 @@ static lt_status may_post(poster *self, lt_err *err)
 {
     lt_s3_call *call = self->call;
     const lt_params *fields = lt_s3_form_fields(self->form);
-    lt_text json;
+    lt_text json = {0};
     LT_TRY(lt_s3_authenticate_form(call, fields, err));
     call->origin.requester = call->who.key_id;
     lt_s3_wish wish = {"s3:PutObject", LT_ACCESS_WRITE, call->bucket, call->key, T(""), T("")};
@@ -243,7 +243,7 @@ static void fields_as_headers(poster *self, lt_server_request *request)
 static lt_status read_tags(poster *self, lt_pairs *out, lt_err *err)
 {
     lt_text tagging = lt_s3_form_field(self->form, "tagging");
-    lt_xml *root;
+    lt_xml *root = NULL;
     if (!tagging.len)
         return LT_OK;
     if (lt_xml_read(tagging, NULL, self->call->arena, &root, err) != LT_OK)
@@ -254,7 +254,7 @@ static lt_status read_tags(poster *self, lt_pairs *out, lt_err *err)
 static lt_status put_file(poster *self, lt_object_info *info, lt_err *err)
 {
     lt_s3_call *call = self->call;
-    lt_s3_body *body;
+    lt_s3_body *body = NULL;
     lt_origin origin = call->origin;
     origin.reason = T("POST Object");
     lt_put_options options = {.origin = &origin};

@@ -28,7 +28,7 @@ static lt_status refuse_other_conditions(lt_s3_call *call, lt_err *err)
 
 lt_status lt_s3_delete_object(lt_s3_call *call, lt_err *err)
 {
-    lt_when when;
+    lt_when when = {0};
     lt_object_info info = {0};
     LT_TRY(refuse_other_conditions(call, err));
     LT_TRY(lt_s3_when_read(call, &when, err));
@@ -52,20 +52,19 @@ typedef struct wanted {
 typedef LT_VEC(wanted) wanted_list;
 typedef LT_VEC(lt_delete_item) item_list;
 
-static lt_status read_key(lt_s3_call *call, const lt_xml *element, wanted_list *out, lt_when *when,
+static lt_status read_key(lt_s3_call *call, const lt_xml *element, wanted *out, lt_when *when,
                           lt_err *err)
 {
-    wanted one = {.key = lt_xml_text(element, T("Key")),
-                  .version_id = lt_xml_text(element, T("VersionId")),
-                  .item = SIZE_MAX};
+    *out = (wanted){.key = lt_xml_text(element, T("Key")),
+                    .version_id = lt_xml_text(element, T("VersionId")),
+                    .item = SIZE_MAX};
     lt_text etag = lt_xml_text(element, T("ETag"));
-    if (!one.key.len || out->len >= MOST_KEYS)
+    if (!out->key.len)
         return lt_s3_fail(call, err, LT_S3_MALFORMED_XML, NULL);
     if (lt_xml_find(element, T("Size")) || lt_xml_find(element, T("LastModifiedTime")))
         return lt_s3_fail(call, err, LT_S3_NOT_IMPLEMENTED,
                           "Conditions of size and time are not implemented");
     *when = (lt_when){.etag = lt_s3_unquote(etag)};
-    lt_push_in(call->arena, out, one);
     return LT_OK;
 }
 
@@ -97,19 +96,20 @@ static lt_status read_keys(lt_s3_call *call, const lt_xml *root, wanted_list *ke
                            item_list *items, lt_err *err)
 {
     for (const lt_xml *e = root->first; e; e = e->next) {
-        lt_when when;
+        lt_when when = {0};
+        wanted one = {0};
         if (lt_text_eq(e->name, T("Quiet")))
             continue;
-        if (!lt_text_eq(e->name, T("Object")))
+        if (!lt_text_eq(e->name, T("Object")) || keys->len >= MOST_KEYS)
             return lt_s3_fail(call, err, LT_S3_MALFORMED_XML, NULL);
-        LT_TRY(read_key(call, e, keys, &when, err));
-        wanted *one = &keys->items[keys->len - 1];
-        LT_TRY(ask_for(call, one, err));
-        if (one->code != LT_S3_NONE)
-            continue;
-        lt_delete_item item = {.key = one->key, .version_id = one->version_id, .when = when};
-        one->item = items->len;
-        lt_push_in(call->arena, items, item);
+        LT_TRY(read_key(call, e, &one, &when, err));
+        LT_TRY(ask_for(call, &one, err));
+        if (one.code == LT_S3_NONE) {
+            lt_delete_item item = {.key = one.key, .version_id = one.version_id, .when = when};
+            one.item = items->len;
+            lt_push_in(call->arena, items, item);
+        }
+        lt_push_in(call->arena, keys, one);
     }
     return keys->len ? LT_OK : lt_s3_fail(call, err, LT_S3_MALFORMED_XML, NULL);
 }
@@ -143,7 +143,7 @@ static void write_deleted(lt_buf *out, const wanted *one, const lt_object_info *
 
 lt_status lt_s3_delete_objects(lt_s3_call *call, lt_err *err)
 {
-    const lt_xml *root;
+    const lt_xml *root = NULL;
     wanted_list keys = {0};
     item_list items = {0};
     LT_TRY(refuse_other_conditions(call, err));

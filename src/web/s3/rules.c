@@ -125,11 +125,11 @@ static lt_status read_rule(lt_s3_call *call, const lt_xml *element, lt_lifecycle
 
 lt_status lt_s3_put_lifecycle(lt_s3_call *call, lt_err *err)
 {
-    const lt_xml *root;
+    const lt_xml *root = NULL;
     lt_lifecycle rules = {0};
     LT_TRY(lt_s3_body_xml(call, "LifecycleConfiguration", &root, err));
     for (const lt_xml *e = root->first; e; e = e->next) {
-        lt_lifecycle_rule rule;
+        lt_lifecycle_rule rule = {0};
         if (!lt_text_eq(e->name, T("Rule")) || rules.len >= LT_LIFECYCLE_RULES)
             return malformed(call, err);
         LT_TRY(read_rule(call, e, &rule, err));

@@ -70,7 +70,7 @@ lt_status lt_s3_get_tagging(lt_s3_call *call, lt_err *err)
 
 lt_status lt_s3_put_tagging(lt_s3_call *call, lt_err *err)
 {
-    const lt_xml *root;
+    const lt_xml *root = NULL;
     lt_pairs tags = {0};
     lt_object_info info = {0};
     LT_TRY(lt_s3_body_xml(call, "Tagging", &root, err));

@@ -50,7 +50,7 @@ static lt_status read_sum_type(lt_s3_call *call, lt_upload_options *options, lt_
 lt_status lt_s3_create_upload(lt_s3_call *call, lt_err *err)
 {
     lt_upload_options options = {.origin = &call->origin};
-    lt_text id;
+    lt_text id = {0};
     LT_TRY(lt_s3_acl_check(call, err));
     LT_TRY(lt_s3_meta_read(call, &options.meta, err));
     LT_TRY(lt_s3_new_tags(call, &options.tags, err));
@@ -86,10 +86,10 @@ lt_status lt_s3_say_upload(lt_s3_call *call, lt_upload_name upload, lt_err *err)
 
 lt_status lt_s3_upload_part(lt_s3_call *call, lt_err *err)
 {
-    lt_s3_body *body;
+    lt_s3_body *body = NULL;
     lt_part_info info = {0};
-    int32_t number;
-    bool sealed;
+    int32_t number = 0;
+    bool sealed = false;
     LT_TRY(lt_s3_part_number(call, &number, err));
     LT_TRY(lt_s3_sealed_read(call, &sealed, err));
     LT_TRY(lt_s3_body_open(call, &body, err));
@@ -134,7 +134,7 @@ static lt_status read_part(lt_s3_call *call, const lt_xml *element, named_parts 
 
 static lt_status read_parts(lt_s3_call *call, named_parts *out, lt_err *err)
 {
-    const lt_xml *root;
+    const lt_xml *root = NULL;
     LT_TRY(lt_s3_body_xml(call, "CompleteMultipartUpload", &root, err));
     for (const lt_xml *e = root->first; e; e = e->next)
         if (out->len > LT_PARTS)
@@ -172,7 +172,7 @@ static lt_text location(lt_s3_call *call)
 lt_status lt_s3_complete_upload(lt_s3_call *call, lt_err *err)
 {
     named_parts parts = {0};
-    lt_when when;
+    lt_when when = {0};
     lt_object_info info = {0};
     lt_complete_options options = {.when = &when, .origin = &call->origin};
     LT_TRY(lt_s3_when_read(call, &when, err));
@@ -291,7 +291,7 @@ lt_status lt_s3_list_uploads(lt_s3_call *call, lt_err *err)
     lt_upload_list list = {0};
     lt_text encoding = lt_s3_param(call, "encoding-type"), id, name;
     bool url = lt_text_eq(encoding, T("url"));
-    int64_t limit;
+    int64_t limit = 0;
     LT_TRY(read_limit(call, "max-uploads", &limit, err));
     if (encoding.len && !url)
         return lt_s3_fail(call, err, LT_S3_INVALID_ARGUMENT,
