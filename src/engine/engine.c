@@ -167,8 +167,11 @@ lt_status lt_session_commit(lt_session *session, lt_err *err)
 void lt_session_rollback(lt_session *session)
 {
     lt_err err;
+    int64_t error_at =
+        session->error_at; /* who rolls back still wants to say where it went wrong */
     if (start(session, (lt_text){0}, &err) == LT_OK)
         session->engine->ops->rollback(session);
+    session->error_at = error_at;
 }
 
 lt_status lt_query(lt_session *session, lt_text sql, const lt_text *params, size_t param_count,

@@ -114,6 +114,7 @@ struct lt_dbt_exec {
     lt_jinja_func *functions; /* with this exec as user */
     lt_jinja_value modules;
     lt_text last_sql; /* the statement that failed; empty when none did */
+    lt_err said;      /* what the database said of it */
 };
 
 static inline const lt_dbt_adapter *lt_dbt_adapter_of(const lt_dbt_exec *exec)

@@ -240,8 +240,11 @@ lt_status lt_dbt_rt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql,
         LT_TRY(begin(exec, err));
     exec->last_sql = lt_text_at(lt_arena_str(&exec->heap->arena, sql), sql.len);
     lt_log(LT_LOG_DEBUG, "%.*s", LT_ARG(sql));
-    LT_TRY(fetch ? fetch_rows(exec, heap, sql, limit, table, &rows, err)
-                 : lt_exec(exec->session, sql, &rows, err));
+    lt_status status = fetch ? fetch_rows(exec, heap, sql, limit, table, &rows, err)
+                             : lt_exec(exec->session, sql, &rows, err);
+    if (status != LT_OK)
+        exec->said = *err;
+    LT_TRY(status);
     exec->last_sql = (lt_text){0};
     *response = response_of(exec, heap, sql, rows);
     return LT_OK;

@@ -113,6 +113,14 @@ static lt_status run_macro(lt_dbt_exec *exec, const lt_jinja_env *env,
     return lt_jinja_call_value(env, context, exec->heap, macro, NULL, 0, NULL, 0, out, NULL, err);
 }
 
+/* A statement with the node's own SQL in it failed: which of our macros ran it says nothing to its writer. */
+static void blame_own(const lt_dbt_exec *exec, lt_err *err)
+{
+    lt_text own = exec->settings.compiled;
+    if (own.len && exec->said.status != LT_OK && lt_text_has(exec->last_sql, own))
+        *err = exec->said;
+}
+
 lt_status lt_dbt_exec_run(lt_dbt_exec *exec, const lt_jinja_env *env,
                           const lt_jinja_context *context, lt_text materialization,
                           lt_dbt_run_result *result, lt_err *err)
@@ -126,6 +134,8 @@ lt_status lt_dbt_exec_run(lt_dbt_exec *exec, const lt_jinja_env *env,
     if (status == LT_OK && is_test)
         status = read_test(exec, &made, err);
     lt_dbt_rollback(exec); /* as dbt: what was not committed is not meant to stay */
+    if (status != LT_OK)
+        blame_own(exec, err);
     LT_TRY(status);
     read_response(exec, &made);
     made.table = lt_dbt_get(main_result(exec), "table");

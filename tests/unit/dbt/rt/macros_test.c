@@ -388,6 +388,10 @@ ON_BOTH(dbt_macros, a_failure_leaves_the_old_table)
     must(p, "table", "t", "{{ {} }}", "select 1 as a");
     CHECK(build(p, "table", "t", "{{ {} }}", "select nothing", &result, &err) == LT_FAILED);
     CHECK(lt_text_has(lt_dbt_exec_failed_sql(p->exec), T("select nothing")));
+    CHECK(!lt_has(err.message, "macros/dbt"));
+    lt_text at_place = lt_text_sub(lt_dbt_exec_failed_sql(p->exec),
+                                   (size_t)LT_MAX(lt_session_error_at(p->session), (int64_t)0), 7);
+    CHECK_TEXT(at_place, "nothing");
     check_rows(p, "select a from shop.t", "1");
     must(p, "table", "t", "{{ {} }}", "select 2 as a");
     check_rows(p, "select a from shop.t", "2");
