@@ -20,6 +20,11 @@ UPDATE versions SET replaced_at_us = (SELECT n.written_at_us FROM versions n WHE
 -- Usage and retention look at these alone, without a look at the row for each.
 DROP INDEX versions_key;
 CREATE UNIQUE INDEX versions_key ON versions (bucket_id, key, sequence DESC, is_current, blob_id, size_bytes);
+-- A listing of current objects is a piece of this index and nothing else: neighbours in it were put at any time, so their rows lie
+-- anywhere in the table.
+DROP INDEX versions_live;
+CREATE INDEX versions_live ON versions (bucket_id, key, is_current, blob_id, nonce, is_null, etag, content_type,
+    written_at_us, size_bytes, storage_class, sum_kind, part_count) WHERE is_current = 1 AND blob_id IS NOT NULL;
 CREATE INDEX versions_list ON versions (list_id) WHERE list_id IS NOT NULL;
 
 -- Headers and tags of the versions that have some: names and values, each with a NUL behind.

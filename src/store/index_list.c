@@ -82,7 +82,12 @@ static bool take_rows(lister *list, lt_query *query)
 #define FROM_ALL "SELECT " LT_INDEX_VERSION_COLUMNS " FROM versions v WHERE v.bucket_id = ? "
 #define ANY_KEY "SELECT key FROM versions WHERE bucket_id = ? "
 #define LIVE_KEY ANY_KEY "AND is_current = 1 AND blob_id IS NOT NULL "
-#define FROM_LIVE FROM_ALL "AND v.is_current = 1 AND v.blob_id IS NOT NULL "
+/* The columns of LT_INDEX_VERSION_COLUMNS, out of the index versions_live alone. */
+#define FROM_LIVE                                                                                  \
+    "SELECT v.sequence, v.nonce, v.is_null, v.is_current, v.blob_id, v.key, v.etag, "              \
+    "v.content_type, v.written_at_us, v.size_bytes, v.storage_class, v.sum_kind, v.part_count, "   \
+    "0, NULL, NULL, NULL FROM versions v WHERE v.bucket_id = ? AND v.is_current = 1 "              \
+    "AND v.blob_id IS NOT NULL "
 
 /* With a delimiter most jumps go from one common prefix to the next, which the index alone can tell: true when it did. */
 static bool jump(lister *list)

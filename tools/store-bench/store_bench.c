@@ -195,8 +195,9 @@ static lt_status seed(const char *folder, int64_t count, lt_err *err)
         ("CREATE UNIQUE INDEX versions_key ON versions (bucket_id, key, sequence DESC, is_current, "
          "blob_id, size_bytes)"),
         "CREATE UNIQUE INDEX versions_null ON versions (bucket_id, key) WHERE is_null = 1",
-        ("CREATE UNIQUE INDEX versions_live ON versions (bucket_id, key) "
-         "WHERE is_current = 1 AND blob_id IS NOT NULL"),
+        ("CREATE INDEX versions_live ON versions (bucket_id, key, is_current, blob_id, nonce, "
+         "is_null, etag, content_type, written_at_us, size_bytes, storage_class, sum_kind, "
+         "part_count) WHERE is_current = 1 AND blob_id IS NOT NULL"),
         "CREATE INDEX versions_blob ON versions (blob_id) WHERE blob_id IS NOT NULL"};
     LT_AUTO(lt_chars) path = lt_format("%s/index.db", folder);
     LT_AUTO(lt_db_ref) db = NULL;
