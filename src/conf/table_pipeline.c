@@ -708,7 +708,7 @@ static const lt_setting task_settings[] = {
      .type = LT_SET_GROUP,
      TASK(for_each),
      .group = &each_group,
-     .help = "the same for each of a list of items. Output: `items`, `succeeded`, `failed`"},
+     .help = "the same for each of a list of items. Output: `count`, `succeeded`, `failed`"},
     {.name = "choose",
      .type = LT_SET_LIST,
      .offset = AT(lt_conf_task, choose),

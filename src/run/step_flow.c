@@ -558,7 +558,7 @@ static lt_status end_items(lt_work *work, lt_err *err)
     const lt_items *items = work->task->items;
     (void)pthread_mutex_lock(&work->run->lock);
     size_t failed = count_failed_items(items, &first);
-    lt_buf_printf(&work->output, "{\"items\":%zu,\"succeeded\":%zu,\"failed\":%zu}", items->count,
+    lt_buf_printf(&work->output, "{\"count\":%zu,\"succeeded\":%zu,\"failed\":%zu}", items->count,
                   items->count - failed, failed);
     lt_status status = LT_OK;
     if (failed)

@@ -331,7 +331,7 @@ tasks:
   each: {for_each: {items: "{{ outputs.list.files }}", as: file, parallel: 1, tasks: {one: {shell: 'echo "{{ index }}:{{ file }}" >> $OUT; test "{{ file }}" != "b b"', env: {OUT: "{{ env_var('OUT') }}"}}, two: {shell: "true", after: one}}}, after: list}
   rows: {for_each: {query: "select range as n, 'x' as s from range(3)", as: row, tasks: {one: {shell: 'echo "row {{ row.n + 1 }}{{ row.s }}" >> $OUT'}}}}
   empty: {for_each: {items: [], tasks: {one: {shell: "true"}}}}
-  behind: {shell: 'echo "{{ outputs.empty.items }}"', after: empty}
+  behind: {shell: 'echo "{{ outputs.empty.count }}"', after: empty}
 """, OUT="")
     out = leat.project / "out.txt"
     leat.env["OUT"] = str(out)
