@@ -21,7 +21,7 @@
 struct lt_command {
     int socket;    /* owned; -1: it was begun by another process */
     pid_t wrapper; /* our child, to be waited for; 0: none */
-    char *folder;  /* owned; of the attempt */
+    char *base;    /* owned; BASE.result, BASE.output */
 };
 
 /* ---- where things are ---- */
@@ -31,7 +31,7 @@ static char *folder_of_run(const lt_workspace *workspace, int64_t run_id)
     return lt_format("%s/attempts/%lld", workspace->home, (long long)run_id);
 }
 
-static char *folder_of_attempt(const lt_work *work)
+static char *base_of_attempt(const lt_work *work)
 {
     return lt_format("%s/attempts/%lld/%lld", work->run->workspace->home,
                      (long long)work->run->record->id, (long long)work->attempt.token);
@@ -96,8 +96,8 @@ static void add_params(lt_work *work, lt_texts *env)
 }
 
 /* What leat was started with, but for its master key; what the run is; what the file says. */
-static lt_status make_env(lt_work *work, const char *folder, const lt_task_spec *spec,
-                          lt_texts *env, lt_err *err)
+static lt_status make_env(lt_work *work, const char *base, const lt_task_spec *spec, lt_texts *env,
+                          lt_err *err)
 {
     char now[LT_TIME_CHARS];
     const lt_conf_pairs *own = &work->step->task->env;
@@ -109,8 +109,7 @@ static lt_status make_env(lt_work *work, const char *folder, const lt_task_spec 
     lt_time_write(work->run->record->clock_us, now);
     add_env(work, env, "LEAT_RUN_DATE", lt_text_at(now, strlen("2026-11-22")));
     add_env(work, env, "LEAT_HOME", lt_text_of(work->run->workspace->home));
-    add_env(work, env, "LEAT_OUTPUT",
-            lt_text_of(lt_arena_format(work->arena, "%s/output", folder)));
+    add_env(work, env, "LEAT_OUTPUT", lt_text_of(lt_arena_format(work->arena, "%s.output", base)));
     add_env(work, env, "LEAT_ITEM", work->task->record.item_json);
     add_env(work, env, "LEAT_ATTEMPT", spec->mark);
     add_env(work, env, "LEAT_TASK", spec->task_mark);
@@ -165,7 +164,7 @@ static lt_text cgroup_for(lt_work *work)
                                       (long long)work->attempt.token));
 }
 
-static lt_status make_order(lt_work *work, const char *folder, lt_task_spec *spec, lt_err *err)
+static lt_status make_order(lt_work *work, const char *base, lt_task_spec *spec, lt_err *err)
 {
     const lt_conf_task *task = work->step->task;
     const lt_conf_defaults *defaults = &work->run->plan->request.pipeline->defaults;
@@ -177,7 +176,7 @@ static lt_status make_order(lt_work *work, const char *folder, lt_task_spec *spe
     LT_AUTO(lt_chars) given = lt_text_dup(cwd.len ? cwd : T("."));
     LT_AUTO(lt_chars) joined = lt_path_join(work->run->workspace->root, given);
     *spec = (lt_task_spec){
-        .folder = lt_arena_text(work->arena, lt_text_of(folder)),
+        .base = lt_arena_text(work->arena, lt_text_of(base)),
         .lock = lt_arena_text(work->arena, lt_text_of(lock)),
         .log = lt_arena_text(work->arena, lt_text_of(log)),
         .cwd = lt_arena_text(work->arena, lt_text_of(joined)),
@@ -195,7 +194,7 @@ static lt_status make_order(lt_work *work, const char *folder, lt_task_spec *spe
                                        (long long)work->run->record->id,
                                        (unsigned long long)lt_text_hash(work->task->node->id)))};
     LT_TRY(make_args(work, &spec->args, err));
-    LT_TRY(make_env(work, folder, spec, &spec->env, err));
+    LT_TRY(make_env(work, base, spec, &spec->env, err));
     lt_mask_list(work->arena, &spec->secrets);
     return LT_OK;
 }
@@ -247,8 +246,9 @@ static lt_status start(lt_work *work, lt_command *command, lt_err *err)
         lt_ignore(lt_fail(err, LT_INVALID, "'leat-task' is not there"));
         return lt_hint(err, "it belongs beside leat, or into ../lib/leat: install leat again");
     }
-    LT_TRY(make_order(work, command->folder, &spec, err));
-    LT_TRY(lt_folder_make(command->folder, 0750, err));
+    LT_TRY(make_order(work, command->base, &spec, err));
+    LT_AUTO(lt_chars) folder = folder_of_run(work->run->workspace, work->run->record->id);
+    LT_TRY(lt_folder_make(folder, 0750, err));
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return lt_fail_errno(err, errno, "cannot make a socket");
     command->socket = ends[0];
@@ -291,7 +291,7 @@ static lt_status await(lt_work *work, lt_command *command, lt_task_result *resul
 
 static lt_status read_result(const lt_command *command, lt_task_result *result, lt_err *err)
 {
-    LT_AUTO(lt_chars) path = lt_format("%s/result", command->folder);
+    LT_AUTO(lt_chars) path = lt_format("%s.result", command->base);
     LT_AUTO(lt_buf) text = {.limit = LT_TASK_RESULT_MAX};
     LT_TRY(lt_file_read(path, &text, err));
     return lt_task_result_read(lt_buf_text(&text), result, err);
@@ -401,7 +401,7 @@ static lt_status judge(lt_work *work, const lt_task_result *result, lt_err *err)
 
 static lt_status take_output(lt_work *work, const lt_command *command, lt_err *err)
 {
-    LT_AUTO(lt_chars) path = lt_format("%s/output", command->folder);
+    LT_AUTO(lt_chars) path = lt_format("%s.output", command->base);
     lt_json *root = NULL;
     LT_AUTO(lt_buf) text = {.limit = LT_OUTPUT_MAX};
     lt_status status = lt_file_read(path, &text, err);
@@ -482,7 +482,7 @@ lt_status lt_step_command(lt_work *work, lt_err *err)
     lt_task_result result = {0};
     work->command = lt_xcalloc(1, sizeof(*work->command));
     work->command->socket = -1;
-    work->command->folder = folder_of_attempt(work);
+    work->command->base = base_of_attempt(work);
     LT_TRY(attempt(work, work->command, &result, err));
     lt_fd_close(work->log_fd); /* the log may have been rotated */
     work->log_fd = -1;
@@ -495,7 +495,6 @@ lt_status lt_step_command(lt_work *work, lt_err *err)
 void lt_command_close(lt_work *work, bool recorded)
 {
     lt_command *command = work->command;
-    lt_err err;
     if (!command)
         return;
     if (command->socket >= 0 && recorded)
@@ -503,9 +502,7 @@ void lt_command_close(lt_work *work, bool recorded)
     lt_fd_close(command->socket);
     while (command->wrapper && waitpid(command->wrapper, NULL, 0) < 0 && errno == EINTR)
         ;
-    if (recorded)
-        lt_ignore(lt_path_remove(command->folder, &err));
-    lt_free(command->folder);
+    lt_free(command->base);
     lt_free(command);
     work->command = NULL;
 }

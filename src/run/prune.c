@@ -47,6 +47,8 @@ static lt_status forget_run(lt_workspace *workspace, const lt_run_record *run, l
     LT_AUTO(lt_chars) logs = lt_run_log_folder(workspace, run->id);
     LT_TRY(lt_store_keep(workspace->store, lt_text_of(owner), T(""), T(""), 0, err));
     LT_TRY(lt_path_remove(logs, err));
+    LT_AUTO(lt_chars) attempts = lt_format("%s/attempts/%lld", workspace->home, (long long)run->id);
+    LT_TRY(lt_path_remove(attempts, err));
     LT_TRY(lt_state_run_delete(workspace->state, run->id, err));
     return remove_tree(workspace, run->tree, err);
 }

@@ -398,7 +398,7 @@ static int leave_result(attempt *self)
 {
     lt_err err;
     LT_AUTO(lt_buf) text = {0};
-    LT_AUTO(lt_chars) path = lt_format("%s/result", self->spec.folder.ptr);
+    LT_AUTO(lt_chars) path = lt_format("%s.result", self->spec.base.ptr);
     char answer = 0;
     lt_task_result_write(&self->result, &text);
     if (lt_file_write(path, lt_buf_text(&text), 0640, &err) != LT_OK)

@@ -12,8 +12,8 @@ typedef struct text_key {
 
 #define AT(field) offsetof(lt_task_spec, field)
 static const text_key texts[] = {
-    {"folder", AT(folder)}, {"lock", AT(lock)},           {"log", AT(log)},       {"cwd", AT(cwd)},
-    {"mark", AT(mark)},     {"task_mark", AT(task_mark)}, {"cgroup", AT(cgroup)},
+    {"base", AT(base)}, {"lock", AT(lock)},           {"log", AT(log)},       {"cwd", AT(cwd)},
+    {"mark", AT(mark)}, {"task_mark", AT(task_mark)}, {"cgroup", AT(cgroup)},
 };
 static const text_key numbers[] = {
     {"log_limit", AT(log_limit_bytes)},
@@ -96,8 +96,8 @@ lt_status lt_task_spec_read(lt_text text, lt_arena *arena, lt_task_spec *out, lt
             !take_pair(&spec, lt_text_sub(pair, 0, at), lt_text_sub(pair, at + 1, SIZE_MAX), arena))
             return lt_fail(err, LT_INVALID, "the order holds '%.*s'", LT_ARG(pair));
     }
-    if (!spec.args.len || !spec.folder.len || !spec.lock.len || !spec.log.len)
-        return lt_fail(err, LT_INVALID, "the order lacks a command, a folder, a lock or a log");
+    if (!spec.args.len || !spec.base.len || !spec.lock.len || !spec.log.len)
+        return lt_fail(err, LT_INVALID, "the order lacks a command, a base, a lock or a log");
     *out = spec;
     return LT_OK;
 }

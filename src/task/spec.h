@@ -11,9 +11,9 @@ enum { LT_TASK_SOCKET = 3, LT_TASK_SPEC_MAX = 8 << 20, LT_TASK_RESULT_MAX = 4096
 
 /* One attempt of a command. */
 typedef struct lt_task_spec {
-    lt_text folder; /* of the attempt: "result" and what the command leaves go there */
-    lt_text lock;   /* file: who holds its lock lives; shared by all attempts of the task */
-    lt_text log;    /* file that output is appended to */
+    lt_text base; /* path: "BASE.result" is made */
+    lt_text lock; /* file: who holds its lock lives; shared by all attempts of the task */
+    lt_text log;  /* file that output is appended to */
     int64_t log_limit_bytes;
     lt_text cwd;
     lt_text mark,

@@ -541,7 +541,7 @@ def test_a_result_that_nobody_waited_for_is_found(pipe):
     wait_until(lambda: (leat.project / "t").exists())
     os.kill(process.pid, signal.SIGKILL)
     finish(process)
-    wait_until(lambda: list((leat.home / "attempts").rglob("result")))
+    wait_until(lambda: list((leat.home / "attempts").rglob("*.result")))
     leat("run", "--resume", "last")
     assert (leat.project / "t").read_text().split() == ["begin", "end", "z"]
 

@@ -21,7 +21,8 @@ Test(smtp, a_mail_is_ascii_and_its_subject_is_one_header)
     lt_mail mail = mail_to(&arena, "b@example.org");
     lt_mail_write(&mail, 0, &out);
     CHECK_HAS(lt_buf_chars(&out), "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n");
-    CHECK_HAS(lt_buf_chars(&out), "Subject: =?UTF-8?B?WmFobGVuIGbDvHIgaGV1dGUKQmNjOiB4QHkueg==?=\r\n");
+    CHECK_HAS(lt_buf_chars(&out),
+              "Subject: =?UTF-8?B?WmFobGVuIGbDvHIgaGV1dGUKQmNjOiB4QHkueg==?=\r\n");
     CHECK_HAS(lt_buf_chars(&out), "\r\n\r\nR3LDvMOfZQo=\r\n");
     CHECK(!lt_has(lt_buf_chars(&out), "\nBcc"));
     for (size_t i = 0; i < out.len; i++)

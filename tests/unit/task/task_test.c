@@ -16,7 +16,7 @@ Test(task, an_order_is_read_as_it_was_written)
     lt_err err = {0};
     LT_AUTO(lt_arena) arena = {0};
     LT_AUTO(lt_buf) text = {0};
-    lt_task_spec spec = {.folder = T("/a b"),
+    lt_task_spec spec = {.base = T("/a b"),
                          .lock = T("/l"),
                          .log = T("/g"),
                          .mark = T("m=1"),
@@ -29,7 +29,7 @@ Test(task, an_order_is_read_as_it_was_written)
     lt_push_in(&arena, &spec.secrets, T("s"));
     lt_task_spec_write(&spec, &text);
     CHECK_OK(lt_task_spec_read(lt_buf_text(&text), &arena, &got, &err), err);
-    CHECK_TEXT(got.folder, "/a b");
+    CHECK_TEXT(got.base, "/a b");
     CHECK_TEXT(got.mark, "m=1");
     CHECK_INT(got.memory_bytes, INT64_MAX);
     CHECK_INT(got.args.len, 2);
