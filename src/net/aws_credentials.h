@@ -30,7 +30,7 @@ typedef struct lt_aws_identity_options {
 /* Nothing is asked yet. LT_INVALID: the config files cannot be read, or have no such profile. */
 LT_MUST_CHECK lt_status lt_aws_identity_open(const lt_aws_identity_options *options,
                                              lt_aws_identity **out, lt_err *err);
-void lt_aws_identity_close(lt_aws_identity *identity); /* NULL is fine */
+void lt_aws_identity_close(lt_aws_identity *self); /* NULL is fine */
 LT_OWNED(lt_aws_identity_ref, lt_aws_identity *, lt_aws_identity_close)
 
 typedef struct lt_aws_credentials {
@@ -42,14 +42,14 @@ typedef struct lt_aws_credentials {
 
 /* The credentials of this moment, in `arena`. Those that expire within 5 minutes are made anew first; when that fails, the old ones are
  * given as long as they hold. LT_DENIED: nobody has any, or AWS refused. LT_IO: trying again may help. */
-LT_MUST_CHECK lt_status lt_aws_identity_get(lt_aws_identity *identity, lt_arena *arena,
+LT_MUST_CHECK lt_status lt_aws_identity_get(lt_aws_identity *self, lt_arena *arena,
                                             lt_aws_credentials *out, lt_err *err);
 /* A server says that these have expired: the next call makes new ones, unless that has happened meanwhile. */
-void lt_aws_identity_distrust(lt_aws_identity *identity, const lt_aws_credentials *refused);
+void lt_aws_identity_distrust(lt_aws_identity *self, const lt_aws_credentials *refused);
 
 /* The region: the options, AWS_REGION, AWS_DEFAULT_REGION, the profile; "" when nobody says. Borrowed. */
-const char *lt_aws_identity_region(const lt_aws_identity *identity);
+const char *lt_aws_identity_region(const lt_aws_identity *self);
 /* The endpoint that is set for a service ("s3"): AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile's endpoint_url; "" for AWS's own. */
-const char *lt_aws_identity_endpoint(const lt_aws_identity *identity, const char *service);
+const char *lt_aws_identity_endpoint(const lt_aws_identity *self, const char *service);
 /* Of the profile: `s3 = addressing_style = path`. */
-bool lt_aws_identity_wants_path_style(const lt_aws_identity *identity);
+bool lt_aws_identity_wants_path_style(const lt_aws_identity *self);

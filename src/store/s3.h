@@ -156,7 +156,7 @@ LT_MUST_CHECK lt_status lt_remote_get_own(lt_remote *self, const char *key, lt_a
 /* ---- s3_put.c ---- */
 
 lt_status lt_remote_put(lt_store *store, lt_object_name name, lt_body *body,
-                        const lt_put_options *options, lt_arena *arena, lt_object_info *info,
+                        const lt_put_options *given, lt_arena *arena, lt_object_info *info,
                         lt_err *err);
 /* Into an object below prefix/.leat/. `absent`: LT_WHY_PRECONDITION when it is there, perhaps by this very call: an answer may have
  * been lost. */

@@ -21,10 +21,10 @@ typedef struct lt_remote_settings {
 typedef struct lt_remote_client lt_remote_client;
 LT_MUST_CHECK lt_status lt_remote_client_open(const lt_remote_settings *settings,
                                               lt_remote_client **out, lt_err *err);
-void lt_remote_client_close(lt_remote_client *client); /* NULL is fine */
+void lt_remote_client_close(lt_remote_client *self); /* NULL is fine */
 /* The region that requests are signed for right now. */
-void lt_remote_client_region(lt_remote_client *client, char out[LT_REMOTE_REGION_CHARS]);
-void lt_remote_client_set_retry(lt_remote_client *client,
+void lt_remote_client_region(lt_remote_client *self, char out[LT_REMOTE_REGION_CHARS]);
+void lt_remote_client_set_retry(lt_remote_client *self,
                                 const lt_retry *policy); /* for tests; before use */
 
 typedef struct lt_remote_call {
