@@ -14,12 +14,15 @@ enum { LINE_COLUMNS = 80 };
 
 static bool is_test(const lt_dbt_node *node)
 {
-    return node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST;
+    return node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST ||
+           node->kind == LT_DBT_UNIT_TEST;
 }
 
 static void describe(const lt_dbt_node *node, lt_buf *out)
 {
     if (is_test(node)) {
+        if (node->kind == LT_DBT_UNIT_TEST)
+            lt_buf_printf(out, "%.*s::", LT_ARG(node->model));
         lt_buf_printf(out, "%.*s", LT_ARG(node->name));
         return;
     }
@@ -50,7 +53,9 @@ static void started(void *user, const lt_dbt_node_result *result, size_t total)
     if (work->flags->verb == DBT_COMPILE || work->flags->verb == DBT_SHOW)
         return;
     lt_buf_printf(&left, "%zu of %zu START %s", result->place, total,
-                  is_test(result->node) ? "test " : "");
+                  result->node->kind == LT_DBT_UNIT_TEST ? "unit_test "
+                  : is_test(result->node)                ? "test "
+                                                         : "");
     describe(result->node, &left);
     say_line(work, LT_LOG_INFO, "LogStartLine", &left, "RUN");
 }
@@ -226,7 +231,7 @@ static void say_end(dbt_work *work, const lt_dbt_run *run)
 
 static unsigned kinds_of(dbt_verb verb)
 {
-    enum { TESTS = 1 << LT_DBT_GENERIC_TEST | 1 << LT_DBT_SINGULAR_TEST };
+    enum { TESTS = 1 << LT_DBT_GENERIC_TEST | 1 << LT_DBT_SINGULAR_TEST | 1 << LT_DBT_UNIT_TEST };
     switch (verb) {
     case DBT_RUN:
         return 1u << LT_DBT_MODEL;

@@ -134,6 +134,8 @@ static lt_status write_compiled(const attempt *a, lt_err *err)
 {
     const lt_dbt_node *node = a->node;
     bool generic = node->kind == LT_DBT_GENERIC_TEST;
+    if (node->kind == LT_DBT_UNIT_TEST)
+        return LT_OK; /* its path is that of a .yml file; what runs is below target/run */
     LT_AUTO(lt_chars)
     path = lt_format("%s/compiled/%.*s/%.*s%s%.*s", a->run->request.target_folder,
                      LT_ARG(node->package->name), LT_ARG(node->path), generic ? "/" : "",
@@ -159,17 +161,24 @@ static void keep_compiled(const attempt *a)
     (void)pthread_mutex_unlock(&a->run->lock);
 }
 
-static lt_status compile(attempt *a, lt_err *err)
+static lt_status compile_own(attempt *a, lt_buf *sql, lt_err *err)
 {
-    if (a->node->kind == LT_DBT_SEED)
-        return LT_OK;
     LT_TRY(lt_dbt_exec_attach(&a->r, a->heap, (lt_text){0}, err));
     lt_status status = lt_dbt_compile_own(&a->r, a->heap, &a->compiled, err);
     lt_dbt_exec_close(a->r.exec);
     LT_TRY(status);
+    lt_buf_add(sql, lt_buf_text(&a->compiled.sql));
+    return lt_dbt_inject_ctes(&a->r, a->heap, sql, err);
+}
+
+static lt_status compile(attempt *a, lt_err *err)
+{
+    if (a->node->kind == LT_DBT_SEED)
+        return LT_OK;
     LT_AUTO(lt_buf) sql = {0};
-    lt_buf_add(&sql, lt_buf_text(&a->compiled.sql));
-    LT_TRY(lt_dbt_inject_ctes(&a->r, a->heap, &sql, err));
+    LT_TRY(a->node->kind == LT_DBT_UNIT_TEST
+               ? lt_dbt_unit_compile(&a->r, a->heap, &a->compiled, &sql, err)
+               : compile_own(a, &sql, err));
     LT_TRY(lt_buf_check(&sql, "the SQL", err));
     a->sql = lt_jinja_as_text(lt_jinja_text_copy(a->heap, lt_buf_text(&sql)));
     LT_TRY(write_compiled(a, err));
@@ -179,10 +188,11 @@ static lt_status compile(attempt *a, lt_err *err)
 
 static lt_text materialization_of(const lt_dbt_node *node)
 {
-    return node->kind == LT_DBT_SEED       ? T("seed")
-           : node->kind == LT_DBT_SNAPSHOT ? T("snapshot")
-           : is_test(node)                 ? T("test")
-                                           : node->config.materialized;
+    return node->kind == LT_DBT_SEED        ? T("seed")
+           : node->kind == LT_DBT_SNAPSHOT  ? T("snapshot")
+           : is_test(node)                  ? T("test")
+           : node->kind == LT_DBT_UNIT_TEST ? T("unit")
+                                            : node->config.materialized;
 }
 
 /* An error of the database is told at the node's own line. */
@@ -216,6 +226,22 @@ static void judge(attempt *a, const lt_dbt_run_result *made)
     (void)pthread_mutex_unlock(&a->run->lock);
 }
 
+static lt_status judge_unit(attempt *a, const lt_dbt_run_result *made, lt_err *err)
+{
+    bool same = false;
+    LT_AUTO(lt_buf) diff = {.limit = 64 * LT_KIB};
+    LT_TRY(lt_dbt_unit_diff(made->table, &same, &diff, err));
+    a->result->outcome = same ? LT_DBT_PASS : LT_DBT_FAIL;
+    a->result->failures = !same;
+    if (same)
+        return LT_OK;
+    (void)pthread_mutex_lock(&a->run->lock);
+    a->result->message = lt_text_of(lt_arena_format(
+        &a->run->arena, "actual differs from expected:\n\n%s", lt_buf_chars(&diff)));
+    (void)pthread_mutex_unlock(&a->run->lock);
+    return LT_OK;
+}
+
 static void keep_response(attempt *a, const lt_dbt_run_result *made)
 {
     LT_AUTO(lt_buf) text = {.limit = LT_MIB};
@@ -247,7 +273,7 @@ static lt_status execute(attempt *a, lt_err *err)
     a->result->outcome = LT_DBT_SUCCESS;
     if (is_test(a->node))
         judge(a, &made);
-    return LT_OK;
+    return a->node->kind == LT_DBT_UNIT_TEST ? judge_unit(a, &made, err) : LT_OK;
 }
 
 static void failed(attempt *a, const lt_err *err)
@@ -309,7 +335,7 @@ lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err)
     LT_TRY(lt_session_open(run->engine, &session, err));
     for (size_t i = 0; i < all->len && status == LT_OK; i++) {
         const lt_dbt_node *node = all->items[i];
-        if (!run->tasks[i].takes_part || node->no_relation)
+        if (!run->tasks[i].takes_part || node->no_relation || node->kind == LT_DBT_UNIT_TEST)
             continue;
         char *key = lt_arena_format(&scratch, "%.*s.%.*s", LT_ARG(node->relation.database),
                                     LT_ARG(node->relation.schema));

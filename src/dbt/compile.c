@@ -136,32 +136,37 @@ static size_t behind_with(lt_text sql, size_t *start)
     return i;
 }
 
-lt_status lt_dbt_inject_ctes(rendering *r, lt_jinja_heap *heap, lt_buf *sql, lt_err *err)
+lt_status lt_dbt_put_ctes(lt_text ctes, lt_buf *sql, lt_err *err)
 {
-    lt_dbt_nodes list = {0};
     size_t start;
-    LT_AUTO(lt_arena) scratch = {0};
-    LT_AUTO(lt_buf) ctes = {0};
     LT_AUTO(lt_buf) whole = {0};
-    list_ephemerals(r->node, &scratch, &list);
-    if (!list.len)
-        return LT_OK;
-    for (size_t i = 0; i < list.len; i++)
-        LT_TRY(add_cte(r, list.items[i], heap, &ctes, err));
     lt_text text = lt_buf_text(sql);
     size_t behind = behind_with(text, &start);
     if (behind == SIZE_MAX) {
-        lt_buf_printf(&whole, "with %s\n", lt_buf_chars(&ctes));
+        lt_buf_printf(&whole, "with %.*s\n", LT_ARG(ctes));
         lt_buf_add(&whole, text);
     } else {
         lt_buf_add(&whole, lt_text_sub(text, 0, behind));
-        lt_buf_printf(&whole, " %s, ", lt_buf_chars(&ctes));
+        lt_buf_printf(&whole, " %.*s, ", LT_ARG(ctes));
         lt_buf_add(&whole, lt_text_sub(text, behind, SIZE_MAX));
     }
     LT_TRY(lt_buf_check(&whole, "the SQL", err));
     lt_buf_clear(sql);
     lt_buf_add(sql, lt_buf_text(&whole));
     return LT_OK;
+}
+
+lt_status lt_dbt_inject_ctes(rendering *r, lt_jinja_heap *heap, lt_buf *sql, lt_err *err)
+{
+    lt_dbt_nodes list = {0};
+    LT_AUTO(lt_arena) scratch = {0};
+    LT_AUTO(lt_buf) ctes = {0};
+    list_ephemerals(r->node, &scratch, &list);
+    if (!list.len)
+        return LT_OK;
+    for (size_t i = 0; i < list.len; i++)
+        LT_TRY(add_cte(r, list.items[i], heap, &ctes, err));
+    return lt_dbt_put_ctes(lt_buf_text(&ctes), sql, err);
 }
 
 /* ---- for `leat run` ---- */

@@ -115,6 +115,8 @@ static lt_status deferred(rendering *r, lt_jinja_render *render, const lt_dbt_no
 lt_status lt_dbt_ref_value(rendering *r, lt_jinja_render *render, const lt_dbt_node *node,
                            lt_jinja_value *out, lt_err *err)
 {
+    if (r->unit)
+        return lt_dbt_unit_ref(r, render, node, out, err);
     lt_jinja_heap *heap = lt_jinja_heap_of(render);
     lt_dbt_relation made = relation_of(r, node, heap);
     if (r->run && r->run->defer && r->exec && made.type != LT_DBT_CTE)
@@ -154,6 +156,8 @@ lt_status lt_dbt_lookup(void *user, lt_jinja_render *render, const lt_jinja_temp
     rendering *r = user;
     (void)from;
     *found = true;
+    if (r->unit && lt_dbt_unit_name(r, render, name, out))
+        return LT_OK;
     if (r->is_leat_run && lt_text_eq(name, T("is_incremental"))) {
         *out = lt_jinja_func_value(&is_incremental_func);
         return LT_OK;

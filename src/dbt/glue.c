@@ -147,6 +147,10 @@ lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled
             is_test && node->kind == LT_DBT_GENERIC_TEST ? "/" : "",
             node->kind == LT_DBT_GENERIC_TEST ? (int)node->file.len : 0,
             node->file.ptr ? node->file.ptr : ""));
+        if (node->kind == LT_DBT_UNIT_TEST)
+            settings.write_path = lt_text_of(
+                lt_arena_format(&heap->arena, "%.*s/%.*s/%.*s.sql", LT_ARG(node->package->name),
+                                LT_ARG(node->path), LT_ARG(node->name)));
         if (node->kind == LT_DBT_SEED) {
             LT_AUTO(lt_chars) name = lt_text_dup(node->path);
             settings.seed_path =

@@ -109,7 +109,8 @@ typedef struct rendering {
     lt_jinja_value extra;     /* more names: a dict, or undefined */
     lt_jinja_value model;     /* `model`: made when it is asked for */
     lt_jinja_object config, builtins, var;
-    lt_jinja_value kwargs; /* _dbt_generic_test_kwargs */
+    lt_jinja_value kwargs;          /* _dbt_generic_test_kwargs */
+    const struct lt_dbt_unit *unit; /* a model that is rendered for a unit test; else NULL */
 } rendering;
 
 /* ---- context.c ---- */
@@ -359,6 +360,19 @@ lt_jinja_value lt_dbt_node_value(const lt_dbt *dbt, const lt_dbt_node *node, lt_
 lt_status lt_dbt_compile_own(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled *out, lt_err *err);
 /* Put the ephemeral models that the node reads, and those that they read, in front of its SQL. */
 lt_status lt_dbt_inject_ctes(rendering *r, lt_jinja_heap *heap, lt_buf *sql, lt_err *err);
+/* Put `name as (...), ...` in front of a SELECT, into its WITH when it has one. */
+lt_status lt_dbt_put_ctes(lt_text ctes, lt_buf *sql, lt_err *err);
+
+/* ---- unit_run.c ---- */
+
+typedef struct lt_dbt_unit lt_dbt_unit;
+/* The SQL of a unit test: its model's over the rows that it gives. r->node is then a copy whose configuration has what is expected. */
+lt_status lt_dbt_unit_compile(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled *out, lt_buf *sql,
+                              lt_err *err);
+lt_status lt_dbt_unit_ref(const rendering *r, lt_jinja_render *render, const lt_dbt_node *node,
+                          lt_jinja_value *out, lt_err *err);
+bool lt_dbt_unit_name(const rendering *r, lt_jinja_render *render, lt_text name,
+                      lt_jinja_value *out);
 
 /* As lt_dbt_compile() when it is known what stands under the node's name; *incremental: an increment is wanted. */
 lt_status lt_dbt_compile_for(const lt_dbt *dbt, const lt_dbt_node *node, lt_session *session,

@@ -220,7 +220,7 @@ lt_status lt_dbt_exec_cached(lt_dbt_exec *exec, lt_jinja_render *render,
                              const lt_dbt_relation *relation, lt_jinja_value *out, lt_err *err)
 {
     lt_dbt_relation found;
-    *out = lt_jinja_none();
+    *out = (lt_jinja_value){0};
     if (!exec->session || !relation->parts[LT_DBT_SCHEMA].ptr)
         return LT_OK;
     LT_TRY(lt_dbt_list_schema(exec, render, relation, err));
@@ -239,7 +239,11 @@ METHOD(get_relation)
     lt_dbt_relation wanted =
         lt_dbt_relation_init(exec->rt, parts[0], parts[1], parts[2], LT_DBT_UNTYPED);
     *out = lt_jinja_none();
-    return parts[2].ptr ? lt_dbt_exec_cached(exec, call->render, &wanted, out, err) : LT_OK;
+    if (parts[2].ptr)
+        LT_TRY(lt_dbt_exec_cached(exec, call->render, &wanted, out, err));
+    if (out->type == LT_JINJA_UNDEFINED)
+        *out = lt_jinja_none();
+    return LT_OK;
 }
 
 METHOD(list_relations)
@@ -271,7 +275,7 @@ METHOD(already_exists)
         exec->rt, exec->rt->settings.database, lt_dbt_text_or_none(call, args[0]),
         lt_dbt_text_or_none(call, args[1]), LT_DBT_UNTYPED);
     LT_TRY(lt_dbt_exec_cached(exec, call->render, &wanted, out, err));
-    *out = lt_jinja_bool(out->type != LT_JINJA_NONE);
+    *out = lt_jinja_bool(out->type != LT_JINJA_UNDEFINED);
     return LT_OK;
 }
 

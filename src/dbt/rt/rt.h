@@ -199,6 +199,10 @@ bool lt_dbt_table_look(lt_jinja_value value, lt_dbt_table_view *view);
 lt_text lt_dbt_table_name(lt_jinja_value table, size_t column);
 lt_jinja_value lt_dbt_table_cell(lt_jinja_value table, size_t row, size_t column);
 
+/* The rows of a CSV text with a header, added to a list as dictionaries; an empty field is None. */
+LT_MUST_CHECK lt_status lt_dbt_csv_rows(lt_jinja_heap *heap, lt_text text, lt_jinja_value *rows,
+                                        lt_err *err);
+
 /* What a unit test's table says: true when the rows of both sides are the same, in any order. Else `out` gets a table of what
  * differs: lines marked `---` were expected and did not come, those marked `+++` came and were not expected. */
 LT_MUST_CHECK lt_status lt_dbt_unit_diff(lt_jinja_value table, bool *same, lt_buf *out,

@@ -243,3 +243,22 @@ lt_status lt_dbt_seed_table(lt_dbt_exec *exec, lt_jinja_value *out, lt_err *err)
         status = build(exec->heap, &rows, lt_dbt_get(config, "column_types"), out, err);
     return status == LT_OK ? LT_OK : lt_wrap(err, "%s", given);
 }
+
+lt_status lt_dbt_csv_rows(lt_jinja_heap *heap, lt_text text, lt_jinja_value *rows, lt_err *err)
+{
+    text_rows lines = {0};
+    csv_reader reader = {.text = text, .delimiter = ',', .line = 1};
+    skip_mark(&reader);
+    LT_TRY(read_rows(&reader, &heap->arena, &lines, err));
+    for (size_t row = 1; row < lines.len; row++) {
+        lt_jinja_value made = lt_jinja_dict(heap);
+        for (size_t i = 0; i < lines.items[0].len; i++) {
+            lt_text cell =
+                i < lines.items[row].len ? lt_text_trim(lines.items[row].items[i]) : (lt_text){0};
+            lt_jinja_put_value(made, lt_jinja_text(lt_text_trim(lines.items[0].items[i])),
+                               cell.len ? lt_jinja_text(cell) : lt_jinja_none());
+        }
+        lt_jinja_add(*rows, made);
+    }
+    return LT_OK;
+}

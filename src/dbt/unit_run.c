@@ -1,0 +1,272 @@
+/* Running a unit test: its model's SQL over rows that the test gives, compared with the rows that it expects. */
+#include "dbt/execute_inner.h"
+
+#include "base/fs.h"
+
+typedef struct unit_input {
+    const lt_dbt_node *node; /* what the rows stand for */
+    lt_jinja_value given;    /* {input, rows, format, fixture} */
+} unit_input;
+
+struct lt_dbt_unit {
+    const lt_dbt_node *test, *model;
+    LT_VEC(unit_input) inputs;
+    lt_jinja_value macros; /* overrides: a dict */
+};
+
+static lt_text text_at(lt_jinja_value dict, const char *key)
+{
+    return lt_jinja_as_text(lt_dbt_at(dict, key));
+}
+
+/* ---- what ref(), source(), this and overridden macros give ---- */
+
+static lt_jinja_value cte_value(const lt_dbt_unit *unit, const lt_dbt_rt *rt, lt_jinja_heap *heap,
+                                const lt_dbt_node *node)
+{
+    (void)unit;
+    lt_text name =
+        lt_text_of(lt_arena_format(&heap->arena, "__dbt__cte__%.*s", LT_ARG(node->relation.name)));
+    lt_dbt_relation made = lt_dbt_relation_init(rt, (lt_text){0}, (lt_text){0}, name, LT_DBT_CTE);
+    made.quote[LT_DBT_IDENTIFIER] = false;
+    return lt_dbt_relation_value_of(heap, &made);
+}
+
+static bool has_input(const lt_dbt_unit *unit, const lt_dbt_node *node)
+{
+    for (size_t i = 0; i < unit->inputs.len; i++)
+        if (unit->inputs.items[i].node == node)
+            return true;
+    return false;
+}
+
+lt_status lt_dbt_unit_ref(const rendering *r, lt_jinja_render *render, const lt_dbt_node *node,
+                          lt_jinja_value *out, lt_err *err)
+{
+    if (!has_input(r->unit, node))
+        return lt_fail(err, LT_INVALID,
+                       "unit test '%.*s': the model reads '%.*s', for which 'given' has no rows",
+                       LT_ARG(r->unit->test->name), LT_ARG(node->name));
+    *out = cte_value(r->unit, r->rt, lt_jinja_heap_of(render), node);
+    return LT_OK;
+}
+
+static lt_status give_constant(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
+{
+    (void)err;
+    *out = *(const lt_jinja_value *)call->user;
+    return LT_OK;
+}
+
+bool lt_dbt_unit_name(const rendering *r, lt_jinja_render *render, lt_text name,
+                      lt_jinja_value *out)
+{
+    lt_jinja_value value;
+    if (!render)
+        return false;
+    lt_jinja_heap *heap = lt_jinja_heap_of(render);
+    if (lt_text_eq(name, T("this")) && has_input(r->unit, r->unit->model)) {
+        *out = cte_value(r->unit, r->rt, heap, r->unit->model);
+        return true;
+    }
+    if (r->unit->macros.type != LT_JINJA_DICT || !lt_jinja_find(r->unit->macros, name, &value))
+        return false;
+    lt_jinja_func *func = LT_NEW(&heap->arena, lt_jinja_func);
+    lt_jinja_value *kept = LT_NEW(&heap->arena, lt_jinja_value);
+    *kept = value;
+    *func = (lt_jinja_func){.name = "override", .run = give_constant, .user = kept};
+    *out = lt_jinja_func_value(func);
+    return true;
+}
+
+/* ---- which node an input means: ref('x'), source('a', 'b') or this ---- */
+
+static lt_status find_input(const rendering *r, const lt_dbt_unit *unit, lt_jinja_heap *heap,
+                            lt_text input, const lt_dbt_node **out, lt_err *err)
+{
+    LT_AUTO(lt_buf) source = {0};
+    LT_AUTO(lt_jinja_template_ref) compiled = NULL;
+    lt_jinja_static_call call;
+    size_t at = 0;
+    bool disabled = false;
+    *out = NULL;
+    if (lt_text_eq(lt_text_trim(input), T("this"))) {
+        *out = unit->model;
+        return LT_OK;
+    }
+    lt_buf_printf(&source, "{{ %.*s }}", LT_ARG(input));
+    LT_TRY(lt_jinja_compile(&r->dbt->env, unit->test->path, lt_buf_text(&source), &compiled, NULL,
+                            err));
+    if (lt_jinja_next_call(compiled, heap, &at, &call)) {
+        size_t count = lt_jinja_len(call.args);
+        lt_dbt_ref wanted = {.version = lt_dbt_at(call.kwargs, "v")};
+        if (wanted.version.type == LT_JINJA_UNDEFINED)
+            wanted.version = lt_dbt_at(call.kwargs, "version");
+        if (wanted.version.type == LT_JINJA_UNDEFINED)
+            wanted.version = lt_jinja_none();
+        lt_text first = lt_jinja_as_text(lt_jinja_at(call.args, 0));
+        lt_text second = count > 1 ? lt_jinja_as_text(lt_jinja_at(call.args, 1)) : (lt_text){0};
+        wanted.name = count > 1 ? second : first;
+        wanted.package = count > 1 ? first : (lt_text){0};
+        if (lt_text_eq(call.name, T("source")))
+            *out = lt_dbt_source_find(r->dbt, unit->test->package, first, second);
+        else if (lt_text_eq(call.name, T("ref")))
+            *out = lt_dbt_ref_find(r->dbt, unit->test->package, &wanted, &disabled);
+    }
+    if (*out)
+        return LT_OK;
+    return lt_fail(err, LT_INVALID, "unit test '%.*s': there is no input '%.*s'",
+                   LT_ARG(unit->test->name), LT_ARG(input));
+}
+
+static lt_status read_inputs(const rendering *r, lt_dbt_unit *unit, lt_jinja_heap *heap,
+                             lt_err *err)
+{
+    lt_jinja_value given = lt_dbt_at(unit->test->raw, "given");
+    for (size_t i = 0; given.type == LT_JINJA_LIST && i < lt_jinja_len(given); i++) {
+        unit_input input = {.given = lt_jinja_at(given, i)};
+        LT_TRY(find_input(r, unit, heap, text_at(input.given, "input"), &input.node, err));
+        lt_push_in(&heap->arena, &unit->inputs, input);
+    }
+    return LT_OK;
+}
+
+/* ---- rows: dictionaries, CSV or SQL, in the .yml file or in tests/fixtures ---- */
+
+static lt_status read_fixture(const lt_dbt_unit *unit, lt_text name, const char *suffix,
+                              lt_jinja_heap *heap, lt_text *out, lt_err *err)
+{
+    const lt_dbt_package *package = unit->test->package;
+    LT_AUTO(lt_buf) text = {.limit = 64 * LT_MIB};
+    for (size_t i = 0; i < package->paths[LT_DBT_TEST_PATHS].len; i++) {
+        LT_AUTO(lt_chars)
+        path = lt_format("%s/%.*s/fixtures/%.*s.%s", package->root,
+                         LT_ARG(package->paths[LT_DBT_TEST_PATHS].items[i]), LT_ARG(name), suffix);
+        if (!lt_path_exists(path))
+            continue;
+        LT_TRY(lt_file_read(path, &text, err));
+        *out = lt_jinja_as_text(lt_jinja_text_copy(heap, lt_buf_text(&text)));
+        return LT_OK;
+    }
+    return lt_fail(err, LT_INVALID, "unit test '%.*s': there is no fixture '%.*s.%s'",
+                   LT_ARG(unit->test->name), LT_ARG(name), suffix);
+}
+
+/* Either a list of dictionaries, or SQL. */
+static lt_status rows_of(const lt_dbt_unit *unit, lt_jinja_value holder, lt_jinja_heap *heap,
+                         lt_jinja_value *rows, lt_text *sql, lt_err *err)
+{
+    lt_text format = text_at(holder, "format"), fixture = text_at(holder, "fixture"), text;
+    bool csv = lt_text_eq(format, T("csv"));
+    *rows = lt_dbt_at(holder, "rows");
+    *sql = (lt_text){0};
+    if (!csv && !lt_text_eq(format, T("sql"))) {
+        if (rows->type != LT_JINJA_LIST)
+            *rows = lt_jinja_list(heap);
+        return LT_OK;
+    }
+    text = lt_jinja_as_text(*rows);
+    if (fixture.len)
+        LT_TRY(read_fixture(unit, fixture, csv ? "csv" : "sql", heap, &text, err));
+    *rows = lt_jinja_list(heap);
+    if (csv)
+        return lt_dbt_csv_rows(heap, text, rows, err);
+    *sql = text;
+    return LT_OK;
+}
+
+/* ---- the statement ---- */
+
+static lt_status add_input(rendering *r, const lt_dbt_unit *unit, const unit_input *input,
+                           lt_jinja_heap *heap, lt_buf *out, lt_err *err)
+{
+    rendering inner;
+    lt_jinja_value rows, made;
+    lt_text sql;
+    LT_TRY(rows_of(unit, input->given, heap, &rows, &sql, err));
+    if (!sql.len) {
+        lt_dbt_rendering_init(&inner, r->dbt, input->node);
+        inner.session = r->session;
+        inner.rt = r->rt;
+        inner.run = r->run;
+        inner.heap = heap;
+        LT_TRY(lt_dbt_exec_attach(&inner, heap, (lt_text){0}, err));
+        lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &inner};
+        lt_jinja_kwarg args[] = {{T("rows"), rows},
+                                 {T("column_name_to_data_types"), lt_jinja_none()}};
+        lt_status status = lt_dbt_exec_call(inner.exec, &r->dbt->env, &context,
+                                            T("get_fixture_sql"), args, 2, &made, err);
+        lt_dbt_exec_close(inner.exec);
+        LT_TRY(status);
+        sql = lt_jinja_as_text(made);
+    }
+    lt_buf_printf(out, "%s__dbt__cte__%.*s as (\n", out->len ? ", " : "",
+                  LT_ARG(input->node->relation.name));
+    lt_buf_add(out, sql);
+    lt_buf_add_str(out, "\n)");
+    return LT_OK;
+}
+
+/* The test as a node whose configuration has what is expected. */
+static lt_status expect(rendering *r, const lt_dbt_unit *unit, lt_jinja_heap *heap, lt_err *err)
+{
+    lt_jinja_value rows, all, key, value;
+    lt_text sql;
+    LT_TRY(rows_of(unit, lt_dbt_at(unit->test->raw, "expect"), heap, &rows, &sql, err));
+    all = lt_jinja_dict(heap);
+    for (size_t at = 0; lt_jinja_next(unit->test->config.all, &at, &key, &value);)
+        lt_jinja_put_value(all, key, value);
+    lt_jinja_put(all, "expected_rows", rows);
+    lt_jinja_put(all, "expected_sql", sql.len ? lt_jinja_text(sql) : lt_jinja_none());
+    lt_dbt_node *copy = LT_NEW(&heap->arena, lt_dbt_node);
+    *copy = *unit->test;
+    copy->config.all = all;
+    r->node = copy;
+    return LT_OK;
+}
+
+static void override_vars(rendering *inner, lt_jinja_value vars, lt_jinja_heap *heap)
+{
+    lt_jinja_value merged = lt_jinja_dict(heap), key, value;
+    if (vars.type != LT_JINJA_DICT)
+        return;
+    for (size_t at = 0; inner->scope.vars.type == LT_JINJA_DICT &&
+                        lt_jinja_next(inner->scope.vars, &at, &key, &value);)
+        lt_jinja_put_value(merged, key, value);
+    for (size_t at = 0; lt_jinja_next(vars, &at, &key, &value);)
+        lt_jinja_put_value(merged, key, value);
+    inner->scope.vars = merged;
+}
+
+lt_status lt_dbt_unit_compile(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled *out, lt_buf *sql,
+                              lt_err *err)
+{
+    lt_dbt_unit unit = {.test = r->node};
+    lt_jinja_value overrides = lt_dbt_at(r->node->raw, "overrides");
+    rendering inner;
+    LT_AUTO(lt_buf) ctes = {0};
+    for (size_t i = 0; i < r->node->depends_on.len && !unit.model; i++)
+        if (r->node->depends_on.items[i]->kind == LT_DBT_MODEL)
+            unit.model = r->node->depends_on.items[i];
+    if (!unit.model)
+        return lt_fail(err, LT_INVALID, "unit test '%.*s': there is no model '%.*s'",
+                       LT_ARG(r->node->name), LT_ARG(r->node->model));
+    unit.macros = lt_dbt_at(overrides, "macros");
+    LT_TRY(read_inputs(r, &unit, heap, err));
+    lt_dbt_rendering_init(&inner, r->dbt, unit.model);
+    inner.session = r->session;
+    inner.rt = r->rt;
+    inner.run = r->run;
+    inner.unit = &unit;
+    override_vars(&inner, lt_dbt_at(overrides, "vars"), heap);
+    LT_TRY(lt_dbt_exec_attach(&inner, heap, (lt_text){0}, err));
+    lt_status status = lt_dbt_compile_own(&inner, heap, out, err);
+    lt_dbt_exec_close(inner.exec);
+    LT_TRY(status);
+    for (size_t i = 0; i < unit.inputs.len; i++)
+        LT_TRY(add_input(r, &unit, &unit.inputs.items[i], heap, &ctes, err));
+    lt_buf_add(sql, lt_buf_text(&out->sql));
+    if (ctes.len)
+        LT_TRY(lt_dbt_put_ctes(lt_buf_text(&ctes), sql, err));
+    return expect(r, &unit, heap, err);
+}
