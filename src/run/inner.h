@@ -83,7 +83,7 @@ struct executor {
     lt_text cancelled_by;
     size_t processes_ended, processes_stuck; /* that commands left behind */
     lt_state_stamp stamp;
-    int64_t next_news_mono_us;
+    int64_t next_news_mono_us, heard_mono_us;
     struct worker *workers;
     size_t worker_count;
 };

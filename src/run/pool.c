@@ -530,7 +530,7 @@ static bool is_answered(executor *run, const lt_request *request)
 /* Called with the lock held, which is given up meanwhile. */
 static void hear_news(executor *run)
 {
-    static const int64_t EVERY_US = 50000;
+    static const int64_t EVERY_US = 50000, AT_LEAST_EVERY_US = 1000000;
     LT_AUTO(lt_arena) arena = {0};
     lt_news news = {0};
     lt_err err;
@@ -538,8 +538,10 @@ static void hear_news(executor *run)
     if (now < run->next_news_mono_us)
         return;
     run->next_news_mono_us = now + EVERY_US;
-    if (!lt_state_changed(run->workspace->state, &run->stamp))
+    bool changed = lt_state_changed(run->workspace->state, &run->stamp);
+    if (!changed && now - run->heard_mono_us < AT_LEAST_EVERY_US)
         return;
+    run->heard_mono_us = now;
     (void)pthread_mutex_unlock(&run->lock);
     lt_status status = lt_state_news(run->workspace->state, run->record->id,
                                      run->workspace->project->pools.len > 0, &arena, &news, &err);

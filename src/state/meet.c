@@ -5,6 +5,7 @@
 #include "base/time.h"
 
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- whose turn it is ---- */
@@ -248,18 +249,28 @@ lt_status lt_state_run_wait(lt_state *state, int64_t run_id, const lt_waiting *w
 
 /* ---- has anything changed? ---- */
 
-/* Every commit appends to the write-ahead log, or begins it anew. */
+static int64_t moment_ns(struct timespec at)
+{
+    return at.tv_sec * 1000000000LL + at.tv_nsec;
+}
+
+/* Every commit writes the write-ahead log, or begins it anew. The file's time is that of the kernel's last tick, so that two commits
+ * may have the same one: what has changed just now is looked at again, until the time is old enough to be trusted. */
 bool lt_state_changed(lt_state *state, lt_state_stamp *stamp)
 {
+    static const int64_t TRUSTED_NS = 100000000;
     struct stat wal = {0}, file = {0};
+    struct timespec clock = {0};
     LT_AUTO(lt_chars) path = lt_format("%s-wal", lt_db_path(state->db));
+    (void)clock_gettime(CLOCK_REALTIME, &clock);
     (void)stat(path, &wal);
     (void)stat(lt_db_path(state->db), &file);
     lt_state_stamp now = {.size = wal.st_size,
-                          .changed_ns = wal.st_mtim.tv_sec * 1000000000LL + wal.st_mtim.tv_nsec,
-                          .main_ns = file.st_mtim.tv_sec * 1000000000LL + file.st_mtim.tv_nsec};
+                          .changed_ns = moment_ns(wal.st_mtim),
+                          .main_ns = moment_ns(file.st_mtim)};
+    int64_t age_ns = moment_ns(clock) - LT_MAX(now.changed_ns, now.main_ns);
     bool changed = now.size != stamp->size || now.changed_ns != stamp->changed_ns ||
-                   now.main_ns != stamp->main_ns;
+                   now.main_ns != stamp->main_ns || (age_ns >= 0 && age_ns < TRUSTED_NS);
     *stamp = now;
     return changed;
 }

@@ -218,7 +218,8 @@ LT_MUST_CHECK lt_status lt_state_tree_is_used(lt_state *state, lt_text tree, boo
 
 /* ---- meeting others: one writes a row, the other answers ---- */
 
-/* Has anything in state.db changed since `stamp` was filled the last time? Costs one look at a file; zero it at first. */
+/* May anything in state.db have changed since `stamp` was filled the last time? Costs two looks at files; zero it at first. Never false by
+ * mistake; true for a tenth of a second after each change. */
 typedef struct lt_state_stamp {
     int64_t size, changed_ns, main_ns;
 } lt_state_stamp;
