@@ -472,7 +472,9 @@ lt_jinja_value dbt_flags_value(const dbt_flags *given, lt_jinja_heap *heap)
 void dbt_flags_help(lt_app *app, const dbt_flags *given)
 {
     bool one = given->verb != DBT_VERBS;
-    lt_out_printf(&app->out, "Usage: leat dbt %s [OPTIONS]\n\n",
+    lt_out_printf(&app->out,
+                  "leat dbt: the dbt command's verbs, options and artifacts\n\n"
+                  "Usage: leat dbt %s [OPTIONS]\n\n",
                   one ? dbt_verb_name(given->verb) : "COMMAND");
     if (!one) {
         lt_out_str(&app->out, "Commands:\n ");
