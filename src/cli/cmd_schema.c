@@ -33,14 +33,14 @@ static lt_status schema(lt_app *app, const void *opts, const lt_args *args, lt_e
         return LT_OK;
     }
     lt_ignore(lt_fail(err, LT_INVALID, "there is no kind of file '%s'", wanted));
-    return lt_hint(err, "kinds are leat, source and pipeline");
+    return lt_hint(err, "kinds are leat, source, pipeline and calendar");
 }
 
 const lt_cmd lt_cmd_schema = {
     .name = "schema",
-    .help = "print the JSON Schema of leat.yml, sources/ or pipelines/",
+    .help = "print the JSON Schema of leat.yml, sources/, pipelines/ or calendars/",
     .args = "[KIND]",
-    .about = "KIND is leat, source or pipeline. Editors that know JSON Schema complete and check "
+    .about = "KIND is leat, source, pipeline or calendar. Editors that know JSON Schema complete and check "
              "the files with it.",
     .examples = "leat schema source > source.schema.json\tfor the files in sources/\nleat schema "
                 "--markdown\tevery setting, to read\n",

@@ -1,4 +1,4 @@
-/* conf.h - the files that people write: leat.yml, sources/, pipelines/ as structs.
+/* conf.h - the files that people write: leat.yml, sources/, pipelines/, calendars/ as structs.
  *
  * Everything lives in one arena and is constant after lt_project_load(): any thread may read.
  *
@@ -9,6 +9,7 @@
  *   - other texts, of type lt_conf_text: when they are used, by lt_conf_render() with LT_CONF_AT_USE, by the room that uses
  *     them. So a secret is only read by the task that needs it, and land.path knows the run's date. */
 #pragma once
+#include "base/cron.h"
 #include "base/err.h"
 #include "base/vec.h"
 #include "fmt/json.h"
@@ -447,6 +448,40 @@ typedef enum lt_conf_overlap {
     LT_CONF_OVERLAP_CANCEL_OLD,
 } lt_conf_overlap;
 
+typedef enum lt_conf_catch_up {
+    LT_CONF_CATCH_UP_LATEST,
+    LT_CONF_CATCH_UP_ALL,
+    LT_CONF_CATCH_UP_NONE,
+} lt_conf_catch_up;
+
+/* When runs begin by themselves. place.line 0: they do not. */
+typedef struct lt_conf_schedule {
+    lt_conf_place place;
+    lt_text cron_text; /* as written; empty: `every_us` */
+    lt_cron cron;
+    int64_t every_us;
+    lt_text zone_name;
+    const lt_zone *zone; /* its own, else the pipeline's, else UTC */
+    lt_text start, end;
+    int64_t start_s, end_s; /* INT64_MIN, INT64_MAX: none */
+    int64_t jitter_us;
+    lt_text days_off; /* the name of a calendar, which is there; empty: none */
+    lt_conf_catch_up catch_up;
+    int64_t window_us;
+} lt_conf_schedule;
+
+/* calendars/NAME.yml: days off */
+typedef struct lt_conf_calendar {
+    lt_text name;
+    lt_conf_place place;
+    lt_text description;
+    lt_conf_values written; /* "2026-12-25": its name */
+    struct {
+        int64_t *items;
+        size_t len, cap;
+    } days; /* since 1970-01-01, sorted */
+} lt_conf_calendar;
+
 typedef struct lt_conf_pipeline {
     lt_text name;
     lt_conf_place place;
@@ -457,6 +492,9 @@ typedef struct lt_conf_pipeline {
     int64_t late_after_us; /* 0: never late */
     lt_conf_overlap overlap;
     int64_t max_active;
+    lt_conf_schedule schedule;
+    lt_text zone_name;
+    const lt_zone *zone; /* `timezone`, else UTC */
     lt_conf_defaults defaults;
     lt_conf_values params; /* as written: a default value, or a mapping */
     lt_conf_params typed;  /* the same, understood */
@@ -490,6 +528,10 @@ typedef struct lt_project {
         lt_conf_pipeline *items;
         size_t len, cap;
     } pipelines; /* by file name, in byte order */
+    struct {
+        lt_conf_calendar *items;
+        size_t len, cap;
+    } calendars; /* the same */
 } lt_project;
 
 typedef struct lt_project_options {
@@ -501,7 +543,7 @@ typedef struct lt_project_options {
  * LT_NOT_FOUND, with a hint; it also says when a dbt project is there instead. */
 LT_MUST_CHECK lt_status lt_project_find(const char *start, char **root, lt_err *err);
 
-/* Read leat.yml, sources/ and pipelines/ (all *.yml and *.yaml below) of the folder `root`. Names of sources and of
+/* Read leat.yml, sources/, calendars/ and pipelines/ (all *.yml and *.yaml below) of the folder `root`. Names of sources and of
  * pipelines are unique, so are those of resources in a source. `options` may be NULL. */
 LT_MUST_CHECK lt_status lt_project_load(const char *root, const lt_project_options *options,
                                         lt_arena *arena, lt_project **project, lt_err *err);
@@ -520,7 +562,12 @@ LT_MUST_CHECK lt_status lt_conf_read_pipeline(lt_text text, const char *file,
                                               const lt_project_options *options, lt_arena *arena,
                                               lt_conf_pipeline *out, lt_err *err);
 
+LT_MUST_CHECK lt_status lt_conf_read_calendar(lt_text text, const char *file,
+                                              const lt_project_options *options, lt_arena *arena,
+                                              lt_conf_calendar *out, lt_err *err);
+
 /* NULL when there is none of that name. */
+const lt_conf_calendar *lt_project_calendar(const lt_project *project, lt_text name);
 const lt_conf_target *lt_project_target(const lt_project *project, lt_text name);
 const lt_conf_source *lt_project_source(const lt_project *project, lt_text name);
 const lt_conf_pipeline *lt_project_pipeline(const lt_project *project, lt_text name);
@@ -537,12 +584,13 @@ typedef enum lt_conf_kind {
     LT_CONF_PROJECT_FILE,
     LT_CONF_SOURCE_FILE,
     LT_CONF_PIPELINE_FILE,
+    LT_CONF_CALENDAR_FILE,
     LT_CONF_KINDS
 } lt_conf_kind;
 
 const char *lt_conf_kind_name(
-    lt_conf_kind kind); /* "leat", "source", "pipeline": for names of files */
+    lt_conf_kind kind); /* "leat", "source", "pipeline", "calendar": for names of files */
 /* A JSON Schema (draft 2020-12), indented, with a line break at the end. */
 void lt_conf_schema(lt_conf_kind kind, lt_buf *out);
-/* Every setting of the three files, as Markdown. */
+/* Every setting of the four files, as Markdown. */
 void lt_conf_reference(lt_buf *out);

@@ -54,6 +54,15 @@ lt_status lt_conf_read_pipeline(lt_text text, const char *file, const lt_project
     return LT_OK;
 }
 
+lt_status lt_conf_read_calendar(lt_text text, const char *file, const lt_project_options *options,
+                                lt_arena *arena, lt_conf_calendar *out, lt_err *err)
+{
+    lt_conf_calendar made = {0};
+    LT_TRY(read_file(&lt_conf_calendar_group, text, file, options, arena, &made, err));
+    *out = made;
+    return LT_OK;
+}
+
 /* ---- finding ---- */
 
 static bool holds(const char *folder, const char *name)
@@ -198,6 +207,39 @@ static lt_status add_pipeline(loader *self, lt_text text, const char *file, lt_e
     return LT_OK;
 }
 
+static lt_status add_calendar(loader *self, lt_text text, const char *file, lt_err *err)
+{
+    lt_conf_calendar calendar = {0};
+    LT_TRY(lt_conf_read_calendar(text, file, self->options, self->arena, &calendar, err));
+    const lt_conf_calendar *first = lt_project_calendar(self->project, calendar.name);
+    if (first)
+        return fail_twice("calendar", calendar.name, first->place, calendar.place, err);
+    lt_push_in(self->arena, &self->project->calendars, calendar);
+    return LT_OK;
+}
+
+static lt_text calendar_name_at(const void *context, size_t i)
+{
+    return ((const lt_project *)context)->calendars.items[i].name;
+}
+
+static lt_status check_days_off(const lt_project *project, lt_err *err)
+{
+    for (size_t i = 0; i < project->pipelines.len; i++) {
+        const lt_conf_schedule *schedule = &project->pipelines.items[i].schedule;
+        lt_text nearest;
+        if (!schedule->days_off.len || lt_project_calendar(project, schedule->days_off))
+            continue;
+        lt_ignore(lt_conf_fail(schedule->place, err, "calendars/ has no calendar '%.*s'",
+                               LT_ARG(schedule->days_off)));
+        if (lt_text_nearest(schedule->days_off, project->calendars.len, calendar_name_at, project,
+                            &nearest))
+            return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
+        return err->status;
+    }
+    return LT_OK;
+}
+
 /* Two resources must not load into one table. */
 static lt_status check_tables(const lt_project *project, lt_err *err)
 {
@@ -240,7 +282,9 @@ lt_status lt_project_load(const char *root, const lt_project_options *options, l
     LT_TRY(load_file(&self, "leat.yml", add_project, err));
     made->root = lt_arena_str(arena, lt_text_of(real));
     LT_TRY(load_folder(&self, "sources", add_source, err));
+    LT_TRY(load_folder(&self, "calendars", add_calendar, err));
     LT_TRY(load_folder(&self, "pipelines", add_pipeline, err));
+    LT_TRY(check_days_off(made, err));
     LT_TRY(check_tables(made, err));
     point_to_sources(made);
     *project = made;
@@ -270,6 +314,14 @@ const lt_conf_pipeline *lt_project_pipeline(const lt_project *project, lt_text n
     for (size_t i = 0; i < project->pipelines.len; i++)
         if (lt_text_eq(project->pipelines.items[i].name, name))
             return &project->pipelines.items[i];
+    return NULL;
+}
+
+const lt_conf_calendar *lt_project_calendar(const lt_project *project, lt_text name)
+{
+    for (size_t i = 0; i < project->calendars.len; i++)
+        if (lt_text_eq(project->calendars.items[i].name, name))
+            return &project->calendars.items[i];
     return NULL;
 }
 

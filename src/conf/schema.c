@@ -152,6 +152,18 @@ static void write_scalar(lt_json_writer *w, const lt_setting *setting)
     }
 }
 
+static void write_short(lt_json_writer *w, const lt_setting *setting)
+{
+    lt_json_key(w, T("anyOf"));
+    lt_json_begin(w, '[');
+    begin_of_type(w, "string");
+    lt_json_end(w);
+    lt_json_begin(w, '{');
+    write_group(w, setting->group);
+    lt_json_end(w);
+    lt_json_end(w);
+}
+
 static void write_collection(lt_json_writer *w, const lt_setting *setting)
 {
     switch (setting->type) {
@@ -159,7 +171,10 @@ static void write_collection(lt_json_writer *w, const lt_setting *setting)
         write_texts(w);
         return;
     case LT_SET_GROUP:
-        write_group(w, setting->group);
+        if (setting->short_for)
+            write_short(w, setting);
+        else
+            write_group(w, setting->group);
         return;
     case LT_SET_LIST:
         write_type(w, "array");
@@ -302,11 +317,12 @@ static const lt_setting_group *const groups[] = {
     [LT_CONF_PROJECT_FILE] = &lt_conf_project_group,
     [LT_CONF_SOURCE_FILE] = &lt_conf_source_group,
     [LT_CONF_PIPELINE_FILE] = &lt_conf_pipeline_group,
+    [LT_CONF_CALENDAR_FILE] = &lt_conf_calendar_group,
 };
 
 const char *lt_conf_kind_name(lt_conf_kind kind)
 {
-    static const char *const names[] = {"leat", "source", "pipeline"};
+    static const char *const names[] = {"leat", "source", "pipeline", "calendar"};
     return names[kind];
 }
 
@@ -401,7 +417,8 @@ static void write_kinds_apart(const lt_setting_group *group, lt_buf *out)
 
 void lt_conf_reference(lt_buf *out)
 {
-    static const char *const titles[] = {"leat.yml", "sources/NAME.yml", "pipelines/NAME.yml"};
+    static const char *const titles[] = {"leat.yml", "sources/NAME.yml", "pipelines/NAME.yml",
+                                         "calendars/NAME.yml"};
     lt_buf_add_str(out, "# Settings\n\nEvery key of the files that people write. Unknown and "
                         "duplicate keys are errors.\n"
                         "Names are snake_case. Templates (`{{ ... }}`) stand in values only: those "

@@ -434,6 +434,23 @@ static bool is_collection(const lt_setting *setting)
     return setting->type == LT_SET_TEXTS || setting->type >= LT_SET_PAIRS;
 }
 
+/* `schedule: "0 6 * * *"` is `schedule: {cron: "0 6 * * *"}`. */
+static lt_status read_short(const lt_conf_reader *reader, const lt_setting *setting,
+                            const lt_yaml *node, void *out, lt_err *err)
+{
+    lt_yaml *key = LT_NEW(reader->arena, lt_yaml), *scalar = LT_NEW(reader->arena, lt_yaml);
+    *scalar = *key = *node;
+    key->text = lt_text_of(setting->short_for);
+    key->type = LT_YAML_STRING;
+    lt_yaml *mapping = LT_NEW(reader->arena, lt_yaml);
+    *mapping = (lt_yaml){.kind = LT_YAML_MAPPING, .line = node->line, .col = node->col, .count = 1};
+    mapping->keys = lt_alloc_array(reader->arena, 1, sizeof(*mapping->keys));
+    mapping->items = lt_alloc_array(reader->arena, 1, sizeof(*mapping->items));
+    mapping->keys[0] = key;
+    mapping->items[0] = scalar;
+    return lt_setting_read(reader, setting->group, mapping, out, err);
+}
+
 static lt_status read_collection(const lt_conf_reader *reader, const lt_setting *setting,
                                  const lt_yaml *node, void *out, lt_err *err)
 {
@@ -445,6 +462,8 @@ static lt_status read_collection(const lt_conf_reader *reader, const lt_setting 
     case LT_SET_VALUES:
         return read_values(reader, setting, node, out, err);
     case LT_SET_GROUP:
+        if (setting->short_for && node->kind == LT_YAML_SCALAR)
+            return read_short(reader, setting, node, out, err);
         return lt_setting_read(reader, setting->group, node, out, err);
     case LT_SET_LIST:
         return read_list(reader, setting, node, out, err);

@@ -41,6 +41,8 @@ typedef struct lt_setting {
     unsigned
         kinds; /* bit set of the group's discriminator; 0: all. Then the same name may stand several times */
     bool templates, any;         /* see above */
+    const char *
+        short_for; /* of a group: a scalar stands for a mapping with only this key; NULL: it must be a mapping */
     bool (*fits)(lt_text value); /* of words and texts that are no templates; with: */
     const char *wanted;          /* "expected <wanted>" */
 } lt_setting;
@@ -85,7 +87,13 @@ bool lt_conf_is_template(lt_text text);
 bool lt_conf_is_snake_case(lt_text text);
 lt_conf_place lt_conf_place_of(const lt_conf_reader *reader, const lt_yaml *node);
 
-extern const lt_setting_group lt_conf_project_group, lt_conf_source_group, lt_conf_pipeline_group;
+extern const lt_setting_group lt_conf_project_group, lt_conf_source_group, lt_conf_pipeline_group,
+    lt_conf_calendar_group, lt_conf_schedule_group;
+
+/* ---- table_calendar.c ---- */
+/* The zone of this name; an error is placed at `timezone` in the mapping. An empty name changes nothing. */
+LT_MUST_CHECK lt_status lt_conf_read_zone(const lt_conf_reader *reader, const lt_yaml *node,
+                                          lt_text name, const lt_zone **out, lt_err *err);
 
 /* ---- params.c ---- */
 LT_MUST_CHECK lt_status lt_conf_read_params(const lt_conf_reader *reader,

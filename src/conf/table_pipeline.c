@@ -874,6 +874,21 @@ static const lt_setting pipeline_settings[] = {
      .min = 1,
      .max = 1000,
      .help = "how many runs of it at once, where `overlap` is not `allow`"},
+    {.name = "schedule",
+     .type = LT_SET_GROUP,
+     .offset = AT(lt_conf_pipeline, schedule),
+     .group = &lt_conf_schedule_group,
+     .short_for = "cron",
+     .wanted = "a crontab line, or a mapping",
+     .help = "when runs begin by themselves, while `leat up` runs: a line as in crontab(5), or a "
+             "mapping"},
+    {.name = "timezone",
+     .type = LT_SET_WORD,
+     .offset = AT(lt_conf_pipeline, zone_name),
+     .fits = lt_fits_set,
+     .wanted = "a time zone such as Europe/London",
+     .shown = "UTC",
+     .help = "the clock on whose wall `schedule` is read"},
     {.name = "defaults",
      .type = LT_SET_GROUP,
      .offset = AT(lt_conf_pipeline, defaults),
@@ -886,9 +901,8 @@ static const lt_setting pipeline_settings[] = {
              "help: ..., options: [...]}`; types are string, int, number, bool, date and enum. A "
              "mapping without `default` must be given: `--param name=value`"},
 };
-static const char *const pipeline_later[] = {"schedule",    "timezone", "on_object", "triggers",
-                                             "trigger",     "notify",   "when",      "concurrency",
-                                             "environment", NULL};
+static const char *const pipeline_later[] = {"on_object", "triggers",    "trigger",     "notify",
+                                             "when",      "concurrency", "environment", NULL};
 
 static lt_status check_unique(const lt_conf_reader *reader, const lt_conf_tasks *handlers,
                               const lt_conf_tasks *tasks, lt_err *err)
@@ -901,6 +915,20 @@ static lt_status check_unique(const lt_conf_reader *reader, const lt_conf_tasks 
                 return lt_wrap(err, "%s:%u:%u", reader->file, handlers->items[i].place.line,
                                handlers->items[i].place.col);
             }
+    return LT_OK;
+}
+
+/* Groups that are not written have their defaults all the same; a schedule without place is none. */
+static lt_status check_zones(const lt_conf_reader *reader, lt_conf_pipeline *pipeline,
+                             const lt_yaml *node, lt_err *err)
+{
+    pipeline->zone = lt_zone_utc();
+    LT_TRY(lt_conf_read_zone(reader, node, pipeline->zone_name, &pipeline->zone, err));
+    if (!pipeline->schedule.zone)
+        pipeline->schedule.zone = pipeline->zone;
+    if (pipeline->zone_name.len && !pipeline->schedule.place.line)
+        return lt_setting_fail(reader, lt_yaml_find(node, T("timezone")), err,
+                               "'timezone' needs a 'schedule'");
     return LT_OK;
 }
 
@@ -919,6 +947,7 @@ static lt_status check_pipeline(const lt_conf_reader *reader, void *made, const 
     if (pipeline->late_after_us && !pipeline->on_late.len)
         return lt_setting_fail(reader, lt_yaml_find(node, T("late_after")), err,
                                "'late_after' needs 'on_late': tasks that tell somebody");
+    LT_TRY(check_zones(reader, pipeline, node, err));
     return lt_conf_read_params(reader, &pipeline->params, &pipeline->typed, err);
 }
 

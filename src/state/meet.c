@@ -121,6 +121,17 @@ static lt_status status_now(lt_tx *tx, int64_t run_id, lt_run_status *out, lt_er
     return LT_OK;
 }
 
+static lt_status skip_queued(lt_tx *tx, const asking *a, int64_t other, lt_err *err)
+{
+    a->run->status = LT_RUN_SKIPPED;
+    a->run->message = lt_text_of(
+        lt_arena_format(a->arena, "run %lld of the pipeline is under way", (long long)other));
+    return lt_tx_exec(tx, err,
+                      "update runs set status = 'skipped', message = ?, finished_at_us = ?, "
+                      "wait_kind = '' where id = ?",
+                      V(a->run->message), V(lt_now_us()), V(a->run->id));
+}
+
 static lt_status admit_run(lt_tx *tx, void *context, lt_err *err)
 {
     asking *a = context;
@@ -131,6 +142,8 @@ static lt_status admit_run(lt_tx *tx, void *context, lt_err *err)
         return lt_fail(err, LT_CANCELLED, "run %lld was %s while it waited", (long long)run->id,
                        lt_run_status_name(now));
     int64_t other = in_the_way(tx, run, a->rule);
+    if (other && a->rule->overlap == LT_OVERLAP_SKIP)
+        return skip_queued(tx, a, other, err);
     if (other) {
         run->waiting = turn_after(other);
         if (a->rule->overlap == LT_OVERLAP_CANCEL_OLD)

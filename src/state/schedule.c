@@ -1,0 +1,208 @@
+/* The rows behind schedules: ticks that have become runs, pauses, and what the server has to begin. */
+#include "state/schedule.h"
+
+#include "state/inner.h"
+
+#include "base/time.h"
+
+#define SCHEDULE_COLUMNS                                                                           \
+    "pipeline, schedule, at_s, wall_s, paused_at_us, paused_by, paused_why"
+
+static lt_schedule_record read_schedule(const lt_query *q, lt_arena *arena)
+{
+    return (lt_schedule_record){.pipeline = lt_query_text_in(q, arena, 0),
+                                .schedule = lt_query_text_in(q, arena, 1),
+                                .at_s = lt_query_i64(q, 2),
+                                .wall_s = lt_query_i64(q, 3),
+                                .paused_at_us = lt_query_i64(q, 4),
+                                .paused_by = lt_query_text_in(q, arena, 5),
+                                .paused_why = lt_query_text_in(q, arena, 6)};
+}
+
+static lt_status list_schedules(lt_tx *tx, void *context, lt_err *err)
+{
+    const reading *r = context;
+    lt_schedule_records *out = r->out;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(tx,
+                    "select " SCHEDULE_COLUMNS
+                    " from schedules where ? = '' or pipeline = ? order by pipeline",
+                    V(r->key), V(r->key));
+    while (lt_query_next(&q))
+        lt_push_in(r->arena, out, read_schedule(&q, r->arena));
+    return lt_query_check(&q, err);
+}
+
+lt_status lt_state_schedules(lt_state *state, lt_arena *arena, lt_schedule_records *out,
+                             lt_err *err)
+{
+    reading r = {.arena = arena, .out = out};
+    *out = (lt_schedule_records){0};
+    return lt_db_read(state->db, list_schedules, &r, err);
+}
+
+lt_status lt_state_schedule_get(lt_state *state, lt_text pipeline, lt_arena *arena,
+                                lt_schedule_record *out, lt_err *err)
+{
+    lt_schedule_records found = {0};
+    reading r = {.arena = arena, .key = pipeline, .out = &found};
+    LT_TRY(lt_db_read(state->db, list_schedules, &r, err));
+    *out = found.len ? found.items[0] : (lt_schedule_record){.pipeline = pipeline};
+    return LT_OK;
+}
+
+lt_status lt_state_schedule_seen(lt_state *state, lt_text pipeline, lt_text schedule, int64_t at_s,
+                                 int64_t wall_s, lt_err *err)
+{
+    return lt_db_exec(state->db, err,
+                      "insert into schedules (pipeline, schedule, at_s, wall_s) values (?, ?, ?, "
+                      "?) on conflict (pipeline) do update set schedule = excluded.schedule, at_s "
+                      "= excluded.at_s, wall_s = excluded.wall_s",
+                      V(pipeline), V(schedule), V(at_s), V(wall_s));
+}
+
+/* ---- runs for the server ---- */
+
+typedef struct supervising {
+    lt_run_record *runs;
+    size_t count;
+    bool is_tick;
+    int64_t at_s, wall_s;
+} supervising;
+
+static int64_t find_key(lt_tx *tx, lt_text key)
+{
+    LT_AUTO(lt_query) q = lt_tx_query(tx, "select id from runs where run_key = ?", V(key));
+    return key.len && lt_query_next(&q) ? lt_query_i64(&q, 0) : 0;
+}
+
+static lt_status insert_supervised(lt_tx *tx, lt_run_record *run, lt_err *err)
+{
+    lt_waiting waiting = run->waiting;
+    int64_t known = find_key(tx, run->run_key);
+    LT_TRY(lt_tx_check(tx, err));
+    run->status = LT_RUN_QUEUED;
+    run->pid = run->claim = 0;
+    run->id = known;
+    if (known)
+        return LT_OK;
+    LT_TRY(lt_state_insert_run(tx, run, err));
+    LT_TRY(lt_tx_exec(tx, err, "update runs set supervised = 1 where id = ?", V(run->id)));
+    return waiting.kind.len ? lt_state_write_run_wait(tx, run->id, &waiting, err) : LT_OK;
+}
+
+static lt_status supervise(lt_tx *tx, void *context, lt_err *err)
+{
+    const supervising *s = context;
+    for (size_t i = 0; i < s->count; i++)
+        LT_TRY(insert_supervised(tx, &s->runs[i], err));
+    if (!s->is_tick)
+        return LT_OK;
+    return lt_tx_exec(tx, err, "update schedules set at_s = ?, wall_s = ? where pipeline = ?",
+                      V(s->at_s), V(s->wall_s), V(s->runs->pipeline));
+}
+
+lt_status lt_state_tick(lt_state *state, int64_t at_s, int64_t wall_s, lt_run_record *run,
+                        lt_err *err)
+{
+    supervising s = {.runs = run, .count = 1, .is_tick = true, .at_s = at_s, .wall_s = wall_s};
+    return lt_db_write(state->db, supervise, &s, err);
+}
+
+lt_status lt_state_supervise(lt_state *state, lt_run_record *runs, size_t count, lt_err *err)
+{
+    supervising s = {.runs = runs, .count = count};
+    return lt_db_write(state->db, supervise, &s, err);
+}
+
+static lt_status list_supervised(lt_tx *tx, void *context, lt_err *err)
+{
+    const reading *r = context;
+    lt_run_records *out = r->out;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(tx, "select " RUN_COLUMNS
+                        " from runs where supervised = 1 and status in ('queued', 'running', "
+                        "'lost') order by id");
+    while (lt_query_next(&q))
+        lt_push_in(r->arena, out, lt_state_read_run(&q, r->arena));
+    return lt_query_check(&q, err);
+}
+
+lt_status lt_state_supervised(lt_state *state, lt_arena *arena, lt_run_records *out, lt_err *err)
+{
+    reading r = {.arena = arena, .out = out};
+    *out = (lt_run_records){0};
+    return lt_db_read(state->db, list_supervised, &r, err);
+}
+
+/* ---- pauses ---- */
+
+typedef struct pausing {
+    lt_text pipeline, by, why;
+    bool *changed;
+} pausing;
+
+static lt_status pause_pipeline(lt_tx *tx, void *context, lt_err *err)
+{
+    const pausing *p = context;
+    int64_t now_us = p->by.len ? lt_now_us() : 0;
+    LT_TRY(lt_tx_exec(tx, err, "insert or ignore into schedules (pipeline) values (?)",
+                      V(p->pipeline)));
+    LT_TRY(lt_tx_exec(tx, err,
+                      "update schedules set paused_at_us = ?, paused_by = ?, paused_why = ? where "
+                      "pipeline = ? and (paused_at_us = 0) = ?",
+                      V(now_us), V(p->by), V(p->why), V(p->pipeline), V(p->by.len != 0)));
+    *p->changed = lt_tx_changes(tx) > 0;
+    return LT_OK;
+}
+
+lt_status lt_state_pause(lt_state *state, lt_text pipeline, lt_text by, lt_text why, bool *changed,
+                         lt_err *err)
+{
+    pausing p = {.pipeline = pipeline, .by = by, .why = why, .changed = changed};
+    return lt_db_write(state->db, pause_pipeline, &p, err);
+}
+
+/* ---- lists ---- */
+
+typedef struct paging {
+    lt_text pipeline, status;
+    int64_t before;
+    size_t limit;
+    lt_arena *arena;
+    lt_run_records *out;
+} paging;
+
+static lt_status list_page(lt_tx *tx, void *context, lt_err *err)
+{
+    const paging *p = context;
+    static const char of_one[] = "select " RUN_COLUMNS
+                                 " from runs where pipeline = ? and (? = 0 or id < ?) and (? = '' "
+                                 "or status = ?) order by id desc limit ?";
+    static const char of_all[] = "select " RUN_COLUMNS
+                                 " from runs where ? = '' and (? = 0 or id < ?) and (? = '' or "
+                                 "status = ?) order by id desc limit ?";
+    LT_AUTO(lt_query)
+    q = lt_tx_query(tx, p->pipeline.len ? of_one : of_all, V(p->pipeline), V(p->before),
+                    V(p->before), V(p->status), V(p->status), V(p->limit));
+    while (lt_query_next(&q))
+        lt_push_in(p->arena, p->out, lt_state_read_run(&q, p->arena));
+    return lt_query_check(&q, err);
+}
+
+lt_status lt_state_runs_page(lt_state *state, lt_text pipeline, lt_text status, int64_t before,
+                             size_t limit, lt_arena *arena, lt_run_records *out, lt_err *err)
+{
+    paging p = {pipeline, status, before, limit, arena, out};
+    *out = (lt_run_records){0};
+    return lt_db_read(state->db, list_page, &p, err);
+}
+
+lt_status lt_state_run_files(lt_state *state, const lt_run_record *run, lt_err *err)
+{
+    return lt_db_exec(state->db, err,
+                      "update runs set git_commit = ?, git_branch = ?, git_dirty = ?, tree = ?, "
+                      "engine = ?, target = ?, threads = ? where id = ?",
+                      V(run->git_commit), V(run->git_branch), V(run->git_dirty), V(run->tree),
+                      V(run->engine), V(run->target), V(run->threads), V(run->id));
+}

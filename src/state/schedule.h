@@ -1,0 +1,44 @@
+/* schedule.h - what the server remembers of schedules: how far it has come with each, what is paused, and the runs that it has to
+ * begin.
+ *
+ * A tick becomes a run and the memory of it in one transaction, so that a server which is killed at any moment neither forgets
+ * a tick nor begins one twice; the run's key is unique, so a memory that was lost or set back does no harm either. */
+#pragma once
+#include "state/state.h"
+
+typedef struct lt_schedule_record {
+    lt_text pipeline;
+    lt_text schedule;     /* as the file said it when the memory began; empty: it has not begun */
+    int64_t at_s, wall_s; /* the last tick that was seen to */
+    int64_t paused_at_us; /* 0: not paused */
+    lt_text paused_by, paused_why;
+} lt_schedule_record;
+typedef LT_VEC(lt_schedule_record) lt_schedule_records;
+
+LT_MUST_CHECK lt_status lt_state_schedules(lt_state *state, lt_arena *arena,
+                                           lt_schedule_records *out, lt_err *err);
+/* A zeroed record with its name when nothing is remembered. */
+LT_MUST_CHECK lt_status lt_state_schedule_get(lt_state *state, lt_text pipeline, lt_arena *arena,
+                                              lt_schedule_record *out, lt_err *err);
+/* Remember this tick as the last one that was seen to, without a run. `schedule` as in the record. */
+LT_MUST_CHECK lt_status lt_state_schedule_seen(lt_state *state, lt_text pipeline, lt_text schedule,
+                                               int64_t at_s, int64_t wall_s, lt_err *err);
+/* Record the run of a tick, queued for the server, and remember the tick; run->id is that of the run with the key when there is one
+ * already. run->waiting of kind "time" holds it back until then. */
+LT_MUST_CHECK lt_status lt_state_tick(lt_state *state, int64_t at_s, int64_t wall_s,
+                                      lt_run_record *run, lt_err *err);
+/* Queue runs for the server, all or none; those with a key that is there already get that run's id and `claim` 0. */
+LT_MUST_CHECK lt_status lt_state_supervise(lt_state *state, lt_run_record *runs, size_t count,
+                                           lt_err *err);
+/* Runs for the server that have not ended: queued, running or lost; oldest first. */
+LT_MUST_CHECK lt_status lt_state_supervised(lt_state *state, lt_arena *arena, lt_run_records *out,
+                                            lt_err *err);
+/* `by` empty: not paused any more. *changed: it was not so before. */
+LT_MUST_CHECK lt_status lt_state_pause(lt_state *state, lt_text pipeline, lt_text by, lt_text why,
+                                       bool *changed, lt_err *err);
+/* The newest runs of a pipeline (empty: of all) with ids below `before` (0: from the newest), and of one status (empty: any). */
+LT_MUST_CHECK lt_status lt_state_runs_page(lt_state *state, lt_text pipeline, lt_text status,
+                                           int64_t before, size_t limit, lt_arena *arena,
+                                           lt_run_records *out, lt_err *err);
+/* git_*, tree and engine of a run that somebody else has recorded. */
+LT_MUST_CHECK lt_status lt_state_run_files(lt_state *state, const lt_run_record *run, lt_err *err);
