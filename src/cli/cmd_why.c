@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "cli/grid.h"
 #include "cli/work.h"
+#include "sched/tick.h"
 #include "state/why.h"
 
 #include <stdio.h>
@@ -160,14 +161,113 @@ static lt_status why(lt_app *app, const void *opts, const lt_args *args, lt_err 
 
 /* ---- status ---- */
 
+static const lt_run_record *newest_of(lt_app *app, lt_workspace *workspace, lt_text pipeline,
+                                      lt_err *err)
+{
+    lt_run_records found = {0};
+    if (lt_state_runs_page(workspace->state, pipeline, T(""), 0, 1, &app->arena, &found, err) !=
+        LT_OK)
+        return NULL;
+    return found.len ? &found.items[0] : NULL;
+}
+
+static lt_text moment_of(lt_app *app, int64_t at_s)
+{
+    char text[LT_TIME_CHARS];
+    return lt_text_of(lt_arena_format(&app->arena, "%.19sZ", lt_time_write(at_s * 1000000, text)));
+}
+
+/* Why nothing comes by itself: "" when it does. */
+static lt_text why_not(lt_app *app, const lt_schedule_record *record, bool has_schedule)
+{
+    if (!record->paused_at_us)
+        return has_schedule ? T("") : T("no schedule");
+    return lt_text_of(
+        lt_arena_format(&app->arena, "paused by %.*s at %.*s%s%.*s", LT_ARG(record->paused_by),
+                        LT_ARG(moment_of(app, record->paused_at_us / 1000000)),
+                        record->paused_why.len ? ": " : "", LT_ARG(record->paused_why)));
+}
+
+/* The times that come next, from now on. */
+static void add_next(lt_app *app, const lt_schedule *schedule, size_t count, lt_texts *out)
+{
+    lt_tick tick;
+    lt_cron_tick after = lt_cron_from(lt_divide_down(lt_now_us(), 1000000));
+    while (out->len < count && lt_schedule_next(schedule, after, &tick)) {
+        lt_push_in(&app->arena, out, moment_of(app, tick.start_at_s));
+        after = tick.tick;
+    }
+}
+
+static lt_status add_pipeline(lt_app *app, lt_workspace *workspace,
+                              const lt_conf_pipeline *pipeline, size_t count, lt_grid *grid,
+                              lt_err *err)
+{
+    lt_schedule schedule;
+    lt_calendar calendar = {0};
+    lt_schedule_record record;
+    lt_texts times = {0};
+    bool has = lt_sched_read(workspace->project, pipeline, &calendar, &schedule);
+    const lt_run_record *run = newest_of(app, workspace, pipeline->name, err);
+    LT_TRY(lt_state_schedule_get(workspace->state, pipeline->name, &app->arena, &record, err));
+    if (has && !record.paused_at_us)
+        add_next(app, &schedule, count, &times);
+    for (size_t i = 0; i < times.len || i == 0; i++) {
+        lt_text cells[] = {pipeline->name, times.len ? times.items[i] : (lt_text){0},
+                           run ? id_of(app, run->id) : (lt_text){0},
+                           run ? lt_text_of(lt_run_status_name(run->status)) : (lt_text){0},
+                           why_not(app, &record, has)};
+        lt_grid_row(grid, cells);
+    }
+    return LT_OK;
+}
+
+static lt_status show_schedules(lt_app *app, lt_workspace *workspace, const char *only, lt_err *err)
+{
+    enum { TIMES = 5 };
+    static const lt_grid_column columns[] = {
+        {T("pipeline"), LT_CELL_TEXT}, {T("next"), LT_CELL_TEXT}, {T("last_run"), LT_CELL_NUMBER},
+        {T("status"), LT_CELL_TEXT},   {T("why"), LT_CELL_TEXT},
+    };
+    bool found = false;
+    LT_AUTO(lt_grid) grid = {0};
+    lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), columns, LT_COUNT(columns));
+    grid.missing = T("-");
+    for (size_t i = 0; i < workspace->project->pipelines.len; i++) {
+        const lt_conf_pipeline *one = &workspace->project->pipelines.items[i];
+        if (only && !lt_text_eq(one->name, lt_text_of(only)))
+            continue;
+        found = true;
+        LT_TRY(add_pipeline(app, workspace, one, only ? TIMES : 1, &grid, err));
+    }
+    if (only && !found) {
+        lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no pipeline '%s'", only));
+        return lt_hint(err, "'leat pipelines' lists them");
+    }
+    lt_grid_end(&grid);
+    return LT_OK;
+}
+
+typedef struct status_opts {
+    bool schedules;
+} status_opts;
+
+static const lt_opt status_table[] = {
+    {.name = "schedules",
+     .type = LT_OPT_FLAG,
+     LT_AT(status_opts, schedules),
+     .help = "every pipeline: when it runs next, its last run, and why it does not run"},
+};
+
 static lt_status status(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
-    (void)opts;
-    (void)args;
+    const status_opts *given = opts;
     lt_run_records open = {0};
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     LT_AUTO(lt_grid) grid = {0};
     LT_TRY(lt_work_open(app, NULL, &workspace, err));
+    if (given->schedules || args->count)
+        return show_schedules(app, workspace, args->count ? args->items[0] : NULL, err);
     LT_TRY(lt_state_runs_open(workspace->state, T(""), &app->arena, &open, err));
     if (!open.len && !app->globals.json) {
         lt_out_str(&app->out, "nothing is under way\n");
@@ -195,6 +295,13 @@ const lt_cmd lt_cmd_why = {
 const lt_cmd lt_cmd_status = {
     .name = "status",
     .help = "list what is under way, and what it waits for",
+    .args = "[PIPELINE]",
+    .about = "With a pipeline: the next five times of its schedule, its last run, and why it does "
+             "not run.",
+    .examples = "leat status\nleat status daily\nleat status --schedules\tevery pipeline\n",
     .group = LT_GROUP_RUN,
+    .opts = status_table,
+    .opt_count = LT_COUNT(status_table),
+    .opts_size = sizeof(status_opts),
     .run = status,
 };

@@ -475,7 +475,7 @@ typedef struct lt_conf_calendar {
     lt_text name;
     lt_conf_place place;
     lt_text description;
-    lt_conf_values written; /* "2026-12-25": its name */
+    lt_conf_pairs written; /* "2026-12-25": its name */
     struct {
         int64_t *items;
         size_t len, cap;

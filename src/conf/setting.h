@@ -40,7 +40,7 @@ typedef struct lt_setting {
     const lt_setting_group *group;
     unsigned
         kinds; /* bit set of the group's discriminator; 0: all. Then the same name may stand several times */
-    bool templates, any;         /* see above */
+    bool templates, any; /* see above */
     const char *
         short_for; /* of a group: a scalar stands for a mapping with only this key; NULL: it must be a mapping */
     bool (*fits)(lt_text value); /* of words and texts that are no templates; with: */

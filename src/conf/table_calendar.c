@@ -3,9 +3,16 @@
 
 #include "base/time.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* ---- a calendar ---- */
+
+static bool fits_date(lt_text text)
+{
+    int64_t at_us;
+    return text.len == strlen("2026-12-25") && lt_time_read(text, &at_us);
+}
 
 static const lt_setting calendar_settings[] = {
     {.name = "name",
@@ -20,9 +27,11 @@ static const lt_setting calendar_settings[] = {
      .wanted = "a text",
      .help = "what it is, for people"},
     {.name = "days",
-     .type = LT_SET_VALUES,
+     .type = LT_SET_PAIRS,
      .offset = AT(lt_conf_calendar, written),
      .required = true,
+     .fits = fits_date,
+     .wanted = "a date such as 2026-12-25",
      .help = "dates and what they are called: `2026-12-25: Christmas Day`"},
 };
 
@@ -35,16 +44,14 @@ static int by_number(const void *a, const void *b)
 static lt_status check_calendar(const lt_conf_reader *reader, void *made, const lt_yaml *node,
                                 lt_err *err)
 {
-    static const int64_t DAY_US = DAY;
     lt_conf_calendar *calendar = made;
-    (void)node;
+    (void)node, (void)err;
     for (size_t i = 0; i < calendar->written.len; i++) {
-        const lt_conf_value *one = &calendar->written.items[i];
-        int64_t at_us;
-        if (one->name.len != strlen("2026-12-25") || !lt_time_read(one->name, &at_us))
-            return lt_conf_fail(one->place, err, "'%.*s' is no date such as 2026-12-25",
-                                LT_ARG(one->name));
-        lt_push_in(reader->arena, &calendar->days, lt_divide_down(at_us, DAY_US));
+        int64_t at_us = 0;
+        bool is_date = lt_time_read(calendar->written.items[i].name, &at_us);
+        assert(is_date);
+        (void)is_date;
+        lt_push_in(reader->arena, &calendar->days, lt_divide_down(at_us, DAY));
     }
     if (calendar->days.len)
         qsort(calendar->days.items, calendar->days.len, sizeof(*calendar->days.items), by_number);
@@ -171,8 +178,7 @@ static lt_status check_schedule(const lt_conf_reader *reader, void *made, const 
     if (schedule->cron_text.len && lt_cron_read(schedule->cron_text, &schedule->cron, err) != LT_OK)
         return wrap_at(reader, place_of(node, "cron"), err);
     LT_TRY(lt_conf_read_zone(reader, node, schedule->zone_name, &schedule->zone, err));
-    LT_TRY(
-        read_moment(reader, node, "start", schedule->start, INT64_MIN, &schedule->start_s, err));
+    LT_TRY(read_moment(reader, node, "start", schedule->start, INT64_MIN, &schedule->start_s, err));
     LT_TRY(read_moment(reader, node, "end", schedule->end, INT64_MAX, &schedule->end_s, err));
     if (schedule->start_s >= schedule->end_s)
         return lt_setting_fail(reader, place_of(node, "end"), err, "'end' is not behind 'start'");

@@ -948,7 +948,13 @@ static lt_status check_pipeline(const lt_conf_reader *reader, void *made, const 
         return lt_setting_fail(reader, lt_yaml_find(node, T("late_after")), err,
                                "'late_after' needs 'on_late': tasks that tell somebody");
     LT_TRY(check_zones(reader, pipeline, node, err));
-    return lt_conf_read_params(reader, &pipeline->params, &pipeline->typed, err);
+    LT_TRY(lt_conf_read_params(reader, &pipeline->params, &pipeline->typed, err));
+    for (size_t i = 0; i < pipeline->typed.len && pipeline->schedule.place.line; i++)
+        if (!pipeline->typed.items[i].fallback)
+            return lt_conf_fail(pipeline->typed.items[i].place, err,
+                                "a schedule cannot give the parameter '%.*s': it needs a default",
+                                LT_ARG(pipeline->typed.items[i].name));
+    return LT_OK;
 }
 
 const lt_setting_group lt_conf_pipeline_group = {.name = "a pipeline",

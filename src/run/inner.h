@@ -144,9 +144,6 @@ lt_status lt_work_value(lt_work *work, lt_text text, lt_conf_place place, lt_jin
                         lt_err *err);
 lt_jinja_value lt_names_of_json(lt_jinja_heap *heap, const lt_json *json);
 
-/* The run's parameters, as given and by default, as an object. */
-lt_status lt_params_read(const lt_conf_pipeline *pipeline, const lt_texts *given, lt_buf *json,
-                         lt_err *err);
 /* Make them the values of params.x and var('x'). */
 lt_status lt_params_use(executor *run, lt_scope *scope, lt_err *err);
 

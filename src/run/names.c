@@ -111,6 +111,23 @@ static void put_item(lt_work *work, lt_jinja_value names)
     lt_jinja_put(names, "index", lt_jinja_int(lt_json_i64_or(root, "index", 0)));
 }
 
+/* The data that a scheduled run is for; of any other run it is empty, and lies at the run's clock. */
+static void put_interval(lt_work *work, lt_jinja_value names)
+{
+    lt_json *root = NULL;
+    lt_err err;
+    char clock[LT_TIME_CHARS];
+    const lt_run_record *record = work->run->record;
+    lt_text now = lt_text_of(lt_time_write(record->clock_us, clock));
+    if (lt_json_read(record->trigger_json, "trigger", NULL, &work->heap.arena, &root, &err) !=
+        LT_OK)
+        root = NULL;
+    lt_text from = lt_json_text_or(root, "interval_start", now);
+    lt_text until = lt_json_text_or(root, "interval_end", now);
+    lt_jinja_put(names, "interval_start", lt_jinja_text_copy(&work->heap, from));
+    lt_jinja_put(names, "interval_end", lt_jinja_text_copy(&work->heap, until));
+}
+
 void lt_work_names(lt_work *work)
 {
     executor *run = work->run;
@@ -130,6 +147,7 @@ void lt_work_names(lt_work *work)
                                : run->main_has_ended ? T("succeeded")
                                                      : T("running")));
     lt_jinja_put(names, "run_summary", lt_jinja_text_copy(&work->heap, lt_buf_text(&summary)));
+    put_interval(work, names);
     put_item(work, names);
     work->scope.names = names;
 }

@@ -1,6 +1,8 @@
 /* A run from its record to its end. */
 #include "run/run.h"
 
+#include "state/schedule.h"
+
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/proc.h"
@@ -38,6 +40,21 @@ static lt_status claim(lt_workspace *workspace, const lt_run_request *request,
                        lt_run_record *record, lt_err *err)
 {
     return lt_state_run_claim(workspace->state, request->run_id, &workspace->arena, record, err);
+}
+
+/* One that the server has queued does not say where and with how many threads: as the files say now. */
+static void describe_queued(const lt_workspace *workspace, const lt_run_request *request,
+                            const lt_target *target, lt_run_record *record)
+{
+    const lt_conf_pipeline *pipeline = lt_project_pipeline(workspace->project, record->pipeline);
+    const lt_conf_target *conf = lt_project_target(workspace->project, lt_text_of(target->name));
+    if (record->engine.len)
+        return;
+    record->target = lt_text_of(target->name);
+    record->engine = lt_text_of(target->kind);
+    record->threads = request->threads                         ? request->threads
+                      : pipeline && pipeline->defaults.threads ? pipeline->defaults.threads
+                                                               : conf->threads;
 }
 
 static lt_status describe(lt_workspace *workspace, const lt_run_request *request,
@@ -606,6 +623,10 @@ static lt_status run_to_end(executor *run, lt_run_report *report, lt_err *err)
         LT_TRY(lt_prune_lock(run->workspace, &run->tree_lock, err));
     if (!run->request->reproduces && !run->request->run_id)
         LT_TRY(lt_tree_record(run->workspace, run->record, err));
+    if (run->request->run_id && !run->record->git_commit.len && !run->record->tree.len) {
+        LT_TRY(lt_tree_record(run->workspace, run->record, err));
+        LT_TRY(lt_state_run_files(run->workspace->state, run->record, err));
+    }
     LT_TRY(execute(run, err));
     if (run->record->status == LT_RUN_SKIPPED) {
         lt_log(LT_LOG_INFO, "run %lld is skipped: %.*s", (long long)run->record->id,
@@ -642,6 +663,8 @@ lt_status lt_run(lt_workspace *workspace, const lt_run_request *request, lt_run_
     lt_status status = lt_workspace_target(workspace, name, &target, err);
     if (status == LT_OK && !request->run_id)
         status = describe(workspace, request, &target, &report->record, err);
+    else if (status == LT_OK)
+        describe_queued(workspace, request, &target, &report->record);
     executor_init(&run);
     if (status == LT_OK)
         status = plan_run(&run, &target, err);

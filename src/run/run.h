@@ -93,6 +93,14 @@ void lt_run_report_cleanup(lt_run_report *report);
 LT_MUST_CHECK lt_status lt_run(lt_workspace *workspace, const lt_run_request *request,
                                lt_run_report *report, lt_err *err);
 
+/* Begin a run that is queued, or go on with one that was lost, in a process of its own (and a session of its own: it outlives us),
+ * whose output goes to run.out among its logs. */
+LT_MUST_CHECK lt_status lt_run_spawn(const char *root, const char *home, int64_t run_id, int *pid,
+                                     lt_err *err);
+/* The parameters of a run as JSON: those given as "name=value", and the defaults of others. */
+LT_MUST_CHECK lt_status lt_params_read(const lt_conf_pipeline *pipeline, const lt_texts *given,
+                                       lt_buf *json, lt_err *err);
+
 /* Only the plan of such a run: nothing is recorded or opened. */
 LT_MUST_CHECK lt_status lt_run_plan(lt_workspace *workspace, const lt_run_request *request,
                                     lt_plan **out, lt_err *err);

@@ -4,10 +4,6 @@
 #include "base/time.h"
 #include "run/inner.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,51 +78,10 @@ lt_status lt_step_approve(lt_work *work, lt_err *err)
 
 /* ---- pipeline ---- */
 
-/* `leat run --resume ID` of our own program, on its own: it outlives us, and its run is told by its record. */
 static lt_status spawn_run(lt_work *work, int64_t run_id, lt_err *err)
 {
     const lt_workspace *workspace = work->run->workspace;
-    LT_AUTO(lt_chars) path = lt_proc_path();
-    LT_AUTO(lt_chars) id = lt_format("%lld", (long long)run_id);
-    LT_AUTO(lt_chars) log = lt_format("%s/logs/%lld", workspace->home, (long long)run_id);
-    LT_TRY(lt_folder_make(log, 0750, err));
-    LT_AUTO(lt_chars) out = lt_path_join(log, "run.out");
-    const char *words[] = {path,
-                           "--quiet",
-                           "--project-dir",
-                           workspace->root,
-                           "--home",
-                           workspace->home,
-                           "run",
-                           "--resume",
-                           id,
-                           NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t how;
-    sigset_t all, none;
-    pid_t pid;
-    (void)sigfillset(&all);
-    (void)sigemptyset(&none);
-    (void)posix_spawn_file_actions_init(&actions);
-    (void)posix_spawnattr_init(&how);
-    (void)posix_spawnattr_setsigdefault(&how, &all);
-    (void)posix_spawnattr_setsigmask(&how, &none);
-    (void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-                                             POSIX_SPAWN_SETSID);
-    int code = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    if (code == 0)
-        code =
-            posix_spawn_file_actions_addopen(&actions, 1, out, O_WRONLY | O_CREAT | O_APPEND, 0640);
-    if (code == 0)
-        code = posix_spawn_file_actions_adddup2(&actions, 1, 2);
-    if (code == 0)
-        code = posix_spawn(&pid, path, &actions, &how, (char *const *)(uintptr_t)words, environ);
-    (void)posix_spawnattr_destroy(&how);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    if (code != 0)
-        return lt_fail_errno(err, code, "cannot start '%s'", path);
-    work->task->child = pid;
-    return LT_OK;
+    return lt_run_spawn(workspace->root, workspace->home, run_id, &work->task->child, err);
 }
 
 static void ask_for_child(lt_run_task *task)

@@ -5,8 +5,7 @@
 
 #include "base/time.h"
 
-#define SCHEDULE_COLUMNS                                                                           \
-    "pipeline, schedule, at_s, wall_s, paused_at_us, paused_by, paused_why"
+#define SCHEDULE_COLUMNS "pipeline, schedule, at_s, wall_s, paused_at_us, paused_by, paused_why"
 
 static lt_schedule_record read_schedule(const lt_query *q, lt_arena *arena)
 {
@@ -64,10 +63,9 @@ lt_status lt_state_schedule_seen(lt_state *state, lt_text pipeline, lt_text sche
 /* ---- runs for the server ---- */
 
 typedef struct supervising {
-    lt_run_record *runs;
+    lt_run_record *runs; /* or: */
+    lt_tick_run *ticks;
     size_t count;
-    bool is_tick;
-    int64_t at_s, wall_s;
 } supervising;
 
 static int64_t find_key(lt_tx *tx, lt_text key)
@@ -91,22 +89,30 @@ static lt_status insert_supervised(lt_tx *tx, lt_run_record *run, lt_err *err)
     return waiting.kind.len ? lt_state_write_run_wait(tx, run->id, &waiting, err) : LT_OK;
 }
 
+static lt_status record_ticks(lt_tx *tx, void *context, lt_err *err)
+{
+    const supervising *s = context;
+    for (size_t i = 0; i < s->count; i++) {
+        lt_tick_run *one = &s->ticks[i];
+        LT_TRY(insert_supervised(tx, &one->run, err));
+        LT_TRY(lt_tx_exec(tx, err, "update schedules set at_s = ?, wall_s = ? where pipeline = ?",
+                          V(one->at_s), V(one->wall_s), V(one->run.pipeline)));
+    }
+    return LT_OK;
+}
+
+lt_status lt_state_ticks(lt_state *state, lt_tick_run *ticks, size_t count, lt_err *err)
+{
+    supervising s = {.ticks = ticks, .count = count};
+    return lt_db_write(state->db, record_ticks, &s, err);
+}
+
 static lt_status supervise(lt_tx *tx, void *context, lt_err *err)
 {
     const supervising *s = context;
     for (size_t i = 0; i < s->count; i++)
         LT_TRY(insert_supervised(tx, &s->runs[i], err));
-    if (!s->is_tick)
-        return LT_OK;
-    return lt_tx_exec(tx, err, "update schedules set at_s = ?, wall_s = ? where pipeline = ?",
-                      V(s->at_s), V(s->wall_s), V(s->runs->pipeline));
-}
-
-lt_status lt_state_tick(lt_state *state, int64_t at_s, int64_t wall_s, lt_run_record *run,
-                        lt_err *err)
-{
-    supervising s = {.runs = run, .count = 1, .is_tick = true, .at_s = at_s, .wall_s = wall_s};
-    return lt_db_write(state->db, supervise, &s, err);
+    return LT_OK;
 }
 
 lt_status lt_state_supervise(lt_state *state, lt_run_record *runs, size_t count, lt_err *err)
@@ -176,12 +182,12 @@ typedef struct paging {
 static lt_status list_page(lt_tx *tx, void *context, lt_err *err)
 {
     const paging *p = context;
-    static const char of_one[] = "select " RUN_COLUMNS
-                                 " from runs where pipeline = ? and (? = 0 or id < ?) and (? = '' "
-                                 "or status = ?) order by id desc limit ?";
-    static const char of_all[] = "select " RUN_COLUMNS
-                                 " from runs where ? = '' and (? = 0 or id < ?) and (? = '' or "
-                                 "status = ?) order by id desc limit ?";
+    static const char of_one[] =
+        "select " RUN_COLUMNS " from runs where pipeline = ? and (? = 0 or id < ?) and (? = '' "
+        "or status = ?) order by id desc limit ?";
+    static const char of_all[] =
+        "select " RUN_COLUMNS " from runs where ? = '' and (? = 0 or id < ?) and (? = '' or "
+        "status = ?) order by id desc limit ?";
     LT_AUTO(lt_query)
     q = lt_tx_query(tx, p->pipeline.len ? of_one : of_all, V(p->pipeline), V(p->before),
                     V(p->before), V(p->status), V(p->status), V(p->limit));

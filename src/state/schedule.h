@@ -23,11 +23,15 @@ LT_MUST_CHECK lt_status lt_state_schedule_get(lt_state *state, lt_text pipeline,
 /* Remember this tick as the last one that was seen to, without a run. `schedule` as in the record. */
 LT_MUST_CHECK lt_status lt_state_schedule_seen(lt_state *state, lt_text pipeline, lt_text schedule,
                                                int64_t at_s, int64_t wall_s, lt_err *err);
-/* Record the run of a tick, queued for the server, and remember the tick; run->id is that of the run with the key when there is one
- * already. run->waiting of kind "time" holds it back until then. */
-LT_MUST_CHECK lt_status lt_state_tick(lt_state *state, int64_t at_s, int64_t wall_s,
-                                      lt_run_record *run, lt_err *err);
-/* Queue runs for the server, all or none; those with a key that is there already get that run's id and `claim` 0. */
+typedef struct lt_tick_run {
+    int64_t at_s, wall_s;
+    lt_run_record run;
+} lt_tick_run;
+/* Record the runs of ticks, queued for the server, and remember the ticks, in one transaction; run.id is that of the run with the
+ * key when there is one already. run.waiting of kind "time" holds it back until then. */
+LT_MUST_CHECK lt_status lt_state_ticks(lt_state *state, lt_tick_run *ticks, size_t count,
+                                       lt_err *err);
+/* Queue runs for the server, all or none; one whose key is there already gets that run's id, and a `claim` of 0. */
 LT_MUST_CHECK lt_status lt_state_supervise(lt_state *state, lt_run_record *runs, size_t count,
                                            lt_err *err);
 /* Runs for the server that have not ended: queued, running or lost; oldest first. */

@@ -43,6 +43,7 @@ typedef enum lt_task_status {
  *   pool        places in the pool `what`                         retry      its next attempt; `detail` is the last error
  *   time        a moment (`next_us`)                              object     `what` is bucket/key
  *   sql, http   a condition; `detail` is what was found last      approval   people; `what` says who may
+ *   files       files of the project that are wrong, as `detail` says
  *   run         the run `run` of the pipeline `what`              items      its items; `detail` counts them */
 typedef struct lt_waiting {
     lt_text kind; /* empty: for nothing */

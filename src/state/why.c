@@ -108,6 +108,8 @@ static lt_status say_waiting(lt_state *state, const lt_waiting *w, lt_buf *out, 
         lt_buf_printf(out, "waits for %.*s (%.*s)", LT_ARG(w->what), LT_ARG(w->detail));
     } else if (lt_text_eq(w->kind, T("approval"))) {
         lt_buf_printf(out, "waits for the approval of %.*s", LT_ARG(w->what));
+    } else if (lt_text_eq(w->kind, T("files"))) {
+        lt_buf_printf(out, "waits until the project's files are mended (%.*s)", LT_ARG(w->detail));
     } else if (lt_text_eq(w->kind, T("items"))) {
         lt_buf_printf(out, "waits for its items: %.*s", LT_ARG(w->detail));
     } else if (lt_text_eq(w->kind, T("run"))) {

@@ -1,0 +1,330 @@
+/* leat trigger, backfill, pause, resume: what people ask of the server. */
+#include "cli/cmd.h"
+
+#include "base/fs.h"
+#include "base/time.h"
+#include "cli/grid.h"
+#include "cli/work.h"
+#include "sched/tick.h"
+
+enum { MOST_TICKS = 10000 };
+
+static lt_text pipeline_name_at(const void *context, size_t i)
+{
+    return ((const lt_project *)context)->pipelines.items[i].name;
+}
+
+static lt_status find_pipeline(const lt_workspace *workspace, lt_text name,
+                               const lt_conf_pipeline **out, lt_err *err)
+{
+    const lt_project *project = workspace->project;
+    lt_text nearest;
+    *out = lt_project_pipeline(project, name);
+    if (*out)
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no pipeline '%.*s'", LT_ARG(name)));
+    if (lt_text_nearest(name, project->pipelines.len, pipeline_name_at, project, &nearest))
+        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
+    return lt_hint(err, "'leat pipelines' lists them");
+}
+
+static lt_texts texts_of(lt_app *app, const lt_strings *strings)
+{
+    lt_texts out = {0};
+    for (size_t i = 0; i < strings->len; i++)
+        lt_push_in(&app->arena, &out, lt_text_of(strings->items[i]));
+    return out;
+}
+
+/* Whoever asks should know that nobody listens. */
+static void say_server(lt_app *app, const lt_workspace *workspace)
+{
+    LT_AUTO(lt_chars) path = lt_format("%s/leases/server.lock", workspace->home);
+    int fd = -1;
+    lt_err err;
+    if (!lt_path_exists(path) || lt_file_lock(path, 0, &fd, &err) == LT_OK)
+        lt_out_str(&app->out, "no server works in this home: 'leat up' begins what waits\n");
+    lt_fd_close(fd);
+}
+
+static lt_status read_moment(const char *option, const char *text, int64_t *out, lt_err *err)
+{
+    *out = 0;
+    if (!text || lt_time_read(lt_text_of(text), out))
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_INVALID, "--%s: '%s' is no moment", option, text));
+    return lt_hint(err, "write 2026-11-22 or 2026-11-22T06:00:00Z");
+}
+
+/* ---- trigger ---- */
+
+typedef struct trigger_opts {
+    lt_strings params;
+    const char *key, *at;
+} trigger_opts;
+
+static const lt_opt trigger_table[] = {
+    {.name = "param",
+     .letter = 'P',
+     .type = LT_OPT_LIST,
+     LT_AT(trigger_opts, params),
+     .value = "NAME=VALUE",
+     .help = "a parameter of the pipeline; may be given several times"},
+    {.name = "key",
+     .type = LT_OPT_TEXT,
+     LT_AT(trigger_opts, key),
+     .value = "KEY",
+     .help = "who asks again with the same key gets the same run"},
+    {.name = "at",
+     .type = LT_OPT_TEXT,
+     LT_AT(trigger_opts, at),
+     .value = "MOMENT",
+     .help = "not before this moment"},
+};
+
+static lt_status trigger(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    const trigger_opts *given = opts;
+    const lt_conf_pipeline *pipeline;
+    LT_AUTO(lt_workspace_ref) workspace = NULL;
+    lt_run_record run;
+    lt_texts params = texts_of(app, &given->params);
+    lt_sched_wish wish = {.by = lt_work_who(app), .key = lt_text_of(given->key), .params = &params};
+    LT_TRY(read_moment("at", given->at, &wish.at_us, err));
+    LT_TRY(lt_work_open(app, NULL, &workspace, err));
+    LT_TRY(find_pipeline(workspace, lt_text_of(args->items[0]), &pipeline, err));
+    LT_TRY(lt_sched_wish_run(pipeline, &wish, &app->arena, &run, err));
+    LT_TRY(lt_state_supervise(workspace->state, &run, 1, err));
+    if (app->globals.json)
+        lt_out_printf(&app->out, "{\"run\": %lld, \"known\": %s}\n", (long long)run.id,
+                      run.claim ? "false" : "true");
+    else if (!run.claim)
+        lt_out_printf(&app->out, "run %lld has this key already\n", (long long)run.id);
+    else
+        lt_out_printf(&app->out, "run %lld is asked for\n", (long long)run.id);
+    if (!app->globals.json)
+        say_server(app, workspace);
+    return LT_OK;
+}
+
+const lt_cmd lt_cmd_trigger = {
+    .name = "trigger",
+    .help = "ask the server for a run of a pipeline",
+    .args = "PIPELINE",
+    .about = "The run is recorded at once and begun by 'leat up'. 'leat run --pipeline' does one "
+             "here and now instead.",
+    .examples = "leat trigger daily --param day=2026-11-22\nleat trigger daily --at "
+                "2026-11-23T06:00:00Z\tonce, at that moment\n",
+    .group = LT_GROUP_RUN,
+    .opts = trigger_table,
+    .opt_count = LT_COUNT(trigger_table),
+    .opts_size = sizeof(trigger_opts),
+    .run = trigger,
+};
+
+/* ---- backfill ---- */
+
+typedef struct backfill_opts {
+    const char *from, *to;
+    lt_strings params;
+    bool dry_run, reverse;
+} backfill_opts;
+
+static const lt_opt backfill_table[] = {
+    {.name = "from",
+     .type = LT_OPT_TEXT,
+     LT_AT(backfill_opts, from),
+     .value = "MOMENT",
+     .help = "ticks from this moment on"},
+    {.name = "to",
+     .type = LT_OPT_TEXT,
+     LT_AT(backfill_opts, to),
+     .value = "MOMENT",
+     .help = "ticks before this moment"},
+    {.name = "param",
+     .letter = 'P',
+     .type = LT_OPT_LIST,
+     LT_AT(backfill_opts, params),
+     .value = "NAME=VALUE",
+     .help = "a parameter of the pipeline; may be given several times"},
+    {.name = "reverse",
+     .type = LT_OPT_FLAG,
+     LT_AT(backfill_opts, reverse),
+     .help = "the newest first"},
+    {.name = "dry-run",
+     .type = LT_OPT_FLAG,
+     LT_AT(backfill_opts, dry_run),
+     .help = "list the ticks that have no run yet"},
+};
+
+static lt_status find_ticks(const lt_workspace *workspace, const lt_conf_pipeline *pipeline,
+                            const backfill_opts *opts, lt_ticks *out, lt_err *err)
+{
+    int64_t from_us, to_us;
+    lt_schedule schedule;
+    lt_calendar calendar = {0};
+    if (!opts->from || !opts->to)
+        return lt_fail(err, LT_INVALID, "a backfill needs --from and --to");
+    LT_TRY(read_moment("from", opts->from, &from_us, err));
+    LT_TRY(read_moment("to", opts->to, &to_us, err));
+    if (from_us >= to_us)
+        return lt_fail(err, LT_INVALID, "--to is not behind --from");
+    if (!lt_sched_read(workspace->project, pipeline, &calendar, &schedule))
+        return lt_conf_fail(pipeline->place, err, "the pipeline has no schedule to fill");
+    if (!lt_schedule_between(&schedule, from_us / 1000000, to_us / 1000000, MOST_TICKS, out)) {
+        lt_ignore(lt_fail(err, LT_TOO_BIG, "these are more than %d ticks", MOST_TICKS));
+        return lt_hint(err, "fill a shorter range at a time");
+    }
+    return LT_OK;
+}
+
+static lt_status make_runs(lt_app *app, const lt_conf_pipeline *pipeline, const backfill_opts *opts,
+                           const lt_ticks *ticks, lt_run_record *runs, lt_err *err)
+{
+    lt_texts params = texts_of(app, &opts->params);
+    for (size_t i = 0; i < ticks->len; i++) {
+        const lt_tick *tick = &ticks->items[opts->reverse ? ticks->len - 1 - i : i];
+        LT_TRY(lt_sched_tick_run(pipeline, tick, "backfill", &params, &app->arena, &runs[i], err));
+        runs[i].waiting = (lt_waiting){0};
+    }
+    return LT_OK;
+}
+
+static lt_status list_ticks(lt_app *app, lt_workspace *workspace, const lt_run_record *runs,
+                            size_t count, lt_err *err)
+{
+    static const lt_grid_column columns[] = {{T("tick"), LT_CELL_TEXT}, {T("run"), LT_CELL_NUMBER}};
+    LT_AUTO(lt_grid) grid = {0};
+    char moment[LT_TIME_CHARS];
+    lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), columns, LT_COUNT(columns));
+    grid.missing = T("to be done");
+    for (size_t i = 0; i < count; i++) {
+        lt_run_record known;
+        lt_status status =
+            lt_state_run_by_key(workspace->state, runs[i].run_key, &app->arena, &known, err);
+        if (status != LT_OK && status != LT_NOT_FOUND)
+            return status;
+        lt_text id = {0};
+        if (status == LT_OK)
+            id = lt_text_of(lt_arena_format(&app->arena, "%lld", (long long)known.id));
+        lt_text cells[] = {lt_text_of(lt_time_write(runs[i].clock_us, moment)), id};
+        lt_grid_row(&grid, cells);
+    }
+    lt_grid_end(&grid);
+    return LT_OK;
+}
+
+static lt_status fill(lt_app *app, lt_workspace *workspace, const lt_conf_pipeline *pipeline,
+                      const backfill_opts *opts, const lt_ticks *ticks, lt_err *err)
+{
+    size_t made = 0;
+    lt_run_record *runs = lt_alloc_array(&app->arena, ticks->len + 1, sizeof(*runs));
+    LT_TRY(make_runs(app, pipeline, opts, ticks, runs, err));
+    if (opts->dry_run)
+        return list_ticks(app, workspace, runs, ticks->len, err);
+    LT_TRY(lt_state_supervise(workspace->state, runs, ticks->len, err));
+    for (size_t i = 0; i < ticks->len; i++)
+        made += runs[i].claim != 0;
+    if (app->globals.json) {
+        lt_out_printf(&app->out, "{\"asked\": %zu, \"known\": %zu}\n", made, ticks->len - made);
+        return LT_OK;
+    }
+    lt_out_printf(&app->out, "%zu run%s asked for; %zu tick%s had one already\n", made,
+                  made == 1 ? " is" : "s are", ticks->len - made,
+                  ticks->len - made == 1 ? "" : "s");
+    say_server(app, workspace);
+    return LT_OK;
+}
+
+static lt_status backfill(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    const lt_conf_pipeline *pipeline;
+    LT_AUTO(lt_workspace_ref) workspace = NULL;
+    lt_ticks ticks = {0};
+    LT_TRY(lt_work_open(app, NULL, &workspace, err));
+    LT_TRY(find_pipeline(workspace, lt_text_of(args->items[0]), &pipeline, err));
+    lt_status status = find_ticks(workspace, pipeline, opts, &ticks, err);
+    if (status == LT_OK)
+        status = fill(app, workspace, pipeline, opts, &ticks, err);
+    lt_vec_free(&ticks);
+    return status;
+}
+
+const lt_cmd lt_cmd_backfill = {
+    .name = "backfill",
+    .help = "ask the server for the runs of a range of ticks",
+    .args = "PIPELINE",
+    .about = "One run for each tick of the schedule in the range that has none yet, with that "
+             "tick's clock and interval. Asking again for the same range does nothing twice. How "
+             "many run at once is what 'overlap' and 'max_active' of the pipeline say.",
+    .examples = "leat backfill daily --from 2026-01-01 --to 2026-02-01 --dry-run\n"
+                "leat backfill daily --from 2026-01-01 --to 2026-02-01 --reverse\tthe newest "
+                "first\n",
+    .group = LT_GROUP_RUN,
+    .opts = backfill_table,
+    .opt_count = LT_COUNT(backfill_table),
+    .opts_size = sizeof(backfill_opts),
+    .run = backfill,
+};
+
+/* ---- pause, resume ---- */
+
+typedef struct pause_opts {
+    const char *why;
+} pause_opts;
+
+static const lt_opt pause_table[] = {
+    {.name = "why",
+     .type = LT_OPT_TEXT,
+     LT_AT(pause_opts, why),
+     .value = "TEXT",
+     .help = "shown wherever somebody asks why it does not run"},
+};
+
+static lt_status set_pause(lt_app *app, const char *name, lt_text by, lt_text why, lt_err *err)
+{
+    const lt_conf_pipeline *pipeline;
+    bool changed = false;
+    LT_AUTO(lt_workspace_ref) workspace = NULL;
+    LT_TRY(lt_work_open(app, NULL, &workspace, err));
+    LT_TRY(find_pipeline(workspace, lt_text_of(name), &pipeline, err));
+    LT_TRY(lt_state_pause(workspace->state, pipeline->name, by, why, &changed, err));
+    lt_out_printf(&app->out, "the schedule of %s %s%s\n", name, changed ? "" : "was already ",
+                  by.len    ? changed ? "is paused" : "paused"
+                  : changed ? "goes on"
+                            : "going on");
+    return LT_OK;
+}
+
+static lt_status pause_it(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    const pause_opts *given = opts;
+    return set_pause(app, args->items[0], lt_work_who(app), lt_text_of(given->why), err);
+}
+
+static lt_status resume_it(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    (void)opts;
+    return set_pause(app, args->items[0], T(""), T(""), err);
+}
+
+const lt_cmd lt_cmd_pause = {
+    .name = "pause",
+    .help = "let the schedule of a pipeline rest",
+    .args = "PIPELINE",
+    .about = "Runs that were asked for already go on; people can still ask for others.",
+    .group = LT_GROUP_RUN,
+    .opts = pause_table,
+    .opt_count = LT_COUNT(pause_table),
+    .opts_size = sizeof(pause_opts),
+    .run = pause_it,
+};
+
+const lt_cmd lt_cmd_resume = {
+    .name = "resume",
+    .help = "let the schedule of a pipeline go on",
+    .args = "PIPELINE",
+    .about = "What was missed is made up for as 'catch_up' and 'window' of its schedule say.",
+    .group = LT_GROUP_RUN,
+    .run = resume_it,
+};

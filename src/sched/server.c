@@ -1,0 +1,644 @@
+/* The scheduler's loop: files, ticks, processes. */
+#include "sched/server.h"
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "base/time.h"
+#include "run/run.h"
+#include "run/workspace.h"
+#include "sched/tick.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    LOOK_MS = 50,        /* how often state.db is looked at for what others ask */
+    MOST_TICKS = 1000,   /* of one pipeline at once */
+    MOST_CLAIMS = 6,     /* a run whose process has died so often is given up */
+    MOST_BEGINS = 8,     /* processes that end before they have taken their run */
+    MOST_FOLDERS = 1000, /* that are watched */
+    SECOND_US = 1000000,
+};
+
+typedef struct entry {
+    const lt_conf_pipeline *pipeline;
+    lt_schedule schedule;
+    lt_calendar calendar;
+    bool has_schedule, paused;
+    lt_text text;
+    lt_cron_tick seen;
+    int64_t next_s; /* INT64_MAX: never */
+} entry;
+
+typedef struct child {
+    int64_t run_id;
+    int pid, pidfd;
+    bool is_ours;
+} child;
+
+/* A run whose process ended before it had taken the run: tried again later. */
+typedef struct trouble {
+    int64_t run_id, next_mono_us;
+    int times;
+} trouble;
+
+struct lt_sched {
+    lt_sched_options options;
+    lt_state *state; /* owned */
+    int lock, inotify;
+    pthread_rwlock_t files_lock; /* guards workspace and files_trouble against readers elsewhere */
+    lt_workspace *workspace;     /* owned */
+    char *files_trouble;         /* owned; what is wrong with the files, or NULL */
+    lt_arena arena;              /* of the entries */
+    LT_VEC(entry) entries;
+    LT_VEC(child) children;
+    LT_VEC(trouble) troubles;
+    lt_state_stamp stamp;
+    int64_t begin_at_us; /* when the next run that waits for a moment may begin */
+    bool look;           /* at what there is to begin */
+};
+
+/* ---- the files ---- */
+
+static void watch_folder(lt_sched *self, const char *path, size_t *left)
+{
+    const uint32_t what = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
+    if (*left && inotify_add_watch(self->inotify, path, what | IN_ONLYDIR) >= 0)
+        --*left;
+}
+
+/* The folders of the project's files; again after each change, since folders come and go. */
+static void watch_files(lt_sched *self)
+{
+    static const char *const names[] = {"pipelines", "calendars", "sources"};
+    size_t left = MOST_FOLDERS;
+    lt_err err;
+    watch_folder(self, self->options.root, &left);
+    for (size_t i = 0; i < LT_COUNT(names); i++) {
+        LT_AUTO(lt_chars) folder = lt_path_join(self->options.root, names[i]);
+        LT_AUTO(lt_path_list) files = {0};
+        watch_folder(self, folder, &left);
+        if (lt_files_below(folder, "", 10 * MOST_FOLDERS, &files, &err) != LT_OK)
+            continue;
+        for (size_t k = 0; k < files.len; k++) {
+            char *slash = strrchr(files.items[k], '/');
+            if (!slash)
+                continue;
+            *slash = '\0';
+            LT_AUTO(lt_chars) inner = lt_path_join(folder, files.items[k]);
+            watch_folder(self, inner, &left);
+        }
+    }
+}
+
+/* Has anything been written? Editors write several files at once: the pause lets them end. */
+static bool files_changed(lt_sched *self)
+{
+    static const int64_t PAUSE_US = 30000;
+    char events[16 * 1024];
+    bool changed = false;
+    while (read(self->inotify, events, sizeof(events)) > 0) {
+        changed = true;
+        lt_sleep_us(PAUSE_US);
+    }
+    return changed;
+}
+
+static lt_status plan_entry(lt_sched *self, const lt_conf_pipeline *pipeline, lt_err *err);
+
+static lt_status make_entries(lt_sched *self, lt_err *err)
+{
+    lt_project *project = self->workspace->project;
+    lt_vec_free(&self->entries);
+    lt_arena_cleanup(&self->arena);
+    self->arena = (lt_arena){0};
+    for (size_t i = 0; i < project->pipelines.len; i++)
+        LT_TRY(plan_entry(self, &project->pipelines.items[i], err));
+    /* They have moved while the list grew. */
+    for (size_t i = 0; i < self->entries.len; i++)
+        if (self->entries.items[i].schedule.days_off)
+            self->entries.items[i].schedule.days_off = &self->entries.items[i].calendar;
+    return LT_OK;
+}
+
+static void set_trouble(lt_sched *self, const lt_err *why)
+{
+    LT_AUTO(lt_chars) now = why ? lt_format("%s", why->message) : NULL;
+    if (now && (!self->files_trouble || strcmp(now, self->files_trouble) != 0))
+        lt_log(LT_LOG_ERROR, "runs wait until the files are mended: %s", now);
+    if (!now && self->files_trouble)
+        lt_log(LT_LOG_INFO, "the files are fine again");
+    lt_free(self->files_trouble);
+    self->files_trouble = LT_TAKE(now);
+}
+
+/* With wrong files, the old ones stay. */
+static lt_status load_files(lt_sched *self, lt_err *err)
+{
+    lt_workspace_options options = {.root = self->options.root, .home = self->options.home};
+    lt_workspace *made = NULL;
+    lt_err why = {0};
+    self->look = true;
+    lt_status status = lt_workspace_open(&options, &made, &why);
+    if (status != LT_OK && !self->workspace) {
+        *err = why;
+        return status;
+    }
+    (void)pthread_rwlock_wrlock(&self->files_lock);
+    set_trouble(self, status == LT_OK ? NULL : &why);
+    if (status == LT_OK) {
+        lt_workspace *old = self->workspace;
+        self->workspace = made;
+        status = make_entries(self, err);
+        lt_workspace_close(old);
+    } else {
+        status = LT_OK;
+    }
+    (void)pthread_rwlock_unlock(&self->files_lock);
+    return status;
+}
+
+const lt_project *lt_sched_project(lt_sched *self, lt_text *wrong)
+{
+    (void)pthread_rwlock_rdlock(&self->files_lock);
+    *wrong = lt_text_of(self->files_trouble);
+    return self->workspace->project;
+}
+
+void lt_sched_project_done(lt_sched *self)
+{
+    (void)pthread_rwlock_unlock(&self->files_lock);
+}
+
+/* ---- ticks ---- */
+
+static void plan_next(entry *one)
+{
+    lt_tick next;
+    one->next_s = one->has_schedule && lt_schedule_next(&one->schedule, one->seen, &next)
+                      ? next.tick.at_s
+                      : INT64_MAX;
+}
+
+static lt_status see(lt_sched *self, entry *one, lt_cron_tick tick, lt_err *err)
+{
+    one->seen = tick;
+    plan_next(one);
+    return lt_state_schedule_seen(self->state, one->pipeline->name, one->text, tick.at_s,
+                                  tick.wall_s, err);
+}
+
+/* Go on where the last server has stopped; a schedule that is new or another one begins now. */
+static lt_status plan_entry(lt_sched *self, const lt_conf_pipeline *pipeline, lt_err *err)
+{
+    lt_schedule_record record;
+    entry made = {.pipeline = pipeline, .next_s = INT64_MAX};
+    made.has_schedule =
+        lt_sched_read(self->workspace->project, pipeline, &made.calendar, &made.schedule);
+    lt_push(&self->entries, made);
+    if (!made.has_schedule)
+        return LT_OK;
+    entry *one = &self->entries.items[self->entries.len - 1];
+    if (one->schedule.days_off)
+        one->schedule.days_off = &one->calendar;
+    one->text = lt_sched_text(pipeline, &self->arena);
+    LT_TRY(lt_state_schedule_get(self->state, pipeline->name, &self->arena, &record, err));
+    one->paused = record.paused_at_us != 0;
+    if (!lt_text_eq(record.schedule, one->text))
+        return see(self, one, lt_cron_from(lt_divide_down(lt_now_us(), SECOND_US)), err);
+    one->seen = (lt_cron_tick){.at_s = record.at_s, .wall_s = record.wall_s};
+    plan_next(one);
+    return LT_OK;
+}
+
+typedef LT_VEC(lt_tick_run) tick_runs;
+
+static lt_status add_ticks(entry *one, int64_t now_s, lt_arena *arena, tick_runs *out,
+                           bool *nothing, lt_err *err)
+{
+    lt_ticks due = {0};
+    size_t left_out = 0;
+    lt_status status = LT_OK;
+    lt_schedule_due(&one->schedule, one->seen, now_s, MOST_TICKS, &due, &left_out);
+    for (size_t i = 0; i < due.len && status == LT_OK; i++) {
+        lt_tick_run made = {.at_s = due.items[i].tick.at_s, .wall_s = due.items[i].tick.wall_s};
+        status = lt_sched_tick_run(one->pipeline, &due.items[i], "schedule", NULL, arena, &made.run,
+                                   err);
+        if (status == LT_OK)
+            lt_push(out, made);
+    }
+    if (left_out)
+        lt_log(LT_LOG_WARNING, "%.*s: %zu tick%s were missed and are not made up for",
+               LT_ARG(one->pipeline->name), left_out, left_out == 1 ? "" : "s");
+    *nothing = due.len == 0;
+    if (due.len && status == LT_OK)
+        one->seen = due.items[due.len - 1].tick;
+    lt_vec_free(&due);
+    return status;
+}
+
+/* A clock that was set back: ticks that have a run keep it, by their key; the others come again. */
+static bool is_set_back(const entry *one, int64_t now_s)
+{
+    return one->has_schedule && one->seen.at_s > now_s;
+}
+
+static lt_status gather_ticks(lt_sched *self, int64_t now_s, lt_arena *arena, tick_runs *out,
+                              lt_err *err)
+{
+    for (size_t i = 0; i < self->entries.len; i++) {
+        entry *one = &self->entries.items[i];
+        bool nothing = false;
+        if (is_set_back(one, now_s))
+            LT_TRY(see(self, one, lt_cron_from(now_s), err));
+        if (one->paused || one->next_s > now_s)
+            continue;
+        LT_TRY(add_ticks(one, now_s, arena, out, &nothing, err));
+        if (nothing)
+            LT_TRY(see(self, one, lt_cron_from(now_s), err));
+        else
+            plan_next(one);
+    }
+    return LT_OK;
+}
+
+/* When recording fails (a full disk), what was seen is read again from state.db. */
+static lt_status tick(lt_sched *self, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    tick_runs runs = {0};
+    lt_status status =
+        gather_ticks(self, lt_divide_down(lt_now_us(), SECOND_US), &arena, &runs, err);
+    if (status == LT_OK && runs.len)
+        status = lt_state_ticks(self->state, runs.items, runs.len, err);
+    self->look = self->look || runs.len;
+    lt_vec_free(&runs);
+    return status;
+}
+
+static lt_status read_pauses(lt_sched *self, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_schedule_records records = {0};
+    LT_TRY(lt_state_schedules(self->state, &arena, &records, err));
+    for (size_t i = 0; i < records.len; i++)
+        for (size_t k = 0; k < self->entries.len; k++)
+            if (lt_text_eq(self->entries.items[k].pipeline->name, records.items[i].pipeline))
+                self->entries.items[k].paused = records.items[i].paused_at_us != 0;
+    return LT_OK;
+}
+
+/* ---- processes ---- */
+
+static child *find_child(lt_sched *self, int64_t run_id)
+{
+    for (size_t i = 0; i < self->children.len; i++)
+        if (self->children.items[i].run_id == run_id)
+            return &self->children.items[i];
+    return NULL;
+}
+
+static void add_child(lt_sched *self, int64_t run_id, int pid, bool is_ours)
+{
+    child made = {.run_id = run_id,
+                  .pid = pid,
+                  .pidfd = (int)syscall(SYS_pidfd_open, pid, 0),
+                  .is_ours = is_ours};
+    lt_push(&self->children, made);
+}
+
+static trouble *find_trouble(lt_sched *self, int64_t run_id)
+{
+    for (size_t i = 0; i < self->troubles.len; i++)
+        if (self->troubles.items[i].run_id == run_id)
+            return &self->troubles.items[i];
+    return NULL;
+}
+
+static void forget_trouble(lt_sched *self, int64_t run_id)
+{
+    trouble *one = find_trouble(self, run_id);
+    if (one)
+        *one = self->troubles.items[--self->troubles.len];
+}
+
+static lt_status give_up(lt_sched *self, const lt_run_record *run, const char *why, lt_err *err)
+{
+    forget_trouble(self, run->id);
+    lt_log(LT_LOG_ERROR, "run %lld of %.*s: %s", (long long)run->id, LT_ARG(run->pipeline), why);
+    return lt_state_run_finish(self->state, run->id, LT_RUN_FAILED, lt_text_of(why), err);
+}
+
+static lt_status note_trouble(lt_sched *self, const lt_run_record *run, lt_err *err)
+{
+    trouble *one = find_trouble(self, run->id);
+    if (!one) {
+        lt_push(&self->troubles, ((trouble){.run_id = run->id}));
+        one = &self->troubles.items[self->troubles.len - 1];
+    }
+    if (++one->times >= MOST_BEGINS)
+        return give_up(self, run,
+                       "its process ended again and again before it could begin; "
+                       "run.out among its logs says why",
+                       err);
+    int64_t pause_us = LT_MIN((int64_t)SECOND_US << (one->times - 1), (int64_t)60 * SECOND_US);
+    one->next_mono_us = lt_mono_us() + pause_us;
+    lt_waiting waiting = {.kind = T("retry"),
+                          .what = T("by the server"),
+                          .detail = T("its process ended before it could begin; run.out among its "
+                                      "logs says why"),
+                          .next_us = lt_now_us() + pause_us};
+    return lt_state_run_wait(self->state, run->id, &waiting, err);
+}
+
+/* After the end of a process: has it done its run? */
+static lt_status look_after(lt_sched *self, int64_t run_id, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_run_record run;
+    LT_TRY(lt_state_reap(self->state, NULL, err));
+    LT_TRY(lt_state_run_get(self->state, run_id, &arena, &run, err));
+    self->look = true;
+    if (run.status == LT_RUN_QUEUED && !run.pid)
+        return note_trouble(self, &run, err);
+    forget_trouble(self, run_id);
+    return LT_OK;
+}
+
+static bool has_ended(const child *one)
+{
+    if (one->is_ours)
+        return waitpid(one->pid, NULL, WNOHANG) != 0;
+    return one->pidfd < 0 || poll(&(struct pollfd){.fd = one->pidfd, .events = POLLIN}, 1, 0) != 0;
+}
+
+static lt_status collect_children(lt_sched *self, lt_err *err)
+{
+    for (size_t i = 0; i < self->children.len;) {
+        child one = self->children.items[i];
+        if (!has_ended(&one)) {
+            i++;
+            continue;
+        }
+        lt_fd_close(one.pidfd);
+        self->children.items[i] = self->children.items[--self->children.len];
+        LT_TRY(look_after(self, one.run_id, err));
+    }
+    return LT_OK;
+}
+
+/* The runs of a pipeline that queues stay rows until it is their turn: no processes that only wait. 0: it is its turn. */
+static int64_t in_front(const lt_sched *self, const lt_run_records *open, size_t index)
+{
+    const lt_run_record *run = &open->items[index];
+    const lt_conf_pipeline *pipeline = lt_project_pipeline(self->workspace->project, run->pipeline);
+    int64_t count = 0, first = 0;
+    if (!pipeline || pipeline->overlap != LT_CONF_OVERLAP_QUEUE)
+        return 0;
+    for (size_t i = 0; i < index; i++)
+        if (lt_text_eq(open->items[i].pipeline, run->pipeline)) {
+            first = first ? first : open->items[i].id;
+            count++;
+        }
+    return count >= pipeline->max_active ? first : 0;
+}
+
+static lt_status hold_back(lt_sched *self, const lt_run_record *run, int64_t behind, lt_err *err)
+{
+    lt_waiting waiting = {.kind = T("turn"), .run = behind};
+    if (lt_text_eq(run->waiting.kind, T("turn")) && run->waiting.run == behind)
+        return LT_OK;
+    return lt_state_run_wait(self->state, run->id, &waiting, err);
+}
+
+/* Its process works, or it is not its time yet. */
+static bool is_not_now(lt_sched *self, const lt_run_record *run)
+{
+    const trouble *one = find_trouble(self, run->id);
+    if (find_child(self, run->id))
+        return true;
+    if (one && one->next_mono_us > lt_mono_us()) {
+        self->begin_at_us =
+            LT_MIN(self->begin_at_us, lt_now_us() + one->next_mono_us - lt_mono_us());
+        return true;
+    }
+    if (!lt_text_eq(run->waiting.kind, T("time")) || run->waiting.next_us <= lt_now_us())
+        return false;
+    self->begin_at_us = LT_MIN(self->begin_at_us, run->waiting.next_us);
+    return true;
+}
+
+/* A run reads the files itself, so with wrong ones it could not even begin. */
+static lt_status wait_for_files(lt_sched *self, const lt_run_record *run, lt_err *err)
+{
+    lt_waiting waiting = {.kind = T("files"), .detail = lt_text_of(self->files_trouble)};
+    if (lt_text_eq(run->waiting.kind, waiting.kind) &&
+        lt_text_eq(run->waiting.detail, waiting.detail))
+        return LT_OK;
+    return lt_state_run_wait(self->state, run->id, &waiting, err);
+}
+
+static lt_status begin_one(lt_sched *self, const lt_run_records *open, size_t index, lt_err *err)
+{
+    const lt_run_record *run = &open->items[index];
+    int pid = 0;
+    if (is_not_now(self, run))
+        return LT_OK;
+    if (run->status == LT_RUN_RUNNING || (run->status == LT_RUN_QUEUED && run->pid)) {
+        add_child(self, run->id, (int)run->pid, false);
+        return LT_OK;
+    }
+    if (run->claim >= MOST_CLAIMS)
+        return give_up(self, run, "its process has died again and again", err);
+    if (self->files_trouble)
+        return wait_for_files(self, run, err);
+    int64_t behind = in_front(self, open, index);
+    if (!behind && (int64_t)self->children.len >= self->options.most_runs)
+        behind = self->children.items[0].run_id;
+    if (behind)
+        return hold_back(self, run, behind, err);
+    LT_TRY(lt_run_spawn(self->options.root, self->options.home, run->id, &pid, err));
+    add_child(self, run->id, pid, true);
+    return LT_OK;
+}
+
+static lt_status begin_runs(lt_sched *self, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_run_records open = {0};
+    LT_TRY(lt_state_supervised(self->state, &arena, &open, err));
+    self->begin_at_us = INT64_MAX;
+    for (size_t i = 0; i < open.len; i++)
+        LT_TRY(begin_one(self, &open, i, err));
+    return LT_OK;
+}
+
+/* ---- the loop ---- */
+
+static int64_t next_moment_us(const lt_sched *self)
+{
+    int64_t next_us = self->begin_at_us;
+    for (size_t i = 0; i < self->entries.len; i++) {
+        const entry *one = &self->entries.items[i];
+        if (!one->paused && one->next_s != INT64_MAX)
+            next_us = LT_MIN(next_us, one->next_s * SECOND_US);
+    }
+    return next_us;
+}
+
+/* Until something happens, at most LOOK_MS. A clock that is set meanwhile does no harm: it is asked anew each time. */
+static void wait_for_news(lt_sched *self)
+{
+    size_t count = 0;
+    struct pollfd *fds = lt_xcalloc(self->children.len + 1, sizeof(*fds));
+    fds[count++] = (struct pollfd){.fd = self->inotify, .events = POLLIN};
+    for (size_t i = 0; i < self->children.len; i++)
+        fds[count++] = (struct pollfd){.fd = self->children.items[i].pidfd, .events = POLLIN};
+    int64_t rest_us = next_moment_us(self) - lt_now_us();
+    int timeout_ms = (int)LT_MAX(LT_MIN((rest_us + 999) / 1000, (int64_t)LOOK_MS), (int64_t)0);
+    (void)poll(fds, count, timeout_ms);
+    lt_free(fds);
+}
+
+static lt_status step(lt_sched *self, lt_err *err)
+{
+    if (files_changed(self)) {
+        watch_files(self);
+        LT_TRY(load_files(self, err));
+    }
+    LT_TRY(collect_children(self, err));
+    bool changed = lt_state_changed(self->state, &self->stamp);
+    if (changed)
+        LT_TRY(read_pauses(self, err));
+    LT_TRY(tick(self, err));
+    if (!self->look && !changed && lt_now_us() < self->begin_at_us)
+        return LT_OK;
+    self->look = false;
+    return begin_runs(self, err);
+}
+
+/* What cannot be done now (a full disk, a busy file) is tried again: a scheduler does not end for it. */
+static void recover(lt_sched *self, const lt_err *why)
+{
+    lt_err err;
+    lt_log(LT_LOG_ERROR, "%s", why->message);
+    self->look = true;
+    lt_sleep_us(SECOND_US);
+    (void)pthread_rwlock_wrlock(&self->files_lock);
+    lt_ignore(make_entries(self, &err));
+    (void)pthread_rwlock_unlock(&self->files_lock);
+}
+
+static void drain(lt_sched *self)
+{
+    lt_err err;
+    int64_t until = lt_mono_us() + self->options.drain_us;
+    if (self->children.len)
+        lt_log(LT_LOG_INFO, "waiting for %zu run%s to end", self->children.len,
+               self->children.len == 1 ? "" : "s");
+    while (self->children.len && lt_mono_us() < until) {
+        lt_ignore(collect_children(self, &err));
+        lt_sleep_us(20000);
+    }
+    if (self->children.len)
+        lt_log(LT_LOG_INFO, "%zu run%s on; the next server finds %s", self->children.len,
+               self->children.len == 1 ? " goes" : "s go", self->children.len == 1 ? "it" : "them");
+}
+
+lt_status lt_sched_run(lt_sched *self, lt_err *err)
+{
+    lt_err why = {0};
+    (void)err;
+    self->look = true;
+    while (!lt_stop_asked()) {
+        if (step(self, &why) != LT_OK)
+            recover(self, &why);
+        wait_for_news(self);
+    }
+    drain(self);
+    return LT_OK;
+}
+
+/* ---- opening ---- */
+
+static lt_status take_lock(lt_sched *self, lt_err *err)
+{
+    LT_AUTO(lt_chars) folder = lt_path_join(self->options.home, "leases");
+    LT_AUTO(lt_chars) path = lt_path_join(folder, "server.lock");
+    LT_AUTO(lt_buf) holder = {.limit = 200};
+    LT_TRY(lt_folder_make(folder, 0750, err));
+    lt_status status = lt_file_lock(path, 0, &self->lock, err);
+    if (status == LT_CONFLICT) {
+        lt_err ignored;
+        lt_ignore(lt_file_read(path, &holder, &ignored));
+        lt_ignore(lt_fail(err, LT_CONFLICT, "a server works in this home already: %s",
+                          lt_buf_chars(&holder)));
+        return lt_hint(err, "one server for each home; stop that one first");
+    }
+    LT_TRY(status);
+    LT_AUTO(lt_chars) text = lt_format("process %d", (int)getpid());
+    if (ftruncate(self->lock, 0) != 0)
+        return lt_fail_errno(err, errno, "cannot write '%s'", path);
+    return lt_fd_write(self->lock, lt_text_of(text), path, err);
+}
+
+static lt_status open_all(lt_sched *self, lt_err *err)
+{
+    LT_TRY(take_lock(self, err));
+    LT_TRY(lt_state_open(self->options.home, &self->state, err));
+    LT_TRY(lt_state_reap(self->state, NULL, err));
+    self->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (self->inotify < 0)
+        return lt_fail_errno(err, errno, "cannot watch files");
+    watch_files(self);
+    return load_files(self, err);
+}
+
+lt_status lt_sched_open(const lt_sched_options *options, lt_sched **out, lt_err *err)
+{
+    lt_sched *self = lt_xcalloc(1, sizeof(*self));
+    self->options = *options;
+    if (self->options.most_runs <= 0)
+        self->options.most_runs = 16;
+    self->lock = self->inotify = -1;
+    self->begin_at_us = INT64_MAX;
+    (void)pthread_rwlock_init(&self->files_lock, NULL);
+    lt_status status = open_all(self, err);
+    if (status == LT_OK)
+        *out = self;
+    else
+        lt_sched_close(self);
+    return status;
+}
+
+void lt_sched_close(lt_sched *self)
+{
+    if (!self)
+        return;
+    for (size_t i = 0; i < self->children.len; i++)
+        lt_fd_close(self->children.items[i].pidfd);
+    lt_vec_free(&self->children);
+    lt_vec_free(&self->troubles);
+    lt_vec_free(&self->entries);
+    lt_arena_cleanup(&self->arena);
+    lt_workspace_close(self->workspace);
+    lt_free(self->files_trouble);
+    lt_fd_close(self->inotify);
+    lt_state_close(self->state);
+    lt_fd_close(self->lock);
+    (void)pthread_rwlock_destroy(&self->files_lock);
+    lt_free(self);
+}
+
+lt_state *lt_sched_state(lt_sched *self)
+{
+    return self->state;
+}

@@ -1,0 +1,30 @@
+/* server.h - the scheduler of one home: turns ticks into runs, begins runs as processes of their own, watches them, and takes up
+ * again those whose process has died.
+ *
+ * One server works in a home (home/leases/server.lock). Everything that must survive is in state.db, so killing it at any moment
+ * loses and doubles nothing: runs go on without it, and the next server finds them. It opens no warehouse.
+ *
+ * Threads: lt_sched_run() belongs to one thread; lt_sched_project() may be used by others meanwhile. */
+#pragma once
+#include "conf/conf.h"
+#include "state/state.h"
+
+typedef struct lt_sched lt_sched;
+
+typedef struct lt_sched_options {
+    const char *root, *home; /* borrowed */
+    int64_t most_runs;       /* processes at once [16] */
+    int64_t drain_us;        /* when it is told to stop: how long it waits for runs to end */
+} lt_sched_options;
+
+/* LT_CONFLICT: a server works in this home, and who. LT_INVALID: the project's files are wrong. The caller owns *out. */
+LT_MUST_CHECK lt_status lt_sched_open(const lt_sched_options *options, lt_sched **out, lt_err *err);
+/* Until the stop flag (base/proc.h) is set. */
+LT_MUST_CHECK lt_status lt_sched_run(lt_sched *sched, lt_err *err);
+void lt_sched_close(lt_sched *sched); /* runs go on; NULL is fine */
+LT_OWNED(lt_sched_ref, lt_sched *, lt_sched_close)
+
+lt_state *lt_sched_state(lt_sched *sched);
+/* Hold the project as it was read last; what is wrong with the files now is *wrong (empty: nothing). Give it back soon. */
+const lt_project *lt_sched_project(lt_sched *sched, lt_text *wrong);
+void lt_sched_project_done(lt_sched *sched);

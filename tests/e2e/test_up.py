@@ -1,0 +1,193 @@
+"""leat up: each tick of a schedule is one run, whatever happens to the server."""
+
+import datetime
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from harness import PATIENCE
+
+SECONDLY = """\
+name: beat
+schedule: {cron: "* * * * * *", catch_up: all}
+tasks:
+  one: {shell: "echo {{ interval_end }} >> beats.txt"}
+"""
+
+
+@pytest.fixture
+def up():
+    """up(leat) starts a server; all are killed at the end."""
+    servers = []
+
+    def start(leat, *args):
+        server = leat.start("up", *args)
+        servers.append(server)
+        line = server.stdout.readline()
+        assert line.startswith("the server works"), (line, server.stderr.read() if not line else "")
+        return server
+
+    yield start
+    for server in servers:
+        if server.poll() is None:
+            server.kill()
+        server.communicate()
+
+
+def wait_for(true, what, patience=PATIENCE):
+    until = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < until, f"waited in vain: {what}"
+        time.sleep(0.05)
+
+
+def beats(leat):
+    file = leat.project / "beats.txt"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def seconds(lines):
+    return [int(datetime.datetime.fromisoformat(line.replace("Z", "+00:00")).timestamp()) for line in lines]
+
+
+def stop(server):
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(PATIENCE) == 0
+
+
+def test_each_tick_is_one_run_also_when_the_server_is_killed(project, up):
+    leat = project({"leat.yml": "name: t\n", "pipelines/beat.yml": SECONDLY})
+    for _ in range(3):
+        server = up(leat)
+        had = len(beats(leat))
+        wait_for(lambda: len(beats(leat)) >= had + 2, "two more beats")
+        os.kill(server.pid, signal.SIGKILL)
+        server.wait()
+    server = up(leat)
+    had = len(beats(leat))
+    wait_for(lambda: len(beats(leat)) >= had + 3, "the last beats")
+    stop(server)
+    wait_for(lambda: all(run["status"] == "succeeded" for run in leat.runs()), "the last runs")
+    ticks = sorted(seconds(beats(leat)))
+    assert ticks == list(range(ticks[0], ticks[0] + len(ticks)))
+    assert len(leat.runs()) == len(ticks)
+
+
+def test_a_run_that_is_killed_is_taken_up(project, up):
+    leat = project({"leat.yml": "name: t\n", "pipelines/long.yml": """\
+name: long
+tasks:
+  first: {shell: "echo x >> first.txt"}
+  second: {shell: "echo $PPID > second.txt; until [ -e go ]; do sleep 0.05; done", after: first}
+"""})
+    up(leat)
+    leat("trigger", "long")
+    wait_for(lambda: (leat.project / "second.txt").exists(), "the second task")
+    (run,) = leat("status", "--json").json()[:1]
+    assert run["status"] == "running"
+    pid = pid_of_run(leat)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: pid_of_run(leat) not in (None, pid), "another process of the run")
+    (leat.project / "go").touch()
+    wait_for(lambda: leat.runs()[0]["status"] == "succeeded", "the end of the run")
+    assert len(leat.runs()) == 1
+    assert (leat.project / "first.txt").read_text() == "x\n"
+
+
+def pid_of_run(leat):
+    """The process that works for the only run: its command line says so."""
+    for folder in os.listdir("/proc"):
+        try:
+            words = open(f"/proc/{folder}/cmdline", "rb").read().split(b"\0") if folder.isdigit() else []
+        except OSError:
+            continue
+        if b"--resume" in words and str(leat.home).encode() in words:
+            return int(folder)
+    return None
+
+
+def test_changed_files_are_taken_and_wrong_ones_are_not(project, up):
+    leat = project({"leat.yml": "name: t\n", "pipelines/other.yml": "name: other\ntasks: {a: {shell: 'true'}}\n"})
+    server = up(leat)
+    leat.write("pipelines/beat.yml", SECONDLY)
+    wait_for(lambda: len(beats(leat)) >= 1, "a beat of the new file")
+    leat.write("pipelines/other.yml", "name: other\nnonsense: 1\n")
+    wait_for(lambda: leat("status").out.count("files are mended") >= 2, "ticks that wait for the files")
+    had = len(beats(leat))
+    leat.write("pipelines/other.yml", "name: other\ntasks: {a: {shell: 'true'}}\n")
+    wait_for(lambda: len(beats(leat)) >= had + 3, "the beats that waited")
+    (leat.project / "pipelines/beat.yml").unlink()
+    stop(server)
+    ticks = sorted(seconds(beats(leat)))
+    assert ticks == list(range(ticks[0], ticks[0] + len(ticks)))
+    text = server.stderr.read()
+    assert "pipelines/other.yml:2:1" in text and "the files are fine again" in text
+
+
+def test_pause_resume_and_status(project, up):
+    leat = project({"leat.yml": "name: t\n", "pipelines/beat.yml": SECONDLY.replace("catch_up: all", "catch_up: none")})
+    leat("pause", "beat", "--why", "the source is closed")
+    up(leat)
+    (row,) = leat("status", "beat", "--json").json()
+    assert "paused by" in row["why"] and "the source is closed" in row["why"] and row["next"] is None
+    assert "already paused" in leat("pause", "beat").out
+    assert beats(leat) == []
+    leat("resume", "beat")
+    rows = leat("status", "beat", "--json").json()
+    assert len(rows) == 5 and len({row["next"] for row in rows}) == 5
+    wait_for(lambda: len(beats(leat)) >= 1, "a beat")
+    leat.edge(leat("pause", "beet", code=2), "beet", "did you mean 'beat'?")
+
+
+def test_trigger_with_parameters_and_key(project, up):
+    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": """\
+name: p
+params: {who: world}
+tasks: {hello: {shell: "echo {{ params.who }} >> hello.txt"}}
+"""})
+    first = json.loads(leat("trigger", "p", "--param", "who=ada", "--key", "k", "--json").out)
+    again = json.loads(leat("trigger", "p", "--key", "k", "--json").out)
+    assert again["run"] == first["run"] and again["known"] and not first["known"]
+    assert "no server works" in leat("trigger", "p", "--at", "2999-01-01").out
+    leat.edge(leat("trigger", "p", "--param", "whom=x", code=2), "whom", "who")
+    up(leat)
+    wait_for(lambda: (leat.project / "hello.txt").exists(), "the run")
+    assert (leat.project / "hello.txt").read_text() == "ada\n"
+    assert "2999" in leat("status").out
+
+
+def test_backfill_runs_each_tick_once_in_turn(project, up):
+    leat = project({"leat.yml": "name: t\n", "calendars/off.yml": "name: off\ndays: {2026-01-02: a holiday}\n",
+                    "pipelines/d.yml": """\
+name: d
+schedule: {cron: "0 6 * * *", timezone: Europe/London, days_off: off}
+overlap: queue
+tasks: {one: {shell: "echo {{ interval_start }} {{ run_date }} >> days.txt"}}
+"""})
+    span = ("--from", "2026-01-01", "--to", "2026-01-05")
+    dry = leat("backfill", "d", *span, "--dry-run", "--json").json()
+    assert [row["tick"][:13] for row in dry] == ["2026-01-01T06", "2026-01-03T06", "2026-01-04T06"]
+    assert leat.runs() == []
+    assert "3 runs are asked for" in leat("backfill", "d", *span, "--reverse").out
+    assert "0 runs are asked for; 3 ticks had one already" in leat("backfill", "d", *span).out
+    up(leat)
+    wait_for(lambda: [run["status"] for run in leat.runs()] == ["succeeded"] * 3, "three runs")
+    assert (leat.project / "days.txt").read_text().splitlines() == [
+        "2026-01-03T06:00:00.000000Z 2026-01-04", "2026-01-01T06:00:00.000000Z 2026-01-03",
+        "2025-12-31T06:00:00.000000Z 2026-01-01"]
+
+
+def test_one_server_for_a_home(project, up):
+    leat = project({"leat.yml": "name: t\n"})
+    server = up(leat)
+    leat.edge(leat("up", code=2), "works in this home already", str(server.pid))
+    stop(server)
+    stop(up(leat))
+
+
+def test_wrong_files_at_the_start_are_an_error(project):
+    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": "name: p\nschedule: {cron: '@daily', days_off: none}\n"})
+    leat.edge(leat("up", code=2), "pipelines/p.yml:2:", "'none'")

@@ -1,0 +1,100 @@
+/* What the server remembers of schedules. */
+#include "state/schedule.h"
+
+#include "support/test.h"
+
+typedef struct memory {
+    lt_state *state;
+    lt_arena arena;
+} memory;
+
+static void memory_cleanup(memory *m)
+{
+    lt_state_close(m->state);
+    lt_arena_cleanup(&m->arena);
+}
+
+static memory memory_open(void)
+{
+    lt_err err = {0};
+    memory m = {0};
+    CHECK_OK(lt_state_open(lt_test_folder(), &m.state, &err), err);
+    CHECK_OK(lt_state_schedule_seen(m.state, T("daily"), T("@daily"), 100, 100, &err), err);
+    return m;
+}
+
+static lt_tick_run tick_at(int64_t at_s, const char *key)
+{
+    return (lt_tick_run){.at_s = at_s,
+                         .wall_s = at_s,
+                         .run = {.command = T("run"),
+                                 .pipeline = T("daily"),
+                                 .clock_us = at_s * 1000000,
+                                 .run_key = lt_text_of(key)}};
+}
+
+Test(state_schedule, a_tick_becomes_one_run_however_often_it_comes)
+{
+    lt_err err = {0};
+    LT_AUTO(memory) m = memory_open();
+    lt_run_records open = {0};
+    lt_schedule_record record;
+    lt_tick_run ticks[] = {tick_at(200, "a"), tick_at(300, "b")};
+    CHECK_OK(lt_state_ticks(m.state, ticks, 2, &err), err);
+    int64_t first = ticks[0].run.id;
+    lt_tick_run again[] = {tick_at(200, "a"), tick_at(400, "c")};
+    CHECK_OK(lt_state_ticks(m.state, again, 2, &err), err);
+    CHECK(again[0].run.id == first && again[0].run.claim == 0 && again[1].run.claim == 1);
+    CHECK_OK(lt_state_supervised(m.state, &m.arena, &open, &err), err);
+    CHECK(open.len == 3);
+    CHECK_OK(lt_state_schedule_get(m.state, T("daily"), &m.arena, &record, &err), err);
+    CHECK(record.at_s == 400);
+}
+
+Test(state_schedule, a_pause_keeps_what_was_seen)
+{
+    lt_err err = {0};
+    LT_AUTO(memory) m = memory_open();
+    lt_schedule_record record;
+    bool changed = false;
+    CHECK_OK(lt_state_pause(m.state, T("daily"), T("ada"), T("holidays"), &changed, &err), err);
+    CHECK(changed);
+    CHECK_OK(lt_state_pause(m.state, T("daily"), T("bob"), T(""), &changed, &err), err);
+    CHECK(!changed);
+    CHECK_OK(lt_state_schedule_get(m.state, T("daily"), &m.arena, &record, &err), err);
+    CHECK(record.paused_at_us && record.at_s == 100);
+    CHECK_TEXT(record.paused_by, "ada");
+    CHECK_OK(lt_state_pause(m.state, T("daily"), T(""), T(""), &changed, &err), err);
+    CHECK(changed);
+    CHECK_OK(lt_state_schedule_get(m.state, T("daily"), &m.arena, &record, &err), err);
+    CHECK(!record.paused_at_us);
+}
+
+Test(state_schedule, a_run_that_waits_for_a_moment_says_so)
+{
+    lt_err err = {0};
+    LT_AUTO(memory) m = memory_open();
+    lt_run_records open = {0};
+    lt_tick_run one = tick_at(200, "a");
+    one.run.waiting = (lt_waiting){.kind = T("time"), .next_us = 260000000};
+    CHECK_OK(lt_state_ticks(m.state, &one, 1, &err), err);
+    CHECK_OK(lt_state_supervised(m.state, &m.arena, &open, &err), err);
+    CHECK(open.len == 1 && open.items[0].waiting.next_us == 260000000);
+}
+
+Test(state_schedule, a_page_begins_below_the_last_one)
+{
+    lt_err err = {0};
+    LT_AUTO(memory) m = memory_open();
+    lt_run_records page = {0};
+    lt_tick_run ticks[] = {tick_at(200, "a"), tick_at(300, "b"), tick_at(400, "c")};
+    CHECK_OK(lt_state_ticks(m.state, ticks, 3, &err), err);
+    CHECK_OK(lt_state_runs_page(m.state, T("daily"), T(""), 0, 2, &m.arena, &page, &err), err);
+    CHECK(page.len == 2 && page.items[1].id == ticks[1].run.id);
+    CHECK_OK(
+        lt_state_runs_page(m.state, T(""), T("queued"), page.items[1].id, 2, &m.arena, &page, &err),
+        err);
+    CHECK(page.len == 1 && page.items[0].id == ticks[0].run.id);
+    CHECK_OK(lt_state_runs_page(m.state, T(""), T("failed"), 0, 2, &m.arena, &page, &err), err);
+    CHECK(page.len == 0);
+}
