@@ -3,7 +3,7 @@
 
 static size_t next_cap(size_t cap)
 {
-    return cap < 8 ? 8 : cap + cap / 2;
+    return cap < 4 ? 4 : cap + cap / 2;
 }
 
 void *lt_vec_grow(void *items, size_t *cap, size_t item_size)

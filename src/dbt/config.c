@@ -197,9 +197,14 @@ static const char *const folder_keys[LT_DBT_KINDS] = {
     [LT_DBT_GROUP] = "models",
 };
 
-/* The settings of one level: "+key", or a key whose value is no mapping. */
+/* The settings of one level: "+key", or a key whose value is no mapping. Made once for all nodes below it. */
 static lt_jinja_value level_settings(lt_dbt *dbt, lt_jinja_value level)
 {
+    const void *table = level.as.dict;
+    lt_text place = lt_text_at((const char *)&table, sizeof(table));
+    lt_jinja_value *known = lt_map_find(&dbt->levels, place);
+    if (known)
+        return *known;
     lt_jinja_value made = lt_jinja_dict(&dbt->heap), key, value;
     for (size_t at = 0; lt_jinja_next(level, &at, &key, &value);) {
         lt_text name = lt_jinja_as_text(key);
@@ -210,6 +215,9 @@ static lt_jinja_value level_settings(lt_dbt *dbt, lt_jinja_value level)
             lt_jinja_put_value(made, key, value);
         }
     }
+    known = LT_NEW(&dbt->arena, lt_jinja_value);
+    *known = made;
+    (void)lt_map_put(&dbt->levels, lt_arena_text(&dbt->arena, place), known);
     return made;
 }
 

@@ -82,6 +82,7 @@ typedef struct reading {
     lt_dbt *dbt;
     project_files *files;
     atomic_size_t *next;
+    size_t end;
     lt_arena arena;
 } reading;
 
@@ -125,7 +126,7 @@ static lt_status read_seed(project_file *file, lt_err *err)
 static void *read_some(void *context)
 {
     reading *r = context;
-    for (size_t i; (i = atomic_fetch_add(r->next, 1)) < r->files->len;) {
+    for (size_t i; (i = atomic_fetch_add(r->next, 1)) < r->end;) {
         project_file *file = &r->files->items[i];
         lt_err err = {0};
         lt_status status =
@@ -145,15 +146,21 @@ static size_t thread_count(size_t files)
     return LT_MAX((size_t)1, LT_MIN(most, files / FILES_FOR_A_THREAD));
 }
 
-static void read_all(lt_dbt *dbt, project_files *files)
+void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to)
 {
     reading readings[MOST_THREADS];
     pthread_t threads[MOST_THREADS];
     bool started[MOST_THREADS] = {false};
-    atomic_size_t next = 0;
-    size_t count = thread_count(files->len);
+    atomic_size_t next = from;
+    size_t count = thread_count(to - from);
+    while (dbt->arenas.len < count) /* one for each thread, used again for the next files */
+        lt_push_in(&dbt->arena, &dbt->arenas, ((lt_arena){0}));
     for (size_t i = 0; i < count; i++) {
-        readings[i] = (reading){.dbt = dbt, .files = files, .next = &next};
+        readings[i] = (reading){.dbt = dbt,
+                                .files = files,
+                                .next = &next,
+                                .end = to,
+                                .arena = dbt->arenas.items[i]};
         if (i)
             started[i] = pthread_create(&threads[i], NULL, read_some, &readings[i]) == 0;
     }
@@ -161,13 +168,36 @@ static void read_all(lt_dbt *dbt, project_files *files)
     for (size_t i = 0; i < count; i++) {
         if (started[i])
             (void)pthread_join(threads[i], NULL);
-        lt_push_in(&dbt->arena, &dbt->arenas, readings[i].arena);
+        dbt->arenas.items[i] = readings[i].arena;
     }
 }
 
-lt_status lt_dbt_files_read(lt_dbt *dbt, project_files *out, lt_err *err)
+static bool is_early(const project_file *file)
 {
+    return has_suffix(file->path, ".yml") || has_suffix(file->path, ".yaml") ||
+           has_suffix(file->path, ".md");
+}
+
+/* Files that say something about others come first; both parts keep their order. */
+static void put_early_first(lt_dbt *dbt, project_files *files, size_t *early)
+{
+    project_file *sorted = lt_alloc_array(&dbt->arena, files->len + 1, sizeof(*sorted));
+    size_t count = 0;
+    for (int late = 0; late < 2; late++) {
+        for (size_t i = 0; i < files->len; i++)
+            if (is_early(&files->items[i]) == !late)
+                sorted[count++] = files->items[i];
+        if (!late)
+            *early = count;
+    }
+    memcpy(files->items, sorted, count * sizeof(*sorted));
+}
+
+lt_status lt_dbt_files_list(lt_dbt *dbt, project_files *out, size_t *early, lt_err *err)
+{
+    *early = 0;
     LT_TRY(list_all(dbt, out, err));
-    read_all(dbt, out);
+    if (out->len)
+        put_early_first(dbt, out, early);
     return LT_OK;
 }

@@ -3,6 +3,9 @@
 
 #include "base/log.h"
 
+const lt_jinja_env lt_dbt_yaml_env = {.filters = lt_dbt_native_filters,
+                                      .filter_count = LT_DBT_FILTERS};
+
 static rendering *rendering_of(const lt_dbt_exec *exec)
 {
     return lt_dbt_exec_user(exec);

@@ -31,6 +31,7 @@ struct lt_dbt {
     lt_arena arena;
     lt_dbt_settings settings;
     lt_jinja_env env;       /* of what runs, and of macros */
+    lt_jinja_env yaml_env;  /* of texts in .yml files */
     lt_jinja_env parse_env; /* of nodes while they are parsed: unknown names are absorbed */
     lt_jinja_heap heap;     /* configuration, arguments of tests; frozen after loading */
     LT_VEC(lt_jinja_template *) templates;     /* owned: macros */
@@ -48,6 +49,7 @@ struct lt_dbt {
     lt_map refable;        /* name -> refable_list */
     lt_dbt_rt *parse_rt;   /* owned */
     lt_map sources;        /* "api.orders" -> refable_list */
+    lt_map levels;         /* a level of `models:` and its like -> its settings */
     lt_map metrics;        /* name -> lt_dbt_node */
     lt_map groups;         /* name -> lt_dbt_node */
     lt_map docs;           /* "package.name" -> lt_dbt_doc */
@@ -127,6 +129,8 @@ lt_status lt_dbt_ref_value(rendering *r, lt_jinja_render *render, const lt_dbt_n
                            lt_jinja_value *out, lt_err *err);
 
 /* ---- glue.c ---- */
+
+extern const lt_jinja_env lt_dbt_yaml_env;
 
 typedef struct rt_request {
     lt_engine *engine; /* NULL: parsing */
@@ -255,8 +259,10 @@ typedef struct project_file {
 } project_file;
 typedef LT_VEC(project_file) project_files;
 
-/* List the files of all packages' folders and read them. The arenas belong to the project. */
-lt_status lt_dbt_files_read(lt_dbt *dbt, project_files *out, lt_err *err);
+/* List the files of all packages' folders; the first *early of them are .yml and .md files. */
+lt_status lt_dbt_files_list(lt_dbt *dbt, project_files *out, size_t *early, lt_err *err);
+/* Read some of them, with a few threads. What they hold lives in arenas of the project. */
+void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to);
 
 /* ---- names.c ---- */
 

@@ -497,20 +497,38 @@ static lt_status add_file(lt_dbt *dbt, project_file *file, int pass, lt_err *err
     return add_node(dbt, file, err);
 }
 
+/* Templates take memory: they are read, evaluated and forgotten in portions. */
+static lt_status add_late_files(lt_dbt *dbt, project_files *files, size_t early, lt_err *err)
+{
+    enum { PORTION = 500 };
+    for (size_t from = early; from < files->len; from += PORTION) {
+        size_t to = LT_MIN(from + PORTION, files->len);
+        lt_dbt_files_read(dbt, files, from, to);
+        for (size_t i = from; i < to; i++)
+            LT_TRY(add_file(dbt, &files->items[i], 2, err));
+        for (size_t i = from; i < to; i++) {
+            lt_jinja_template_free(files->items[i].compiled);
+            files->items[i].compiled = NULL;
+        }
+    }
+    return LT_OK;
+}
+
 static lt_status add_files(lt_dbt *dbt, project_files *files, lt_err *err)
 {
-    for (int pass = 0; pass < 3; pass++)
-        for (size_t i = 0; i < files->len; i++)
+    size_t early;
+    LT_TRY(lt_dbt_files_list(dbt, files, &early, err));
+    lt_dbt_files_read(dbt, files, 0, early);
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < early; i++)
             LT_TRY(add_file(dbt, &files->items[i], pass, err));
-    return LT_OK;
+    return add_late_files(dbt, files, early, err);
 }
 
 static lt_status read_files(lt_dbt *dbt, lt_err *err)
 {
     project_files files = {0};
-    lt_status status = lt_dbt_files_read(dbt, &files, err);
-    if (status == LT_OK)
-        status = add_files(dbt, &files, err);
+    lt_status status = add_files(dbt, &files, err);
     for (size_t i = 0; i < files.len; i++)
         lt_jinja_template_free(files.items[i].compiled);
     lt_vec_free(&files);
@@ -563,6 +581,7 @@ static lt_status load(lt_dbt *dbt, lt_err *err)
                               .filter_count = LT_DBT_FILTERS,
                               .tags = own_tags,
                               .tag_count = LT_COUNT(own_tags)};
+    dbt->yaml_env = lt_dbt_yaml_env;
     lt_dbt_defaults_init(dbt);
     put_target(dbt);
     LT_TRY(lt_dbt_packages_load(dbt, err));
@@ -604,7 +623,7 @@ void lt_dbt_close(lt_dbt *dbt)
         return;
     lt_map *const maps[] = {&dbt->package_names, &dbt->by_id,   &dbt->refable,
                             &dbt->sources,       &dbt->metrics, &dbt->groups,
-                            &dbt->docs,          &dbt->patches, &dbt->versions};
+                            &dbt->docs,          &dbt->patches, &dbt->versions,      &dbt->levels};
     for (size_t i = 0; i < dbt->templates.len; i++)
         lt_jinja_template_free(dbt->templates.items[i]);
     for (size_t i = 0; i < dbt->packages.len; i++)

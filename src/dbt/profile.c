@@ -290,6 +290,7 @@ lt_status lt_dbt_profile_read(const lt_dbt_profile_request *request, lt_jinja_he
         .name = T("profiles"), .file = "dbt_project.yml", .vars = request->scope->vars};
     bare->settings.scope = request->scope;
     bare->root = root;
+    bare->yaml_env = lt_dbt_yaml_env;
     bare->target = lt_jinja_dict(&bare->heap);
     made.path = lt_arena_str(&heap->arena, lt_text_of(path));
     profile_reading r = {.request = request, .dbt = bare, .path = made.path, .out = &made};
