@@ -1,6 +1,7 @@
 /* leat: find the command, print the error, choose the exit code. */
 #include "cli/cmd.h"
 
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mask.h"
 #include "base/proc.h"
@@ -36,6 +37,20 @@ static void print_json(const lt_err *err)
     (void)fwrite(lt_buf_chars(&masked), 1, masked.len, stderr);
 }
 
+/* A link with the name of another command is that command of ours: `dbt` is `leat dbt`. */
+static lt_status run(lt_app *app, int argc, char **argv, lt_err *err)
+{
+    size_t count = argc > 0 ? (size_t)argc - 1 : 0;
+    const char *const *words = (const char *const *)argv + 1;
+    if (argc < 1 || strcmp(lt_path_name(argv[0]), "dbt") != 0)
+        return lt_cli_run(app, count, words, err);
+    const char **longer = lt_alloc_array(&app->arena, count + 2, sizeof(*longer));
+    longer[0] = "dbt";
+    for (size_t i = 0; i < count; i++)
+        longer[i + 1] = words[i];
+    return lt_cli_run(app, count + 1, longer, err);
+}
+
 int main(int argc, char **argv)
 {
     lt_app app = {.commands = lt_commands};
@@ -43,8 +58,7 @@ int main(int argc, char **argv)
     lt_hold_standard_fds();
     lt_stop_on_signals();
     lt_out_open(&app.out, STDOUT_FILENO, true);
-    lt_status status =
-        lt_cli_run(&app, argc > 0 ? (size_t)argc - 1 : 0, (const char *const *)argv + 1, &err);
+    lt_status status = run(&app, argc, argv, &err);
     lt_status written = lt_out_flush(&app.out, &write_err);
     if (status != LT_OK && wants_json(&app, argc, argv))
         print_json(&err);

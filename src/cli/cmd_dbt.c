@@ -2,7 +2,7 @@
 #include "cli/cmd_dbt.h"
 
 #include "base/fs.h"
-#include "base/time.h"
+#include "dbt/deps.h"
 #include "dbt/inner.h"
 #include "engine/engine.h"
 
@@ -238,25 +238,47 @@ static lt_status run_debug(dbt_work *work, lt_err *err)
     return LT_OK;
 }
 
+/* ---- deps ---- */
+
+static void say_package(void *user, lt_text line)
+{
+    dbt_work *work = user;
+    dbt_say(&work->log, LT_LOG_INFO, "M014", "DepsStartPackageInstall", "%.*s", LT_ARG(line));
+}
+
+static lt_status run_deps(dbt_work *work, lt_err *err)
+{
+    lt_jinja_value project = {0};
+    LT_AUTO(lt_chars) file = lt_path_join(work->root, "dbt_project.yml");
+    if (work->flags->add_package) {
+        lt_ignore(lt_fail(err, LT_INVALID, "--add-package is not there yet"));
+        return lt_hint(err, "write the package into packages.yml");
+    }
+    LT_TRY(lt_dbt_yaml_value(file, &work->heap, &project, err));
+    lt_text place = lt_jinja_as_text(lt_dbt_at(project, "packages-install-path"));
+    lt_dbt_deps_request request = {
+        .root = work->root,
+        .install_path = place.len ? lt_arena_str(&work->app->arena, place) : "dbt_packages",
+        .scope = &work->scope,
+        .lock_only = work->flags->lock == 1,
+        .say = say_package,
+        .user = work};
+    return lt_dbt_deps(&request, err);
+}
+
 /* ---- the table of verbs ---- */
 
 static const struct {
     dbt_verb verb;
     lt_status (*run)(dbt_work *work, lt_err *err);
 } verbs[] = {
-    {DBT_PARSE, run_parse},
-    {DBT_LIST, run_list},
-    {DBT_CLEAN, run_clean},
-    {DBT_DEBUG, run_debug},
-    {DBT_RUN, dbt_run_build},
-    {DBT_BUILD, dbt_run_build},
-    {DBT_TEST, dbt_run_build},
-    {DBT_SEED, dbt_run_build},
-    {DBT_SNAPSHOT, dbt_run_build},
-    {DBT_CLONE, dbt_run_clone},
-    {DBT_COMPILE, dbt_run_compile},
-    {DBT_SHOW, dbt_run_show},
-    {DBT_OPERATION, dbt_run_operation},
+    {DBT_PARSE, run_parse},     {DBT_LIST, run_list},
+    {DBT_CLEAN, run_clean},     {DBT_DEPS, run_deps},
+    {DBT_DEBUG, run_debug},     {DBT_RUN, dbt_run_build},
+    {DBT_BUILD, dbt_run_build}, {DBT_TEST, dbt_run_build},
+    {DBT_SEED, dbt_run_build},  {DBT_SNAPSHOT, dbt_run_build},
+    {DBT_CLONE, dbt_run_clone}, {DBT_COMPILE, dbt_run_compile},
+    {DBT_SHOW, dbt_run_show},   {DBT_OPERATION, dbt_run_operation},
     {DBT_RETRY, dbt_run_retry},
 };
 

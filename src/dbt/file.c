@@ -156,11 +156,8 @@ void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to
     while (dbt->arenas.len < count) /* one for each thread, used again for the next files */
         lt_push_in(&dbt->arena, &dbt->arenas, ((lt_arena){0}));
     for (size_t i = 0; i < count; i++) {
-        readings[i] = (reading){.dbt = dbt,
-                                .files = files,
-                                .next = &next,
-                                .end = to,
-                                .arena = dbt->arenas.items[i]};
+        readings[i] = (reading){
+            .dbt = dbt, .files = files, .next = &next, .end = to, .arena = dbt->arenas.items[i]};
         if (i)
             started[i] = pthread_create(&threads[i], NULL, read_some, &readings[i]) == 0;
     }

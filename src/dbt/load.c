@@ -621,9 +621,9 @@ void lt_dbt_close(lt_dbt *dbt)
 {
     if (!dbt)
         return;
-    lt_map *const maps[] = {&dbt->package_names, &dbt->by_id,   &dbt->refable,
-                            &dbt->sources,       &dbt->metrics, &dbt->groups,
-                            &dbt->docs,          &dbt->patches, &dbt->versions,      &dbt->levels};
+    lt_map *const maps[] = {&dbt->package_names, &dbt->by_id,  &dbt->refable, &dbt->sources,
+                            &dbt->metrics,       &dbt->groups, &dbt->docs,    &dbt->patches,
+                            &dbt->versions,      &dbt->levels};
     for (size_t i = 0; i < dbt->templates.len; i++)
         lt_jinja_template_free(dbt->templates.items[i]);
     for (size_t i = 0; i < dbt->packages.len; i++)

@@ -88,8 +88,8 @@ static lt_status render(const value_source *source, const lt_yaml *node, bool na
     r.doc_blocks = doc_blocks;
     r.may_read_secrets = source->may_read_secrets;
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &r};
-    lt_status status =
-        lt_jinja_compile(&dbt->yaml_env, lt_text_of(source->path), node->text, &compiled, NULL, err);
+    lt_status status = lt_jinja_compile(&dbt->yaml_env, lt_text_of(source->path), node->text,
+                                        &compiled, NULL, err);
     if (status == LT_OK && native) {
         status = lt_jinja_render_value(compiled, &context, &heap, &made, NULL, err);
     } else if (status == LT_OK) {
