@@ -203,7 +203,7 @@ static lt_status blame(attempt *a, lt_err *err)
     if (err->status != LT_FAILED || !a->compiled.sql.len)
         return err->status;
     return lt_dbt_blame(a->node, &a->compiled, prefix == SIZE_MAX ? failed.len + 1 : prefix,
-                        a->session, err);
+                        lt_dbt_exec_failed_at(a->r.exec), err);
 }
 
 static void judge(attempt *a, const lt_dbt_run_result *made)

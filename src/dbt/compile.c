@@ -261,9 +261,8 @@ static const lt_jinja_span *span_at(const lt_dbt_compiled *compiled, size_t offs
 }
 
 lt_status lt_dbt_blame(const lt_dbt_node *node, const lt_dbt_compiled *compiled, size_t prefix,
-                       lt_session *session, lt_err *err)
+                       int64_t at, lt_err *err)
 {
-    int64_t at = lt_session_error_at(session);
     if (node->kind == LT_DBT_GENERIC_TEST)
         return lt_wrap(err, "%.*s:%u:%u: test %.*s", LT_ARG(node->path), node->line, node->col,
                        LT_ARG(node->test_name));

@@ -385,9 +385,9 @@ lt_status lt_dbt_compile_for(const lt_dbt *dbt, const lt_dbt_node *node, lt_sess
                              lt_relation_kind existing, lt_dbt_compiled *out, bool *incremental,
                              lt_err *err);
 
-/* Turn an error of the engine in `compiled` (which stands at `prefix` in the statement) into one of the model's file. */
+/* Turn an error of the engine at byte `at` of a statement, in which `compiled` stands at `prefix`, into one of the model's file. */
 lt_status lt_dbt_blame(const lt_dbt_node *node, const lt_dbt_compiled *compiled, size_t prefix,
-                       lt_session *session, lt_err *err);
+                       int64_t at, lt_err *err);
 
 /* ---- materialize.c, test.c ---- */
 

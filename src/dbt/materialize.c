@@ -31,7 +31,7 @@ static lt_status run_model(const making *m, const lt_buf *head, const char *tail
     lt_buf_add_str(&sql, tail);
     lt_status status = run(m, &sql, rows, err);
     if (status == LT_FAILED)
-        return lt_dbt_blame(m->node, m->compiled, head->len, m->session, err);
+        return lt_dbt_blame(m->node, m->compiled, head->len, lt_session_error_at(m->session), err);
     return status;
 }
 

@@ -23,7 +23,8 @@ static lt_status count_failures(testing *t, lt_err *err)
     lt_status status =
         lt_query_table(t->session, lt_buf_text(&sql), NULL, 0, 1, NULL, t->arena, &table, err);
     if (status == LT_FAILED)
-        return lt_dbt_blame(t->node, t->compiled, sizeof(head) - 1, t->session, err);
+        return lt_dbt_blame(t->node, t->compiled, sizeof(head) - 1, lt_session_error_at(t->session),
+                            err);
     LT_TRY(status);
     if (!lt_text_to_i64(lt_table_cell(&table, 0, 0), &t->failures))
         return lt_fail(err, LT_IO, "the count of failing rows is not a number");

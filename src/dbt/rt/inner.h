@@ -113,8 +113,9 @@ struct lt_dbt_exec {
         context, behavior;
     lt_jinja_func *functions; /* with this exec as user */
     lt_jinja_value modules;
-    lt_text last_sql; /* the statement that failed; empty when none did */
-    lt_err said;      /* what the database said of it */
+    lt_text last_sql;  /* the statement that failed; empty when none did */
+    int64_t failed_at; /* the byte of it, or -1 */
+    lt_err said;       /* what the database said of it */
 };
 
 static inline const lt_dbt_adapter *lt_dbt_adapter_of(const lt_dbt_exec *exec)

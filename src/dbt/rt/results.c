@@ -242,8 +242,10 @@ lt_status lt_dbt_rt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql,
     lt_log(LT_LOG_DEBUG, "%.*s", LT_ARG(sql));
     lt_status status = fetch ? fetch_rows(exec, heap, sql, limit, table, &rows, err)
                              : lt_exec(exec->session, sql, &rows, err);
-    if (status != LT_OK)
+    if (status != LT_OK) {
         exec->said = *err;
+        exec->failed_at = lt_session_error_at(exec->session); /* a rollback to come forgets it */
+    }
     LT_TRY(status);
     exec->last_sql = (lt_text){0};
     *response = response_of(exec, heap, sql, rows);

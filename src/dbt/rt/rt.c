@@ -287,6 +287,10 @@ lt_text lt_dbt_exec_failed_sql(const lt_dbt_exec *exec)
 {
     return exec->last_sql;
 }
+int64_t lt_dbt_exec_failed_at(const lt_dbt_exec *exec)
+{
+    return exec->failed_at;
+}
 
 /* ---- names ---- */
 

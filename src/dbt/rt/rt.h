@@ -153,8 +153,9 @@ LT_OWNED(lt_dbt_exec_ref, lt_dbt_exec *, lt_dbt_exec_close)
 void *lt_dbt_exec_user(const lt_dbt_exec *exec);
 lt_dbt_rt *lt_dbt_exec_rt(const lt_dbt_exec *exec);
 lt_session *lt_dbt_exec_session(const lt_dbt_exec *exec);
-/* The statement that the database refused, for the place of lt_session_error_at(); empty when none did. */
+/* The statement that the database refused, for the place of lt_dbt_exec_failed_at(); empty when none did. */
 lt_text lt_dbt_exec_failed_sql(const lt_dbt_exec *exec);
+int64_t lt_dbt_exec_failed_at(const lt_dbt_exec *exec); /* the byte of it, or -1 */
 
 /* The names of the run time: api, adapter, modules, exceptions, flags, log, return, tojson, load_result, ... */
 bool lt_dbt_exec_find(lt_dbt_exec *exec, lt_text name, lt_jinja_value *out);
