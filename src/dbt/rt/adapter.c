@@ -91,7 +91,7 @@ static lt_status bind_values(lt_text sql, lt_jinja_value values, lt_buf *out, lt
 
 METHOD(add_query)
 {
-    lt_jinja_value args[4], response, table;
+    lt_jinja_value args[4], response = {0}, table = {0};
     LT_AUTO(lt_buf) bound = {.limit = 64 * LT_MIB};
     LT_TRY(lt_jinja_bind(call, "sql auto_begin? bindings? abridge_sql_log?", args, err));
     lt_text sql = lt_dbt_str(call->heap, args[0]);
@@ -109,7 +109,7 @@ enum { INSERT_ROWS = 500 };
 
 METHOD(insert_rows)
 {
-    lt_jinja_value args[3], response, table;
+    lt_jinja_value args[3], response = {0}, table = {0};
     lt_dbt_table_view view;
     LT_TRY(lt_jinja_bind(call, "relation columns_sql table", args, err));
     if (!lt_dbt_table_look(args[2], &view))
@@ -209,7 +209,7 @@ lt_status lt_dbt_list_schema(lt_dbt_exec *exec, lt_jinja_render *render,
     lt_dbt_relation bare =
         lt_dbt_relation_init(exec->rt, database, schema, (lt_text){0}, LT_DBT_UNTYPED);
     bare.include[LT_DBT_IDENTIFIER] = false;
-    lt_jinja_value arg = lt_dbt_relation_value_of(exec->heap, &bare), table;
+    lt_jinja_value arg = lt_dbt_relation_value_of(exec->heap, &bare), table = {0};
     LT_TRY(lt_dbt_call_macro(exec, render, "list_relations_without_caching", &arg, 1, &table, err));
     LT_TRY(add_listed(exec, &bare, table, err));
     lt_dbt_cache_mark(&exec->rt->cache, database, schema);
@@ -403,7 +403,7 @@ METHOD(drop_schema)
 
 METHOD(check_schema_exists)
 {
-    lt_jinja_value args[2], given[2], table;
+    lt_jinja_value args[2], given[2], table = {0};
     LT_TRY(lt_jinja_bind(call, "database schema", args, err));
     lt_dbt_relation info = lt_dbt_relation_init(exec->rt, lt_dbt_text_or_none(call, args[0]),
                                                 lt_dbt_text_or_none(call, args[1]),
@@ -422,7 +422,7 @@ METHOD(check_schema_exists)
 
 METHOD(list_schemas)
 {
-    lt_jinja_value args[1], table;
+    lt_jinja_value args[1], table = {0};
     lt_dbt_table_view view;
     LT_TRY(lt_jinja_bind(call, "database", args, err));
     LT_TRY(lt_dbt_call_macro(exec, call->render, "list_schemas", args, 1, &table, err));
@@ -485,7 +485,7 @@ static const lt_dbt_column_spec *find_column(lt_jinja_value columns, lt_text nam
 
 METHOD(get_missing_columns)
 {
-    lt_jinja_value args[2], from, to;
+    lt_jinja_value args[2], from = {0}, to = {0};
     LT_TRY(lt_jinja_bind(call, "from_relation to_relation", args, err));
     LT_TRY(columns_of(exec, call, args[0], &from, err));
     LT_TRY(columns_of(exec, call, args[1], &to, err));
@@ -505,7 +505,7 @@ static int64_t size_of(const lt_dbt_column_spec *column)
 
 METHOD(expand_target_column_types)
 {
-    lt_jinja_value args[2], from, to;
+    lt_jinja_value args[2], from = {0}, to = {0};
     LT_TRY(lt_jinja_bind(call, "from_relation to_relation", args, err));
     *out = lt_jinja_none();
     if (!exec->rt->adapter->text_type_is_bare) /* texts without a length never have to grow */
@@ -686,7 +686,7 @@ static bool has_name(lt_jinja_value columns, lt_text name)
 static lt_status check_snapshot(lt_dbt_exec *exec, lt_jinja_call *call, lt_jinja_value relation,
                                 lt_jinja_value names, const char *const *wanted, lt_err *err)
 {
-    lt_jinja_value columns;
+    lt_jinja_value columns = {0};
     LT_AUTO(lt_buf) missing = {0};
     LT_TRY(columns_of(exec, call, relation, &columns, err));
     for (; *wanted; wanted++) {

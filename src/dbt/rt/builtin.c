@@ -135,7 +135,7 @@ static void json_put(json_level *level, lt_jinja_value value)
 static lt_status json_value(lt_jinja_heap *heap, lt_text text, lt_jinja_value *out, lt_err *err)
 {
     enum { DEPTH = 200 };
-    json_level levels[DEPTH];
+    json_level levels[DEPTH] = {0};
     lt_json_reader reader;
     lt_json_token token;
     size_t depth = 0;

@@ -161,10 +161,10 @@ void lt_dbt_column_data_type(const lt_dbt_adapter *adapter, const lt_dbt_column_
                              lt_buf *out);
 
 /* table.c: agate's Table, from a result or empty */
-lt_jinja_value lt_dbt_table_from(lt_jinja_heap *heap, const lt_table *table);
+lt_jinja_value lt_dbt_table_from(lt_jinja_heap *heap, const lt_table *from);
 lt_jinja_value lt_dbt_table_empty(lt_jinja_heap *heap);
 /* Rows as a list of lists, for load_result().data. */
-lt_jinja_value lt_dbt_table_data(lt_jinja_heap *heap, lt_jinja_value table);
+lt_jinja_value lt_dbt_table_data(lt_jinja_heap *heap, lt_jinja_value value);
 /* A cell of a type that an engine named, as a Python value. */
 lt_jinja_value lt_dbt_cell_value(lt_jinja_heap *heap, lt_text cell, lt_text type);
 /* decimal.c: a number with its digits; prints as they are written. */
@@ -181,7 +181,7 @@ typedef enum lt_dbt_cell_kind {
 } lt_dbt_cell_kind;
 lt_jinja_value lt_dbt_table_new(lt_jinja_heap *heap, const lt_text *names,
                                 const lt_dbt_cell_kind *kinds, size_t columns);
-void lt_dbt_table_add_row(lt_jinja_value table, const lt_jinja_value *cells);
+void lt_dbt_table_add_row(lt_jinja_value value, const lt_jinja_value *cells);
 lt_dbt_cell_kind lt_dbt_table_kind(lt_jinja_value table, size_t column);
 void lt_dbt_table_set_kind(lt_jinja_value table, size_t column, lt_dbt_cell_kind kind);
 

@@ -2,6 +2,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "dbt/rt/inner.h"
 
+#include <assert.h>
 #include <pcre2.h>
 #include <stdio.h>
 
@@ -175,6 +176,7 @@ static lt_jinja_value piece(lt_jinja_heap *heap, lt_text subject, const PCRE2_SI
 static lt_jinja_value match_value(lt_jinja_heap *heap, pattern_object *p, lt_text subject,
                                   const PCRE2_SIZE *spans)
 {
+    assert(p);
     match_object *made = LT_NEW(&heap->arena, match_object);
     *made = (match_object){.object.class = &match_class, .pattern = p, .subject = subject};
     made->spans = lt_alloc_array(&heap->arena, 2 * (size_t)(p->groups + 1), sizeof(*made->spans));

@@ -58,7 +58,8 @@ static bool as_bool(lt_jinja_heap *heap, lt_jinja_value value)
 /* One row: failures, should_warn, should_error. */
 static lt_status read_test(lt_dbt_exec *exec, lt_dbt_run_result *result, lt_err *err)
 {
-    lt_jinja_value table = lt_dbt_get(main_result(exec), "table"), failures, warn, error;
+    lt_jinja_value table = lt_dbt_get(main_result(exec), "table"), failures = {0}, warn = {0},
+                   error = {0};
     lt_dbt_table_view view;
     if (!lt_dbt_table_look(table, &view))
         return lt_fail(err, LT_INVALID, "the test ran no statement named 'main'");
