@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "run/inner.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -219,8 +220,8 @@ lt_status lt_step_pipeline(lt_work *work, lt_err *err)
     enum { MOST_RESUMES = 20 };
     static const int64_t LOOK_AGAIN_US = 2000000;
     lt_state *state = work->run->workspace->state;
-    lt_run_record called;
-    lt_text name;
+    lt_run_record called = {0};
+    lt_text name = {0};
     LT_TRY(lt_work_render(work, &work->step->task->command, &name, err));
     LT_TRY(call_pipeline(work, name, &called, err));
     ask_for_child(work->task);
@@ -516,7 +517,7 @@ static lt_status end_items(lt_work *work, lt_err *err)
     lt_buf_printf(&work->output, "{\"count\":%zu,\"succeeded\":%zu,\"failed\":%zu}", items->count,
                   items->count - failed, failed);
     lt_status status = LT_OK;
-    if (failed)
+    if (failed && first)
         status = lt_fail(err, LT_FAILED, "%zu of %zu items failed; the first: %.*s: %.*s", failed,
                          items->count, LT_ARG(first->record.name), LT_ARG(first->record.message));
     (void)pthread_mutex_unlock(&work->run->lock);
@@ -528,6 +529,7 @@ lt_status lt_step_each(lt_work *work, lt_err *err)
     if (!work->task->items)
         LT_TRY(begin_items(work, err));
     const lt_items *items = work->task->items;
+    assert(items); /* made above, or by an earlier look */
     (void)pthread_mutex_lock(&work->run->lock);
     size_t ended = items->ended, count = items->count;
     (void)pthread_mutex_unlock(&work->run->lock);

@@ -169,7 +169,7 @@ LT_NORETURN static void become_command(attempt *self, int output, int trouble, c
                                        char **env)
 {
     sigset_t none;
-    int null = open("/dev/null", O_RDONLY);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC); /* dup2() below makes ones that stay */
     (void)setsid();
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)sigemptyset(&none);
