@@ -56,8 +56,8 @@ static const char *const defaults[LT_DBT_KINDS] = {
     [LT_DBT_EXPOSURE] = "{'enabled': True, 'tags': [], 'meta': {}}",
     [LT_DBT_METRIC] = "{'enabled': True, 'group': None, 'meta': {}, 'tags': []}",
     [LT_DBT_SEMANTIC_MODEL] = "{'enabled': True, 'group': None, 'meta': {}, 'tags': []}",
-    [LT_DBT_SAVED_QUERY] = "{'enabled': True, 'group': None, 'meta': {}, 'export_as': None, "
-                           "'schema': None, 'cache': {'enabled': False}, 'tags': []}",
+    [LT_DBT_SAVED_QUERY] = ("{'enabled': True, 'group': None, 'meta': {}, 'export_as': None, "
+                            "'schema': None, 'cache': {'enabled': False}, 'tags': []}"),
     [LT_DBT_GROUP] = "{'meta': {}}",
 };
 
