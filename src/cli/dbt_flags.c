@@ -39,7 +39,7 @@ static const flag flags[] = {
     {"debug", NULL, 'd', SWITCH, AT(debug), "DEBUG", 0, "say more"},
     {"quiet", NULL, 'q', SWITCH, AT(quiet), "QUIET", 0, "say nothing but errors"},
     {"print", NULL, 0, SWITCH, AT(print), "PRINT", 0, "let print() of templates speak"},
-    {"use-colors", NULL, 0, SWITCH, AT(use_colors), "USE_COLORS", 0, "colours"},
+    {"use-colors", NULL, 0, SWITCH, AT(use_colors), "USE_COLORS", 0, NULL},
     {"fail-fast", NULL, 'x', SWITCH, AT(fail_fast), "FAIL_FAST", 0, "stop at the first failure"},
     {"warn-error", NULL, 0, SWITCH, AT(warn_error), "WARN_ERROR", 0, "warnings are errors"},
     {"warn-error-options", NULL, 0, TEXT, AT(warn_error_options), "WARN_ERROR_OPTIONS", 0,
@@ -47,8 +47,7 @@ static const flag flags[] = {
     {"write-json", NULL, 0, SWITCH, AT(write_json), "WRITE_JSON", 0, "write artifacts"},
     {"version-check", NULL, 0, SWITCH, AT(version_check), "VERSION_CHECK", 0,
      "check require-dbt-version"},
-    {"partial-parse", NULL, 0, SWITCH, AT(partial_parse), "PARTIAL_PARSE", 0,
-     "use what was parsed before"},
+    {"partial-parse", NULL, 0, SWITCH, AT(partial_parse), "PARTIAL_PARSE", 0, NULL},
     {"select", "models", 's', WORDS, AT(select), NULL, SELECTING, "the nodes that are meant"},
     {"exclude", NULL, 0, WORDS, AT(exclude), NULL, SELECTING, "and those that are not"},
     {"selector", NULL, 0, TEXT, AT(selector), NULL, SELECTING, "a name of selectors.yml"},
@@ -96,8 +95,7 @@ static const flag flags[] = {
     {"clean-project-files-only", NULL, 0, SWITCH, AT(clean_project_only),
      "CLEAN_PROJECT_FILES_ONLY", V(CLEAN), "remove nothing outside of the project"},
     {"connection", NULL, 0, SWITCH, AT(connection), NULL, V(DEBUG), "only try the connection"},
-    {"populate-cache", NULL, 0, SWITCH, AT(populate_cache), "POPULATE_CACHE", 0,
-     "look first at what is in the schemas"},
+    {"populate-cache", NULL, 0, SWITCH, AT(populate_cache), "POPULATE_CACHE", 0, NULL},
     {"single-threaded", NULL, 0, SWITCH, AT(single_threaded), "SINGLE_THREADED", 0,
      "one at a time"},
     {"version", NULL, 'v', SWITCH, AT(version), NULL, 0, "say the version"},
@@ -124,6 +122,35 @@ static const flag flags[] = {
     {"sqlparse", NULL, 0, INERT_TEXT, 0, NULL, 0, NULL},
 };
 #undef AT
+
+/* What would be read and not done is refused: where it is given, or where it is turned off. */
+static const struct {
+    const char *name;
+    bool off;
+} not_yet[] = {
+    {"warn-error-options", false},
+    {"defer-state", false},
+    {"sample", false},
+    {"event-time-start", false},
+    {"event-time-end", false},
+    {"show", false},
+    {"compile", false},
+    {"empty-catalog", false},
+    {"source", false},
+    {"add-package", false},
+    {"inject-ephemeral-ctes", true},
+    {"print", true},
+    {"clean-project-files-only", true},
+    {"version-check", true},
+};
+
+static bool is_not_yet(const flag *f, bool off)
+{
+    for (size_t i = 0; i < LT_COUNT(not_yet); i++)
+        if (strcmp(not_yet[i].name, f->name) == 0 && not_yet[i].off == off)
+            return true;
+    return false;
+}
 
 static const struct {
     const char *name, *second; /* "source freshness" is two words */
@@ -396,6 +423,21 @@ static lt_status from_environment(dbt_flags *out, lt_arena *arena, lt_err *err)
     return LT_OK;
 }
 
+static lt_status refuse_not_yet(const dbt_flags *out, lt_err *err)
+{
+    for (size_t i = 0; i < LT_COUNT(flags); i++) {
+        const flag *f = &flags[i];
+        const char *at = (const char *)out + f->offset;
+        bool off = f->type == SWITCH && *(const int *)(const void *)at == 0;
+        if (!is_said(out, f) || !is_not_yet(f, off))
+            continue;
+        lt_ignore(lt_fail(err, LT_INVALID, "--%s%s is not there yet", off ? "no-" : "", f->name));
+        return lt_hint(err, "run without it%s%s", f->env ? ", and without DBT_" : "",
+                       f->env ? f->env : "");
+    }
+    return LT_OK;
+}
+
 lt_status dbt_flags_read(lt_app *app, const lt_args *words, dbt_flags *out, lt_err *err)
 {
     word_reader r = {.words = words, .out = out, .arena = &app->arena, .given = ~0u};
@@ -407,7 +449,8 @@ lt_status dbt_flags_read(lt_app *app, const lt_args *words, dbt_flags *out, lt_e
         out->target = app->globals.target;
     if (app->globals.quiet && out->quiet < 0)
         out->quiet = 1;
-    return from_environment(out, &app->arena, err);
+    LT_TRY(from_environment(out, &app->arena, err));
+    return refuse_not_yet(out, err);
 }
 
 /* "full_refresh" of --full-refresh */
@@ -486,7 +529,8 @@ void dbt_flags_help(lt_app *app, const dbt_flags *given)
     lt_out_str(&app->out, "Options:\n");
     for (size_t i = 0; i < LT_COUNT(flags); i++) {
         const flag *f = &flags[i];
-        if (!f->help || (one && f->verbs && !(f->verbs & (1u << given->verb))))
+        if (!f->help || is_not_yet(f, false) ||
+            (one && f->verbs && !(f->verbs & (1u << given->verb))))
             continue;
         LT_AUTO(lt_chars)
         left = lt_format("%s%c%s--%s%s", f->letter ? "-" : "", f->letter ? f->letter : ' ',

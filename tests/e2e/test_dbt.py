@@ -167,6 +167,8 @@ def test_wrong_files_are_exit_code_2_with_their_place(small, path, text, parts):
     (["ls", "--selector", "none"], "selectors.yml"),
     (["parse", "--vars", "[1]"], "must be a mapping"),
     (["parse", "--target", "dve"], "did you mean 'dev'"),
+    (["run", "--sample", "1 day"], "--sample is not there yet"),
+    (["run", "--no-print"], "--no-print is not there yet"),
 ])
 def test_wrong_words_are_exit_code_2(small, args, part):
     done = subprocess.run([LEAT, "dbt", *args], cwd=small.root, env=small.env, capture_output=True, text=True,
