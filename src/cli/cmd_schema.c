@@ -40,7 +40,8 @@ const lt_cmd lt_cmd_schema = {
     .name = "schema",
     .help = "print the JSON Schema of leat.yml, sources/, pipelines/ or calendars/",
     .args = "[KIND]",
-    .about = "KIND is leat, source, pipeline or calendar. Editors that know JSON Schema complete and check "
+    .about = "KIND is leat, source, pipeline or calendar. Editors that know JSON Schema complete "
+             "and check "
              "the files with it.",
     .examples = "leat schema source > source.schema.json\tfor the files in sources/\nleat schema "
                 "--markdown\tevery setting, to read\n",
