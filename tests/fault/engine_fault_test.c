@@ -61,7 +61,7 @@ typedef struct blow {
 static void *strike(void *argument)
 {
     blow *self = argument;
-    int64_t rows = 0, until_us = lt_mono_us() + 20000000;
+    int64_t rows = 0, until_us = lt_mono_us() + 60000000;
     double fraction;
     while (rows < 50000 && lt_mono_us() < until_us) {
         (void)usleep(1000);
