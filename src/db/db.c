@@ -357,11 +357,12 @@ static lt_status migrate(lt_db *db, const lt_db_schema *schema, lt_err *err)
 
 /* ---------------------------------------------------------------- open and close */
 
-/* Made here and not by SQLite, for the mode; its other files take it over. */
+/* Made here and not by SQLite, for the mode; its other files take it over. One that is there is never opened here: closing it would drop
+ * the locks (fcntl(2)) of every other lt_db of this process on it, and another process could take the log away below them. */
 static lt_status make_files(lt_db *db, lt_err *err)
 {
-    LT_AUTO(lt_fd) fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0)
+    LT_AUTO(lt_fd) fd = open(db->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    if (fd < 0 && errno != EEXIST)
         return lt_fail_errno(err, errno, "cannot open '%s'", db->path);
     LT_AUTO(lt_chars) lock = lt_format("%s.lock", db->path);
     db->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0640);

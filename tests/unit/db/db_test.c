@@ -453,3 +453,15 @@ Test(db, files_are_closed_to_others)
         CHECK_INT(info.st_mode & 07, 0);
     }
 }
+
+/* Else a process that closes the file would think itself the last one, and take the log away below us. */
+Test(db, opening_a_file_again_keeps_the_locks_on_it)
+{
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_db_ref) first = open_in(folder, &one);
+    LT_AUTO(lt_db_ref) second = open_in(folder, &one);
+    LT_AUTO(lt_fd) fd = open(lt_db_path(second), O_RDWR | O_CLOEXEC);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    CHECK(fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0);
+    CHECK(lock.l_type != F_UNLCK);
+}
