@@ -44,8 +44,8 @@ typedef struct dbt_flags {
 LT_MUST_CHECK lt_status dbt_flags_read(lt_app *app, const lt_args *words, dbt_flags *out,
                                        lt_err *err);
 /* What neither the command line nor the environment said, from `flags:` of the project (a dict, or undefined). */
-void dbt_flags_from_project(dbt_flags *flags, lt_jinja_value project, lt_arena *arena);
+void dbt_flags_from_project(dbt_flags *out, lt_jinja_value project, lt_arena *arena);
 const char *dbt_verb_name(dbt_verb verb);
 /* The options as templates and run_results see them: a dict with lower-case keys. */
-lt_jinja_value dbt_flags_value(const dbt_flags *flags, lt_jinja_heap *heap);
-void dbt_flags_help(lt_app *app, const dbt_flags *flags);
+lt_jinja_value dbt_flags_value(const dbt_flags *given, lt_jinja_heap *heap);
+void dbt_flags_help(lt_app *app, const dbt_flags *given);

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* ---- the folder ---- */
 
 static bool has_file(const char *folder, const char *name)

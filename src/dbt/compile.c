@@ -187,6 +187,7 @@ static lt_status render_node(rendering *r, lt_dbt_compiled *out, lt_err *err)
     if (status == LT_OK)
         status = lt_dbt_inject_ctes(r, &heap, &out->sql, err);
     lt_dbt_rt_close(rt); /* the exec lives in the heap, and the transaction is the caller's */
+    r->heap = NULL;
     lt_jinja_heap_cleanup(&heap);
     return status;
 }

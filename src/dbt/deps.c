@@ -16,8 +16,6 @@
 
 enum { MOST_PACKAGES = 500 };
 
-extern char **environ;
-
 /* One entry of a list of packages. */
 typedef struct wanted {
     const char *from; /* folder of the list that asks for it */

@@ -217,7 +217,8 @@ static lt_status check_access(const lt_dbt *dbt, const lt_dbt_node *node, const 
                               lt_err *err)
 {
     bool apart = node->package != on->package;
-    bool restricts = lt_jinja_truth(lt_dbt_at(on->package->project, "restrict-access"));
+    bool restricts =
+        on->package && lt_jinja_truth(lt_dbt_at(on->package->project, "restrict-access"));
     (void)dbt;
     if (on->kind != LT_DBT_MODEL || (apart && !restricts))
         return LT_OK;

@@ -20,11 +20,11 @@ typedef struct lt_sched_options {
 /* LT_CONFLICT: a server works in this home, and who. LT_INVALID: the project's files are wrong. The caller owns *out. */
 LT_MUST_CHECK lt_status lt_sched_open(const lt_sched_options *options, lt_sched **out, lt_err *err);
 /* Until the stop flag (base/proc.h) is set. */
-LT_MUST_CHECK lt_status lt_sched_run(lt_sched *sched, lt_err *err);
-void lt_sched_close(lt_sched *sched); /* runs go on; NULL is fine */
+LT_MUST_CHECK lt_status lt_sched_run(lt_sched *self, lt_err *err);
+void lt_sched_close(lt_sched *self); /* runs go on; NULL is fine */
 LT_OWNED(lt_sched_ref, lt_sched *, lt_sched_close)
 
-lt_state *lt_sched_state(lt_sched *sched);
+lt_state *lt_sched_state(lt_sched *self);
 /* Hold the project as it was read last; what is wrong with the files now is *wrong (empty: nothing). Give it back soon. */
-const lt_project *lt_sched_project(lt_sched *sched, lt_text *wrong);
-void lt_sched_project_done(lt_sched *sched);
+const lt_project *lt_sched_project(lt_sched *self, lt_text *wrong);
+void lt_sched_project_done(lt_sched *self);

@@ -458,7 +458,7 @@ Test(db, files_are_closed_to_others)
 Test(db, opening_a_file_again_keeps_the_locks_on_it)
 {
     const char *folder = lt_test_folder();
-    LT_AUTO(lt_db_ref) first = open_in(folder, &one);
+    LT_AUTO(lt_db_ref) first LT_UNUSED = open_in(folder, &one);
     LT_AUTO(lt_db_ref) second = open_in(folder, &one);
     LT_AUTO(lt_fd) fd = open(lt_db_path(second), O_RDWR | O_CLOEXEC);
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
