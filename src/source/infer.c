@@ -180,6 +180,12 @@ static bool watches_mixes(const lt_infer *infer)
     return infer->options.freeze_types && !infer->options.known;
 }
 
+/* The items of a list may differ: they stay what JSON makes of them. */
+static bool is_frozen(const lt_infer *infer)
+{
+    return watches_mixes(infer) && !infer->in_list;
+}
+
 static lt_status mixed(lt_text column, const lt_type *before, const lt_type *found, lt_err *err)
 {
     LT_AUTO(lt_buf) old = {.limit = 4 * LT_KIB};
@@ -210,7 +216,7 @@ static lt_status take_scalar(lt_infer *infer, lt_type *type, const lt_json_token
     } else if (token->kind == LT_JSON_STRING) {
         found = lt_infer_string(token->raw);
     }
-    if (watches_mixes(infer) && are_mixed(type->kind, found.kind))
+    if (is_frozen(infer) && are_mixed(type->kind, found.kind))
         return mixed(infer->column->key, type, &found, err);
     if (found.kind != type->kind || found.kind == LT_TYPE_DECIMAL)
         (void)lt_type_merge(&infer->arena, type, &found);
@@ -227,7 +233,7 @@ static lt_status take_container(lt_infer *infer, lt_type *type, lt_json_token *t
         found.kind = LT_TYPE_JSON;
     else if (!is_object)
         found.item = &unknown;
-    if (watches_mixes(infer) && are_mixed(type->kind, found.kind))
+    if (is_frozen(infer) && are_mixed(type->kind, found.kind))
         return mixed(infer->column->key, type, &found, err);
     if (found.kind != type->kind)
         (void)lt_type_merge(&infer->arena, type, &found);
@@ -466,6 +472,7 @@ static lt_status take_member(lt_infer *infer, lt_json_token *token, open_value *
     }
     infer->field = top ? field : NULL;
     infer->column = top ? field : infer->column;
+    infer->in_list = false;
     return take_value(infer, &field->type, token, stack, depth, err);
 }
 
@@ -474,6 +481,7 @@ static lt_status take_item(lt_infer *infer, lt_json_token *token, open_value *st
 {
     lt_type *item = stack[*depth - 1].type->item;
     infer->field = NULL;
+    infer->in_list = true;
     assert(item); /* what is open and no object is a list */
     return take_value(infer, item, token, stack, depth, err);
 }
@@ -537,24 +545,15 @@ static bool comes_before(const lt_field *a, const lt_field *b)
     return a->record != b->record ? a->record < b->record : a->spot < b->spot;
 }
 
-/* Two workers have read one column: do its values agree, also inside? */
+/* Two workers have read one column: do its values agree? */
 static lt_status check_mixes(const lt_infer *infer, const lt_field *ours, const lt_field *theirs,
                              lt_err *err)
 {
-    struct {
-        const lt_type *a, *b;
-    } pair = {&ours->type, &theirs->type};
-    if (!watches_mixes(infer))
-        return LT_OK;
-    while (pair.a->kind == LT_TYPE_LIST && pair.b->kind == LT_TYPE_LIST) {
-        pair.a = pair.a->item;
-        pair.b = pair.b->item;
-    }
-    if (!are_mixed(pair.a->kind, pair.b->kind))
+    if (!watches_mixes(infer) || !are_mixed(ours->type.kind, theirs->type.kind))
         return LT_OK;
     const lt_field *first = comes_before(ours, theirs) ? ours : theirs;
     const lt_field *later = first == ours ? theirs : ours;
-    (void)mixed(ours->key, first == ours ? pair.a : pair.b, first == ours ? pair.b : pair.a, err);
+    (void)mixed(ours->key, &first->type, &later->type, err);
     return lt_wrap(err, "page %lld, record %lld", (long long)later->page, (long long)later->record);
 }
 

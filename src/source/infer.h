@@ -30,6 +30,7 @@ typedef struct lt_infer {
     lt_buf scratch;
     lt_field *field;        /* of the record, in which a value is being read; NULL: deeper inside */
     const lt_field *column; /* of the record, in which or below which a value is being read */
+    bool in_list;           /* what is read is an item of a list */
     lt_text raw;            /* the record */
     LT_VEC(lt_text) quoted; /* its numbers that must be landed as text */
 } lt_infer;

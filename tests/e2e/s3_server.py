@@ -97,7 +97,10 @@ class Server:
         if body and not any(name.lower() in ("content-length", "transfer-encoding") for name, _ in headers):
             headers.append(("Content-Length", str(len(body))))
         with self.dial() as connection:
-            connection.sendall(head(method, target, headers) + body)
+            try:
+                connection.sendall(head(method, target, headers) + body)
+            except BrokenPipeError:
+                pass  # answered and closed before the end of the body
             return Reply(connection, method).whole()
 
 

@@ -58,7 +58,7 @@ def test_a_retry_stays_in_the_target_of_its_run(project):
 
 
 def test_a_lost_terminal_cancels(shop):
-    leat, server = shop("--latency", 150)
+    leat, server = shop("--latency", 600)
     process = leat.start("run")
     wait_until(lambda: server.requests() >= 3)
     end_group(process, signal.SIGHUP)
