@@ -287,8 +287,10 @@ static lt_status run_verb(dbt_work *work, lt_err *err)
     for (size_t i = 0; i < LT_COUNT(verbs); i++)
         if (verbs[i].verb == work->flags->verb)
             return verbs[i].run(work, err);
-    return lt_fail(err, LT_INVALID, "'leat dbt %s' is not there yet",
-                   dbt_verb_name(work->flags->verb));
+    lt_ignore(
+        lt_fail(err, LT_INVALID, "'leat dbt %s' is not there yet",
+                work->flags->verb == DBT_DOCS_GENERATE ? "docs generate" : "source freshness"));
+    return lt_hint(err, "docs/dbt.md says what is there");
 }
 
 /* dbt knows two bad ends: 1, something was run and failed; 2, everything else. */

@@ -271,6 +271,7 @@ static lt_status open_run(dbt_work *work, lt_dbt_action action, const lt_node_se
                                              : threads > 0               ? (unsigned)threads
                                                                          : 1u,
                                   .fail_fast = flags->fail_fast == 1,
+                                  .warn_error = flags->warn_error == 1,
                                   .empty = flags->empty == 1,
                                   .favor_state = flags->favor_state == 1,
                                   .tests_gate = flags->verb == DBT_BUILD,

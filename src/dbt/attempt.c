@@ -211,13 +211,14 @@ static void judge(attempt *a, const lt_dbt_run_result *made)
     lt_dbt_node_result *result = a->result;
     bool warn_only = lt_text_eq(a->node->config.severity, T("warn"));
     result->failures = made->failures;
-    result->outcome = !warn_only && made->should_error ? LT_DBT_FAIL
-                      : made->should_warn              ? LT_DBT_WARN
-                                                       : LT_DBT_PASS;
+    bool errs = !warn_only && made->should_error, strict = a->run->request.warn_error;
+    result->outcome = errs                          ? LT_DBT_FAIL
+                      : made->should_warn && strict ? LT_DBT_FAIL
+                      : made->should_warn           ? LT_DBT_WARN
+                                                    : LT_DBT_PASS;
     if (result->outcome == LT_DBT_PASS)
         return;
-    lt_text rule =
-        result->outcome == LT_DBT_FAIL ? a->node->config.error_if : a->node->config.warn_if;
+    lt_text rule = errs ? a->node->config.error_if : a->node->config.warn_if;
     (void)pthread_mutex_lock(&a->run->lock);
     result->message =
         lt_text_of(lt_arena_format(&a->run->arena, "Got %lld result%s, configured to %s if %.*s",

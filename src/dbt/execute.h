@@ -45,6 +45,7 @@ typedef struct lt_dbt_run_request {
     const lt_node_set *selected;
     unsigned threads;
     bool fail_fast, empty, favor_state;
+    bool warn_error;           /* a test that would warn fails */
     bool tests_gate;           /* build: nothing is built on what a test has refused */
     const lt_dbt_state *defer; /* or NULL */
     lt_jinja_value

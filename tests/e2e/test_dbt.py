@@ -209,3 +209,11 @@ def test_packages_of_git_and_folders_are_installed(small, tmp_path):
     assert "leads out" in small("deps", code=2)
     small.write("packages.yml", "packages:\n  - package: dbt-labs/dbt_utils\n    version: 1.0.0\n")
     assert "packages.yml:2:5" in small("deps", code=2)
+
+
+def test_a_warning_is_a_failure_with_warn_error(small):
+    (small.root / "models" / "twice.sql").write_text("select 1 as a union all select 1\n")
+    (small.root / "models" / "twice.yml").write_text(
+        "models:\n  - name: twice\n    columns:\n      - name: a\n        data_tests:\n          - unique: {config: {severity: warn}}\n")
+    assert "WARN 1" in small("build", "-s", "twice")
+    assert "FAIL 1" in small("build", "-s", "twice", "--warn-error", code=1)
