@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -11,6 +12,7 @@ from harness import (AIRPORTS, API_SERVER, FLIGHTS, ITEM_COUNT, LEAT, SHOP, TOKE
 
 
 def pytest_configure(config):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
     for path in (LEAT, API_SERVER):
         if not os.access(path, os.X_OK):
             pytest.exit(f"'{path}' is not there: run make first", returncode=3)

@@ -111,7 +111,9 @@ def test_patterns_choose_and_a_dry_run_does_nothing(leat):
     fill(leat.project / "in", FILES)
     leat("store", "mb", "s3://lake")
     result = leat("store", "cp", "-r", "--dryrun", "--exclude", "*", "--include", "*.csv", "./in", "s3://lake/d/")
-    assert result.out == "would copy a.csv\nwould copy sub/b c+d=1.csv\nwould have copied 2 objects\n"
+    lines = result.out.splitlines()
+    assert sorted(lines[:-1]) == ["would copy a.csv", "would copy sub/b c+d=1.csv"]
+    assert lines[-1] == "would have copied 2 objects"
     assert keys_of(leat, "s3://lake/") == []
     leat("store", "cp", "-r", "--exclude", "*", "--include", "*.csv", "./in", "s3://lake/d/")
     assert keys_of(leat, "s3://lake/") == ["d/a.csv", "d/sub/b c+d=1.csv"]
