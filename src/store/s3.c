@@ -5,7 +5,6 @@
 #include "fmt/xml.h"
 #include "net/url.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -136,56 +135,6 @@ void lt_remote_begin_own(const lt_remote *self, const char *method, const char *
                             .called = {.bucket = lt_text_of(self->bucket), .key = whole},
                             .bucket = lt_text_of(self->bucket),
                             .key = whole};
-}
-
-/* ---------------------------------------------------------------- work side by side */
-
-typedef struct gang {
-    lt_remote_work *work;
-    void *context;
-    size_t count;
-    atomic_size_t next;
-    atomic_bool stop;
-    pthread_mutex_t lock;
-    lt_status status;
-    lt_err err;
-} gang;
-
-static void *work_on(void *context)
-{
-    gang *self = context;
-    size_t i;
-    while (!atomic_load(&self->stop) && (i = atomic_fetch_add(&self->next, 1)) < self->count) {
-        lt_err err = {0};
-        lt_status status = self->work(self->context, i, &err);
-        if (status == LT_OK)
-            continue;
-        (void)pthread_mutex_lock(&self->lock);
-        if (self->status == LT_OK) {
-            self->status = status;
-            self->err = err;
-        }
-        (void)pthread_mutex_unlock(&self->lock);
-        atomic_store(&self->stop, true);
-    }
-    return NULL;
-}
-
-lt_status lt_remote_for_each(size_t count, lt_remote_work *work, void *context, lt_err *err)
-{
-    gang all = {.work = work, .context = context, .count = count};
-    pthread_t threads[LT_REMOTE_JOBS];
-    size_t started = 0, wanted = LT_MIN(count, (size_t)LT_REMOTE_JOBS);
-    (void)pthread_mutex_init(&all.lock, NULL);
-    while (started + 1 < wanted && pthread_create(&threads[started], NULL, work_on, &all) == 0)
-        started++;
-    (void)work_on(&all); /* this thread is one of them */
-    for (size_t i = 0; i < started; i++)
-        (void)pthread_join(threads[i], NULL);
-    (void)pthread_mutex_destroy(&all.lock);
-    if (all.status != LT_OK)
-        *err = all.err;
-    return all.status;
 }
 
 /* ---------------------------------------------------------------- what is known of buckets */

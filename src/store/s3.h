@@ -68,11 +68,6 @@ void lt_remote_forget_bucket(lt_remote *self, lt_text bucket);
 LT_MUST_CHECK lt_status lt_remote_versioning(lt_remote *self, lt_text bucket, lt_versioning *out,
                                              lt_err *err);
 
-/* Do `work(context, i)` for each i below `count`, several at once; stops at the first failure. */
-typedef lt_status lt_remote_work(void *context, size_t i, lt_err *err);
-LT_MUST_CHECK lt_status lt_remote_for_each(size_t count, lt_remote_work *work, void *context,
-                                           lt_err *err);
-
 lt_status lt_remote_bucket_create(lt_store *store, lt_text bucket, lt_versioning versioning,
                                   lt_err *err);
 

@@ -1,4 +1,5 @@
 /* Datasets on S3: commits by conditional writes, views, and objects that follow the commits. */
+#include "base/each.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/time.h"
@@ -80,9 +81,9 @@ lt_status lt_remote_apply(lt_remote *self, lt_remote_dataset set, lt_remote_reco
     following it = {.self = self, .set = set, .record = record, .arena = arena};
     LT_AUTO(lt_buf) done = {.limit = LT_REMOTE_RECORD_BYTES};
     (void)pthread_mutex_init(&it.lock, NULL);
-    lt_status status = lt_remote_for_each(record->files.len, copy_file, &it, err);
+    lt_status status = lt_each(LT_REMOTE_JOBS, record->files.len, copy_file, &it, err);
     if (status == LT_OK)
-        status = lt_remote_for_each(record->removed.len, remove_file, &it, err);
+        status = lt_each(LT_REMOTE_JOBS, record->removed.len, remove_file, &it, err);
     (void)pthread_mutex_destroy(&it.lock);
     LT_TRY(status);
     lt_remote_write_done(record, &done);

@@ -1,4 +1,5 @@
 /* Objects on S3: what is known of them, deleting, copying, restoring, tags. */
+#include "base/each.h"
 #include "base/time.h"
 #include "fmt/xml.h"
 #include "net/url.h"
@@ -517,7 +518,7 @@ static lt_status copy_in_parts(lt_remote *self, lt_text source, int64_t size,
     it.etags = lt_alloc_array(&it.arena, count, sizeof(*it.etags));
     lt_status status = begin_parts(self, to, &it.arena, &it.upload_id, err);
     if (status == LT_OK) {
-        status = lt_remote_for_each(count, copy_part, &it, err);
+        status = lt_each(LT_REMOTE_JOBS, count, copy_part, &it, err);
         if (status == LT_OK)
             status = end_parts(&it, count, arena, etag, version, err);
     }

@@ -21,54 +21,22 @@ unsigned lt_transfer_jobs(const lt_transfer *transfer)
 
 /* ---------------------------------------------------------------- work side by side */
 
-typedef struct gang {
-    lt_transfer_work *work;
+typedef struct stoppable {
+    lt_each_work *work;
     void *context;
-    size_t count;
-    atomic_size_t next;
-    atomic_bool stop;
-    pthread_mutex_t lock;
-    lt_status status;
-    lt_err err;
-} gang;
+} stoppable;
 
-static void *work_on(void *context)
+static lt_status work_unless_stopped(void *context, size_t i, lt_err *err)
 {
-    gang *it = context;
-    size_t i;
-    while (!atomic_load(&it->stop) && (i = atomic_fetch_add(&it->next, 1)) < it->count) {
-        lt_err err = {0};
-        lt_status status = lt_stop_asked() ? lt_fail(&err, LT_CANCELLED, "stopped")
-                                           : it->work(it->context, i, &err);
-        if (status == LT_OK)
-            continue;
-        (void)pthread_mutex_lock(&it->lock);
-        if (it->status == LT_OK) {
-            it->status = status;
-            it->err = err;
-        }
-        (void)pthread_mutex_unlock(&it->lock);
-        atomic_store(&it->stop, true);
-    }
-    return NULL;
+    const stoppable *it = context;
+    return lt_stop_asked() ? lt_fail(err, LT_CANCELLED, "stopped") : it->work(it->context, i, err);
 }
 
-lt_status lt_transfer_each(unsigned jobs, size_t count, lt_transfer_work *work, void *context,
+lt_status lt_transfer_each(unsigned jobs, size_t count, lt_each_work *work, void *context,
                            lt_err *err)
 {
-    gang all = {.work = work, .context = context, .count = count};
-    pthread_t threads[JOBS_MOST];
-    size_t started = 0, wanted = LT_MIN(count, (size_t)jobs);
-    (void)pthread_mutex_init(&all.lock, NULL);
-    while (started + 1 < wanted && pthread_create(&threads[started], NULL, work_on, &all) == 0)
-        started++;
-    (void)work_on(&all); /* this thread is one of them */
-    for (size_t i = 0; i < started; i++)
-        (void)pthread_join(threads[i], NULL);
-    (void)pthread_mutex_destroy(&all.lock);
-    if (all.status != LT_OK)
-        *err = all.err;
-    return all.status;
+    stoppable all = {work, context};
+    return lt_each(jobs, count, work_unless_stopped, &all, err);
 }
 
 /* ---------------------------------------------------------------- telling */

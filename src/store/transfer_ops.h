@@ -1,5 +1,6 @@
 /* transfer_ops.h - what the files of the transfer share. */
 #pragma once
+#include "base/each.h"
 #include "store/transfer.h"
 
 #define LT_TRANSFER_PART_BYTES (8 * LT_MIB)
@@ -18,8 +19,7 @@ LT_MUST_CHECK lt_status lt_transfer_same(const char *path, const lt_object_info 
 
 /* ---- transfer_many.c: work side by side ---- */
 
-typedef lt_status lt_transfer_work(void *context, size_t i, lt_err *err);
 /* Do `work(context, i)` for each i below `count`, `jobs` at once; stops at the first failure, or when that is asked for. */
-LT_MUST_CHECK lt_status lt_transfer_each(unsigned jobs, size_t count, lt_transfer_work *work,
+LT_MUST_CHECK lt_status lt_transfer_each(unsigned jobs, size_t count, lt_each_work *work,
                                          void *context, lt_err *err);
 unsigned lt_transfer_jobs(const lt_transfer *transfer);
