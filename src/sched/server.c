@@ -25,6 +25,7 @@ enum {
     MOST_CLAIMS = 6,     /* a run whose process has died so often is given up */
     MOST_BEGINS = 8,     /* processes that end before they have taken their run */
     MOST_FOLDERS = 1000, /* that are watched */
+    SAVING_US = 150000,  /* so long a wrong file may be one that is just being saved */
     SECOND_US = 1000000,
 };
 
@@ -61,6 +62,7 @@ struct lt_sched {
     LT_VEC(entry) entries;
     LT_VEC(child) children;
     LT_VEC(trouble) troubles;
+    int64_t doubt_mono_us; /* the files looked wrong: when to look again and believe it; 0: no */
     lt_state_stamp stamp;
     int64_t begin_at_us; /* when the next run that waits for a moment may begin */
     bool look;           /* at what there is to begin */
@@ -140,6 +142,15 @@ static void set_trouble(lt_sched *self, const lt_err *why)
     self->files_trouble = LT_TAKE(now);
 }
 
+/* A file that is read while it is saved is half a file: what looks wrong is believed at the second look. */
+static bool is_doubtful(lt_sched *self)
+{
+    int64_t now_us = lt_mono_us();
+    if (!self->doubt_mono_us)
+        self->doubt_mono_us = now_us + SAVING_US;
+    return now_us < self->doubt_mono_us;
+}
+
 /* With wrong files, the old ones stay. */
 static lt_status load_files(lt_sched *self, lt_err *err)
 {
@@ -152,6 +163,9 @@ static lt_status load_files(lt_sched *self, lt_err *err)
         *err = why;
         return status;
     }
+    if (status != LT_OK && is_doubtful(self))
+        return LT_OK;
+    self->doubt_mono_us = 0;
     (void)pthread_rwlock_wrlock(&self->files_lock);
     set_trouble(self, status == LT_OK ? NULL : &why);
     if (status == LT_OK) {
@@ -474,8 +488,10 @@ static lt_status begin_runs(lt_sched *self, lt_err *err)
 {
     LT_AUTO(lt_arena) arena = {0};
     lt_run_records open = {0};
-    LT_TRY(lt_state_supervised(self->state, &arena, &open, err));
     self->begin_at_us = INT64_MAX;
+    if (self->doubt_mono_us) /* a run would read the same half file; load_files() looks again */
+        return LT_OK;
+    LT_TRY(lt_state_supervised(self->state, &arena, &open, err));
     for (size_t i = 0; i < open.len; i++)
         LT_TRY(begin_one(self, &open, i, err));
     return LT_OK;
@@ -510,10 +526,11 @@ static void wait_for_news(lt_sched *self)
 
 static lt_status step(lt_sched *self, lt_err *err)
 {
-    if (files_changed(self)) {
+    bool changed_files = files_changed(self);
+    if (changed_files)
         watch_files(self);
+    if (changed_files || (self->doubt_mono_us && lt_mono_us() >= self->doubt_mono_us))
         LT_TRY(load_files(self, err));
-    }
     LT_TRY(collect_children(self, err));
     bool changed = lt_state_changed(self->state, &self->stamp);
     if (changed)
