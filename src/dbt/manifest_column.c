@@ -1,0 +1,140 @@
+/* Columns of the manifest: their constraints, tags and meta, and which of them make a row unique. */
+#include "dbt/manifest_inner.h"
+
+typedef lt_json_writer writer;
+
+static void write_constraint(writer *w, lt_jinja_value constraint, bool of_model)
+{
+    static const char *const keys[] = {"type", "name", "expression"};
+    lt_jinja_value unenforced = lt_dbt_at(constraint, "warn_unenforced");
+    lt_jinja_value unsupported = lt_dbt_at(constraint, "warn_unsupported");
+    lt_json_begin(w, '{');
+    for (size_t i = 0; i < LT_COUNT(keys); i++)
+        lt_manifest_value(w, keys[i], lt_dbt_at(constraint, keys[i]));
+    lt_manifest_value(w, "warn_unenforced",
+                      lt_dbt_is_set(unenforced) ? unenforced : lt_jinja_bool(true));
+    lt_manifest_value(w, "warn_unsupported",
+                      lt_dbt_is_set(unsupported) ? unsupported : lt_jinja_bool(true));
+    lt_manifest_value(w, "to", lt_dbt_at(constraint, "to"));
+    lt_manifest_container(w, "to_columns", lt_dbt_at(constraint, "to_columns"), '[');
+    if (of_model)
+        lt_manifest_container(w, "columns", lt_dbt_at(constraint, "columns"), '[');
+    lt_json_end(w);
+}
+
+void lt_manifest_constraints(writer *w, lt_jinja_value list, bool of_model)
+{
+    lt_json_key(w, T("constraints"));
+    lt_json_begin(w, '[');
+    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++)
+        write_constraint(w, lt_jinja_at(list, i), of_model);
+    lt_json_end(w);
+}
+
+static void write_tags_of(writer *w, lt_jinja_value loose, lt_jinja_value inside)
+{
+    lt_jinja_value lists[] = {loose, inside};
+    lt_json_begin(w, '[');
+    for (size_t k = 0; k < LT_COUNT(lists); k++) {
+        if (lists[k].type == LT_JINJA_STR)
+            lt_dbt_write_value(w, lists[k]);
+        for (size_t i = 0; lists[k].type == LT_JINJA_LIST && i < lt_jinja_len(lists[k]); i++)
+            lt_dbt_write_value(w, lt_jinja_at(lists[k], i));
+    }
+    lt_json_end(w);
+}
+
+static void write_column(writer *w, const lt_dbt_column *column)
+{
+    lt_jinja_value config = lt_dbt_at(column->raw, "config");
+    lt_jinja_value meta = lt_dbt_at(config, "meta");
+    if (!lt_dbt_is_set(meta))
+        meta = lt_dbt_at(column->raw, "meta");
+    lt_json_begin(w, '{');
+    lt_json_set(w, "name", column->name);
+    lt_json_set(w, "description", column->description);
+    lt_manifest_container(w, "meta", meta, '{');
+    lt_manifest_value(w, "data_type", lt_dbt_at(column->raw, "data_type"));
+    lt_manifest_constraints(w, lt_dbt_at(column->raw, "constraints"), false);
+    lt_manifest_value(w, "quote", lt_dbt_at(column->raw, "quote"));
+    lt_json_key(w, T("config"));
+    lt_json_begin(w, '{');
+    lt_manifest_container(w, "meta", meta, '{');
+    lt_json_key(w, T("tags"));
+    write_tags_of(w, lt_dbt_at(column->raw, "tags"), lt_dbt_at(config, "tags"));
+    lt_json_end(w);
+    lt_json_key(w, T("tags"));
+    write_tags_of(w, lt_dbt_at(column->raw, "tags"), lt_dbt_at(config, "tags"));
+    lt_manifest_value(w, "granularity", lt_dbt_at(column->raw, "granularity"));
+    lt_manifest_texts(w, "doc_blocks", &column->doc_blocks);
+    lt_json_end(w);
+}
+
+void lt_manifest_columns(writer *w, const lt_dbt_node *node)
+{
+    lt_json_key(w, T("columns"));
+    lt_json_begin(w, '{');
+    for (size_t i = 0; i < node->columns.len; i++) {
+        lt_json_key(w, node->columns.items[i].name);
+        write_column(w, &node->columns.items[i]);
+    }
+    lt_json_end(w);
+}
+
+/* ---- keys of models, as tests tell them ---- */
+
+static bool is_listed(const lt_texts *list, lt_text text)
+{
+    return lt_dbt_texts_have(list, text);
+}
+
+static bool primary_constraint(const lt_dbt_node *node, lt_dbt *dbt, lt_texts *out)
+{
+    lt_jinja_value list = lt_dbt_at(node->raw, "constraints");
+    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++)
+        if (lt_text_eq(lt_jinja_as_text(lt_dbt_at(lt_jinja_at(list, i), "type")),
+                       T("primary_key"))) {
+            lt_dbt_texts_of(dbt, lt_dbt_at(lt_jinja_at(list, i), "columns"), out);
+            return true;
+        }
+    for (size_t c = 0; c < node->columns.len; c++) {
+        list = lt_dbt_at(node->columns.items[c].raw, "constraints");
+        for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++)
+            if (lt_text_eq(lt_jinja_as_text(lt_dbt_at(lt_jinja_at(list, i), "type")),
+                           T("primary_key"))) {
+                lt_push_in(&dbt->arena, out, node->columns.items[c].name);
+                return true;
+            }
+    }
+    return false;
+}
+
+static void tested_columns(lt_dbt *dbt, const lt_dbt_node *test, lt_texts *out)
+{
+    lt_jinja_value one = lt_dbt_at(test->kwargs, "column_name");
+    lt_dbt_texts_of(
+        dbt, lt_dbt_is_set(one) ? one : lt_dbt_at(test->kwargs, "combination_of_columns"), out);
+}
+
+void lt_manifest_primary_key(lt_dbt *dbt, const lt_dbt_node *node, const lt_dbt_nodes *children,
+                             lt_texts *out)
+{
+    lt_texts unique = {0}, not_null = {0};
+    if (primary_constraint(node, dbt, out))
+        return;
+    for (size_t i = 0; i < children->len; i++) {
+        const lt_dbt_node *test = children->items[i];
+        if (test->kind != LT_DBT_GENERIC_TEST || test->attached != node)
+            continue;
+        if (lt_text_eq(test->test_name, T("unique")) ||
+            lt_text_eq(test->test_name, T("unique_combination_of_columns")))
+            tested_columns(dbt, test, &unique);
+        else if (lt_text_eq(test->test_name, T("not_null")))
+            tested_columns(dbt, test, &not_null);
+    }
+    for (size_t i = 0; i < not_null.len; i++)
+        if (is_listed(&unique, not_null.items[i]) && !is_listed(out, not_null.items[i]))
+            lt_push_in(&dbt->arena, out, not_null.items[i]);
+    if (!out->len)
+        *out = unique;
+}

@@ -1,0 +1,86 @@
+/* Who needs whom: parents, children and groups of the manifest. */
+#include "dbt/manifest_inner.h"
+
+#include <stdlib.h>
+
+typedef lt_json_writer writer;
+
+lt_dbt_nodes *lt_dbt_children(const lt_dbt *dbt, lt_arena *arena)
+{
+    lt_dbt_nodes *children = lt_alloc_array(arena, dbt->all.len + 1, sizeof(*children));
+    for (size_t i = 0; i < dbt->all.len; i++)
+        for (size_t k = 0; k < dbt->all.items[i]->depends_on.len; k++) {
+            const lt_dbt_node *parent = dbt->all.items[i]->depends_on.items[k];
+            lt_push_in(arena, &children[parent->index], dbt->all.items[i]);
+        }
+    return children;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const lt_dbt_node *const *left = a, *const *right = b;
+    return lt_text_cmp((*left)->id, (*right)->id);
+}
+
+static bool is_node_kind(lt_dbt_kind kind)
+{
+    return kind < LT_DBT_SOURCE;
+}
+
+static bool is_in_maps(const lt_dbt_node *node)
+{
+    return node->kind != LT_DBT_GROUP;
+}
+
+void lt_manifest_maps(lt_manifest *m)
+{
+    const lt_dbt_nodes *all = &m->dbt->all;
+    writer *w = &m->w;
+    for (int child = 0; child < 2; child++) {
+        lt_json_key(w, child ? T("child_map") : T("parent_map"));
+        lt_json_begin(w, '{');
+        for (size_t i = 0; i < all->len; i++) {
+            const lt_dbt_nodes *list = child ? &m->children[i] : &all->items[i]->depends_on;
+            if (!is_in_maps(all->items[i]))
+                continue;
+            lt_dbt_nodes sorted = {0};
+            LT_AUTO(lt_arena) scratch = {0};
+            for (size_t k = 0; k < list->len; k++)
+                lt_push_in(&scratch, &sorted, list->items[k]);
+            if (sorted.len)
+                qsort(sorted.items, sorted.len, sizeof(*sorted.items), by_id);
+            lt_json_key(w, all->items[i]->id);
+            lt_json_begin(w, '[');
+            for (size_t k = 0; k < sorted.len; k++)
+                lt_json_string(w, sorted.items[k]->id);
+            lt_json_end(w);
+            lt_manifest_flush(m);
+        }
+        lt_json_end(w);
+    }
+}
+
+void lt_manifest_groups(lt_manifest *m)
+{
+    const lt_dbt_nodes *all = &m->dbt->all;
+    writer *w = &m->w;
+    lt_json_key(w, T("group_map"));
+    lt_json_begin(w, '{');
+    for (size_t g = 0; g < m->dbt->groups.entries.len; g++) {
+        lt_text name = m->dbt->groups.entries.items[g].key;
+        bool any = false;
+        for (size_t i = 0; i < all->len; i++) {
+            if (!is_node_kind(all->items[i]->kind) || !lt_text_eq(all->items[i]->group, name))
+                continue;
+            if (!any) {
+                lt_json_key(w, name);
+                lt_json_begin(w, '[');
+            }
+            any = true;
+            lt_json_string(w, all->items[i]->id);
+        }
+        if (any)
+            lt_json_end(w);
+    }
+    lt_json_end(w);
+}

@@ -1,0 +1,135 @@
+/* Values of a project as JSON of the manifest, and the configuration of a node over dbt's defaults. */
+#include "dbt/manifest_inner.h"
+
+typedef lt_json_writer writer;
+
+void lt_manifest_key(writer *w, lt_jinja_value key)
+{
+    LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
+    lt_jinja_str(key, &text);
+    lt_json_key(w, lt_buf_text(&text));
+}
+
+/* Values of the project nest no deeper than YAML and Jinja allowed. */
+void lt_dbt_write_value(lt_json_writer *w, lt_jinja_value value)
+{
+    lt_jinja_value key, item;
+    LT_AUTO(lt_buf) text = {0};
+    switch (value.type) {
+    case LT_JINJA_UNDEFINED:
+    case LT_JINJA_NONE:
+        lt_json_null(w);
+        return;
+    case LT_JINJA_BOOL:
+        lt_json_bool(w, value.as.b);
+        return;
+    case LT_JINJA_INT:
+        lt_json_int(w, value.as.i);
+        return;
+    case LT_JINJA_FLOAT:
+        lt_json_double(w, value.as.f);
+        return;
+    case LT_JINJA_STR:
+        lt_json_string(w, lt_jinja_as_text(value));
+        return;
+    case LT_JINJA_LIST:
+    case LT_JINJA_TUPLE:
+        lt_json_begin(w, '[');
+        for (size_t i = 0; i < lt_jinja_len(value); i++)
+            lt_dbt_write_value(w, lt_jinja_at(value, i));
+        lt_json_end(w);
+        return;
+    case LT_JINJA_DICT:
+        lt_json_begin(w, '{');
+        for (size_t at = 0; lt_jinja_next(value, &at, &key, &item);) {
+            lt_manifest_key(w, key);
+            lt_dbt_write_value(w, item);
+        }
+        lt_json_end(w);
+        return;
+    default:
+        lt_jinja_str(value, &text);
+        lt_json_string(w, lt_buf_text(&text));
+    }
+}
+
+void lt_manifest_value(writer *w, const char *key, lt_jinja_value value)
+{
+    lt_json_key(w, lt_text_of(key));
+    lt_dbt_write_value(w, value);
+}
+
+void lt_manifest_null(writer *w, const char *key)
+{
+    lt_json_key(w, lt_text_of(key));
+    lt_json_null(w);
+}
+
+void lt_manifest_text(writer *w, const char *key, lt_text text)
+{
+    if (text.len)
+        lt_json_set(w, key, text);
+    else
+        lt_manifest_null(w, key);
+}
+
+void lt_manifest_texts(writer *w, const char *key, const lt_texts *texts)
+{
+    lt_json_key(w, lt_text_of(key));
+    lt_json_begin(w, '[');
+    for (size_t i = 0; i < texts->len; i++)
+        lt_json_string(w, texts->items[i]);
+    lt_json_end(w);
+}
+
+void lt_manifest_container(writer *w, const char *key, lt_jinja_value value, char bracket)
+{
+    lt_json_key(w, lt_text_of(key));
+    bool fits = bracket == '{' ? value.type == LT_JINJA_DICT : value.type == LT_JINJA_LIST;
+    if (fits) {
+        lt_dbt_write_value(w, value);
+        return;
+    }
+    lt_json_begin(w, bracket);
+    if (bracket == '[' && value.type == LT_JINJA_STR)
+        lt_dbt_write_value(w, value);
+    lt_json_end(w);
+}
+
+static bool is_filled_in(lt_text key)
+{
+    return lt_text_eq(key, T("docs")) || lt_text_eq(key, T("contract")) ||
+           lt_text_eq(key, T("snapshot_meta_column_names"));
+}
+
+void lt_manifest_over(writer *w, lt_jinja_value usual, lt_jinja_value value)
+{
+    lt_jinja_value key, item, own;
+    lt_json_begin(w, '{');
+    for (size_t at = 0; lt_jinja_next(usual, &at, &key, &item);) {
+        lt_manifest_key(w, key);
+        bool said = value.type == LT_JINJA_DICT && lt_jinja_find_value(value, key, &own);
+        lt_dbt_write_value(w, said ? own : item);
+    }
+    lt_json_end(w);
+}
+
+void lt_manifest_config(writer *w, const lt_dbt *dbt, const lt_dbt_node *node)
+{
+    lt_jinja_value usual = dbt->defaults[node->kind], key, value, own, known;
+    lt_json_begin(w, '{');
+    for (size_t at = 0; lt_jinja_next(usual, &at, &key, &value);) {
+        bool said = lt_jinja_find_value(node->config.all, key, &own) && own.type != LT_JINJA_NONE;
+        lt_manifest_key(w, key);
+        if (is_filled_in(lt_jinja_as_text(key)))
+            lt_manifest_over(w, value, said ? own : value);
+        else
+            lt_dbt_write_value(w, said ? own : value);
+    }
+    for (size_t at = 0; lt_jinja_next(node->config.all, &at, &key, &value);)
+        if (!lt_jinja_find_value(usual, key, &known)) {
+            lt_manifest_key(w, key);
+            lt_dbt_write_value(w, value);
+        }
+    lt_json_end(w);
+}
