@@ -1,9 +1,9 @@
 /* leat store serve: the S3 endpoint of a store, until it is told to stop. */
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/mask.h"
 #include "base/proc.h"
 #include "base/time.h"
+#include "cli/listen.h"
 #include "cli/store_address.h"
 #include "conf/conf.h"
 #include "secret/secret.h"
@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-enum { KEY_ID_CHARS = 20, SECRET_CHARS = 40, PEM_BYTES = 1024 * 1024 };
+enum { KEY_ID_CHARS = 20, SECRET_CHARS = 40 };
 
 typedef struct serve_opts {
     const char *listen, *domain, *region, *tls_cert, *tls_key;
@@ -119,40 +119,16 @@ static lt_status root_key(lt_app *app, const char *home, lt_s3_options *options,
 
 /* ---- options ---- */
 
-/* "127.0.0.1:9000", "[::1]:9000", ":9000" is loopback too. */
-static lt_status read_listen(lt_app *app, const char *text, lt_s3_options *options, lt_err *err)
+static lt_status read_options(lt_app *app, const serve_opts *o, lt_s3_options *options,
+                              bool *is_loopback, lt_err *err)
 {
-    const char *colon = strrchr(text, ':');
-    uint64_t port = 0;
-    if (!colon || !lt_text_to_u64(lt_text_of(colon + 1), &port) || port > 65535) {
-        lt_ignore(lt_fail(err, LT_INVALID, "'%s' is no address to listen on", text));
-        return lt_hint(err, "write ADDRESS:PORT, for example 127.0.0.1:9000");
-    }
-    lt_text host = lt_text_at(text, (size_t)(colon - text));
-    if (lt_text_starts(host, T("[")) && lt_text_ends(host, T("]")))
-        host = lt_text_sub(host, 1, host.len - 2);
-    options->host = host.len ? lt_arena_str(&app->arena, host) : "127.0.0.1";
-    options->port = (unsigned)port;
-    return LT_OK;
-}
-
-static lt_status read_pem(lt_app *app, const char *path, const char **out, lt_err *err)
-{
-    LT_AUTO(lt_buf) text = {.limit = PEM_BYTES};
-    LT_TRY(lt_file_read(path, &text, err));
-    *out = lt_arena_str(&app->arena, lt_buf_text(&text));
-    return LT_OK;
-}
-
-static lt_status read_options(lt_app *app, const serve_opts *o, lt_s3_options *options, lt_err *err)
-{
-    LT_TRY(read_listen(app, o->listen, options, err));
-    if (!o->tls_cert != !o->tls_key)
-        return lt_fail(err, LT_INVALID, "--tls-cert and --tls-key belong together");
-    if (o->tls_cert) {
-        LT_TRY(read_pem(app, o->tls_cert, &options->tls_cert, err));
-        LT_TRY(read_pem(app, o->tls_key, &options->tls_key, err));
-    }
+    lt_listen at;
+    LT_TRY(lt_listen_read(app, o->listen, o->tls_cert, o->tls_key, &at, err));
+    options->host = at.host;
+    options->port = at.port;
+    options->tls_cert = at.tls_cert;
+    options->tls_key = at.tls_key;
+    *is_loopback = at.is_loopback;
     options->domain = o->domain;
     options->region = o->region;
     options->own_buckets = o->own_buckets;
@@ -176,25 +152,21 @@ static lt_status read_project(lt_app *app, lt_s3_options *options, lt_err *err)
     return LT_OK;
 }
 
-static bool is_loopback(const char *host)
-{
-    return lt_text_starts(lt_text_of(host), T("127.")) || strcmp(host, "::1") == 0;
-}
-
 static lt_status serve(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
     (void)args;
     const char *home;
+    bool is_loopback = false;
     lt_s3_options options = {0};
     LT_AUTO(lt_store_ref) store = NULL;
     LT_AUTO(lt_s3_ref) face = NULL;
-    LT_TRY(read_options(app, opts, &options, err));
+    LT_TRY(read_options(app, opts, &options, &is_loopback, err));
     LT_TRY(lt_app_home(app, &home, err));
     LT_TRY(lt_app_store(app, &store, err));
     LT_TRY(read_project(app, &options, err));
     LT_TRY(root_key(app, home, &options, err));
     options.store = store;
-    if (!is_loopback(options.host) && !options.tls_cert)
+    if (!is_loopback && !options.tls_cert)
         lt_log(LT_LOG_WARNING,
                "others on the network can read what goes through %s: use --tls-cert", options.host);
     lt_stop_on_signals();

@@ -64,6 +64,8 @@ struct lt_sched {
     LT_VEC(trouble) troubles;
     int64_t doubt_mono_us; /* the files looked wrong: when to look again and believe it; 0: no */
     lt_state_stamp stamp;
+    pthread_mutex_t figures_lock;
+    lt_sched_figures figures;
     int64_t begin_at_us; /* when the next run that waits for a moment may begin */
     bool look;           /* at what there is to begin */
 };
@@ -284,6 +286,42 @@ static lt_status gather_ticks(lt_sched *self, int64_t now_s, lt_arena *arena, ti
     return LT_OK;
 }
 
+/* ---- figures ---- */
+
+const int64_t lt_lag_bounds_us[] = {10000, 50000, 100000, 500000, 1000000, 10000000, 60000000};
+
+static void note_ticks(lt_sched *self, const tick_runs *runs)
+{
+    int64_t now_us = lt_now_us();
+    lt_sched_figures *f = &self->figures;
+    (void)pthread_mutex_lock(&self->figures_lock);
+    for (size_t i = 0; i < runs->len; i++) {
+        size_t bucket = 0;
+        int64_t lag_us = LT_MAX(now_us - runs->items[i].at_s * SECOND_US, (int64_t)0);
+        while (bucket < LT_LAG_BUCKETS - 1 && lag_us > lt_lag_bounds_us[bucket])
+            bucket++;
+        f->lag_buckets[bucket]++;
+        f->lag_sum_us += lag_us;
+        f->ticks++;
+    }
+    (void)pthread_mutex_unlock(&self->figures_lock);
+}
+
+static void beat(lt_sched *self)
+{
+    (void)pthread_mutex_lock(&self->figures_lock);
+    self->figures.beat_mono_us = lt_mono_us();
+    self->figures.children = self->children.len;
+    (void)pthread_mutex_unlock(&self->figures_lock);
+}
+
+void lt_sched_look(lt_sched *self, lt_sched_figures *out)
+{
+    (void)pthread_mutex_lock(&self->figures_lock);
+    *out = self->figures;
+    (void)pthread_mutex_unlock(&self->figures_lock);
+}
+
 /* When recording fails (a full disk), what was seen is read again from state.db. */
 static lt_status tick(lt_sched *self, lt_err *err)
 {
@@ -293,6 +331,8 @@ static lt_status tick(lt_sched *self, lt_err *err)
         gather_ticks(self, lt_divide_down(lt_now_us(), SECOND_US), &arena, &runs, err);
     if (status == LT_OK && runs.len)
         status = lt_state_ticks(self->state, runs.items, runs.len, err);
+    if (status == LT_OK)
+        note_ticks(self, &runs);
     self->look = self->look || runs.len;
     lt_vec_free(&runs);
     return status;
@@ -576,6 +616,7 @@ lt_status lt_sched_run(lt_sched *self, lt_err *err)
     (void)err;
     self->look = true;
     while (!lt_stop_asked()) {
+        beat(self);
         if (step(self, &why) != LT_OK)
             recover(self, &why);
         wait_for_news(self);
@@ -628,6 +669,8 @@ lt_status lt_sched_open(const lt_sched_options *options, lt_sched **out, lt_err 
     self->lock = self->inotify = -1;
     self->begin_at_us = INT64_MAX;
     (void)pthread_rwlock_init(&self->files_lock, NULL);
+    (void)pthread_mutex_init(&self->figures_lock, NULL);
+    beat(self);
     lt_status status = open_all(self, err);
     if (status == LT_OK)
         *out = self;
@@ -652,6 +695,7 @@ void lt_sched_close(lt_sched *self)
     lt_state_close(self->state);
     lt_fd_close(self->lock);
     (void)pthread_rwlock_destroy(&self->files_lock);
+    (void)pthread_mutex_destroy(&self->figures_lock);
     lt_free(self);
 }
 

@@ -25,6 +25,18 @@ void lt_sched_close(lt_sched *self); /* runs go on; NULL is fine */
 LT_OWNED(lt_sched_ref, lt_sched *, lt_sched_close)
 
 lt_state *lt_sched_state(lt_sched *self);
+/* How the loop is doing, for whoever watches the server. Any thread. */
+enum { LT_LAG_BUCKETS = 8 };
+extern const int64_t
+    lt_lag_bounds_us[LT_LAG_BUCKETS - 1]; /* upper bounds; the last bucket has none */
+typedef struct lt_sched_figures {
+    int64_t beat_mono_us; /* when it has last looked around */
+    size_t children;      /* processes of runs */
+    int64_t ticks,
+        lag_sum_us; /* of schedules since the server has begun; from due to the durable row of its run */
+    int64_t lag_buckets[LT_LAG_BUCKETS]; /* ticks by their lag, each in one */
+} lt_sched_figures;
+void lt_sched_look(lt_sched *self, lt_sched_figures *out);
 /* Hold the project as it was read last; what is wrong with the files now is *wrong (empty: nothing). Give it back soon. */
 const lt_project *lt_sched_project(lt_sched *self, lt_text *wrong);
 void lt_sched_project_done(lt_sched *self);

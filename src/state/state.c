@@ -87,6 +87,11 @@ void lt_state_close(lt_state *state)
     lt_free(state);
 }
 
+lt_status lt_state_check_writable(lt_state *state, lt_err *err)
+{
+    return lt_db_exec(state->db, err, "update home set id = id");
+}
+
 lt_text lt_state_home_id(const lt_state *state)
 {
     return state->home_id;

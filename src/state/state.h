@@ -16,6 +16,9 @@ LT_OWNED(lt_state_ref, lt_state *, lt_state_close)
 /* A random id of this state.db, made with it: the `home` of lt_attempt. Borrowed. */
 lt_text lt_state_home_id(const lt_state *state);
 
+/* Write something that changes nothing, durably. */
+LT_MUST_CHECK lt_status lt_state_check_writable(lt_state *state, lt_err *err);
+
 typedef enum lt_run_status {
     LT_RUN_RUNNING,
     LT_RUN_SUCCEEDED,

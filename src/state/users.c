@@ -405,6 +405,7 @@ lt_status lt_sign_in(lt_state *state, const lt_actor *actor, lt_text name, lt_te
     LT_TRY(lt_db_read(state->db, do_look, &a, err));
     if (a.wait_us > 0) {
         lt_ignore(lt_fail(err, LT_DENIED, "too many failed sign-ins"));
+        err->reason = (int)((a.wait_us + SECOND - 1) / SECOND);
         return lt_hint(err, "try again in %s", lt_length_write(a.wait_us, length));
     }
     a.good = lt_password_fits(password, a.hash) && !a.user.disabled;

@@ -58,8 +58,8 @@ LT_MUST_CHECK lt_status lt_user_set_password(lt_state *state, const lt_actor *ac
 /* ---- signing in */
 
 /* Whether the password is the user's. LT_DENIED, with one text whether the name or the password is wrong; after five failures of
- * a name or thirty of an address there is a wait before the next try, doubling from 1 s to 15 min (`hint` says how long). Takes as
- * long for names that are not there. */
+ * a name or thirty of an address there is a wait before the next try, doubling from 1 s to 15 min (`hint` says how long, and
+ * err->reason how many seconds). Takes as long for names that are not there. */
 LT_MUST_CHECK lt_status lt_sign_in(lt_state *state, const lt_actor *actor, lt_text name,
                                    lt_text password, lt_arena *arena, lt_user *out, lt_err *err);
 

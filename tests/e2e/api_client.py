@@ -1,0 +1,134 @@
+"""A client of the server's API, and the server, for tests."""
+
+import http.client
+import http.cookies
+import json
+import re
+import urllib.parse
+
+ROLES = ("viewer", "operator", "editor", "admin")
+PASSWORD = "seven brown teapots"
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return f"{self.status} {self.headers}\n{self.body[:2000]!r}"
+
+
+class Client:
+    """Asks as somebody: with a token, a session, or as nobody."""
+
+    def __init__(self, url, token=None):
+        self.host, self.token, self.cookie, self.csrf = urllib.parse.urlsplit(url).netloc, token, None, None
+
+    def headers(self, method, more):
+        headers = {}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        if self.cookie:
+            headers["Cookie"] = self.cookie
+        if self.csrf and method not in ("GET", "HEAD"):
+            headers["X-CSRF-Token"] = self.csrf
+        headers.update(more or {})
+        return headers
+
+    def connect(self):
+        return http.client.HTTPConnection(self.host, timeout=60)
+
+    def ask(self, method, path, body=None, headers=None, status=None):
+        """`body`: an object is sent as JSON. `status`: what must come."""
+        headers = self.headers(method, headers)
+        if body is not None and not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+            headers.setdefault("Content-Type", "application/json")
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, headers)
+            reply = connection.getresponse()
+            answer = Answer(reply.status, reply.headers, reply.read())
+        finally:
+            connection.close()
+        if status is not None:
+            assert answer.status == status, (method, path, answer)
+        return answer
+
+    def get(self, path, status=200, **headers):
+        return self.ask("GET", path, status=status, **headers).json()
+
+    def post(self, path, body=None, status=None, **more):
+        return self.ask("POST", path, body, status=status, **more)
+
+    def sign_in(self, user, password, status=200):
+        answer = self.post("/api/v1/session", {"user": user, "password": password}, status)
+        if answer.status == 200:
+            self.take(answer)
+        return answer
+
+    def take(self, answer):
+        cookie = http.cookies.SimpleCookie(answer.headers["Set-Cookie"])
+        (name,) = cookie
+        self.cookie, self.csrf = f"{name}={cookie[name].value}", answer.json()["csrf"]
+
+    def events(self, path, headers=None):
+        """Server-sent events, as they come: (id, event, data)."""
+        connection = self.connect()
+        connection.request("GET", path, headers={**self.headers("GET", None), **(headers or {})})
+        reply = connection.getresponse()
+        assert reply.status == 200, (reply.status, reply.read())
+        try:
+            fields = {}
+            while line := reply.readline():
+                line = line.rstrip(b"\n").decode(errors="surrogateescape")
+                if not line:
+                    if "data" in fields:
+                        yield fields.get("id"), fields.get("event", "message"), "\n".join(fields["data"])
+                    fields = {}
+                elif not line.startswith(":"):
+                    name, _, value = line.partition(":")
+                    value = value[1:] if value.startswith(" ") else value
+                    if name == "data":
+                        fields.setdefault("data", []).append(value)
+                    else:
+                        fields[name] = value
+        finally:
+            connection.close()
+
+
+class Server:
+    """`leat up`, with what it said at its start."""
+
+    def __init__(self, leat, *args):
+        self.leat = leat
+        self.process = leat.start("up", *args)
+        self.line = self.process.stdout.readline()
+        assert self.line.startswith("the server works"), (self.line, self.process.stderr.read() if not self.line else "")
+        self.url = re.search(r"https?://\S+:\d+", self.line)[0]
+        self.tokens = {}
+
+    def box(self):
+        """The block that the first start prints."""
+        lines = []
+        while not (lines and lines[-1].startswith("  +") and len(lines) > 2):
+            lines.append(self.process.stdout.readline().rstrip("\n"))
+        return lines
+
+    def nobody(self):
+        return Client(self.url)
+
+    def client(self, role="admin"):
+        """Somebody with a token of this role."""
+        if role not in self.tokens:
+            self.leat("user", "add", f"t-{role}", "--role", role, "--password-stdin", stdin=PASSWORD)
+            self.tokens[role] = self.leat("token", "create", f"t-{role}", "--role", role, "--json").json()["token"]
+        return Client(self.url, self.tokens[role])
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
