@@ -60,7 +60,9 @@ int main(int argc, char **argv)
     lt_out_open(&app.out, STDOUT_FILENO, true);
     lt_status status = run(&app, argc, argv, &err);
     lt_status written = lt_out_flush(&app.out, &write_err);
-    if (status != LT_OK && wants_json(&app, argc, argv))
+    if (status != LT_OK && app.has_said)
+        lt_ignore(status); /* the command has shown it in its own way */
+    else if (status != LT_OK && wants_json(&app, argc, argv))
         print_json(&err);
     else if (status != LT_OK)
         lt_log_err(&err);

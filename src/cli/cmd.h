@@ -21,6 +21,7 @@ typedef struct lt_app {
     const lt_cmd *const *commands; /* NULL-terminated */
     const lt_cmd *cmd;             /* the one that runs */
     const char *cmd_name;          /* "leat store ls" */
+    bool has_said; /* the command has shown its error in its own way: main does not */
 } lt_app;
 
 typedef struct lt_args {

@@ -6,6 +6,7 @@
 #include "dbt/inner.h"
 #include "engine/engine.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -272,25 +273,32 @@ static const struct {
     dbt_verb verb;
     lt_status (*run)(dbt_work *work, lt_err *err);
 } verbs[] = {
-    {DBT_PARSE, run_parse},     {DBT_LIST, run_list},
-    {DBT_CLEAN, run_clean},     {DBT_DEPS, run_deps},
-    {DBT_DEBUG, run_debug},     {DBT_RUN, dbt_run_build},
-    {DBT_BUILD, dbt_run_build}, {DBT_TEST, dbt_run_build},
-    {DBT_SEED, dbt_run_build},  {DBT_SNAPSHOT, dbt_run_build},
-    {DBT_CLONE, dbt_run_clone}, {DBT_COMPILE, dbt_run_compile},
-    {DBT_SHOW, dbt_run_show},   {DBT_OPERATION, dbt_run_operation},
+    {DBT_PARSE, run_parse},
+    {DBT_LIST, run_list},
+    {DBT_CLEAN, run_clean},
+    {DBT_DEPS, run_deps},
+    {DBT_DEBUG, run_debug},
+    {DBT_RUN, dbt_run_build},
+    {DBT_BUILD, dbt_run_build},
+    {DBT_TEST, dbt_run_build},
+    {DBT_SEED, dbt_run_build},
+    {DBT_SNAPSHOT, dbt_run_build},
+    {DBT_CLONE, dbt_run_clone},
+    {DBT_COMPILE, dbt_run_compile},
+    {DBT_SHOW, dbt_run_show},
+    {DBT_OPERATION, dbt_run_operation},
     {DBT_RETRY, dbt_run_retry},
+    {DBT_DOCS_GENERATE, dbt_run_docs},
+    {DBT_FRESHNESS, dbt_run_freshness},
 };
 
 static lt_status run_verb(dbt_work *work, lt_err *err)
 {
-    for (size_t i = 0; i < LT_COUNT(verbs); i++)
-        if (verbs[i].verb == work->flags->verb)
-            return verbs[i].run(work, err);
-    lt_ignore(
-        lt_fail(err, LT_INVALID, "'leat dbt %s' is not there yet",
-                work->flags->verb == DBT_DOCS_GENERATE ? "docs generate" : "source freshness"));
-    return lt_hint(err, "docs/dbt.md says what is there");
+    size_t i = 0;
+    while (i < LT_COUNT(verbs) && verbs[i].verb != work->flags->verb)
+        i++;
+    assert(i < LT_COUNT(verbs));
+    return verbs[i].run(work, err);
 }
 
 /* dbt knows two bad ends: 1, something was run and failed; 2, everything else. */
@@ -319,10 +327,11 @@ static lt_status dbt(lt_app *app, const void *opts, const lt_args *args, lt_err 
     lt_status status = dbt_work_open(app, &flags, &work, err);
     if (status == LT_OK)
         status = run_verb(&work, err);
-    if (status != LT_OK && status != LT_FAILED)
+    if (status != LT_OK && !work.has_said)
         dbt_say(&work.log, LT_LOG_ERROR, "A002", "MainEncounteredError",
                 "Encountered an error:\n%s%s%s", err->message, err->hint[0] ? "\n  " : "",
                 err->hint);
+    app->has_said = status != LT_OK && !work.log.is_silent;
     dbt_work_close(&work);
     return dbts_status(status, err);
 }

@@ -2,230 +2,11 @@
 #include "cli/cmd_dbt.h"
 
 #include "base/fs.h"
+#include "cli/dbt_lines.h"
 #include "dbt/execute.h"
 #include "dbt/inner.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-enum { LINE_COLUMNS = 80 };
-
-/* ---- lines ---- */
-
-static bool is_test(const lt_dbt_node *node)
-{
-    return node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST ||
-           node->kind == LT_DBT_UNIT_TEST;
-}
-
-static void describe(const lt_dbt_node *node, lt_buf *out)
-{
-    if (is_test(node)) {
-        if (node->kind == LT_DBT_UNIT_TEST)
-            lt_buf_printf(out, "%.*s::", LT_ARG(node->model));
-        lt_buf_printf(out, "%.*s", LT_ARG(node->name));
-        return;
-    }
-    if (node->kind == LT_DBT_MODEL)
-        lt_buf_printf(out, "sql %.*s model ", LT_ARG(node->config.materialized));
-    else
-        lt_buf_printf(out, "%s ", node->kind == LT_DBT_SEED ? "seed file" : "snapshot");
-    lt_buf_printf(out, "%.*s.%.*s", LT_ARG(node->relation.schema), LT_ARG(node->relation.name));
-}
-
-/* "1 of 7 OK created sql view model main.x ........ [OK in 0.05s]" */
-static void say_line(dbt_work *work, lt_log_level level, const char *event, const lt_buf *left,
-                     const char *right)
-{
-    LT_AUTO(lt_buf) line = {.limit = 64 * LT_KIB};
-    lt_buf_add(&line, lt_buf_text(left));
-    lt_buf_add_byte(&line, ' ');
-    do
-        lt_buf_add_byte(&line, '.');
-    while (line.len < LINE_COLUMNS);
-    dbt_say(&work->log, level, "Q012", event, "%s [%s]", lt_buf_chars(&line), right);
-}
-
-static void started(void *user, const lt_dbt_node_result *result, size_t total)
-{
-    dbt_work *work = user;
-    LT_AUTO(lt_buf) left = {.limit = 16 * LT_KIB};
-    if (work->flags->verb == DBT_COMPILE || work->flags->verb == DBT_SHOW)
-        return;
-    lt_buf_printf(&left, "%zu of %zu START %s", result->place, total,
-                  result->node->kind == LT_DBT_UNIT_TEST ? "unit_test "
-                  : is_test(result->node)                ? "test "
-                                                         : "");
-    describe(result->node, &left);
-    say_line(work, LT_LOG_INFO, "LogStartLine", &left, "RUN");
-}
-
-static const char *done_word(const lt_dbt_node_result *result)
-{
-    switch (result->outcome) {
-    case LT_DBT_ERROR:
-        return result->node->kind == LT_DBT_SEED ? "ERROR loading" : "ERROR creating";
-    case LT_DBT_SKIPPED:
-        return "SKIP relation";
-    default:
-        return result->node->kind == LT_DBT_SEED       ? "OK loaded"
-               : result->node->kind == LT_DBT_SNAPSHOT ? "OK snapshotted"
-                                                       : "OK created";
-    }
-}
-
-static void result_word(const lt_dbt_node_result *result, char *out, size_t size)
-{
-    double seconds = (double)(result->execute_ended_us - result->compile_started_us) / 1e6;
-    switch (result->outcome) {
-    case LT_DBT_SKIPPED:
-        (void)snprintf(out, size, "SKIP");
-        return;
-    case LT_DBT_ERROR:
-        (void)snprintf(out, size, "ERROR in %.2fs", seconds);
-        return;
-    case LT_DBT_FAIL:
-    case LT_DBT_WARN:
-        (void)snprintf(out, size, "%s %lld in %.2fs",
-                       result->outcome == LT_DBT_FAIL ? "FAIL" : "WARN",
-                       (long long)result->failures, seconds);
-        return;
-    case LT_DBT_PASS:
-        (void)snprintf(out, size, "PASS in %.2fs", seconds);
-        return;
-    default:
-        (void)snprintf(out, size, "%.*s in %.2fs",
-                       LT_ARG(result->message.len ? result->message : T("OK")), seconds);
-    }
-}
-
-static void add_outcome(const lt_dbt_node_result *result, lt_buf *out)
-{
-    static const char *const words[LT_DBT_OUTCOMES] = {[LT_DBT_ERROR] = "ERROR",
-                                                       [LT_DBT_SKIPPED] = "SKIP test",
-                                                       [LT_DBT_PASS] = "PASS",
-                                                       [LT_DBT_FAIL] = "FAIL",
-                                                       [LT_DBT_WARN] = "WARN"};
-    if (!is_test(result->node)) {
-        lt_buf_printf(out, "%s ", done_word(result));
-        return;
-    }
-    lt_buf_printf(out, "%s ", words[result->outcome] ? words[result->outcome] : "OK");
-    if (result->outcome == LT_DBT_FAIL || result->outcome == LT_DBT_WARN)
-        lt_buf_printf(out, "%lld ", (long long)result->failures);
-}
-
-static void ended(void *user, const lt_dbt_node_result *result, size_t total)
-{
-    dbt_work *work = user;
-    char right[256];
-    LT_AUTO(lt_buf) left = {.limit = 16 * LT_KIB};
-    bool bad = result->outcome == LT_DBT_ERROR || result->outcome == LT_DBT_FAIL;
-    if ((work->flags->verb == DBT_COMPILE || work->flags->verb == DBT_SHOW) && !bad)
-        return;
-    lt_buf_printf(&left, "%zu of %zu ", result->place, total);
-    add_outcome(result, &left);
-    describe(result->node, &left);
-    result_word(result, right, sizeof(right));
-    say_line(work,
-             bad                              ? LT_LOG_ERROR
-             : result->outcome == LT_DBT_WARN ? LT_LOG_WARNING
-                                              : LT_LOG_INFO,
-             is_test(result->node) ? "LogTestResult" : "LogModelResult", &left, right);
-}
-
-static void said(void *user, bool warning, bool info, lt_text message)
-{
-    dbt_work *work = user;
-    dbt_say(&work->log,
-            warning ? LT_LOG_WARNING
-            : info  ? LT_LOG_INFO
-                    : LT_LOG_DEBUG,
-            warning ? "I046" : "I062", warning ? "JinjaLogWarning" : "JinjaLogInfo", "%.*s",
-            LT_ARG(message));
-}
-
-/* ---- the summary ---- */
-
-static const char *const plural[LT_DBT_KINDS] = {[LT_DBT_MODEL] = "model",
-                                                 [LT_DBT_GENERIC_TEST] = "data test",
-                                                 [LT_DBT_SINGULAR_TEST] = "data test",
-                                                 [LT_DBT_SEED] = "seed",
-                                                 [LT_DBT_SNAPSHOT] = "snapshot",
-                                                 [LT_DBT_ANALYSIS] = "analysis",
-                                                 [LT_DBT_OPERATION] = "operation",
-                                                 [LT_DBT_SOURCE] = "source",
-                                                 [LT_DBT_UNIT_TEST] = "unit test",
-                                                 [LT_DBT_EXPOSURE] = "exposure",
-                                                 [LT_DBT_METRIC] = "metric",
-                                                 [LT_DBT_SEMANTIC_MODEL] = "semantic model",
-                                                 [LT_DBT_SAVED_QUERY] = "saved query",
-                                                 [LT_DBT_GROUP] = "group"};
-
-static void add_count(lt_buf *out, size_t count, const char *name)
-{
-    if (count)
-        lt_buf_printf(out, "%s%zu %s%s", out->len ? ", " : "", count, name, count == 1 ? "" : "s");
-}
-
-static void say_found(dbt_work *work)
-{
-    size_t counts[LT_DBT_KINDS] = {0};
-    const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
-    LT_AUTO(lt_buf) text = {.limit = LT_KIB};
-    for (size_t i = 0; i < all->len; i++)
-        counts[all->items[i]->kind]++;
-    counts[LT_DBT_GENERIC_TEST] += counts[LT_DBT_SINGULAR_TEST];
-    counts[LT_DBT_SINGULAR_TEST] = 0;
-    for (size_t i = 0; i < LT_DBT_KINDS; i++)
-        add_count(&text, counts[i], plural[i]);
-    add_count(&text, work->dbt->macros.len, "macro");
-    dbt_say(&work->log, LT_LOG_INFO, "Z002", "FoundStats", "Found %s", lt_buf_chars(&text));
-}
-
-static void say_problems(dbt_work *work, const lt_dbt_run *run)
-{
-    const lt_dbt_node_result *result;
-    for (size_t i = 0; (result = lt_dbt_result_at(run, i)); i++) {
-        bool bad = result->outcome == LT_DBT_ERROR || result->outcome == LT_DBT_FAIL;
-        if (!bad && result->outcome != LT_DBT_WARN)
-            continue;
-        const char *word = result->outcome == LT_DBT_WARN ? "Warning" : "Failure";
-        dbt_say(&work->log, bad ? LT_LOG_ERROR : LT_LOG_WARNING, "Z021",
-                bad ? "RunResultError" : "RunResultWarning", "%s in %s %.*s (%.*s)\n  %.*s",
-                bad && result->outcome == LT_DBT_ERROR ? "Error" : word,
-                lt_dbt_kind_name(result->node->kind), LT_ARG(result->node->name),
-                LT_ARG(result->node->path), LT_ARG(result->message));
-    }
-}
-
-static void say_end(dbt_work *work, const lt_dbt_run *run)
-{
-    size_t counts[LT_DBT_OUTCOMES] = {0}, total = 0;
-    const lt_dbt_node_result *result;
-    double seconds = (double)lt_dbt_elapsed_us(run) / 1e6;
-    for (; (result = lt_dbt_result_at(run, total)); total++)
-        counts[result->outcome]++;
-    size_t errors = counts[LT_DBT_ERROR] + counts[LT_DBT_FAIL];
-    dbt_say(&work->log, LT_LOG_INFO, "E040", "FinishedRunningStats",
-            "Finished running %zu nodes in 0 hours %d minutes and %.2f seconds (%.2fs).", total,
-            (int)(seconds / 60), seconds - 60 * (int)(seconds / 60), seconds);
-    if (errors)
-        dbt_say(&work->log, LT_LOG_INFO, "Z030", "EndOfRunSummary",
-                "Completed with %zu error%s, 0 partial successes, and %zu warning%s:", errors,
-                errors == 1 ? "" : "s", counts[LT_DBT_WARN], counts[LT_DBT_WARN] == 1 ? "" : "s");
-    else if (counts[LT_DBT_WARN])
-        dbt_say(&work->log, LT_LOG_INFO, "Z030", "EndOfRunSummary",
-                "Completed with %zu warning%s:", counts[LT_DBT_WARN],
-                counts[LT_DBT_WARN] == 1 ? "" : "s");
-    else
-        dbt_say(&work->log, LT_LOG_INFO, "Z030", "EndOfRunSummary", "Completed successfully");
-    say_problems(work, run);
-    dbt_say(&work->log, LT_LOG_INFO, "Z023", "StatsLine",
-            "Done. PASS=%zu WARN=%zu ERROR=%zu SKIP=%zu NO-OP=%zu TOTAL=%zu",
-            counts[LT_DBT_PASS] + counts[LT_DBT_SUCCESS], counts[LT_DBT_WARN], errors,
-            counts[LT_DBT_SKIPPED], counts[LT_DBT_NO_OP], total);
-}
 
 /* ---- running ---- */
 
@@ -245,18 +26,27 @@ static unsigned kinds_of(dbt_verb verb)
         return 1u << LT_DBT_MODEL | 1u << LT_DBT_SEED | 1u << LT_DBT_SNAPSHOT;
     case DBT_COMPILE:
     case DBT_SHOW:
-    case DBT_DOCS_GENERATE:
         return 1u << LT_DBT_MODEL | TESTS | 1u << LT_DBT_SNAPSHOT | 1u << LT_DBT_ANALYSIS;
+    case DBT_FRESHNESS:
+        return 1u << LT_DBT_SOURCE;
+    case DBT_BUILD:
+        return 1u << LT_DBT_MODEL | TESTS | 1u << LT_DBT_SEED | 1u << LT_DBT_SNAPSHOT |
+               1u << LT_DBT_EXPOSURE | 1u << LT_DBT_SAVED_QUERY;
     default:
         return 1u << LT_DBT_MODEL | TESTS | 1u << LT_DBT_SEED | 1u << LT_DBT_SNAPSHOT;
     }
 }
 
-static lt_status open_run(dbt_work *work, lt_dbt_action action, const lt_node_set *selected,
-                          lt_dbt_run **out, lt_err *err)
+unsigned dbt_threads(const dbt_work *work)
+{
+    int64_t said = work->flags->threads > 0 ? work->flags->threads : work->profile.threads;
+    return work->flags->single_threaded == 1 || said < 1 ? 1u : (unsigned)LT_MIN(said, 1000);
+}
+
+lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *selected,
+                       lt_dbt_run **out, lt_err *err)
 {
     const dbt_flags *flags = work->flags;
-    int64_t threads = flags->threads ? flags->threads : work->profile.threads;
     bool defers = flags->defer == 1 && work->has_state;
     if (flags->defer == 1 && !work->has_state)
         return lt_fail(err, LT_INVALID, "--defer needs the folder of another run: --state");
@@ -267,9 +57,7 @@ static lt_status open_run(dbt_work *work, lt_dbt_action action, const lt_node_se
                                   .target_folder = work->target_folder,
                                   .action = action,
                                   .selected = selected,
-                                  .threads = flags->single_threaded == 1 ? 1u
-                                             : threads > 0               ? (unsigned)threads
-                                                                         : 1u,
+                                  .threads = dbt_threads(work),
                                   .fail_fast = flags->fail_fast == 1,
                                   .warn_error = flags->warn_error == 1,
                                   .empty = flags->empty == 1,
@@ -277,30 +65,28 @@ static lt_status open_run(dbt_work *work, lt_dbt_action action, const lt_node_se
                                   .tests_gate = flags->verb == DBT_BUILD,
                                   .defer = defers ? &work->state : NULL,
                                   .credentials = work->profile.credentials,
-                                  .started = started,
-                                  .ended = ended,
-                                  .say = said,
+                                  .started = dbt_line_started,
+                                  .ended = dbt_line_ended,
+                                  .say = dbt_line_said,
                                   .user = work};
     if (flags->introspect == 0)
         request.target = NULL;
     return lt_dbt_run_open(&request, out, err);
 }
 
-static lt_status run_nodes(dbt_work *work, lt_dbt_action action, const lt_node_set *chosen,
-                           lt_err *err)
+lt_status dbt_run_nodes(dbt_work *work, lt_dbt_action action, const lt_node_set *chosen,
+                        lt_err *err)
 {
     LT_AUTO(lt_dbt_run_ref) run = NULL;
     lt_err write_err = {0};
-    LT_TRY(open_run(work, action, chosen, &run, err));
+    LT_TRY(dbt_run_open(work, action, chosen, &run, err));
     if (action == LT_DBT_DO_RUN)
-        dbt_say(&work->log, LT_LOG_INFO, "Q026", "ConcurrencyLine",
-                "Concurrency: %lld threads (target='%.*s')",
-                (long long)(work->flags->threads ? work->flags->threads
-                                                 : LT_MAX(work->profile.threads, (int64_t)1)),
-                LT_ARG(work->profile.target_name));
+        dbt_say_concurrency(work);
     lt_status status = lt_dbt_run_nodes(run, err);
-    if (lt_dbt_result_at(run, 0) && (action != LT_DBT_DO_COMPILE || status != LT_OK))
-        say_end(work, run);
+    if (lt_dbt_result_at(run, 0) && (action != LT_DBT_DO_COMPILE || status != LT_OK)) {
+        dbt_say_end(work, run);
+        work->has_said = status == LT_FAILED;
+    }
     if (work->flags->write_json != 0) {
         lt_status written = lt_dbt_run_results_write(run, work->target_folder, &write_err);
         if (written == LT_OK)
@@ -313,10 +99,10 @@ static lt_status run_nodes(dbt_work *work, lt_dbt_action action, const lt_node_s
     return status;
 }
 
-static lt_status load_and_choose(dbt_work *work, lt_node_set *chosen, lt_err *err)
+lt_status dbt_load_and_choose(dbt_work *work, lt_node_set *chosen, lt_err *err)
 {
     LT_TRY(dbt_work_load(work, err));
-    say_found(work);
+    dbt_say_found(work);
     LT_TRY(dbt_work_select(work, kinds_of(work->flags->verb), chosen, err));
     if (lt_node_set_size(chosen))
         return LT_OK;
@@ -328,10 +114,10 @@ static lt_status load_and_choose(dbt_work *work, lt_node_set *chosen, lt_err *er
 lt_status dbt_run_build(dbt_work *work, lt_err *err)
 {
     LT_AUTO(lt_node_set) chosen = {0};
-    LT_TRY(load_and_choose(work, &chosen, err));
+    LT_TRY(dbt_load_and_choose(work, &chosen, err));
     if (work->flags->store_failures == 1)
         lt_dbt_store_failures(work->dbt);
-    return run_nodes(work, LT_DBT_DO_RUN, &chosen, err);
+    return dbt_run_nodes(work, LT_DBT_DO_RUN, &chosen, err);
 }
 
 lt_status dbt_run_clone(dbt_work *work, lt_err *err)
@@ -340,8 +126,8 @@ lt_status dbt_run_clone(dbt_work *work, lt_err *err)
     if (!work->flags->state)
         return lt_fail(err, LT_INVALID, "clone needs the folder of another run: --state");
     work->flags->defer = 1;
-    LT_TRY(load_and_choose(work, &chosen, err));
-    return run_nodes(work, LT_DBT_DO_CLONE, &chosen, err);
+    LT_TRY(dbt_load_and_choose(work, &chosen, err));
+    return dbt_run_nodes(work, LT_DBT_DO_CLONE, &chosen, err);
 }
 
 /* ---- compile and show ---- */
@@ -400,7 +186,7 @@ static lt_status run_inline(dbt_work *work, lt_text name, lt_text source, bool s
     LT_AUTO(lt_dbt_run_ref) run = NULL;
     LT_AUTO(lt_buf) sql = {0};
     lt_jinja_value rows = {0};
-    LT_TRY(open_run(work, LT_DBT_DO_COMPILE, NULL, &run, err));
+    LT_TRY(dbt_run_open(work, LT_DBT_DO_COMPILE, NULL, &run, err));
     int64_t limit = !show ? -1 : work->flags->limit < 0 ? 1000000 : work->flags->limit;
     LT_TRY(lt_dbt_inline(run, source, limit, &sql, &rows, err));
     return show ? show_rows(work, name, rows) : show_code(work, name, lt_buf_text(&sql));
@@ -413,15 +199,15 @@ lt_status dbt_run_compile(dbt_work *work, lt_err *err)
         LT_TRY(dbt_work_load(work, err));
         return run_inline(work, T("inline_query"), lt_text_of(work->flags->inline_sql), false, err);
     }
-    LT_TRY(load_and_choose(work, &chosen, err));
-    LT_TRY(run_nodes(work, LT_DBT_DO_COMPILE, &chosen, err));
+    LT_TRY(dbt_load_and_choose(work, &chosen, err));
+    LT_TRY(dbt_run_nodes(work, LT_DBT_DO_COMPILE, &chosen, err));
     const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
     for (size_t i = 0; i < all->len && work->flags->select.len; i++) {
         const lt_dbt_node *node = all->items[i];
         bool named = false; /* only what was asked for by its name is shown */
         for (size_t k = 0; k < work->flags->select.len; k++)
             named |= lt_text_has(lt_text_of(work->flags->select.items[k]), node->name);
-        if (lt_node_set_has(&chosen, i) && named && !is_test(node))
+        if (lt_node_set_has(&chosen, i) && named && !dbt_is_test(node))
             LT_TRY(show_code(work, node->name, node->compiled_code));
     }
     return LT_OK;
@@ -438,7 +224,7 @@ lt_status dbt_run_show(dbt_work *work, lt_err *err)
     LT_TRY(dbt_work_select(work, kinds_of(DBT_SHOW), &chosen, err));
     const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
     for (size_t i = 0; i < all->len; i++)
-        if (lt_node_set_has(&chosen, i) && !is_test(all->items[i]))
+        if (lt_node_set_has(&chosen, i) && !dbt_is_test(all->items[i]))
             LT_TRY(run_inline(work, all->items[i]->name, all->items[i]->raw_code, true, err));
     return LT_OK;
 }
@@ -461,7 +247,7 @@ lt_status dbt_run_operation(dbt_work *work, lt_err *err)
             return lt_fail(err, LT_INVALID, "--args must be a mapping: '{name: value}'");
     }
     LT_TRY(dbt_work_load(work, err));
-    LT_TRY(open_run(work, LT_DBT_DO_COMPILE, NULL, &run, err));
+    LT_TRY(dbt_run_open(work, LT_DBT_DO_COMPILE, NULL, &run, err));
     lt_status status =
         lt_dbt_operation(run, lt_text_of(work->flags->rest.items[0]), args, &out, err);
     if (status != LT_OK && status != LT_CANCELLED)
@@ -497,7 +283,7 @@ lt_status dbt_run_retry(dbt_work *work, lt_err *err)
     LT_TRY(lt_file_read(path, &text, err));
     LT_TRY(lt_json_read(lt_buf_text(&text), path, NULL, &arena, &before, err));
     LT_TRY(dbt_work_load(work, err));
-    say_found(work);
+    dbt_say_found(work);
     lt_node_set_init(&chosen, lt_dbt_all(work->dbt)->len);
     const lt_json *results = lt_json_find(before, "results");
     for (size_t i = 0; results && i < results->count; i++) {
@@ -513,6 +299,6 @@ lt_status dbt_run_retry(dbt_work *work, lt_err *err)
         dbt_say(&work->log, LT_LOG_INFO, "Q024", "NothingToDo", "Nothing to do: nothing failed");
         return LT_OK;
     }
-    return run_nodes(work, lt_text_eq(which, T("compile")) ? LT_DBT_DO_COMPILE : LT_DBT_DO_RUN,
-                     &chosen, err);
+    return dbt_run_nodes(work, lt_text_eq(which, T("compile")) ? LT_DBT_DO_COMPILE : LT_DBT_DO_RUN,
+                         &chosen, err);
 }

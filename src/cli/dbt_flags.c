@@ -16,6 +16,7 @@ typedef struct flag {
     const char *help;
 } flag;
 
+#define NO_NUMBER INT64_MIN
 #define AT(field) offsetof(dbt_flags, field)
 #define V(verb) (1u << DBT_##verb)
 #define BUILDERS (V(BUILD) | V(RUN) | V(TEST) | V(SEED) | V(SNAPSHOT))
@@ -35,11 +36,20 @@ static const flag flags[] = {
     {"log-format-file", NULL, 0, TEXT, AT(log_format_file), "LOG_FORMAT_FILE", 0,
      "the same of logs/dbt.log"},
     {"log-level", NULL, 0, TEXT, AT(log_level), "LOG_LEVEL", 0, "debug, info, warn, error or none"},
+    {"log-level-file", NULL, 0, TEXT, AT(log_level_file), "LOG_LEVEL_FILE", 0,
+     "the same of dbt.log"},
+    {"log-file-max-bytes", NULL, 0, NUMBER, AT(log_file_max_bytes), "LOG_FILE_MAX_BYTES", 0,
+     "a longer dbt.log is put aside as dbt.log.1; 0: never"},
     {"log-path", NULL, 0, TEXT, AT(log_path), "LOG_PATH", 0, "folder of dbt.log"},
     {"debug", NULL, 'd', SWITCH, AT(debug), "DEBUG", 0, "say more"},
     {"quiet", NULL, 'q', SWITCH, AT(quiet), "QUIET", 0, "say nothing but errors"},
     {"print", NULL, 0, SWITCH, AT(print), "PRINT", 0, "let print() of templates speak"},
-    {"use-colors", NULL, 0, SWITCH, AT(use_colors), "USE_COLORS", 0, NULL},
+    {"use-colors", NULL, 0, SWITCH, AT(use_colors), "USE_COLORS", 0,
+     "paint results; usual on a terminal"},
+    {"use-colors-file", NULL, 0, SWITCH, AT(use_colors_file), "USE_COLORS_FILE", 0,
+     "paint them in dbt.log"},
+    {"printer-width", NULL, 0, NUMBER, AT(printer_width), "PRINTER_WIDTH", 0,
+     "columns before the result of a line"},
     {"fail-fast", NULL, 'x', SWITCH, AT(fail_fast), "FAIL_FAST", 0, "stop at the first failure"},
     {"warn-error", NULL, 0, SWITCH, AT(warn_error), "WARN_ERROR", 0, "warnings are errors"},
     {"warn-error-options", NULL, 0, TEXT, AT(warn_error_options), "WARN_ERROR_OPTIONS", 0,
@@ -109,10 +119,6 @@ static const flag flags[] = {
     {"log-cache-events", NULL, 0, INERT, 0, NULL, 0, NULL},
     {"cache-selected-only", NULL, 0, INERT, 0, NULL, 0, NULL},
     {"macro-debugging", NULL, 0, INERT, 0, NULL, 0, NULL},
-    {"log-file-max-bytes", NULL, 0, INERT_TEXT, 0, NULL, 0, NULL},
-    {"log-level-file", NULL, 0, INERT_TEXT, 0, NULL, 0, NULL},
-    {"use-colors-file", NULL, 0, INERT, 0, NULL, 0, NULL},
-    {"printer-width", NULL, 0, INERT_TEXT, 0, NULL, 0, NULL},
     {"record-timing-info", NULL, 'r', INERT_TEXT, 0, NULL, 0, NULL},
     {"show-resource-report", NULL, 0, INERT, 0, NULL, 0, NULL},
     {"show-all-deprecations", NULL, 0, INERT, 0, NULL, 0, NULL},
@@ -134,12 +140,9 @@ static const struct {
     {"event-time-start", false},
     {"event-time-end", false},
     {"show", false},
-    {"compile", false},
-    {"empty-catalog", false},
     {"source", false},
     {"add-package", false},
     {"inject-ephemeral-ctes", true},
-    {"print", true},
     {"clean-project-files-only", true},
     {"version-check", true},
 };
@@ -381,10 +384,12 @@ static lt_status read_words(word_reader *r, lt_err *err)
 
 static void reset(dbt_flags *out)
 {
-    *out = (dbt_flags){.limit = 5};
+    *out = (dbt_flags){0};
     for (size_t i = 0; i < LT_COUNT(flags); i++)
         if (flags[i].type == SWITCH)
             *(int *)place(out, &flags[i]) = -1;
+        else if (flags[i].type == NUMBER)
+            *(int64_t *)place(out, &flags[i]) = NO_NUMBER;
 }
 
 static bool is_said(const dbt_flags *out, const flag *f)
@@ -397,6 +402,8 @@ static bool is_said(const dbt_flags *out, const flag *f)
         return *(const char *const *)(const void *)at != NULL;
     case WORDS:
         return ((const lt_strings *)(const void *)at)->len > 0;
+    case NUMBER:
+        return *(const int64_t *)(const void *)at != NO_NUMBER;
     default:
         return true;
     }
@@ -475,6 +482,19 @@ void dbt_flags_from_project(dbt_flags *out, lt_jinja_value project, lt_arena *ar
         lt_jinja_str(value, &text);
         lt_ignore(set(out, &flags[i], lt_arena_str(arena, lt_buf_text(&text)), arena, &err));
     }
+}
+
+void dbt_flags_finish(dbt_flags *out)
+{
+    const struct {
+        int64_t *number, usual;
+    } numbers[] = {{&out->threads, 0},
+                   {&out->limit, 5},
+                   {&out->printer_width, 80},
+                   {&out->log_file_max_bytes, 10 * LT_MIB}};
+    for (size_t i = 0; i < LT_COUNT(numbers); i++)
+        if (*numbers[i].number == NO_NUMBER)
+            *numbers[i].number = numbers[i].usual;
 }
 
 lt_jinja_value dbt_flags_value(const dbt_flags *given, lt_jinja_heap *heap)

@@ -28,15 +28,15 @@ typedef enum dbt_verb {
 typedef struct dbt_flags {
     dbt_verb verb;
     const char *project_dir, *profiles_dir, *profile, *target, *target_path, *vars, *log_format,
-        *log_format_file, *log_level, *log_path, *state, *defer_state, *selector,
+        *log_format_file, *log_level, *log_level_file, *log_path, *state, *defer_state, *selector,
         *indirect_selection, *output, *inline_sql, *args, *event_time_start, *event_time_end,
         *sample, *warn_error_options, *add_package, *source;
     lt_strings select, exclude, resource_type, exclude_resource_type, output_keys;
-    int64_t threads, limit;
+    int64_t threads, limit, printer_width, log_file_max_bytes;
     int debug, quiet, fail_fast, full_refresh, defer, favor_state, empty, store_failures, print,
-        use_colors, warn_error, write_json, version_check, introspect, inject_ctes, compile,
-        upgrade, lock, show, empty_catalog, populate_cache, clean_project_only, connection, version,
-        help, partial_parse, single_threaded;
+        use_colors, use_colors_file, warn_error, write_json, version_check, introspect, inject_ctes,
+        compile, upgrade, lock, show, empty_catalog, populate_cache, clean_project_only, connection,
+        version, help, partial_parse, single_threaded;
     lt_strings rest; /* arguments: the macro of run-operation */
 } dbt_flags;
 
@@ -45,6 +45,8 @@ LT_MUST_CHECK lt_status dbt_flags_read(lt_app *app, const lt_args *words, dbt_fl
                                        lt_err *err);
 /* What neither the command line nor the environment said, from `flags:` of the project (a dict, or undefined). */
 void dbt_flags_from_project(dbt_flags *out, lt_jinja_value project, lt_arena *arena);
+/* Numbers that nobody said get their usual value. */
+void dbt_flags_finish(dbt_flags *out);
 const char *dbt_verb_name(dbt_verb verb);
 /* The options as templates and run_results see them: a dict with lower-case keys. */
 lt_jinja_value dbt_flags_value(const dbt_flags *given, lt_jinja_heap *heap);

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -57,44 +58,77 @@ static void add_json(const dbt_log *log, const event *e, lt_buf *out)
     lt_buf_add_byte(out, '\n');
 }
 
-static void add_text(const event *e, lt_buf *out)
+static void add_moment(lt_buf *out)
 {
-    lt_text rest = e->message, line;
-    do { /* every line of a message has its time, as dbt's have */
-        if (!lt_text_cut(&rest, '\n', &line))
-            line = (lt_text){0};
+    add_time(out);
+    lt_buf_printf(out, ".%06d", (int)(lt_now_us() % 1000000));
+}
+
+/* Only the first line of a message has a time, as with dbt. */
+static void add_text(const dbt_log *log, bool details, const event *e, lt_buf *out)
+{
+    static const char rule[] = "==============================";
+    char now[LT_TIME_CHARS];
+    if (!details) {
         add_time(out);
         lt_buf_add_str(out, "  ");
-        lt_buf_add(out, line);
-        lt_buf_add_byte(out, '\n');
-    } while (rest.len);
+    } else {
+        if (strcmp(e->name, "MainReportVersion") == 0)
+            lt_buf_printf(out, "\n\n%s %s | %s %s\n", rule, lt_time_write(lt_now_us(), now),
+                          log->invocation_id, rule);
+        add_moment(out);
+        lt_buf_printf(out, " [%-5s] [MainThread]: ", level_names[e->level]);
+    }
+    lt_buf_add(out, e->message);
+    lt_buf_add_byte(out, '\n');
+}
+
+/* Without sequences that paint: a file, a pipe and JSON have no colors, and no text of others paints either. */
+static void strip(lt_text text, lt_buf *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] != '\033') {
+            lt_buf_add_byte(out, text.ptr[i]);
+            continue;
+        }
+        while (i + 1 < text.len && text.ptr[i] != 'm')
+            i++;
+    }
+}
+
+static void add_event(const dbt_log *log, bool to_file, const event *e, lt_buf *out)
+{
+    bool json = to_file ? log->json_file : log->json;
+    LT_AUTO(lt_buf) bare = {.limit = 4 * LT_MIB};
+    LT_AUTO(lt_buf) line = {.limit = 8 * LT_MIB};
+    event plain = *e;
+    if (json || !(to_file ? log->colors_file : log->colors)) {
+        strip(e->message, &bare);
+        plain.message = lt_buf_text(&bare);
+    }
+    if (json)
+        add_json(log, &plain, &line);
+    else
+        add_text(log, to_file ? log->details_file : log->details, &plain, &line);
+    lt_mask(lt_buf_text(&line), out);
 }
 
 static void write_event(dbt_log *log, const event *e)
 {
-    LT_AUTO(lt_buf) line = {.limit = 4 * LT_MIB};
-    LT_AUTO(lt_buf) masked = {.limit = 4 * LT_MIB};
+    LT_AUTO(lt_buf) line = {.limit = 8 * LT_MIB};
     lt_err err = {0};
-    bool shown = e->level <= log->level && (!log->quiet || e->level == LT_LOG_ERROR);
+    bool shown =
+        !log->is_silent && e->level <= log->level && (!log->quiet || e->level == LT_LOG_ERROR);
     (void)pthread_mutex_lock(&log->lock);
     if (shown) {
-        if (log->json)
-            add_json(log, e, &line);
-        else
-            add_text(e, &line);
-        lt_mask(lt_buf_text(&line), &masked);
-        lt_out_text(log->out, lt_buf_text(&masked));
+        add_event(log, false, e, &line);
+        lt_out_text(log->out, lt_buf_text(&line));
         lt_ignore(lt_out_flush(log->out, &err));
     }
-    if (log->fd >= 0) {
+    if (log->fd >= 0 && e->level <= log->file_level) {
         lt_buf_clear(&line);
-        lt_buf_clear(&masked);
-        if (log->json_file)
-            add_json(log, e, &line);
-        else
-            add_text(e, &line);
-        lt_mask(lt_buf_text(&line), &masked);
-        lt_ignore(lt_fd_write(log->fd, lt_buf_text(&masked), "dbt.log", &err));
+        add_event(log, true, e, &line);
+        lt_ignore(lt_fd_write(log->fd, lt_buf_text(&line), "dbt.log", &err));
     }
     (void)pthread_mutex_unlock(&log->lock);
 }
@@ -131,9 +165,15 @@ void dbt_say_plain(dbt_log *log, lt_text line)
 void dbt_log_open(dbt_log *log, const char *folder)
 {
     lt_err err = {0};
+    struct stat there;
     LT_AUTO(lt_chars) path = lt_path_join(folder, "dbt.log");
-    if (lt_folder_make(folder, 0755, &err) == LT_OK)
-        log->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    LT_AUTO(lt_chars) aside = lt_format("%s.1", path);
+    if (lt_folder_make(folder, 0755, &err) != LT_OK)
+        return;
+    if (log->file_most_bytes && stat(path, &there) == 0 &&
+        (uint64_t)there.st_size >= log->file_most_bytes)
+        (void)rename(path, aside);
+    log->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 }
 
 void dbt_log_close(dbt_log *log)

@@ -7,10 +7,19 @@
 
 #include <pthread.h>
 
+/* Around words that are shown in color; taken out again where there is none. */
+#define DBT_RED "\033[31m"
+#define DBT_GREEN "\033[32m"
+#define DBT_YELLOW "\033[33m"
+#define DBT_PLAIN "\033[0m"
+
 typedef struct dbt_log {
     lt_out *out; /* borrowed */
-    bool json, json_file, quiet;
-    lt_log_level level; /* what is shown */
+    bool json, json_file, quiet, colors, colors_file;
+    bool details, details_file; /* the "debug" format: date, level and thread before each line */
+    bool is_silent;             /* --log-level none */
+    lt_log_level level, file_level; /* what is shown, and kept */
+    size_t file_most_bytes;         /* a longer dbt.log becomes dbt.log.1; 0: never */
     const char *invocation_id;
     int fd; /* of dbt.log; -1: none */
     pthread_mutex_t lock;
@@ -21,6 +30,6 @@ void dbt_say(dbt_log *log, lt_log_level level, const char *code, const char *nam
              const char *format, ...) LT_PRINTF(5, 6);
 /* A result for programs: shown even when quiet, without a time. */
 void dbt_say_plain(dbt_log *log, lt_text line);
-/* Open FOLDER/dbt.log for appending; without one the file is left out. */
+/* Open FOLDER/dbt.log for appending, a long one put aside as dbt.log.1; without a folder the file is left out. */
 void dbt_log_open(dbt_log *log, const char *folder);
 void dbt_log_close(dbt_log *log);

@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/proc.h"
 #include "base/time.h"
+#include "dbt/artifacts.h"
 #include "dbt/inner.h"
 
 #include <limits.h>
@@ -101,6 +102,7 @@ static lt_status check_flags(const dbt_flags *flags, lt_err *err)
     LT_TRY(check_word("log-format", flags->log_format, formats, err));
     LT_TRY(check_word("log-format-file", flags->log_format_file, formats, err));
     LT_TRY(check_word("log-level", flags->log_level, levels, err));
+    LT_TRY(check_word("log-level-file", flags->log_level_file, levels, err));
     LT_TRY(check_word("indirect-selection", flags->indirect_selection, modes, err));
     if (flags->selector && flags->select.len)
         return lt_fail(err, LT_INVALID, "--selector and --select do not go together");
@@ -114,19 +116,39 @@ static bool is_word(const char *word, const char *wanted)
     return word && strcmp(word, wanted) == 0;
 }
 
+static lt_log_level level_of(const char *word, lt_log_level usual)
+{
+    return is_word(word, "debug")   ? LT_LOG_DEBUG
+           : is_word(word, "info")  ? LT_LOG_INFO
+           : is_word(word, "warn")  ? LT_LOG_WARNING
+           : is_word(word, "error") ? LT_LOG_ERROR
+                                    : usual;
+}
+
 static void open_log(dbt_work *work)
 {
     const dbt_flags *flags = work->flags;
     dbt_log *log = &work->log;
-    LT_AUTO(lt_chars) folder = lt_path_join(work->root, flags->log_path ? flags->log_path : "logs");
+    const char *said = flags->log_path ? flags->log_path : "logs";
+    LT_AUTO(lt_chars)
+    folder = said[0] == '/' ? lt_xstrdup(said) : lt_path_join(work->root, said);
+    bool debug = flags->debug == 1;
     log->json = is_word(flags->log_format, "json") || work->app->globals.json;
-    log->json_file = is_word(flags->log_format_file, "json");
-    log->quiet = flags->quiet == 1 || is_word(flags->log_level, "none");
-    log->level = flags->debug == 1 || is_word(flags->log_level, "debug") ? LT_LOG_DEBUG
-                 : is_word(flags->log_level, "warn")                     ? LT_LOG_WARNING
-                 : is_word(flags->log_level, "error")                    ? LT_LOG_ERROR
-                                                                         : LT_LOG_INFO;
-    dbt_log_open(log, folder);
+    log->json_file = is_word(flags->log_format_file, "json") ||
+                     (!flags->log_format_file && is_word(flags->log_format, "json"));
+    log->details = is_word(flags->log_format, "debug");
+    log->details_file = !flags->log_format_file || is_word(flags->log_format_file, "debug") ||
+                        is_word(flags->log_format_file, "default");
+    log->quiet = flags->quiet == 1;
+    log->is_silent = is_word(flags->log_level, "none");
+    log->colors = flags->use_colors < 0 ? isatty(STDOUT_FILENO) : flags->use_colors == 1;
+    log->colors_file =
+        flags->use_colors_file < 0 ? flags->use_colors == 1 : flags->use_colors_file == 1;
+    log->level = debug ? LT_LOG_DEBUG : level_of(flags->log_level, LT_LOG_INFO);
+    log->file_level = level_of(flags->log_level_file, LT_LOG_DEBUG);
+    log->file_most_bytes = flags->log_file_max_bytes > 0 ? (size_t)flags->log_file_max_bytes : 0;
+    if (!is_word(flags->log_level_file, "none"))
+        dbt_log_open(log, folder);
 }
 
 static void make_id(char out[37])
@@ -172,6 +194,7 @@ lt_status dbt_work_open(lt_app *app, dbt_flags *flags, dbt_work *out, lt_err *er
     LT_TRY(check_flags(flags, err));
     LT_TRY(find_root(out, err));
     read_project_flags(out);
+    dbt_flags_finish(flags);
     open_log(out);
     LT_TRY(read_vars(out, err));
     out->target_folder = flags->target_path && flags->target_path[0] == '/'
@@ -238,9 +261,13 @@ lt_status dbt_work_load(dbt_work *work, lt_err *err)
 
 lt_status dbt_work_manifest(dbt_work *work, lt_err *err)
 {
+    const char *folder = work->target_folder;
+    bool is_graph = work->flags->verb != DBT_PARSE;
     if (work->flags->write_json == 0)
         return LT_OK;
-    return lt_dbt_manifest_write(work->dbt, &work->invocation, work->target_folder, err);
+    LT_TRY(lt_dbt_manifest_write(work->dbt, &work->invocation, folder, err));
+    LT_TRY(lt_dbt_semantic_manifest_write(work->dbt, folder, err));
+    return is_graph ? lt_dbt_graph_summary_write(work->dbt, &work->invocation, folder, err) : LT_OK;
 }
 
 void dbt_work_close(dbt_work *work)

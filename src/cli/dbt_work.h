@@ -22,6 +22,7 @@ typedef struct dbt_work {
     lt_dbt *dbt;        /* NULL until dbt_work_load() */
     lt_dbt_state state; /* --state, read when a verb asks for it */
     bool has_state;
+    bool has_said; /* what went wrong stands in the summary already */
 } dbt_work;
 
 /* Find the project, its flags, its vars; begin the log. */
@@ -30,6 +31,7 @@ LT_MUST_CHECK lt_status dbt_work_open(lt_app *app, dbt_flags *flags, dbt_work *o
 LT_MUST_CHECK lt_status dbt_work_profile(dbt_work *work, lt_err *err);
 /* Read the profile and the project; say the warnings. Writes manifest.json unless --no-write-json. */
 LT_MUST_CHECK lt_status dbt_work_load(dbt_work *work, lt_err *err);
+/* manifest.json, and the small files beside it. */
 LT_MUST_CHECK lt_status dbt_work_manifest(dbt_work *work, lt_err *err);
 /* What --select, --exclude and --selector mean, among the kinds of `kinds` (bits) that --resource-type lets through. */
 LT_MUST_CHECK lt_status dbt_work_select(dbt_work *work, unsigned kinds, lt_node_set *out,

@@ -293,6 +293,13 @@ void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
     lt_err err = {0};
     lt_jinja_heap heap = {0};
     attempt a = {.run = run, .node = node, .result = result, .session = session, .heap = &heap};
+    if (node->kind == LT_DBT_EXPOSURE || node->kind == LT_DBT_SAVED_QUERY) {
+        result->outcome = LT_DBT_NO_OP; /* it waits for what it reads, and has nothing to do */
+        result->compile_started_us = result->compile_ended_us = lt_now_us();
+        result->execute_started_us = result->execute_ended_us = result->compile_ended_us;
+        result->message = T("NO-OP");
+        return;
+    }
     lt_dbt_rendering_init(&a.r, run->request.dbt, node);
     a.r.session = session;
     a.r.rt = run->rt;
@@ -336,7 +343,7 @@ lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err)
     LT_TRY(lt_session_open(run->engine, &session, err));
     for (size_t i = 0; i < all->len && status == LT_OK; i++) {
         const lt_dbt_node *node = all->items[i];
-        if (!run->tasks[i].takes_part || node->no_relation || node->kind == LT_DBT_UNIT_TEST)
+        if (!run->tasks[i].takes_part || node->no_relation || node->kind >= LT_DBT_SOURCE)
             continue;
         char *key = lt_arena_format(&scratch, "%.*s.%.*s", LT_ARG(node->relation.database),
                                     LT_ARG(node->relation.schema));

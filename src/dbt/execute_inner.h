@@ -38,3 +38,17 @@ void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
                     lt_dbt_node_result *result);
 lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err);
 lt_status lt_dbt_run_hooks(lt_dbt_run *run, const char *when, lt_err *err);
+
+/* ---- call.c ---- */
+
+/* A macro that is called from outside of templates. */
+typedef struct lt_dbt_macro_call {
+    lt_session *session;
+    const lt_dbt_node *node; /* `model`, `this`; may be NULL */
+    lt_text macro;
+    const lt_jinja_kwarg *args;
+    size_t arg_count;
+} lt_dbt_macro_call;
+/* *out lives in `heap`. */
+lt_status lt_dbt_macro_run(lt_dbt_run *run, const lt_dbt_macro_call *call, lt_jinja_heap *heap,
+                           lt_jinja_value *out, lt_err *err);

@@ -178,6 +178,7 @@ typedef struct value_source {
     const lt_dbt_package *package; /* may be NULL */
     const char *path;              /* of the file */
     bool may_read_secrets;
+    lt_text late; /* the value of this key stays as it is written: it is rendered later */
 } value_source;
 
 /* Read a YAML file of dbt's into the project's arena; an empty one gives a null scalar. */

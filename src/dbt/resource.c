@@ -1,4 +1,5 @@
 /* What .yml files define by themselves: sources, exposures, groups, unit tests, metrics, and snapshots without a file. */
+#include "dbt/artifacts.h"
 #include "dbt/inner.h"
 
 static const lt_text strict_source_keys[] = {T("name"), T("description"), T("schema"), T("tables"),
@@ -43,7 +44,8 @@ static lt_status rendered_entry(const value_source *source, lt_dbt_node *node, c
         lt_text key = entry->keys[i]->text;
         bool late = lt_text_eq(key, T("description")) || lt_text_eq(key, T("tests")) ||
                     lt_text_eq(key, T("data_tests")) || lt_text_eq(key, T("columns")) ||
-                    lt_text_eq(key, T("filter")) || lt_text_eq(key, T("query_params"));
+                    lt_text_eq(key, T("filter")) || lt_text_eq(key, T("query_params")) ||
+                    lt_text_eq(key, source->late);
         if (late)
             value = lt_scope_value(&dbt->heap, entry->items[i]);
         else
@@ -121,6 +123,43 @@ static lt_status first_of(const value_source *source, const lt_yaml *table, cons
     return LT_OK;
 }
 
+static bool says(const lt_yaml *holder, lt_text key)
+{
+    return !lt_dbt_is_null(lt_yaml_find(holder, key)) ||
+           !lt_dbt_is_null(lt_yaml_find(lt_yaml_find(holder, T("config")), key));
+}
+
+/* One of loaded_at_field and loaded_at_query; what the table says of one takes away the source's other. The query is rendered
+ * when it is asked: it may name `this`. */
+static lt_status loaded_at_of(const value_source *source, const lt_yaml *table,
+                              const lt_yaml *above, lt_jinja_value out, lt_err *err)
+{
+    static const lt_text field = T("loaded_at_field"), query = T("loaded_at_query");
+    static const char *const levels[] = {"table", "source"};
+    const lt_yaml *holders[] = {table, above};
+    lt_jinja_value value = lt_jinja_none(), text = lt_jinja_none();
+    for (size_t i = 0; i < LT_COUNT(holders); i++)
+        if (says(holders[i], query) &&
+            (says(holders[i], field) || (!i && lt_yaml_find(holders[i], field))))
+            return lt_yaml_fail(
+                holders[i], source->path, err,
+                "Cannot specify both loaded_at_field and loaded_at_query at %s level", levels[i]);
+    if (!says(table, query))
+        LT_TRY(
+            first_of(source, table, lt_yaml_find(table, field) ? NULL : above, field, &value, err));
+    for (size_t i = 0; i < LT_COUNT(holders) && !lt_dbt_is_set(text); i++) {
+        const lt_yaml *said = lt_yaml_find(lt_yaml_find(holders[i], T("config")), query);
+        if (i && says(table, field))
+            break;
+        said = lt_dbt_is_null(said) ? lt_yaml_find(holders[i], query) : said;
+        if (!lt_dbt_is_null(said))
+            text = lt_jinja_text(said->text);
+    }
+    lt_jinja_put(out, "loaded_at_field", value);
+    lt_jinja_put(out, "loaded_at_query", text);
+    return LT_OK;
+}
+
 static lt_status merged_of(const value_source *source, const lt_yaml *table, const lt_yaml *above,
                            const char *key, lt_jinja_value *out, lt_err *err)
 {
@@ -167,10 +206,7 @@ static lt_status config_of_source(const value_source *source, const lt_yaml *tab
     LT_TRY(merge_freshness(source, table, false, &freshness, err));
     if (freshness.type != LT_JINJA_UNDEFINED)
         lt_jinja_put(*out, "freshness", freshness);
-    LT_TRY(first_of(source, table, above, T("loaded_at_field"), &value, err));
-    lt_jinja_put(*out, "loaded_at_field", value);
-    LT_TRY(first_of(source, table, above, T("loaded_at_query"), &value, err));
-    lt_jinja_put(*out, "loaded_at_query", value);
+    LT_TRY(loaded_at_of(source, table, above, *out, err));
     LT_TRY(merged_of(source, table, above, "meta", &value, err));
     lt_jinja_put(*out, "meta", value);
     LT_TRY(merged_of(source, table, above, "tags", &value, err));
@@ -213,6 +249,18 @@ static lt_dbt_node *loaded_source(const lt_dbt *dbt, lt_text key)
     return list && list->nodes.items[0]->load_id.len ? list->nodes.items[0] : NULL;
 }
 
+/* Neither adapter knows when a table was last written. */
+static void warn_of_freshness(lt_dbt *dbt, const lt_dbt_node *node)
+{
+    if (!node->config.disabled && lt_dbt_has_freshness(dbt, node) &&
+        !lt_dbt_is_set(lt_dbt_config_get(dbt, node, T("loaded_at_field"))) &&
+        !lt_dbt_is_set(lt_dbt_config_get(dbt, node, T("loaded_at_query"))))
+        lt_dbt_warn(dbt,
+                    "The configured adapter does not support metadata-based freshness. A "
+                    "loaded_at_field must be specified for source '%.*s.%.*s'.",
+                    LT_ARG(node->source_name), LT_ARG(node->name));
+}
+
 static lt_status add_table(const value_source *source, const lt_yaml *above, lt_text source_name,
                            const lt_yaml *table, lt_err *err)
 {
@@ -239,6 +287,7 @@ static lt_status add_table(const value_source *source, const lt_yaml *above, lt_
     LT_TRY(text_at(source, above, "loader", &node->loader, err));
     LT_TRY(config_of_source(source, table, above, &config, err));
     LT_TRY(lt_dbt_config_make(dbt, node, config, config, NULL, err));
+    warn_of_freshness(dbt, node);
     LT_TRY(rendered_entry(source, node, table, err));
     LT_TRY(lt_dbt_columns(source, node, table, err));
     node->source_raw = lt_jinja_dict(&dbt->heap);
@@ -260,9 +309,11 @@ static lt_status add_table(const value_source *source, const lt_yaml *above, lt_
     return LT_OK;
 }
 
-lt_status lt_dbt_add_source(const value_source *source, const lt_yaml *entry, lt_err *err)
+lt_status lt_dbt_add_source(const value_source *given, const lt_yaml *entry, lt_err *err)
 {
     lt_text name = {0};
+    value_source with_query = *given, *source = &with_query;
+    with_query.late = T("loaded_at_query");
     if (source->dbt->is_strict)
         LT_TRY(lt_dbt_check_keys(source->path, entry, "a source", KEYS(strict_source_keys), err));
     LT_TRY(lt_dbt_need_text(source->path, entry, T("name"), &name, err));

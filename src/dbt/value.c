@@ -134,7 +134,10 @@ lt_status lt_dbt_value(const value_source *source, const lt_yaml *node, lt_jinja
     lt_jinja_value made = list ? lt_jinja_list(&dbt->heap) : lt_jinja_dict(&dbt->heap);
     for (size_t i = 0; i < node->count; i++) {
         lt_jinja_value value;
-        LT_TRY(lt_dbt_value(source, node->items[i], &value, err));
+        if (!list && source->late.len && lt_text_eq(node->keys[i]->text, source->late))
+            value = lt_scope_value(&dbt->heap, node->items[i]);
+        else
+            LT_TRY(lt_dbt_value(source, node->items[i], &value, err));
         if (list)
             lt_jinja_add(made, value);
         else

@@ -437,3 +437,27 @@ def end_group(process, sig=signal.SIGKILL):
 def finish(process, timeout=PATIENCE):
     out, err = process.communicate(timeout=timeout)
     return Result(process.args, process.returncode, out, err)
+
+
+class Dbt:
+    """`leat dbt` in a folder: dbt("build", code=1) gives what it said."""
+
+    def __init__(self, root, env):
+        self.root, self.env = root, env
+
+    def __call__(self, *args, code=0, **extra):
+        done = subprocess.run([LEAT, "dbt", *args], cwd=self.root, env={**self.env, **extra}, capture_output=True,
+                              text=True, timeout=90, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    def write(self, path, text):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def json(self, name):
+        return json.loads((self.root / "target" / name).read_text(encoding="utf-8"))
+
+    def statuses(self):
+        return {r["unique_id"].split(".")[2]: r["status"] for r in self.json("run_results.json")["results"]}

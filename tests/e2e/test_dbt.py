@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness import LEAT, TOP
+from harness import LEAT, TOP, Dbt
 
 CASES = TOP / "tests" / "cases" / "dbt"
 
@@ -26,28 +26,6 @@ SMALL = {
                     "        data_tests: [unique, not_null]\n",
     "macros/hello.sql": "{% macro hello(name) %}{% do log('hello ' ~ name, info=true) %}{% endmacro %}\n",
 }
-
-
-class Dbt:
-    def __init__(self, root, env):
-        self.root, self.env = root, env
-
-    def __call__(self, *args, code=0, **extra):
-        done = subprocess.run([LEAT, "dbt", *args], cwd=self.root, env={**self.env, **extra}, capture_output=True,
-                              text=True, timeout=90, check=False)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
-
-    def write(self, path, text):
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-
-    def json(self, name):
-        return json.loads((self.root / "target" / name).read_text(encoding="utf-8"))
-
-    def statuses(self):
-        return {r["unique_id"].split(".")[2]: r["status"] for r in self.json("run_results.json")["results"]}
 
 
 @pytest.fixture
@@ -168,7 +146,6 @@ def test_wrong_files_are_exit_code_2_with_their_place(small, path, text, parts):
     (["parse", "--vars", "[1]"], "must be a mapping"),
     (["parse", "--target", "dve"], "did you mean 'dev'"),
     (["run", "--sample", "1 day"], "--sample is not there yet"),
-    (["run", "--no-print"], "--no-print is not there yet"),
 ])
 def test_wrong_words_are_exit_code_2(small, args, part):
     done = subprocess.run([LEAT, "dbt", *args], cwd=small.root, env=small.env, capture_output=True, text=True,

@@ -165,8 +165,6 @@ lt_jinja_value lt_dbt_table_from(lt_jinja_heap *heap, const lt_table *from);
 lt_jinja_value lt_dbt_table_empty(lt_jinja_heap *heap);
 /* Rows as a list of lists, for load_result().data. */
 lt_jinja_value lt_dbt_table_data(lt_jinja_heap *heap, lt_jinja_value value);
-/* A cell of a type that an engine named, as a Python value. */
-lt_jinja_value lt_dbt_cell_value(lt_jinja_heap *heap, lt_text cell, lt_text type);
 /* decimal.c: a number with its digits; prints as they are written. */
 lt_jinja_value lt_dbt_decimal_value(lt_jinja_heap *heap, lt_text digits);
 
@@ -197,8 +195,6 @@ lt_jinja_value lt_dbt_naive_value(lt_jinja_heap *heap, int64_t wall_us);
 lt_jinja_value lt_dbt_time_value(lt_jinja_heap *heap, int64_t us_of_day);
 extern const lt_jinja_class lt_dbt_datetime_module, lt_dbt_pytz_module, lt_dbt_re_module,
     lt_dbt_itertools_module;
-/* Microseconds since 1970 UTC of an aware or naive (taken as UTC) datetime or date; false for others. */
-bool lt_dbt_moment_of(lt_jinja_value value, int64_t *at_us);
 
 /* results.c */
 lt_status lt_dbt_rt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql, bool auto_begin,
@@ -208,7 +204,6 @@ lt_status lt_dbt_commit(lt_dbt_exec *exec, lt_err *err);
 void lt_dbt_rollback(lt_dbt_exec *exec);
 lt_jinja_value lt_dbt_response_value(lt_jinja_heap *heap, lt_text message, lt_text code,
                                      int64_t rows);
-lt_jinja_value lt_dbt_response_dict(lt_jinja_heap *heap, lt_jinja_value response);
 extern const lt_jinja_func lt_dbt_result_functions[], lt_dbt_builtin_functions[];
 
 /* adapter.c */

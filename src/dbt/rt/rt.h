@@ -77,6 +77,8 @@ extern const lt_jinja_func lt_dbt_native_filters[LT_DBT_FILTERS]; /* for values 
 
 /* A datetime in UTC ("aware") as a value. */
 lt_jinja_value lt_dbt_datetime_value(lt_jinja_heap *heap, int64_t at_us);
+/* Microseconds since 1970 UTC of an aware or naive (taken as UTC) datetime or date; false for others. */
+bool lt_dbt_moment_of(lt_jinja_value value, int64_t *at_us);
 
 /* ---- the invocation ---- */
 
@@ -199,6 +201,10 @@ typedef struct lt_dbt_table_view {
 bool lt_dbt_table_look(lt_jinja_value value, lt_dbt_table_view *view);
 lt_text lt_dbt_table_name(lt_jinja_value table, size_t column);
 lt_jinja_value lt_dbt_table_cell(lt_jinja_value table, size_t row, size_t column);
+/* A cell of a type that an engine named, as a Python value. */
+lt_jinja_value lt_dbt_cell_value(lt_jinja_heap *heap, lt_text cell, lt_text type);
+/* What an adapter answered to a statement, as run_results.json has it: a dict. */
+lt_jinja_value lt_dbt_response_dict(lt_jinja_heap *heap, lt_jinja_value response);
 
 /* The rows of a CSV text with a header, added to a list as dictionaries; an empty field is None. */
 LT_MUST_CHECK lt_status lt_dbt_csv_rows(lt_jinja_heap *heap, lt_text text, lt_jinja_value *rows,

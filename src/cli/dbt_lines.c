@@ -1,0 +1,439 @@
+/* The lines of `leat dbt` about nodes: begun, ended, found, and the summary, in dbt's words. */
+#include "cli/dbt_lines.h"
+
+#include "cli/cmd_dbt.h"
+#include "dbt/inner.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+bool dbt_is_test(const lt_dbt_node *node)
+{
+    return node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST ||
+           node->kind == LT_DBT_UNIT_TEST;
+}
+
+void dbt_say_blank(dbt_work *work)
+{
+    dbt_say(&work->log, LT_LOG_INFO, "Z017", "Formatting", "%s", "");
+}
+
+/* ---- one line of one node ---- */
+
+static void describe(const lt_dbt_node *node, lt_buf *out)
+{
+    if (dbt_is_test(node)) {
+        if (node->kind == LT_DBT_UNIT_TEST)
+            lt_buf_printf(out, "%.*s::", LT_ARG(node->model));
+        lt_buf_printf(out, "%.*s", LT_ARG(node->name));
+        return;
+    }
+    if (node->kind > LT_DBT_OPERATION) {
+        lt_buf_printf(out, "%s %.*s", lt_dbt_kind_name(node->kind), LT_ARG(node->name));
+        return;
+    }
+    if (node->kind == LT_DBT_MODEL)
+        lt_buf_printf(out, "sql %.*s model ", LT_ARG(node->config.materialized));
+    else
+        lt_buf_printf(out, "%s ", node->kind == LT_DBT_SEED ? "seed file" : "snapshot");
+    lt_buf_printf(out, "%.*s.%.*s", LT_ARG(node->relation.schema), LT_ARG(node->relation.name));
+}
+
+typedef struct line {
+    lt_log_level level;
+    const char *code, *event;
+    const char *color; /* of the word */
+    const char *word;
+    double seconds; /* < 0: none */
+} line;
+
+/* "1 of 7 OK created sql view model main.x ........ [OK in 0.05s]" */
+static void say_line(dbt_work *work, const line *said, const lt_buf *left)
+{
+    size_t width = work->flags->printer_width > 0 ? (size_t)work->flags->printer_width : 80;
+    LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
+    lt_buf_add(&text, lt_buf_text(left));
+    lt_buf_add_byte(&text, ' ');
+    while (text.len < LT_MIN(width, (size_t)1000))
+        lt_buf_add_byte(&text, '.');
+    lt_buf_printf(&text, " [%s%s%s", said->color, said->word, said->color[0] ? DBT_PLAIN : "");
+    if (said->seconds >= 0)
+        lt_buf_printf(&text, " in %.2fs", said->seconds);
+    dbt_say(&work->log, said->level, said->code, said->event, "%s]", lt_buf_chars(&text));
+}
+
+static bool is_silent(const dbt_work *work)
+{
+    dbt_verb verb = work->flags->verb;
+    return verb == DBT_COMPILE || verb == DBT_SHOW || verb == DBT_DOCS_GENERATE;
+}
+
+void dbt_line_started(void *user, const lt_dbt_node_result *result, size_t total)
+{
+    dbt_work *work = user;
+    const lt_dbt_node *node = result->node;
+    LT_AUTO(lt_buf) left = {.limit = 16 * LT_KIB};
+    if (is_silent(work) || node->kind > LT_DBT_UNIT_TEST)
+        return;
+    lt_buf_printf(&left, "%zu of %zu START %s", result->place, total,
+                  node->kind == LT_DBT_UNIT_TEST ? "unit_test "
+                  : dbt_is_test(node)            ? "test "
+                                                 : "");
+    describe(node, &left);
+    const line said = {.code = "Q011",
+                       .event = "LogStartLine",
+                       .level = LT_LOG_INFO,
+                       .word = "RUN",
+                       .color = "",
+                       .seconds = -1};
+    say_line(work, &said, &left);
+}
+
+static const char *done_word(const lt_dbt_node_result *result)
+{
+    lt_dbt_kind kind = result->node->kind;
+    bool bad = result->outcome == LT_DBT_ERROR;
+    if (kind == LT_DBT_SEED)
+        return bad ? "ERROR loading" : "OK loaded";
+    if (kind == LT_DBT_SNAPSHOT)
+        return bad ? "ERROR snapshotting" : "OK snapshotted";
+    return bad ? "ERROR creating" : "OK created";
+}
+
+static void add_skip(const lt_dbt_node *node, lt_buf *out)
+{
+    if (node->kind == LT_DBT_MODEL || node->kind == LT_DBT_SEED || node->kind == LT_DBT_SNAPSHOT)
+        lt_buf_printf(out, "SKIP relation %.*s.%.*s", LT_ARG(node->relation.schema),
+                      LT_ARG(node->relation.name));
+    else
+        lt_buf_printf(out, "SKIP %s %.*s", lt_dbt_kind_name(node->kind), LT_ARG(node->name));
+}
+
+static void add_outcome(const lt_dbt_node_result *result, lt_buf *out)
+{
+    static const char *const words[LT_DBT_OUTCOMES] = {[LT_DBT_ERROR] = "ERROR",
+                                                       [LT_DBT_PASS] = "PASS",
+                                                       [LT_DBT_FAIL] = "FAIL",
+                                                       [LT_DBT_WARN] = "WARN",
+                                                       [LT_DBT_NO_OP] = "NO-OP"};
+    if (result->outcome == LT_DBT_SKIPPED) {
+        add_skip(result->node, out);
+        return;
+    }
+    if (!dbt_is_test(result->node) && result->outcome != LT_DBT_NO_OP)
+        lt_buf_printf(out, "%s ", done_word(result));
+    else
+        lt_buf_printf(out, "%s ", words[result->outcome] ? words[result->outcome] : "OK");
+    if (result->outcome == LT_DBT_FAIL || result->outcome == LT_DBT_WARN)
+        lt_buf_printf(out, "%lld ", (long long)result->failures);
+    if (result->node->kind == LT_DBT_SNAPSHOT)
+        lt_buf_printf(out, "%.*s.%.*s", LT_ARG(result->node->relation.schema),
+                      LT_ARG(result->node->relation.name));
+    else
+        describe(result->node, out);
+}
+
+/* What stands in the brackets, its color, and the level of the line. */
+static line line_of(const lt_dbt_node_result *result, char *word, size_t size)
+{
+    double seconds = (double)(result->execute_ended_us - result->compile_started_us) / 1e6;
+    bool test = dbt_is_test(result->node);
+    line made = {.level = LT_LOG_INFO,
+                 .code = test ? "Q007" : "Q012",
+                 .event = test ? "LogTestResult" : "LogModelResult",
+                 .color = DBT_GREEN,
+                 .word = word,
+                 .seconds = seconds};
+    switch (result->outcome) {
+    case LT_DBT_SKIPPED:
+        return (line){LT_LOG_INFO, "Q034", "SkippingDetails", DBT_YELLOW, "SKIP", -1};
+    case LT_DBT_NO_OP:
+        return (line){LT_LOG_INFO, "Q019", "LogNodeNoOpResult", DBT_YELLOW, "NO-OP", seconds};
+    case LT_DBT_ERROR:
+        (void)snprintf(word, size, "ERROR");
+        made.color = DBT_RED;
+        made.level = LT_LOG_ERROR;
+        return made;
+    case LT_DBT_FAIL:
+    case LT_DBT_WARN:
+        made.level = result->outcome == LT_DBT_FAIL ? LT_LOG_ERROR : LT_LOG_WARNING;
+        made.color = result->outcome == LT_DBT_FAIL ? DBT_RED : DBT_YELLOW;
+        (void)snprintf(word, size, "%s %lld", result->outcome == LT_DBT_FAIL ? "FAIL" : "WARN",
+                       (long long)result->failures);
+        return made;
+    case LT_DBT_PASS:
+        (void)snprintf(word, size, "PASS");
+        return made;
+    default:
+        (void)snprintf(word, size, "%.*s", LT_ARG(result->message.len ? result->message : T("OK")));
+        return made;
+    }
+}
+
+void dbt_line_ended(void *user, const lt_dbt_node_result *result, size_t total)
+{
+    dbt_work *work = user;
+    char word[256];
+    LT_AUTO(lt_buf) left = {.limit = 16 * LT_KIB};
+    bool bad = result->outcome == LT_DBT_ERROR || result->outcome == LT_DBT_FAIL;
+    if (is_silent(work) && !bad)
+        return;
+    lt_buf_printf(&left, "%zu of %zu ", result->place, total);
+    add_outcome(result, &left);
+    const line said = line_of(result, word, sizeof(word));
+    say_line(work, &said, &left);
+}
+
+void dbt_line_said(void *user, bool warning, bool info, lt_text message)
+{
+    dbt_work *work = user;
+    dbt_say(&work->log,
+            warning ? LT_LOG_WARNING
+            : info  ? LT_LOG_INFO
+                    : LT_LOG_DEBUG,
+            warning ? "I046" : "I062", warning ? "JinjaLogWarning" : "JinjaLogInfo", "%.*s",
+            LT_ARG(message));
+}
+
+/* ---- what there is ---- */
+
+static const char *const singular[LT_DBT_KINDS] = {[LT_DBT_MODEL] = "model",
+                                                   [LT_DBT_GENERIC_TEST] = "test",
+                                                   [LT_DBT_SINGULAR_TEST] = "test",
+                                                   [LT_DBT_SEED] = "seed",
+                                                   [LT_DBT_SNAPSHOT] = "snapshot",
+                                                   [LT_DBT_ANALYSIS] = "analysis",
+                                                   [LT_DBT_OPERATION] = "operation",
+                                                   [LT_DBT_SOURCE] = "source",
+                                                   [LT_DBT_UNIT_TEST] = "unit test",
+                                                   [LT_DBT_EXPOSURE] = "exposure",
+                                                   [LT_DBT_METRIC] = "metric",
+                                                   [LT_DBT_SEMANTIC_MODEL] = "semantic model",
+                                                   [LT_DBT_SAVED_QUERY] = "saved query",
+                                                   [LT_DBT_GROUP] = "group"};
+
+/* "1 analysis, 2 analyses, 1 query, 2 queries" */
+static void add_count(lt_buf *out, size_t count, const char *name)
+{
+    lt_text stem = lt_text_of(name);
+    bool is = lt_text_ends(stem, T("is")), y = lt_text_ends(stem, T("query"));
+    if (!count)
+        return;
+    lt_buf_printf(out, "%s%zu ", out->len ? ", " : "", count);
+    if (count > 1)
+        stem.len -= is ? 2 : y;
+    lt_buf_printf(out, "%.*s%s", LT_ARG(stem), count == 1 ? "" : is ? "es" : y ? "ies" : "s");
+}
+
+void dbt_say_found(dbt_work *work)
+{
+    size_t counts[LT_DBT_KINDS] = {0};
+    const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
+    LT_AUTO(lt_buf) text = {.limit = LT_KIB};
+    for (size_t i = 0; i < all->len; i++)
+        counts[all->items[i]->kind]++;
+    counts[LT_DBT_GENERIC_TEST] += counts[LT_DBT_SINGULAR_TEST];
+    counts[LT_DBT_SINGULAR_TEST] = 0;
+    for (size_t i = 0; i < LT_DBT_KINDS; i++)
+        add_count(&text, counts[i], singular[i]);
+    add_count(&text, work->dbt->macros.len, "macro");
+    dbt_say(&work->log, LT_LOG_INFO, "Z002", "FoundStats", "Found %s", lt_buf_chars(&text));
+}
+
+void dbt_say_concurrency(dbt_work *work)
+{
+    unsigned threads = dbt_threads(work);
+    dbt_say_blank(work);
+    dbt_say(&work->log, LT_LOG_INFO, "Q026", "ConcurrencyLine",
+            "Concurrency: %u thread%s (target='%.*s')", threads, threads == 1 ? "" : "s",
+            LT_ARG(work->profile.target_name));
+    dbt_say_blank(work);
+}
+
+/* ---- the summary ---- */
+
+static void say_finished(dbt_work *work, lt_text counts, int64_t elapsed_us)
+{
+    double seconds = (double)elapsed_us / 1e6;
+    int hours = (int)(seconds / 3600), minutes = (int)(seconds / 60) % 60;
+    dbt_say_blank(work);
+    dbt_say(&work->log, LT_LOG_INFO, "E047", "FinishedRunningStats",
+            "Finished running %.*s in %d hours %d minutes and %.2f seconds (%.2fs).",
+            LT_ARG(counts), hours, minutes, seconds - 3600 * hours - 60 * minutes, seconds);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const lt_text *left = a, *right = b;
+    return lt_text_cmp(*left, *right);
+}
+
+/* "1 seed, 2 table models": sorted, as dbt has them. */
+static void count_kinds(const lt_dbt_run *run, lt_buf *out)
+{
+    LT_AUTO(lt_arena) scratch = {0};
+    lt_map counts = {0};
+    const lt_dbt_node_result *result;
+    lt_texts names = {0};
+    for (size_t i = 0; (result = lt_dbt_result_at(run, i)); i++) {
+        const lt_dbt_node *node = result->node;
+        lt_text name = lt_text_of(
+            node->kind == LT_DBT_MODEL
+                ? lt_arena_format(&scratch, "%.*s model", LT_ARG(node->config.materialized))
+                : singular[node->kind]);
+        size_t *count = lt_map_find(&counts, name);
+        if (!count) {
+            count = LT_NEW(&scratch, size_t);
+            (void)lt_map_put(&counts, name, count);
+            lt_push_in(&scratch, &names, name);
+        }
+        ++*count;
+    }
+    if (names.len)
+        qsort(names.items, names.len, sizeof(*names.items), by_name);
+    for (size_t i = 0; i < names.len; i++)
+        add_count(out, *(size_t *)lt_map_find(&counts, names.items[i]), names.items[i].ptr);
+    lt_map_cleanup(&counts);
+}
+
+static void say_failures_place(dbt_work *work, const lt_dbt_node *node)
+{
+    LT_AUTO(lt_buf) query = {.limit = 64 * LT_KIB};
+    LT_AUTO(lt_buf) border = {.limit = 64 * LT_KIB};
+    lt_buf_add_str(&query, "select * from ");
+    lt_quote_relation(&node->relation, &query);
+    for (size_t i = 0; i < query.len; i++)
+        lt_buf_add_byte(&border, '-');
+    dbt_say_blank(work);
+    dbt_say(&work->log, LT_LOG_INFO, "Z027", "CheckNodeTestFailure",
+            "  See test failures:\n  %s\n  %s\n  %s", lt_buf_chars(&border), lt_buf_chars(&query),
+            lt_buf_chars(&border));
+}
+
+/* Kept rows are looked for only where they were kept. */
+static void say_problem(dbt_work *work, const lt_dbt_node_result *result)
+{
+    const lt_dbt_node *node = result->node;
+    bool warned = result->outcome == LT_DBT_WARN;
+    const char *what = result->outcome == LT_DBT_ERROR ? "Runtime Error" : "";
+    dbt_say_blank(work);
+    dbt_say(&work->log, warned ? LT_LOG_WARNING : LT_LOG_ERROR, warned ? "Z021" : "Z022",
+            warned ? "RunResultWarning" : "RunResultFailure", "%s%s in %s %.*s (%.*s)%s",
+            warned ? DBT_YELLOW : DBT_RED, warned ? "Warning" : "Failure",
+            lt_dbt_kind_name(node->kind), LT_ARG(node->name), LT_ARG(node->path), DBT_PLAIN);
+    if (*what)
+        dbt_say(&work->log, LT_LOG_ERROR, "Z024", "RunResultError",
+                "  %s in %s %.*s (%.*s)\n  %.*s", what, lt_dbt_kind_name(node->kind),
+                LT_ARG(node->name), LT_ARG(node->path), LT_ARG(result->message));
+    else
+        dbt_say(&work->log, warned ? LT_LOG_WARNING : LT_LOG_ERROR, "Z024", "RunResultError",
+                "  %.*s", LT_ARG(result->message));
+    if (node->compiled_path.len) {
+        dbt_say_blank(work);
+        dbt_say(&work->log, LT_LOG_INFO, "Z026", "SQLCompiledPath", "  compiled code at %.*s",
+                LT_ARG(node->compiled_path));
+    }
+    if (result->failures > 0 && node->config.store_failures && !node->no_relation)
+        say_failures_place(work, node);
+}
+
+static void say_result(dbt_work *work, size_t errors, size_t warnings)
+{
+    const char *color = errors ? DBT_RED : warnings ? DBT_YELLOW : DBT_GREEN;
+    LT_AUTO(lt_buf) text = {.limit = LT_KIB};
+    if (errors)
+        lt_buf_printf(&text,
+                      "Completed with %zu error%s, 0 partial successes, and %zu warning%s:", errors,
+                      errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+    else if (warnings)
+        lt_buf_printf(&text, "Completed with %zu warning%s:", warnings, warnings == 1 ? "" : "s");
+    else
+        lt_buf_add_str(&text, "Completed successfully");
+    dbt_say_blank(work);
+    dbt_say(&work->log, LT_LOG_INFO, "Z030", "EndOfRunSummary", "%s%s%s", color,
+            lt_buf_chars(&text), DBT_PLAIN);
+}
+
+void dbt_say_end(dbt_work *work, const lt_dbt_run *run)
+{
+    size_t counts[LT_DBT_OUTCOMES] = {0}, total = 0;
+    const lt_dbt_node_result *result;
+    LT_AUTO(lt_buf) kinds = {.limit = 4 * LT_KIB};
+    for (; (result = lt_dbt_result_at(run, total)); total++)
+        counts[result->outcome]++;
+    size_t errors = counts[LT_DBT_ERROR] + counts[LT_DBT_FAIL];
+    count_kinds(run, &kinds);
+    if (!is_silent(work))
+        say_finished(work, lt_buf_text(&kinds), lt_dbt_elapsed_us(run));
+    say_result(work, errors, counts[LT_DBT_WARN]);
+    for (int warned = 0; warned <= 1; warned++)
+        for (size_t i = 0; (result = lt_dbt_result_at(run, i)); i++)
+            if (warned ? result->outcome == LT_DBT_WARN
+                       : result->outcome == LT_DBT_ERROR || result->outcome == LT_DBT_FAIL)
+                say_problem(work, result);
+    dbt_say_blank(work);
+    dbt_say(&work->log, LT_LOG_INFO, "Z023", "StatsLine",
+            "Done. PASS=%zu WARN=%zu ERROR=%zu SKIP=%zu NO-OP=%zu TOTAL=%zu",
+            counts[LT_DBT_PASS] + counts[LT_DBT_SUCCESS], counts[LT_DBT_WARN], errors,
+            counts[LT_DBT_SKIPPED], counts[LT_DBT_NO_OP], total);
+}
+
+/* ---- freshness ---- */
+
+static const struct {
+    const char *word, *color;
+    lt_log_level level;
+} fresh[] = {
+    [LT_DBT_FRESH_PASS] = {"PASS", DBT_GREEN, LT_LOG_INFO},
+    [LT_DBT_FRESH_WARN] = {"WARN", DBT_YELLOW, LT_LOG_WARNING},
+    [LT_DBT_FRESH_ERROR] = {"ERROR STALE", DBT_RED, LT_LOG_ERROR},
+    [LT_DBT_FRESH_RUNTIME_ERROR] = {"ERROR", DBT_RED, LT_LOG_ERROR},
+};
+
+static void say_fresh(dbt_work *work, const lt_dbt_fresh *one, size_t total, const char *what,
+                      const line *said)
+{
+    LT_AUTO(lt_buf) left = {.limit = 16 * LT_KIB};
+    lt_buf_printf(&left, "%zu of %zu %s freshness of %.*s.%.*s", one->place, total, what,
+                  LT_ARG(one->source->source_name), LT_ARG(one->source->name));
+    say_line(work, said, &left);
+}
+
+void dbt_line_fresh_started(void *user, const lt_dbt_fresh *one, size_t total)
+{
+    const line said = {LT_LOG_INFO, "Q011", "LogStartLine", "", "RUN", -1};
+    say_fresh(user, one, total, "START", &said);
+}
+
+void dbt_line_fresh_ended(void *user, const lt_dbt_fresh *one, size_t total)
+{
+    const line said = {.level = fresh[one->status].level,
+                       .code = "Q018",
+                       .event = "LogFreshnessResult",
+                       .color = fresh[one->status].color,
+                       .word = fresh[one->status].word,
+                       .seconds = (double)(one->ended_us - one->started_us) / 1e6};
+    say_fresh(user, one, total, said.word, &said);
+}
+
+void dbt_say_fresh_end(dbt_work *work, const lt_dbt_fresh *all, size_t count, int64_t elapsed_us)
+{
+    LT_AUTO(lt_buf) counts = {.limit = LT_KIB};
+    add_count(&counts, count, "source");
+    say_finished(work, lt_buf_text(&counts), elapsed_us);
+    for (size_t i = 0; i < count; i++) {
+        const lt_dbt_node *source = all[i].source;
+        if (all[i].status < LT_DBT_FRESH_ERROR)
+            continue;
+        dbt_say_blank(work);
+        if (all[i].status == LT_DBT_FRESH_ERROR)
+            dbt_say(&work->log, LT_LOG_ERROR, "Z022", "RunResultFailure",
+                    "%sFailure in source %.*s (%.*s)%s\n  Status: error", DBT_RED,
+                    LT_ARG(source->name), LT_ARG(source->path), DBT_PLAIN);
+        else
+            dbt_say(&work->log, LT_LOG_ERROR, "Z024", "RunResultError",
+                    "  Runtime Error in source %.*s (%.*s)\n  %.*s", LT_ARG(source->name),
+                    LT_ARG(source->path), LT_ARG(all[i].message));
+    }
+    dbt_say(&work->log, LT_LOG_INFO, "Q036", "FreshnessCheckComplete", "Done.");
+}
