@@ -61,7 +61,7 @@ static lt_status approve(lt_app *app, const void *opts, const lt_args *args, lt_
     lt_task_record task;
     lt_approval asked;
     LT_AUTO(lt_workspace_ref) workspace = NULL;
-    LT_TRY(lt_work_open(app, NULL, &workspace, err));
+    LT_TRY(lt_work_open_some(app, LT_FILES_NONE, &workspace, err));
     LT_TRY(lt_work_run_get(workspace, args->items[0], &app->arena, &run, err));
     LT_TRY(lt_work_task_get(workspace, &run, args->items[1], &app->arena, &task, err));
     LT_TRY(lt_state_approval_get(workspace->state, run.id, task.id, &app->arena, &asked, err));

@@ -126,7 +126,7 @@ static lt_status cancel(lt_app *app, const void *opts, const lt_args *args, lt_e
     lt_run_record run;
     lt_task_record task = {0};
     LT_AUTO(lt_workspace_ref) workspace = NULL;
-    LT_TRY(lt_work_open(app, NULL, &workspace, err));
+    LT_TRY(lt_work_open_some(app, LT_FILES_NONE, &workspace, err));
     LT_TRY(lt_work_run_get(workspace, args->items[0], &app->arena, &run, err));
     if (args->count > 1)
         LT_TRY(lt_work_task_get(workspace, &run, args->items[1], &app->arena, &task, err));

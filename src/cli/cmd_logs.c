@@ -200,7 +200,7 @@ static lt_status logs(lt_app *app, const void *opts, const lt_args *args, lt_err
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     if (args->count && !only_task)
         LT_TRY(lt_work_run_id(args->items[0], &run_id, err));
-    LT_TRY(lt_work_open(app, NULL, &workspace, err));
+    LT_TRY(lt_work_open_some(app, LT_FILES_NONE, &workspace, err));
     LT_TRY(lt_state_run_get(workspace->state, run_id, &app->arena, &run, err));
     showing s = {.app = app, .headings = !word, .run_id = run.id};
     lt_status status = find_logs(&s, workspace, word, err);

@@ -22,7 +22,7 @@ static lt_status mark(lt_app *app, const void *opts, const lt_args *args, lt_err
     lt_task_status status = LT_TASK_FAILED;
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     LT_TRY(read_status(args->items[2], &status, err));
-    LT_TRY(lt_work_open(app, NULL, &workspace, err));
+    LT_TRY(lt_work_open_some(app, LT_FILES_NONE, &workspace, err));
     LT_TRY(lt_work_run_get(workspace, args->items[0], &app->arena, &run, err));
     LT_TRY(lt_work_task_get(workspace, &run, args->items[1], &app->arena, &task, err));
     if (run.status == LT_RUN_QUEUED)

@@ -88,15 +88,12 @@ static lt_status pipelines(lt_app *app, const void *opts, const lt_args *args, l
 {
     (void)opts;
     LT_AUTO(lt_workspace_ref) workspace = NULL;
-    LT_TRY(lt_work_open(app, NULL, &workspace, err));
+    LT_TRY(lt_work_open_some(app, LT_FILES_GOOD, &workspace, err));
     if (!args->count)
         return list_all(app, workspace, err);
-    const lt_conf_pipeline *one =
-        lt_project_pipeline(workspace->project, lt_text_of(args->items[0]));
-    if (one)
-        return show_params(app, one);
-    lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no pipeline '%s'", args->items[0]));
-    return lt_hint(err, "'leat pipelines' lists them");
+    const lt_conf_pipeline *one;
+    LT_TRY(lt_work_pipeline(workspace, args->items[0], &one, err));
+    return show_params(app, one);
 }
 
 const lt_cmd lt_cmd_pipelines = {

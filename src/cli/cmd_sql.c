@@ -358,7 +358,7 @@ static void use_schema(lt_session *session, const lt_target *target)
 static lt_status open_shell(shell *s, lt_err *err)
 {
     lt_target *target = LT_NEW(&s->app->arena, lt_target); /* the engine borrows it */
-    LT_TRY(lt_work_open(s->app, NULL, &s->workspace, err));
+    LT_TRY(lt_work_open_some(s->app, LT_FILES_LEAT, &s->workspace, err));
     LT_TRY(lt_workspace_target(s->workspace, lt_text_of(s->app->globals.target), target, err));
     if (strcmp(target->kind, "duckdb") == 0)
         LT_TRY(lt_workspace_lease(s->workspace, target, "'leat sql'", 0, &s->lease, err));

@@ -145,7 +145,7 @@ static lt_status read_project(lt_app *app, lt_s3_options *options, lt_err *err)
     lt_project *project;
     if (lt_app_project(app, &root, &none) != LT_OK)
         return LT_OK;
-    LT_TRY(lt_project_load(root, NULL, &app->arena, &project, err));
+    LT_TRY(lt_project_load(root, &(lt_project_options){.alone = true}, &app->arena, &project, err));
     const lt_conf_texts *prefixes = &project->store.versioned_prefixes;
     for (size_t i = 0; i < prefixes->len; i++)
         lt_push_in(&app->arena, &options->versioned_prefixes, prefixes->items[i].raw);

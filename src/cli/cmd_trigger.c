@@ -9,25 +9,6 @@
 
 enum { MOST_TICKS = 10000 };
 
-static lt_text pipeline_name_at(const void *context, size_t i)
-{
-    return ((const lt_project *)context)->pipelines.items[i].name;
-}
-
-static lt_status find_pipeline(const lt_workspace *workspace, lt_text name,
-                               const lt_conf_pipeline **out, lt_err *err)
-{
-    const lt_project *project = workspace->project;
-    lt_text nearest;
-    *out = lt_project_pipeline(project, name);
-    if (*out)
-        return LT_OK;
-    lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no pipeline '%.*s'", LT_ARG(name)));
-    if (lt_text_nearest(name, project->pipelines.len, pipeline_name_at, project, &nearest))
-        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
-    return lt_hint(err, "'leat pipelines' lists them");
-}
-
 static lt_texts texts_of(lt_app *app, const lt_strings *strings)
 {
     lt_texts out = {0};
@@ -91,8 +72,8 @@ static lt_status trigger(lt_app *app, const void *opts, const lt_args *args, lt_
     lt_texts params = texts_of(app, &given->params);
     lt_sched_wish wish = {.by = lt_work_who(app), .key = lt_text_of(given->key), .params = &params};
     LT_TRY(read_moment("at", given->at, &wish.at_us, err));
-    LT_TRY(lt_work_open(app, NULL, &workspace, err));
-    LT_TRY(find_pipeline(workspace, lt_text_of(args->items[0]), &pipeline, err));
+    LT_TRY(lt_work_open_some(app, LT_FILES_GOOD, &workspace, err));
+    LT_TRY(lt_work_pipeline(workspace, args->items[0], &pipeline, err));
     LT_TRY(lt_sched_wish_run(pipeline, &wish, &app->arena, &run, err));
     LT_TRY(lt_state_supervise(workspace->state, &run, 1, err));
     if (app->globals.json)
@@ -241,8 +222,8 @@ static lt_status backfill(lt_app *app, const void *opts, const lt_args *args, lt
     const lt_conf_pipeline *pipeline;
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     lt_ticks ticks = {0};
-    LT_TRY(lt_work_open(app, NULL, &workspace, err));
-    LT_TRY(find_pipeline(workspace, lt_text_of(args->items[0]), &pipeline, err));
+    LT_TRY(lt_work_open_some(app, LT_FILES_GOOD, &workspace, err));
+    LT_TRY(lt_work_pipeline(workspace, args->items[0], &pipeline, err));
     lt_status status = find_ticks(workspace, pipeline, opts, &ticks, err);
     if (status == LT_OK)
         status = fill(app, workspace, pipeline, opts, &ticks, err);
@@ -286,8 +267,8 @@ static lt_status set_pause(lt_app *app, const char *name, lt_text by, lt_text wh
     const lt_conf_pipeline *pipeline;
     bool changed = false;
     LT_AUTO(lt_workspace_ref) workspace = NULL;
-    LT_TRY(lt_work_open(app, NULL, &workspace, err));
-    LT_TRY(find_pipeline(workspace, lt_text_of(name), &pipeline, err));
+    LT_TRY(lt_work_open_some(app, LT_FILES_GOOD, &workspace, err));
+    LT_TRY(lt_work_pipeline(workspace, name, &pipeline, err));
     LT_TRY(lt_state_pause(workspace->state, pipeline->name, by, why, &changed, err));
     lt_out_printf(&app->out, "the schedule of %s %s%s\n", name, changed ? "" : "was already ",
                   by.len    ? changed ? "is paused" : "paused"

@@ -80,25 +80,78 @@ static lt_status why_run(lt_app *app, lt_workspace *workspace, const lt_run_reco
     return LT_OK;
 }
 
-/* The runs of a pipeline that are under way, else the newest one. */
-static lt_status why_pipeline(lt_app *app, lt_workspace *workspace, lt_text name, lt_grid *grid,
-                              lt_err *err)
+/* ---- a pipeline: when it comes by itself, or why not ---- */
+
+static const lt_run_record *newest_of(lt_app *app, lt_workspace *workspace, lt_text pipeline,
+                                      lt_err *err)
 {
-    enum { LOOK_BACK = 1000 };
-    lt_run_records open = {0}, newest = {0};
-    LT_TRY(lt_state_runs_open(workspace->state, name, &app->arena, &open, err));
+    lt_run_records found = {0};
+    if (lt_state_runs_page(workspace->state, pipeline, T(""), 0, 1, &app->arena, &found, err) !=
+        LT_OK)
+        return NULL;
+    return found.len ? &found.items[0] : NULL;
+}
+
+static lt_text moment_of(lt_app *app, int64_t at_s)
+{
+    char text[LT_TIME_CHARS];
+    return lt_text_of(lt_arena_format(&app->arena, "%.19sZ", lt_time_write(at_s * 1000000, text)));
+}
+
+/* Why nothing comes by itself: "" when it does. */
+static lt_text why_not(lt_app *app, const lt_schedule_record *record, bool has_schedule)
+{
+    if (!record->paused_at_us)
+        return has_schedule ? T("")
+                            : T("no schedule: a run is asked for by 'leat run --pipeline' or "
+                                "'leat trigger'");
+    return lt_text_of(
+        lt_arena_format(&app->arena, "paused by %.*s at %.*s%s%.*s", LT_ARG(record->paused_by),
+                        LT_ARG(moment_of(app, record->paused_at_us / 1000000)),
+                        record->paused_why.len ? ": " : "", LT_ARG(record->paused_why)));
+}
+
+/* The times that come next, from now on. */
+static void add_next(lt_app *app, const lt_schedule *schedule, size_t count, lt_texts *out)
+{
+    lt_tick tick;
+    lt_cron_tick after = lt_cron_from(lt_divide_down(lt_now_us(), 1000000));
+    while (out->len < count && lt_schedule_next(schedule, after, &tick)) {
+        lt_push_in(&app->arena, out, moment_of(app, tick.start_at_s));
+        after = tick.tick;
+    }
+}
+
+/* What is to come, first; then the runs that are under way, else the newest one. */
+static lt_status why_pipeline(lt_app *app, lt_workspace *workspace,
+                              const lt_conf_pipeline *pipeline, lt_grid *grid, lt_err *err)
+{
+    lt_run_records open = {0};
+    lt_schedule schedule;
+    lt_calendar calendar = {0};
+    lt_schedule_record record;
+    lt_texts times = {0};
+    bool has = lt_sched_read(workspace->project, pipeline, &calendar, &schedule);
+    LT_TRY(lt_state_schedule_get(workspace->state, pipeline->name, &app->arena, &record, err));
+    if (has && !record.paused_at_us)
+        add_next(app, &schedule, 1, &times);
+    lt_text why = why_not(app, &record, has);
+    if (times.len)
+        why = lt_text_of(lt_arena_format(&app->arena, "its schedule begins a run at %.*s",
+                                         LT_ARG(times.items[0])));
+    else if (!why.len)
+        why = T("its schedule has no time any more");
+    lt_text cells[] = {(lt_text){0}, pipeline->name,
+                       record.paused_at_us ? T("paused")
+                       : times.len         ? T("scheduled")
+                                           : T("-"),
+                       why};
+    lt_grid_row(grid, cells);
+    LT_TRY(lt_state_runs_open(workspace->state, pipeline->name, &app->arena, &open, err));
     for (size_t i = 0; i < open.len; i++)
         LT_TRY(why_run(app, workspace, &open.items[i], grid, err));
-    if (open.len)
-        return LT_OK;
-    LT_TRY(lt_state_runs(workspace->state, LOOK_BACK, &app->arena, &newest, err));
-    for (size_t i = 0; i < newest.len; i++)
-        if (lt_text_eq(newest.items[i].pipeline, name))
-            return why_run(app, workspace, &newest.items[i], grid, err);
-    lt_text cells[] = {(lt_text){0}, name, T("-"),
-                       T("nobody has asked for a run of it: 'leat run --pipeline' does")};
-    lt_grid_row(grid, cells);
-    return LT_OK;
+    const lt_run_record *newest = open.len ? NULL : newest_of(app, workspace, pipeline->name, err);
+    return newest ? why_run(app, workspace, newest, grid, err) : LT_OK;
 }
 
 /* A task of a run that is under way, else of the newest. */
@@ -121,7 +174,10 @@ static lt_status why_task(lt_app *app, lt_workspace *workspace, const char *word
     if (found)
         return LT_OK;
     LT_TRY(lt_work_run_get(workspace, "last", &app->arena, &newest, err));
-    LT_TRY(lt_work_task_get(workspace, &newest, word, &app->arena, &task, err));
+    lt_status status = lt_work_task_get(workspace, &newest, word, &app->arena, &task, err);
+    if (status == LT_NOT_FOUND)
+        return lt_wrap(err, "'%s' is no pipeline, and", word);
+    LT_TRY(status);
     LT_TRY(lt_state_tasks(workspace->state, newest.id, &app->arena, &tasks, err));
     return add_task(app, workspace, &newest, &tasks, &task, grid, err);
 }
@@ -134,8 +190,10 @@ static lt_status fill(lt_app *app, lt_workspace *workspace, const lt_args *args,
     lt_task_record task;
     lt_task_records tasks = {0};
     if (!lt_work_is_run(word)) {
-        if (lt_project_pipeline(workspace->project, lt_text_of(word)))
-            return why_pipeline(app, workspace, lt_text_of(word), grid, err);
+        const lt_conf_pipeline *pipeline =
+            lt_project_pipeline(workspace->project, lt_text_of(word));
+        if (pipeline)
+            return why_pipeline(app, workspace, pipeline, grid, err);
         return why_task(app, workspace, word, grid, err);
     }
     LT_TRY(lt_work_run_get(workspace, word, &app->arena, &run, err));
@@ -151,53 +209,16 @@ static lt_status why(lt_app *app, const void *opts, const lt_args *args, lt_err 
     (void)opts;
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     LT_AUTO(lt_grid) grid = {0};
-    LT_TRY(lt_work_open(app, NULL, &workspace, err));
+    LT_TRY(lt_work_open_some(app, LT_FILES_GOOD, &workspace, err));
     lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), why_columns,
                   LT_COUNT(why_columns));
+    grid.missing = T("-");
     LT_TRY(fill(app, workspace, args, &grid, err));
     lt_grid_end(&grid);
     return LT_OK;
 }
 
 /* ---- status ---- */
-
-static const lt_run_record *newest_of(lt_app *app, lt_workspace *workspace, lt_text pipeline,
-                                      lt_err *err)
-{
-    lt_run_records found = {0};
-    if (lt_state_runs_page(workspace->state, pipeline, T(""), 0, 1, &app->arena, &found, err) !=
-        LT_OK)
-        return NULL;
-    return found.len ? &found.items[0] : NULL;
-}
-
-static lt_text moment_of(lt_app *app, int64_t at_s)
-{
-    char text[LT_TIME_CHARS];
-    return lt_text_of(lt_arena_format(&app->arena, "%.19sZ", lt_time_write(at_s * 1000000, text)));
-}
-
-/* Why nothing comes by itself: "" when it does. */
-static lt_text why_not(lt_app *app, const lt_schedule_record *record, bool has_schedule)
-{
-    if (!record->paused_at_us)
-        return has_schedule ? T("") : T("no schedule");
-    return lt_text_of(
-        lt_arena_format(&app->arena, "paused by %.*s at %.*s%s%.*s", LT_ARG(record->paused_by),
-                        LT_ARG(moment_of(app, record->paused_at_us / 1000000)),
-                        record->paused_why.len ? ": " : "", LT_ARG(record->paused_why)));
-}
-
-/* The times that come next, from now on. */
-static void add_next(lt_app *app, const lt_schedule *schedule, size_t count, lt_texts *out)
-{
-    lt_tick tick;
-    lt_cron_tick after = lt_cron_from(lt_divide_down(lt_now_us(), 1000000));
-    while (out->len < count && lt_schedule_next(schedule, after, &tick)) {
-        lt_push_in(&app->arena, out, moment_of(app, tick.start_at_s));
-        after = tick.tick;
-    }
-}
 
 static lt_status add_pipeline(lt_app *app, lt_workspace *workspace,
                               const lt_conf_pipeline *pipeline, size_t count, lt_grid *grid,
@@ -229,21 +250,17 @@ static lt_status show_schedules(lt_app *app, lt_workspace *workspace, const char
         {T("pipeline"), LT_CELL_TEXT}, {T("next"), LT_CELL_TEXT}, {T("last_run"), LT_CELL_NUMBER},
         {T("status"), LT_CELL_TEXT},   {T("why"), LT_CELL_TEXT},
     };
-    bool found = false;
+    const lt_conf_pipeline *one;
     LT_AUTO(lt_grid) grid = {0};
+    if (only)
+        LT_TRY(lt_work_pipeline(workspace, only, &one, err));
     lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), columns, LT_COUNT(columns));
     grid.missing = T("-");
-    for (size_t i = 0; i < workspace->project->pipelines.len; i++) {
-        const lt_conf_pipeline *one = &workspace->project->pipelines.items[i];
-        if (only && !lt_text_eq(one->name, lt_text_of(only)))
-            continue;
-        found = true;
-        LT_TRY(add_pipeline(app, workspace, one, only ? TIMES : 1, &grid, err));
-    }
-    if (only && !found) {
-        lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no pipeline '%s'", only));
-        return lt_hint(err, "'leat pipelines' lists them");
-    }
+    if (only)
+        LT_TRY(add_pipeline(app, workspace, one, TIMES, &grid, err));
+    for (size_t i = 0; i < workspace->project->pipelines.len && !only; i++)
+        LT_TRY(
+            add_pipeline(app, workspace, &workspace->project->pipelines.items[i], 1, &grid, err));
     lt_grid_end(&grid);
     return LT_OK;
 }
@@ -265,7 +282,7 @@ static lt_status status(lt_app *app, const void *opts, const lt_args *args, lt_e
     lt_run_records open = {0};
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     LT_AUTO(lt_grid) grid = {0};
-    LT_TRY(lt_work_open(app, NULL, &workspace, err));
+    LT_TRY(lt_work_open_some(app, LT_FILES_GOOD, &workspace, err));
     if (given->schedules || args->count)
         return show_schedules(app, workspace, args->count ? args->items[0] : NULL, err);
     LT_TRY(lt_state_runs_open(workspace->state, T(""), &app->arena, &open, err));

@@ -13,7 +13,7 @@ static lt_status find_urls(lt_app *app, const char *home, const char **url, cons
     *s3_url = "s3://";
     if (lt_app_project(app, &root, &not_here) != LT_OK)
         return LT_OK; /* --home without a project */
-    LT_TRY(lt_project_load(root, NULL, &app->arena, &project, err));
+    LT_TRY(lt_project_load(root, &(lt_project_options){.alone = true}, &app->arena, &project, err));
     *url = lt_conf_store_url(&project->store, home, &app->arena);
     if (!lt_text_starts(project->store.url, T("s3://")))
         return LT_OK;

@@ -1,6 +1,8 @@
 /* Opening the project for a command, and the words that commands share. */
 #include "cli/work.h"
 
+#include "base/log.h"
+
 #include <pwd.h>
 #include <unistd.h>
 
@@ -10,6 +12,42 @@ lt_status lt_work_open(lt_app *app, const char *vars, lt_workspace **out, lt_err
     LT_TRY(lt_app_project(app, &options.root, err));
     LT_TRY(lt_app_home(app, &options.home, err));
     return lt_workspace_open(&options, out, err);
+}
+
+lt_status lt_work_open_some(lt_app *app, lt_files files, lt_workspace **out, lt_err *err)
+{
+    lt_workspace_options options = {.files = files};
+    LT_TRY(lt_app_project(app, &options.root, err));
+    LT_TRY(lt_app_home(app, &options.home, err));
+    LT_TRY(lt_workspace_open(&options, out, err));
+    const lt_texts *wrong = &(*out)->wrong;
+    for (size_t i = 0; i < wrong->len; i++)
+        lt_log(LT_LOG_WARNING, "left out, since it is wrong: %.*s", LT_ARG(wrong->items[i]));
+    return LT_OK;
+}
+
+static lt_text pipeline_name_at(const void *context, size_t i)
+{
+    return ((const lt_project *)context)->pipelines.items[i].name;
+}
+
+lt_status lt_work_pipeline(const lt_workspace *workspace, const char *name,
+                           const lt_conf_pipeline **out, lt_err *err)
+{
+    const lt_project *project = workspace->project;
+    lt_text nearest;
+    *out = lt_project_pipeline(project, lt_text_of(name));
+    if (*out)
+        return LT_OK;
+    if (workspace->wrong.len) {
+        lt_ignore(lt_fail(err, LT_NOT_FOUND, "no file that can be read has a pipeline '%s'", name));
+        return lt_hint(err, "mend what is wrong: %.*s", LT_ARG(workspace->wrong.items[0]));
+    }
+    lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no pipeline '%s'", name));
+    if (lt_text_nearest(lt_text_of(name), project->pipelines.len, pipeline_name_at, project,
+                        &nearest))
+        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
+    return lt_hint(err, "'leat pipelines' lists them");
 }
 
 bool lt_work_is_run(const char *word)

@@ -7,6 +7,12 @@
 /* Open the project that the global options name. `vars`: --vars, or NULL. */
 LT_MUST_CHECK lt_status lt_work_open(lt_app *app, const char *vars, lt_workspace **out,
                                      lt_err *err);
+/* The same for commands that need only some of the files. With LT_FILES_GOOD, what is wrong is told as a warning. */
+LT_MUST_CHECK lt_status lt_work_open_some(lt_app *app, lt_files files, lt_workspace **out,
+                                          lt_err *err);
+/* The pipeline of that name; LT_NOT_FOUND with the nearest one, or with the files that could not be read. */
+LT_MUST_CHECK lt_status lt_work_pipeline(const lt_workspace *workspace, const char *name,
+                                         const lt_conf_pipeline **out, lt_err *err);
 /* Does the word look like a run id? */
 bool lt_work_is_run(const char *word);
 /* A run id as people type it: a number, or "last" (0). */

@@ -537,6 +537,9 @@ typedef struct lt_project {
 typedef struct lt_project_options {
     lt_conf_render_fn *render; /* NULL: templates in numbers and the like are errors */
     void *render_context;
+    bool alone; /* leat.yml alone: what lies beside it need not be right */
+    lt_texts *
+        wrong; /* not NULL: a file below the folders that is wrong is left out, and its error added here, in the arena */
 } lt_project_options;
 
 /* The nearest folder at or above `start` (NULL: the working folder) that holds leat.yml, as an absolute path, a heap string.

@@ -161,6 +161,16 @@ static lt_status load_file(loader *self, const char *file, add_file *add, lt_err
     return status;
 }
 
+/* Whoever only looks goes on without the file that is wrong. */
+static lt_status leave_out(loader *self, lt_status status, lt_err *err)
+{
+    if (status == LT_OK || !self->options || !self->options->wrong)
+        return status;
+    lt_push_in(self->arena, self->options->wrong,
+               lt_arena_text(self->arena, lt_text_of(err->message)));
+    return LT_OK;
+}
+
 static lt_status load_folder(loader *self, const char *name, add_file *add, lt_err *err)
 {
     LT_AUTO(lt_chars) folder = lt_path_join(self->root, name);
@@ -168,7 +178,7 @@ static lt_status load_folder(loader *self, const char *name, add_file *add, lt_e
     LT_TRY(list_files(folder, &files, err));
     for (size_t i = 0; i < files.len; i++) {
         LT_AUTO(lt_chars) file = lt_path_join(name, files.items[i]);
-        LT_TRY(load_file(self, file, add, err));
+        LT_TRY(leave_out(self, load_file(self, file, add, err), err));
     }
     return LT_OK;
 }
@@ -223,20 +233,33 @@ static lt_text calendar_name_at(const void *context, size_t i)
     return ((const lt_project *)context)->calendars.items[i].name;
 }
 
-static lt_status check_days_off(const lt_project *project, lt_err *err)
+static lt_status check_days_off(const lt_project *project, const lt_conf_schedule *schedule,
+                                lt_err *err)
 {
+    lt_text nearest;
+    if (!schedule->days_off.len || lt_project_calendar(project, schedule->days_off))
+        return LT_OK;
+    lt_ignore(lt_conf_fail(schedule->place, err, "calendars/ has no calendar '%.*s'",
+                           LT_ARG(schedule->days_off)));
+    if (lt_text_nearest(schedule->days_off, project->calendars.len, calendar_name_at, project,
+                        &nearest))
+        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
+    return err->status;
+}
+
+/* A pipeline whose calendar is missing is wrong as a whole: its next time would be another one. */
+static lt_status check_pipelines(loader *self, lt_err *err)
+{
+    lt_project *project = self->project;
+    size_t good = 0;
     for (size_t i = 0; i < project->pipelines.len; i++) {
-        const lt_conf_schedule *schedule = &project->pipelines.items[i].schedule;
-        lt_text nearest;
-        if (!schedule->days_off.len || lt_project_calendar(project, schedule->days_off))
-            continue;
-        lt_ignore(lt_conf_fail(schedule->place, err, "calendars/ has no calendar '%.*s'",
-                               LT_ARG(schedule->days_off)));
-        if (lt_text_nearest(schedule->days_off, project->calendars.len, calendar_name_at, project,
-                            &nearest))
-            return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
-        return err->status;
+        lt_conf_pipeline *one = &project->pipelines.items[i];
+        lt_status status = check_days_off(project, &one->schedule, err);
+        LT_TRY(leave_out(self, status, err));
+        if (status == LT_OK)
+            project->pipelines.items[good++] = *one;
     }
+    project->pipelines.len = good;
     return LT_OK;
 }
 
@@ -269,6 +292,17 @@ static void point_to_sources(lt_project *project)
     }
 }
 
+static lt_status load_folders(loader *self, lt_err *err)
+{
+    LT_TRY(load_folder(self, "sources", add_source, err));
+    LT_TRY(load_folder(self, "calendars", add_calendar, err));
+    LT_TRY(load_folder(self, "pipelines", add_pipeline, err));
+    LT_TRY(check_pipelines(self, err));
+    LT_TRY(leave_out(self, check_tables(self->project, err), err));
+    point_to_sources(self->project);
+    return LT_OK;
+}
+
 lt_status lt_project_load(const char *root, const lt_project_options *options, lt_arena *arena,
                           lt_project **project, lt_err *err)
 {
@@ -281,12 +315,8 @@ lt_status lt_project_load(const char *root, const lt_project_options *options, l
         return fail_no_project(real, holds(real, "dbt_project.yml") ? real : NULL, err);
     LT_TRY(load_file(&self, "leat.yml", add_project, err));
     made->root = lt_arena_str(arena, lt_text_of(real));
-    LT_TRY(load_folder(&self, "sources", add_source, err));
-    LT_TRY(load_folder(&self, "calendars", add_calendar, err));
-    LT_TRY(load_folder(&self, "pipelines", add_pipeline, err));
-    LT_TRY(check_days_off(made, err));
-    LT_TRY(check_tables(made, err));
-    point_to_sources(made);
+    if (!options || !options->alone)
+        LT_TRY(load_folders(&self, err));
     *project = made;
     return LT_OK;
 }

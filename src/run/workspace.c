@@ -52,13 +52,29 @@ static lt_status read_vars(lt_workspace *workspace, lt_text text, lt_err *err)
     return LT_OK;
 }
 
-/* The project is read twice over: once for its variables, which then render the numbers in it. */
-static lt_status read_project(lt_workspace *workspace, lt_err *err)
+/* Whoever only looks at what was recorded goes on without the files. */
+static lt_status load_project(lt_workspace *workspace, lt_files files, lt_err *err)
 {
-    lt_project_options options = {.render = lt_scope_render, .render_context = &workspace->scope};
+    lt_project_options options = {.render = lt_scope_render,
+                                  .render_context = &workspace->scope,
+                                  .alone = files == LT_FILES_LEAT,
+                                  .wrong = files == LT_FILES_GOOD ? &workspace->wrong : NULL};
+    lt_status status =
+        lt_project_load(workspace->root, &options, &workspace->arena, &workspace->project, err);
+    if (status == LT_OK || files != LT_FILES_GOOD)
+        return status;
+    lt_push_in(&workspace->arena, &workspace->wrong,
+               lt_arena_text(&workspace->arena, lt_text_of(err->message)));
+    workspace->project = LT_NEW(&workspace->arena, lt_project);
+    return LT_OK;
+}
+
+/* The project is read twice over: once for its variables, which then render the numbers in it. */
+static lt_status read_project(lt_workspace *workspace, lt_files files, lt_err *err)
+{
     static const lt_project nothing = {.name = T("")};
     lt_scope_init(&workspace->scope, &nothing, workspace->vars, &workspace->heap);
-    LT_TRY(lt_project_load(workspace->root, &options, &workspace->arena, &workspace->project, err));
+    LT_TRY(load_project(workspace, files, err));
     lt_scope_init(&workspace->scope, workspace->project, workspace->vars, &workspace->heap);
     workspace->scope.secret = read_secret;
     workspace->scope.secret_user = workspace;
@@ -72,17 +88,26 @@ static lt_status open_store(lt_workspace *workspace, lt_err *err)
     return lt_store_open(url, &workspace->store, err);
 }
 
+static lt_status open_files(lt_workspace *workspace, const lt_workspace_options *options,
+                            lt_err *err)
+{
+    LT_TRY(lt_workspace_read_env(workspace->root, err));
+    LT_TRY(lt_secrets_open(workspace->root, &workspace->secrets, err));
+    LT_TRY(read_vars(workspace, options->vars, err));
+    LT_TRY(read_project(workspace, options->files, err));
+    return workspace->project->root ? open_store(workspace, err) : LT_OK;
+}
+
 static lt_status open_all(lt_workspace *workspace, const lt_workspace_options *options, lt_err *err)
 {
     int64_t lost = 0;
     workspace->root = lt_arena_str(&workspace->arena, lt_text_of(options->root));
     workspace->home = lt_arena_str(&workspace->arena, lt_text_of(options->home));
-    LT_TRY(lt_workspace_read_env(workspace->root, err));
-    LT_TRY(lt_secrets_open(workspace->root, &workspace->secrets, err));
-    LT_TRY(read_vars(workspace, options->vars, err));
-    LT_TRY(read_project(workspace, err));
+    if (options->files == LT_FILES_NONE)
+        workspace->project = LT_NEW(&workspace->arena, lt_project);
+    else
+        LT_TRY(open_files(workspace, options, err));
     LT_TRY(lt_state_open(workspace->home, &workspace->state, err));
-    LT_TRY(open_store(workspace, err));
     if (lt_state_reap(workspace->state, &lost, err) != LT_OK) /* a full disk: reading goes on */
         lt_log(LT_LOG_WARNING, "cannot mark what ended without a word: %s", err->message);
     if (lost)

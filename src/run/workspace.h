@@ -22,13 +22,23 @@ typedef struct lt_workspace {
     lt_scope scope;      /* without a run's clock */
     lt_secrets *secrets; /* owned */
     pthread_mutex_t secrets_lock;
-    lt_store *store; /* owned */
+    lt_store *store; /* owned; NULL without a right leat.yml */
     lt_state *state; /* owned */
+    lt_texts wrong;  /* what is wrong with the files, if that was no error */
 } lt_workspace;
+
+/* Which of the project's files have to be right. */
+typedef enum lt_files {
+    LT_FILES_ALL,
+    LT_FILES_LEAT, /* leat.yml; the others are not read */
+    LT_FILES_GOOD, /* none: wrong ones are left out, and told in `wrong`. Without a right leat.yml the project is empty */
+    LT_FILES_NONE, /* none is read: only home and state.db; the project is empty */
+} lt_files;
 
 typedef struct lt_workspace_options {
     const char *root, *home; /* borrowed */
     lt_text vars;            /* a YAML mapping such as "{late_minutes: 30}"; may be empty */
+    lt_files files;
 } lt_workspace_options;
 
 /* Read the project's .env into the environment; warns when others can read it, or git tracks it. At the start, before threads. */

@@ -25,7 +25,9 @@ enum {
     MOST_CLAIMS = 6,     /* a run whose process has died so often is given up */
     MOST_BEGINS = 8,     /* processes that end before they have taken their run */
     MOST_FOLDERS = 1000, /* that are watched */
-    SAVING_US = 150000,  /* so long a wrong file may be one that is just being saved */
+    SAVING_US =
+        150000, /* so long after a change a wrong file may be one that is just being saved, */
+    DOUBT_US = 2000000, /* and so long at most, when changes do not end */
     SECOND_US = 1000000,
 };
 
@@ -62,7 +64,8 @@ struct lt_sched {
     LT_VEC(entry) entries;
     LT_VEC(child) children;
     LT_VEC(trouble) troubles;
-    int64_t doubt_mono_us; /* the files looked wrong: when to look again and believe it; 0: no */
+    int64_t doubt_mono_us;  /* the files looked wrong: when to look again and believe it; 0: no */
+    int64_t doubt_since_us; /* the first time that they did */
     lt_state_stamp stamp;
     pthread_mutex_t figures_lock;
     lt_sched_figures figures;
@@ -144,17 +147,19 @@ static void set_trouble(lt_sched *self, const lt_err *why)
     self->files_trouble = LT_TAKE(now);
 }
 
-/* A file that is read while it is saved is half a file: what looks wrong is believed at the second look. */
-static bool is_doubtful(lt_sched *self)
+/* A file that is read while it is saved is half a file: what looks wrong is believed when it still is a moment later. */
+static bool is_doubtful(lt_sched *self, bool changed)
 {
     int64_t now_us = lt_mono_us();
     if (!self->doubt_mono_us)
-        self->doubt_mono_us = now_us + SAVING_US;
+        self->doubt_since_us = now_us;
+    if (!self->doubt_mono_us || changed)
+        self->doubt_mono_us = LT_MIN(now_us + SAVING_US, self->doubt_since_us + DOUBT_US);
     return now_us < self->doubt_mono_us;
 }
 
 /* With wrong files, the old ones stay. */
-static lt_status load_files(lt_sched *self, lt_err *err)
+static lt_status load_files(lt_sched *self, bool changed, lt_err *err)
 {
     lt_workspace_options options = {.root = self->options.root, .home = self->options.home};
     lt_workspace *made = NULL;
@@ -165,7 +170,7 @@ static lt_status load_files(lt_sched *self, lt_err *err)
         *err = why;
         return status;
     }
-    if (status != LT_OK && is_doubtful(self))
+    if (status != LT_OK && is_doubtful(self, changed))
         return LT_OK;
     self->doubt_mono_us = 0;
     (void)pthread_rwlock_wrlock(&self->files_lock);
@@ -570,7 +575,7 @@ static lt_status step(lt_sched *self, lt_err *err)
     if (changed_files)
         watch_files(self);
     if (changed_files || (self->doubt_mono_us && lt_mono_us() >= self->doubt_mono_us))
-        LT_TRY(load_files(self, err));
+        LT_TRY(load_files(self, changed_files, err));
     LT_TRY(collect_children(self, err));
     bool changed = lt_state_changed(self->state, &self->stamp);
     if (changed)
@@ -657,7 +662,7 @@ static lt_status open_all(lt_sched *self, lt_err *err)
     if (self->inotify < 0)
         return lt_fail_errno(err, errno, "cannot watch files");
     watch_files(self);
-    return load_files(self, err);
+    return load_files(self, true, err);
 }
 
 lt_status lt_sched_open(const lt_sched_options *options, lt_sched **out, lt_err *err)

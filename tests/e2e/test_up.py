@@ -139,10 +139,11 @@ def test_a_file_that_is_just_being_saved_is_no_error(project, up):
     whole = "name: other\ntasks: {a: {shell: 'true'}}\n"
     leat = project({"leat.yml": "name: t\n", "pipelines/other.yml": whole})
     server, longest = up(leat), 0
-    for _ in range(40):
+    for _ in range(10):
         began = time.monotonic()
         with open(leat.project / "pipelines/other.yml", "w") as file:
-            time.sleep(0.01)  # the half file is there for as long as a slow editor leaves it
+            leat.write("calendars/c.yml", "name: c\ndays: {}\n")  # the server looks at all files for that
+            time.sleep(0.06)
             file.write(whole)
         longest = max(longest, time.monotonic() - began)
     leat.write("pipelines/beat.yml", SECONDLY)
@@ -215,3 +216,25 @@ def test_one_server_for_a_home(project, up):
 def test_wrong_files_at_the_start_are_an_error(project):
     leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": "name: p\nschedule: {cron: '@daily', days_off: none}\n"})
     leat.edge(leat("up", code=2), "pipelines/p.yml:2:", "'none'")
+
+
+def test_a_wrong_file_stops_nobody_from_looking(project):
+    """What was recorded can be read, stopped and answered while somebody's file is wrong; what needs the file says so."""
+    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": "name: p\nschedule: '@daily'\ntasks: {a: {shell: 'exit 3'}}\n"})
+    leat("run", "--pipeline", "p", code=1)
+    leat("trigger", "p", "--at", "2999-01-01")
+    leat("pause", "p", "--why", "moving")
+    why = leat("why", "p").out
+    assert "paused by" in why and "moving" in why
+    leat.write("pipelines/wrong.yml", "name: wrong\nnonsense: 1\n")
+    for words in (["status"], ["runs"], ["runs", "1"], ["why", "1"], ["why", "p"], ["logs", "1", "a"], ["mark", "1", "a", "success"],
+                  ["store", "ls"], ["pipelines"], ["resume", "p"], ["cancel", "2"], ["sql", "select 1 as a"]):
+        leat(*words)
+    said = leat("status", "p")
+    assert "pipelines/wrong.yml:2:1" in said.err and "p " in said.out
+    leat.edge(leat("status", "wrong", code=2), "wrong", "pipelines/wrong.yml:2:1")
+    assert "begins a run at" in leat("why", "p").out
+    leat.write("leat.yml", "name: t\nname: u\n")
+    for words in (["status"], ["runs"], ["why", "1"], ["logs", "1", "a"], ["mark", "1", "a", "failed"]):
+        leat(*words)
+    leat.edge(leat("sql", "select 1 as a", code=2), "leat.yml:2:1")
