@@ -26,6 +26,12 @@ LT_MUST_CHECK lt_status lt_folder_make(const char *path, unsigned mode, lt_err *
 LT_MUST_CHECK lt_status lt_folder_sync(const char *path, lt_err *err);
 /* Remove a file, or a folder with all that is in it; links are removed, not followed. Missing is fine. */
 LT_MUST_CHECK lt_status lt_path_remove(const char *path, lt_err *err);
+/* Copy a regular file to a new name, with its mode and time of change; *bytes (may be NULL) is its size. What is appended to it
+ * meanwhile may be missing. Not durable. LT_NOT_FOUND: it is not there. */
+LT_MUST_CHECK lt_status lt_file_copy(const char *from, const char *to, int64_t *bytes, lt_err *err);
+/* Make `to` another name of the earlier copy `copy`, if that has the size and time of `from`. False: it has not, or cannot. */
+LT_MUST_CHECK bool lt_file_link_same(const char *from, const char *copy, const char *to,
+                                     int64_t *bytes);
 /* Make an empty folder with a new name, `prefix` and six random characters; *path is a heap string. */
 LT_MUST_CHECK lt_status lt_folder_make_temp(const char *prefix, char **path, lt_err *err);
 

@@ -263,6 +263,44 @@ lt_status lt_db_read(lt_db *db, lt_db_work *work, void *context, lt_err *err)
     return status;
 }
 
+/* ---------------------------------------------------------------- a copy */
+
+static lt_status copy_pages(lt_db_conn *from, lt_db_conn *to, lt_err *err)
+{
+    sqlite3_backup *copy = sqlite3_backup_init(to->handle, "main", from->handle, "main");
+    if (!copy)
+        return lt_db_conn_fail(to, sqlite3_errcode(to->handle), "cannot copy to it", err);
+    int code = sqlite3_backup_step(copy, -1);
+    (void)sqlite3_backup_finish(copy);
+    return code == SQLITE_DONE ? LT_OK : lt_db_conn_fail(to, code, "cannot copy to it", err);
+}
+
+/* Its mode comes from us, as that of the file that it is a copy of. */
+static lt_status make_copy(const char *path, lt_err *err)
+{
+    LT_AUTO(lt_fd) fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    return fd >= 0 ? LT_OK : lt_fail_errno(err, errno, "cannot create '%s'", path);
+}
+
+static lt_status do_copy(lt_tx *tx, void *context, lt_err *err)
+{
+    const char *path = context;
+    lt_db_conn to = {.path = path};
+    int code = sqlite3_open_v2(path, &to.handle, SQLITE_OPEN_READWRITE, NULL);
+    lt_status status = code == SQLITE_OK ? copy_pages(tx->conn, &to, err)
+                                         : lt_db_conn_fail(&to, code, "cannot open it", err);
+    (void)sqlite3_close(to.handle);
+    return status;
+}
+
+lt_status lt_db_copy(lt_db *db, const char *path, lt_err *err)
+{
+    assert(!db->in_memory);
+    LT_AUTO(lt_chars) name = lt_xstrdup(path);
+    LT_TRY(make_copy(path, err));
+    return lt_db_read(db, do_copy, name, err);
+}
+
 /* ---------------------------------------------------------------- the form of the tables */
 
 typedef LT_VEC(const char *) steps_list;

@@ -49,6 +49,10 @@ LT_MUST_CHECK lt_status lt_db_write(lt_db *db, lt_db_work *work, void *context, 
 /* Run `work` on one snapshot. Writing fails there. */
 LT_MUST_CHECK lt_status lt_db_read(lt_db *db, lt_db_work *work, void *context, lt_err *err);
 
+/* Write what the file holds now to a new one, while others go on reading and writing. LT_CONFLICT: there is one of that name. Not
+ * durable yet: who copies several files syncs them together. Not for ":memory:". */
+LT_MUST_CHECK lt_status lt_db_copy(lt_db *db, const char *path, lt_err *err);
+
 /* ---- statements ---- */
 
 typedef struct lt_value {

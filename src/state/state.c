@@ -78,6 +78,31 @@ lt_status lt_state_open(const char *home, lt_state **out, lt_err *err)
     return LT_OK;
 }
 
+lt_status lt_state_copy(lt_state *state, const char *path, lt_err *err)
+{
+    return lt_db_copy(state->db, path, err);
+}
+
+static lt_status do_check(lt_tx *tx, void *context, lt_err *err)
+{
+    const lt_state *state = context;
+    LT_AUTO(lt_query) pages = lt_tx_query(tx, "PRAGMA integrity_check(1)");
+    if (lt_query_next(&pages) && !lt_text_eq(lt_query_text(&pages, 0), T("ok")))
+        return lt_fail(err, LT_IO, "'%s' is damaged: %.*s", lt_db_path(state->db),
+                       LT_ARG(lt_query_text(&pages, 0)));
+    LT_AUTO(lt_query) keys = lt_tx_query(tx, "PRAGMA foreign_key_check");
+    if (lt_query_next(&keys))
+        return lt_fail(err, LT_IO, "'%s' is damaged: a row of %.*s refers to a missing one of %.*s",
+                       lt_db_path(state->db), LT_ARG(lt_query_text(&keys, 0)),
+                       LT_ARG(lt_query_text(&keys, 2)));
+    return lt_tx_check(tx, err);
+}
+
+lt_status lt_state_check(lt_state *state, lt_err *err)
+{
+    return lt_db_read(state->db, do_check, state, err);
+}
+
 void lt_state_close(lt_state *state)
 {
     if (!state)

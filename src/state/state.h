@@ -13,6 +13,10 @@ typedef struct lt_state lt_state;
 LT_MUST_CHECK lt_status lt_state_open(const char *home, lt_state **out, lt_err *err);
 void lt_state_close(lt_state *state); /* NULL is fine */
 LT_OWNED(lt_state_ref, lt_state *, lt_state_close)
+/* Copy it as it is now to a new file, beside its use; see lt_db_copy(). */
+LT_MUST_CHECK lt_status lt_state_copy(lt_state *state, const char *path, lt_err *err);
+/* LT_IO unless every page and every reference of it is whole. */
+LT_MUST_CHECK lt_status lt_state_check(lt_state *state, lt_err *err);
 /* A random id of this state.db, made with it: the `home` of lt_attempt. Borrowed. */
 lt_text lt_state_home_id(const lt_state *state);
 

@@ -633,8 +633,11 @@ static lt_status local_collect(lt_store *store, lt_err *err)
     return lt_local_collect(lt_local_of(store), err);
 }
 
-const lt_store_ops lt_store_local_ops = {
-    .scheme = "local:", .open = local_open, CALLS, .file_paths = local_file_paths};
+const lt_store_ops lt_store_local_ops = {.scheme = "local:",
+                                         .open = local_open,
+                                         CALLS,
+                                         .file_paths = local_file_paths,
+                                         .backup = lt_local_backup};
 
 /* The same index in memory, where every content is small: one truth about S3's rules. */
 const lt_store_ops lt_store_mem_ops = {.scheme = "mem:", .open = mem_open, CALLS};

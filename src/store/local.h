@@ -230,6 +230,17 @@ LT_MUST_CHECK lt_status lt_local_collect(lt_local *self, lt_err *err);
 /* The same, if some time has passed; trouble is left for later. */
 void lt_local_collect_sometimes(lt_local *self);
 
+/* Held shared (LOCK_SH) by who needs files to stay whatever becomes of their objects, and by who removes them alone (LOCK_EX |
+ * LOCK_NB: LT_CONFLICT, somebody needs them). Closed with lt_fd_close(). */
+LT_MUST_CHECK lt_status lt_local_collect_pause(lt_local *self, int operation, int *lock,
+                                               lt_err *err);
+
+/* ---- local_backup.c ---- */
+
+struct lt_backup_request;
+LT_MUST_CHECK lt_status lt_local_backup(lt_store *store, const struct lt_backup_request *request,
+                                        lt_err *err);
+
 /* ---- local_check.c ---- */
 
 LT_MUST_CHECK lt_status lt_local_check(lt_store *store, bool repair, lt_arena *arena,

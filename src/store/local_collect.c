@@ -252,6 +252,36 @@ static lt_status do_remove_blobs(lt_tx *tx, void *context, lt_err *err)
     return status;
 }
 
+lt_status lt_local_collect_pause(lt_local *self, int operation, int *lock, lt_err *err)
+{
+    LT_AUTO(lt_fd)
+    fd = openat(self->root, "collect.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (fd < 0)
+        return lt_fail_errno(err, errno, "cannot open '%s/collect.lock'", self->folder);
+    while (flock(fd, operation) != 0) {
+        if (errno == EWOULDBLOCK)
+            return lt_fail(err, LT_CONFLICT, "the files of '%s' are needed", self->folder);
+        if (errno != EINTR)
+            return lt_fail_errno(err, errno, "cannot lock '%s/collect.lock'", self->folder);
+    }
+    *lock = fd;
+    fd = -1;
+    return LT_OK;
+}
+
+/* Not while a backup is being made: then they wait for the next time. */
+static lt_status remove_blobs(collection *it, lt_err *err)
+{
+    LT_AUTO(lt_fd) lock = -1;
+    lt_status status = lt_local_collect_pause(it->self, LOCK_EX | LOCK_NB, &lock, err);
+    if (status == LT_CONFLICT)
+        return LT_OK;
+    it->removed = BLOBS_PER_TRANSACTION;
+    while (status == LT_OK && it->removed == BLOBS_PER_TRANSACTION)
+        status = lt_db_write(it->self->db, do_remove_blobs, it, err);
+    return status;
+}
+
 static lt_status collect_files(lt_local *self, lt_err *err)
 {
     LT_AUTO(collection) it = {.self = self, .before_us = lt_now_us() - self->grace_us};
@@ -261,10 +291,7 @@ static lt_status collect_files(lt_local *self, lt_err *err)
         LT_TRY(lt_db_write(self->db, do_drop_intents, &it, err));
     for (size_t i = 0; i < it.dead.len; i++)
         remove_folder(self, it.dead.items[i].name);
-    it.removed = it.any_blobs ? BLOBS_PER_TRANSACTION : 0;
-    while (it.removed == BLOBS_PER_TRANSACTION)
-        LT_TRY(lt_db_write(self->db, do_remove_blobs, &it, err));
-    return LT_OK;
+    return it.any_blobs ? remove_blobs(&it, err) : LT_OK;
 }
 
 static lt_status do_look_at_events(lt_tx *tx, void *context, lt_err *err)

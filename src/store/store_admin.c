@@ -1,5 +1,6 @@
 /* The face of what surrounds objects: bucket documents and rules, access keys, events, usage and retention. */
 #include "base/time.h"
+#include "store/backup.h"
 #include "store/lifecycle.h"
 #include "store/store_ops.h"
 
@@ -362,4 +363,10 @@ lt_status lt_store_expiry(lt_store *store, lt_text bucket, const lt_object_info 
         *rule_id = rules.items[i].id;
     }
     return LT_OK;
+}
+
+lt_status lt_store_backup(lt_store *store, const lt_backup_request *request, lt_err *err)
+{
+    return store->ops->backup ? store->ops->backup(store, request, err)
+                              : lt_not_made(store, "backups", err);
 }

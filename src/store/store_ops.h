@@ -40,6 +40,8 @@ typedef struct lt_staged {
 } lt_staged;
 typedef LT_VEC(lt_staged) lt_staged_list;
 
+struct lt_backup_request;
+
 typedef struct lt_commit_request {
     lt_text bucket, prefix;
     lt_commit_mode mode;
@@ -205,6 +207,7 @@ typedef struct lt_store_ops {
     lt_status (*lifecycle)(lt_store *store, const lt_lifecycle_request *request,
                            lt_prune_report *out, lt_err *err);
     lt_status (*collect)(lt_store *store, lt_err *err);
+    lt_status (*backup)(lt_store *store, const struct lt_backup_request *request, lt_err *err);
 } lt_store_ops;
 
 extern const lt_store_ops lt_store_local_ops;

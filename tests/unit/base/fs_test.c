@@ -431,3 +431,48 @@ Test(fs, a_lock_has_one_holder)
     lt_fd_close(second);
     CHECK(lt_file_lock("/no/such/lock", 0, &second, &err) == LT_NOT_FOUND);
 }
+
+Test(fs, a_copy_has_content_mode_and_time_and_never_replaces)
+{
+    lt_err err = {0};
+    int64_t bytes = 0;
+    struct stat was, is;
+    LT_AUTO(lt_buf) got = {0};
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_chars) from = inside(folder, "from");
+    LT_AUTO(lt_chars) to = inside(folder, "to");
+    LT_AUTO(lt_chars) none = inside(folder, "none");
+    CHECK_OK(lt_file_write(from, T("12345"), 0640, &err), err);
+    CHECK(utimensat(AT_FDCWD, from, (struct timespec[]){{5, 0}, {1000, 7}}, 0) == 0);
+    CHECK_OK(lt_file_copy(from, to, &bytes, &err), err);
+    CHECK_OK(lt_file_read(to, &got, &err), err);
+    CHECK(bytes == 5 && lt_text_eq(lt_buf_text(&got), T("12345")));
+    CHECK(stat(from, &was) == 0 && stat(to, &is) == 0 && was.st_mode == is.st_mode &&
+          is.st_mtim.tv_sec == 1000 && is.st_mtim.tv_nsec == was.st_mtim.tv_nsec);
+    CHECK_STATUS(lt_file_copy(from, to, NULL, &err), LT_CONFLICT, err);
+    CHECK_HAS(err.message, "cannot create");
+    CHECK_STATUS(lt_file_copy(none, to, NULL, &err), LT_NOT_FOUND, err);
+    CHECK_HAS(err.message, "none");
+    CHECK_STATUS(lt_file_copy(folder, none, NULL, &err), LT_INVALID, err);
+    CHECK_HAS(err.message, "no regular file");
+}
+
+Test(fs, an_earlier_copy_is_shared_only_when_size_and_time_are_the_same)
+{
+    lt_err err = {0};
+    int64_t bytes = 0;
+    struct stat first, second;
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_chars) from = inside(folder, "from");
+    LT_AUTO(lt_chars) copy = inside(folder, "copy");
+    LT_AUTO(lt_chars) next = inside(folder, "next");
+    CHECK_OK(lt_file_write(from, T("12345"), 0640, &err), err);
+    CHECK(!lt_file_link_same(from, copy, next, &bytes));
+    CHECK_OK(lt_file_copy(from, copy, NULL, &err), err);
+    CHECK(lt_file_link_same(from, copy, next, &bytes) && bytes == 5);
+    CHECK(stat(copy, &first) == 0 && stat(next, &second) == 0 && first.st_ino == second.st_ino);
+    CHECK(!lt_file_link_same(from, copy, next, NULL)); /* the name is taken */
+    CHECK(unlink(next) == 0 &&
+          utimensat(AT_FDCWD, from, (struct timespec[]){{5, 0}, {9, 0}}, 0) == 0);
+    CHECK(!lt_file_link_same(from, copy, next, NULL) && !lt_path_exists(next));
+}

@@ -465,3 +465,24 @@ Test(db, opening_a_file_again_keeps_the_locks_on_it)
     CHECK(fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0);
     CHECK(lock.l_type != F_UNLCK);
 }
+
+Test(db, a_copy_is_what_the_file_held_and_a_file_of_its_own)
+{
+    lt_err err = {0};
+    const char *folder = lt_test_folder();
+    answer count = {"SELECT count(*) FROM notes", 0};
+    LT_AUTO(lt_db_ref) db = open_in(folder, &one);
+    LT_AUTO(lt_db_ref) copied = NULL;
+    LT_AUTO(lt_chars) path = lt_path_join(folder, "copy.db");
+    CHECK_OK(lt_db_exec(db, &err, "INSERT INTO notes (word) VALUES ('a'), ('b')"), err);
+    CHECK_OK(lt_db_copy(db, path, &err), err);
+    CHECK_OK(lt_db_exec(db, &err, "INSERT INTO notes (word) VALUES ('c')"), err);
+    CHECK_STATUS(lt_db_copy(db, path, &err), LT_CONFLICT, err);
+    CHECK_HAS(err.message, "copy.db");
+    CHECK_OK(lt_db_open(path, &one, &copied, &err), err);
+    CHECK_OK(lt_db_read(copied, ask, &count, &err), err);
+    CHECK(count.number == 2);
+    CHECK_OK(lt_db_exec(copied, &err, "DELETE FROM notes"), err);
+    CHECK_OK(lt_db_read(db, ask, &count, &err), err);
+    CHECK(count.number == 3);
+}
