@@ -34,8 +34,10 @@
     X(nparams)                                                                                     \
     X(bind_varchar_length)                                                                         \
     X(bind_null)                                                                                   \
-    X(execute_prepared)                                                                            \
+    X(pending_prepared)                                                                            \
     X(pending_prepared_streaming)                                                                  \
+    X(pending_execute_task)                                                                        \
+    X(pending_execution_is_finished)                                                               \
     X(execute_pending)                                                                             \
     X(pending_error)                                                                               \
     X(destroy_pending)                                                                             \

@@ -34,6 +34,9 @@ lt_status lt_duckdb_prepare(duckdb_session *self, lt_text sql, const lt_text *pa
 /* Start it; rows come from lt_duckdb_fetch(). */
 lt_status lt_duckdb_start(duckdb_session *self, duckdb_prepared_statement prepared,
                           duckdb_result *out, lt_err *err);
+/* Run it to its end, for what it changes. */
+lt_status lt_duckdb_change(duckdb_session *self, duckdb_prepared_statement prepared, int64_t *rows,
+                           lt_err *err);
 /* The next chunk into *out, NULL at the end; the caller destroys it. */
 lt_status lt_duckdb_fetch(duckdb_session *self, duckdb_result *result, duckdb_data_chunk *out,
                           lt_err *err);

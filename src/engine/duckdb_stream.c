@@ -153,20 +153,18 @@ static void face_release(struct ArrowArrayStream *face)
 
 static lt_status run_for_rows(load *self, const lt_buf *sql, int64_t *rows, lt_err *err)
 {
-    LT_AUTO(duck_result) result = {0};
+    LT_AUTO(duck_prepared) prepared = NULL;
     LT_TRY(lt_buf_check(sql, "the statement", err));
-    duckdb_state state = lt_duck.query(self->session->connection, sql->data, &result);
+    lt_status status = lt_duckdb_prepare(self->session, lt_buf_text(sql), NULL, 0, &prepared, err);
+    if (status == LT_OK)
+        status = lt_duckdb_change(self->session, prepared, rows, err);
     if (self->status != LT_OK) { /* DuckDB's error only repeats it */
         *err = self->err;
         return self->status;
     }
-    if (state != DuckDBSuccess) {
-        lt_status status = lt_duckdb_fail(&self->session->base, lt_duck.result_error(&result), err);
+    if (status != LT_OK)
         self->session->base.error_at = -1; /* of a statement that the caller did not write */
-        return status;
-    }
-    *rows = (int64_t)lt_duck.rows_changed(&result);
-    return LT_OK;
+    return status;
 }
 
 static lt_status insert_all(load *self, int64_t *rows, lt_err *err)

@@ -10,7 +10,7 @@
 enum { PIECE_BYTES = 64 << 10, SOCKET_BYTES = 1 << 20, BUFFER_LIMIT = 1200 << 20 };
 
 static const char staging[] = "leat_staging";
-static const char ended_by_server[] = "the server ended the COPY";
+static const char ended_by_server[] = "the server ended the COPY", our_word[] = "leat stopped";
 
 typedef struct load {
     pg_session *session;
@@ -170,10 +170,10 @@ static lt_status send_all(load *self, lt_pg_encoder *encoder, lt_err *err)
 static lt_status failed_copy(load *self, lt_err *err)
 {
     pg_session *session = self->session;
-    (void)PQputCopyEnd(session->connection, "leat stopped");
+    (void)PQputCopyEnd(session->connection, our_word);
     LT_AUTO(pg_result) result = PQgetResult(session->connection);
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    bool is_echo = state && strcmp(state, "57014") == 0; /* COPY from stdin failed: leat stopped */
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    bool is_echo = message && strstr(message, our_word); /* COPY from stdin failed: leat stopped */
     bool asked_server = strcmp(err->message, ended_by_server) == 0;
     if (PQstatus(session->connection) == CONNECTION_BAD || (asked_server && !is_echo))
         (void)lt_pg_fail(session, result, (lt_text){0}, err);

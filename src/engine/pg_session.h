@@ -36,6 +36,9 @@ lt_status lt_pg_fail(pg_session *self, const PGresult *result, lt_text sql, lt_e
 PGconn *lt_pg_connect(const lt_target *target);
 /* pg_wait.c: wait until PQgetResult() does not block; after some seconds, say for whose lock the statement waits. */
 void lt_pg_await(const pg_session *self);
+/* Wait until the server has said something (or is gone), which PQconsumeInput() has then read. Both waits repeat a cancel request
+ * that may have come before the statement did: the server forgets those. */
+void lt_pg_await_input(const pg_session *self);
 /* Wait for the next result and give it when its status is `wanted`; else the error. NULL results are errors too. */
 lt_status lt_pg_expect(pg_session *self, ExecStatusType wanted, lt_text sql, PGresult **out,
                        lt_err *err);

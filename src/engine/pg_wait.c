@@ -6,7 +6,8 @@
 #include <poll.h>
 #include <stdio.h>
 
-static const int64_t FIRST_LOOK_US = 2 * (int64_t)1000000, LATER_LOOK_US = 30 * (int64_t)1000000;
+static const int64_t FIRST_LOOK_US = 2 * (int64_t)1000000, LATER_LOOK_US = 30 * (int64_t)1000000,
+                     CANCEL_AGAIN_US = 200000;
 
 /* Names that other people gave their connections: nothing of them may move a terminal. */
 static lt_text printable(const char *text, lt_arena *arena)
@@ -57,18 +58,35 @@ static void look(const pg_session *self, int64_t waited_us)
     PQfinish(beside);
 }
 
+/* Whether something came, within `wait_us`. */
+static bool await_input(const pg_session *self, int64_t wait_us)
+{
+    char reason[256];
+    struct pollfd server = {.fd = PQsocket(self->connection), .events = POLLIN};
+    int64_t slice_us = LT_MIN(LT_MAX(wait_us, (int64_t)0), CANCEL_AGAIN_US);
+    int ready = poll(&server, 1, (int)(slice_us / 1000) + 1);
+    if (ready == 0 && atomic_load(&self->base.cancelled))
+        (void)PQcancel(self->canceller, reason, sizeof(reason));
+    return ready > 0;
+}
+
 void lt_pg_await(const pg_session *self)
 {
     int64_t begun_us = lt_mono_us(), look_us = begun_us + FIRST_LOOK_US;
     while (PQisBusy(self->connection)) {
-        struct pollfd server = {.fd = PQsocket(self->connection), .events = POLLIN};
-        int64_t left_us = LT_MAX(look_us - lt_mono_us(), (int64_t)0);
-        int ready = poll(&server, 1, (int)(left_us / 1000) + 1);
-        if (ready > 0 && !PQconsumeInput(self->connection))
+        bool ready = await_input(self, look_us - lt_mono_us());
+        if (ready && !PQconsumeInput(self->connection))
             return; /* PQgetResult() says why */
-        if (ready != 0 || lt_mono_us() < look_us)
+        if (ready || lt_mono_us() < look_us)
             continue;
         look(self, lt_mono_us() - begun_us);
         look_us = lt_mono_us() + LATER_LOOK_US;
     }
+}
+
+void lt_pg_await_input(const pg_session *self)
+{
+    while (!await_input(self, CANCEL_AGAIN_US))
+        continue;
+    (void)PQconsumeInput(self->connection); /* PQgetCopyData() says why it did not */
 }

@@ -189,3 +189,57 @@ Test(fault_engine, a_cancelled_copy_leaves_both_sides_usable_and_no_row)
         CHECK_STR(alive, "1");
     }
 }
+
+/* Cancels once no more rows go: the server sleeps over the first, and whoever sends waits for it. */
+static void *cancel_when_stuck(void *argument)
+{
+    enum { STUCK = 20 };
+    side *self = argument;
+    int64_t rows = 0, before = 0, until_us = lt_mono_us() + 60000000;
+    double fraction;
+    for (int same = 0; same < STUCK && lt_mono_us() < until_us;) {
+        (void)usleep(10000);
+        lt_session_progress(self->session, &rows, &fraction);
+        same = rows > 0 && rows == before ? same + 1 : 0;
+        before = rows;
+    }
+    lt_session_cancel(self->session);
+    return NULL;
+}
+
+Test(fault_engine, a_load_that_waits_for_the_server_is_cancelled_as_any_other)
+{
+    LT_AUTO(side) duck = {0};
+    LT_AUTO(side) pg = {0};
+    lt_err err = {0};
+    pthread_t thread;
+    lt_relation relation = {.name = T("slow")};
+    start(&duck, "duckdb", NULL);
+    start(&pg, "postgres", lt_test_postgres());
+    run(&pg,
+        "CREATE TABLE slow (a bigint); "
+        "CREATE FUNCTION sleep_over_it() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN PERFORM pg_sleep(600); RETURN NEW; END'; "
+        "CREATE TRIGGER slow BEFORE INSERT ON slow FOR EACH ROW EXECUTE FUNCTION sleep_over_it()");
+    CHECK_INT(pthread_create(&thread, NULL, cancel_when_stuck, &pg), 0);
+    lt_status status =
+        lt_copy(duck.session, lt_text_of(duckdb_rows), pg.session, &relation, NULL, &err);
+    (void)pthread_join(thread, NULL);
+    CHECK_STATUS(status, LT_CANCELLED, err);
+    LT_AUTO(lt_chars) left = ask(&pg, "SELECT count(*) FROM slow");
+    CHECK_STR(left, "0");
+}
+
+Test(fault_engine, a_load_that_the_server_stops_says_why)
+{
+    LT_AUTO(side) duck = {0};
+    LT_AUTO(side) pg = {0};
+    lt_err err = {0};
+    lt_relation relation = {.name = T("late")};
+    start(&duck, "duckdb", NULL);
+    start(&pg, "postgres", lt_test_postgres());
+    run(&pg, "CREATE TABLE late (a bigint); SET statement_timeout = '500ms'");
+    CHECK_STATUS(lt_copy(duck.session, lt_text_of(duckdb_rows), pg.session, &relation, NULL, &err),
+                 LT_FAILED, err);
+    CHECK_STR(err.message, "canceling statement due to statement timeout");
+}

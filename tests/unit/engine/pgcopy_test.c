@@ -113,15 +113,58 @@ Test(pgcopy, rows_may_be_cut_anywhere)
 Test(pgcopy, a_batch_is_a_row_group_and_the_next_begins_anew)
 {
     LT_AUTO(lt_pg_decoder_ref) decoder = lt_pg_decoder_new(columns, LT_COUNT(columns));
-    feed(decoder, 0, ROW_GROUP - 1, SIZE_MAX / 2);
+    enum { FIRST = ROW_GROUP / 2, SECOND = FIRST + ROW_GROUP };
+    feed(decoder, 0, FIRST - 1, SIZE_MAX / 2); /* the first is half of one: DuckDB begins earlier */
     CHECK(!lt_pg_decoder_is_full(decoder));
-    feed(decoder, ROW_GROUP - 1, ROW_GROUP, SIZE_MAX / 2);
+    feed(decoder, FIRST - 1, FIRST, SIZE_MAX / 2);
     CHECK(lt_pg_decoder_is_full(decoder));
-    check_batch(decoder, 0, ROW_GROUP);
+    check_batch(decoder, 0, FIRST);
+    feed(decoder, FIRST, SECOND - 1, SIZE_MAX / 2);
     CHECK(!lt_pg_decoder_is_full(decoder));
-    feed(decoder, ROW_GROUP, ROW_GROUP + 5000, 4099);
-    check_batch(decoder, ROW_GROUP, ROW_GROUP + 5000);
+    feed(decoder, SECOND - 1, SECOND, SIZE_MAX / 2);
+    CHECK(lt_pg_decoder_is_full(decoder));
+    check_batch(decoder, FIRST, SECOND);
+    CHECK(!lt_pg_decoder_is_full(decoder));
+    feed(decoder, SECOND, SECOND + 5000, 4099);
+    check_batch(decoder, SECOND, SECOND + 5000);
     check_batch(decoder, 0, 0);
+}
+
+/* A row of an array {7, NULL}, a boolean, a numeric as text (12) and a text, cut behind each of its bytes. */
+Test(pgcopy, a_row_that_is_cut_is_taken_once)
+{
+    static const char row[] = "\0\4"
+                              "\0\0\0\40\0\0\0\1\0\0\0\1\0\0\0\27\0\0\0\2\0\0\0\1"
+                              "\0\0\0\4\0\0\0\7\377\377\377\377"
+                              "\0\0\0\1\1"
+                              "\0\0\0\12\0\1\0\0\0\0\0\0\0\14"
+                              "\0\0\0\3abc";
+    static const lt_pg_column kinds[] = {{T("list"), 1007, -1},
+                                         {T("flag"), LT_PG_BOOL, -1},
+                                         {T("number"), LT_PG_NUMERIC, -1},
+                                         {T("text"), LT_PG_TEXT, -1}};
+    lt_text whole = lt_text_at(row, sizeof(row) - 1);
+    LT_AUTO(lt_pg_decoder_ref) decoder = lt_pg_decoder_new(kinds, LT_COUNT(kinds));
+    LT_AUTO(lt_buf) head = {0};
+    lt_err err = {0};
+    struct ArrowArray batch = {0};
+    lt_pg_encoder_begin(&head);
+    CHECK_OK(lt_pg_decoder_feed(decoder, lt_buf_text(&head), &err), err);
+    for (size_t cut = 1; cut < whole.len; cut++) {
+        CHECK_OK(lt_pg_decoder_feed(decoder, lt_text_sub(whole, 0, cut), &err), err);
+        CHECK_OK(lt_pg_decoder_feed(decoder, lt_text_sub(whole, cut, SIZE_MAX), &err), err);
+    }
+    CHECK_OK(lt_pg_decoder_take(decoder, &batch, &err), err);
+    int64_t rows = (int64_t)whole.len - 1;
+    const int32_t *ends = batch.children[0]->buffers[1], *numbers = batch.children[2]->buffers[1];
+    CHECK(batch.length == rows && batch.children[0]->null_count == 0);
+    CHECK(batch.children[0]->children[0]->length == 2 * rows);
+    CHECK(batch.children[0]->children[0]->null_count == rows);
+    CHECK(ends[rows] == 2 * rows && numbers[rows] == 2 * rows);
+    const char *text = batch.children[3]->buffers[2];
+    for (int64_t i = 0; i < rows; i++)
+        CHECK(memcmp(text + 3 * i, "abc", 3) == 0);
+    batch.release(&batch);
 }
 
 Test(pgcopy, wide_rows_fill_a_batch_by_their_bytes)

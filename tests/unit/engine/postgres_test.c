@@ -419,3 +419,48 @@ Test(postgres, streams_what_is_no_select)
     lt_stream none = {0};
     CHECK_STATUS(lt_query(pg.session, T("DELETE FROM r"), NULL, 0, &none, &err), LT_INVALID, err);
 }
+
+/* COPY of the relation itself would leave rows or columns out of most of these, or be refused. */
+Test(postgres, all_of_a_relation_is_all_of_it_whatever_kind_it_is)
+{
+    static const char *const makes[] = {
+        "CREATE SCHEMA kinds; CREATE TABLE kinds.\"Odd \"\"name\"\" \" (a int, b int)",
+        "CREATE TABLE kinds.made (a int, b int GENERATED ALWAYS AS (a + 1) STORED)",
+        "CREATE TABLE kinds.parent (a int, b int); CREATE TABLE kinds.child () INHERITS "
+        "(kinds.parent); INSERT INTO kinds.child VALUES (1, 2)",
+        "CREATE TABLE kinds.parted (a int, b int) PARTITION BY LIST (a); CREATE TABLE "
+        "kinds.part1 PARTITION OF kinds.parted DEFAULT; INSERT INTO kinds.parted VALUES (1, 2)",
+        "CREATE VIEW kinds.seen AS SELECT 1 AS a, 2 AS b",
+        "CREATE MATERIALIZED VIEW kinds.kept AS SELECT 1 AS a, 2 AS b",
+        "CREATE TABLE kinds.fewer (gone text, a int, b int); ALTER TABLE kinds.fewer DROP gone",
+        "INSERT INTO kinds.\"Odd \"\"name\"\" \" VALUES (1, 2); INSERT INTO kinds.made VALUES (1); "
+        "INSERT INTO kinds.fewer VALUES (1, 2)",
+    };
+    static const char *const asks[] = {
+        "SELECT * FROM kinds.\"Odd \"\"name\"\" \"",
+        "select * from kinds.made",
+        "SELECT *\nFROM kinds.parent;",
+        "SELECT * FROM kinds.parted",
+        "SELECT * FROM kinds.seen",
+        "SELECT * FROM kinds.kept",
+        "SELECT*FROM kinds.fewer",
+        "SELECT * FROM kinds.fewer f LIMIT 1",
+        "SELECT * FROM kinds.fewer -- all",
+        "SELECT a, b FROM kinds.fewer",
+    };
+    LT_AUTO(side) pg = {0};
+    LT_AUTO(side) duck = {0};
+    start(&pg, "postgres");
+    start(&duck, "duckdb");
+    for (size_t i = 0; i < LT_COUNT(makes); i++)
+        run(&pg, makes[i]);
+    for (size_t i = 0; i < LT_COUNT(asks); i++) {
+        lt_err err = {0};
+        run(&duck, "CREATE OR REPLACE TABLE r (a INTEGER, b INTEGER)");
+        copy(&pg, asks[i], &duck, "r", LT_OK, &err);
+        LT_AUTO(lt_chars)
+        got = ask(&duck, "SELECT count(*) || ': ' || sum(a) || ', ' || sum(b) FROM r");
+        CHECK_STR(got, "1: 1, 2");
+    }
+    run(&pg, "DROP SCHEMA kinds CASCADE");
+}
