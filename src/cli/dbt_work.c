@@ -246,6 +246,8 @@ lt_status dbt_work_load(dbt_work *work, lt_err *err)
 {
     LT_TRY(dbt_work_profile(work, err));
     const lt_dbt_profile *profile = &work->profile;
+    const char *cache =
+        lt_arena_format(&work->app->arena, "%s/leat_parse.cache", work->target_folder);
     lt_dbt_settings settings = {.root = work->root,
                                 .target_name = profile->target_name,
                                 .target_kind = profile->kind,
@@ -254,8 +256,11 @@ lt_status dbt_work_load(dbt_work *work, lt_err *err)
                                 .profile_name = profile->name,
                                 .target = profile->values,
                                 .scope = &work->scope,
+                                .parse_cache = cache,
+                                .reads_cache = work->flags->partial_parse != 0,
                                 .full_refresh = work->flags->full_refresh == 1};
     LT_TRY(lt_dbt_load(&settings, &work->dbt, err));
+    dbt_say(&work->log, LT_LOG_DEBUG, "I040", "PartialParsing", "%s", lt_dbt_parse_note(work->dbt));
     return say_warnings(work, err);
 }
 

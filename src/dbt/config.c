@@ -676,7 +676,11 @@ void lt_dbt_store_failures(lt_dbt *dbt)
         bool test = node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST;
         if (!test || node->config.forget_failures)
             continue;
-        lt_jinja_put(node->config.all, "store_failures", lt_jinja_bool(true));
+        lt_jinja_value all = lt_jinja_dict(&dbt->heap), key, value; /* others may share the old */
+        for (size_t at = 0; lt_jinja_next(node->config.all, &at, &key, &value);)
+            lt_jinja_put_value(all, key, value);
+        lt_jinja_put(all, "store_failures", lt_jinja_bool(true));
+        node->config.all = all;
         node->config.store_failures = true;
         node->no_relation = false;
     }

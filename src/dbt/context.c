@@ -150,12 +150,30 @@ static bool find_in_runtime(rendering *r, lt_jinja_heap *heap, lt_text name, lt_
     return lt_dbt_exec_find(r->exec, name, out);
 }
 
+/* What another run would give otherwise: the parse cache must not remember what was made of it. */
+static void record_clock(rendering *r, lt_text name)
+{
+    static const lt_text names[] = {T("run_started_at"),      T("run_date"),  T("run_id"),
+                                    T("invocation_id"),       T("thread_id"), T("modules"),
+                                    T("dbt_metadata_envs"),   T("context"),   T("flags"),
+                                    T("invocation_args_dict")};
+    for (size_t i = 0; i < LT_COUNT(names); i++)
+        if (lt_text_eq(name, names[i])) {
+            if (r->recorded)
+                r->recorded->reads_clock = true;
+            else
+                r->loading->reads_clock = true;
+        }
+}
+
 lt_status lt_dbt_lookup(void *user, lt_jinja_render *render, const lt_jinja_template *from,
                         lt_text name, lt_jinja_value *out, bool *found, lt_err *err)
 {
     rendering *r = user;
     (void)from;
     *found = true;
+    if (r->loading)
+        record_clock(r, name);
     if (r->unit && lt_dbt_unit_name(r, render, name, out))
         return LT_OK;
     if (r->is_leat_run && lt_text_eq(name, T("is_incremental"))) {

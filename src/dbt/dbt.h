@@ -45,6 +45,8 @@ typedef struct lt_dbt_settings {
     const lt_dbt_source *sources; /* loaded resources; their schemas have the prefix already */
     size_t source_count;
     const lt_scope *scope; /* variables, secrets, clock and id of the run; read at each rendering */
+    const char *parse_cache; /* file that keeps what reading gave (parse_cache.h); NULL: none */
+    bool reads_cache;        /* else it is only written */
     bool full_refresh;
     /* Relations that leat has never written are left alone (LT_INVALID), but for those that `takes_over` names; else they are
      * replaced, as dbt does. The attempt must have a home then. */
@@ -73,6 +75,9 @@ lt_jinja_value lt_dbt_config_get(const lt_dbt *dbt, const lt_dbt_node *node, lt_
 
 /* As if every test said store_failures: true: --store-failures. Before a run. */
 void lt_dbt_store_failures(lt_dbt *dbt);
+
+/* How the parse cache served, in a line: "1 of 12 files evaluated again", "parsed from scratch: ...". */
+const char *lt_dbt_parse_note(const lt_dbt *dbt);
 
 /* Words to people that loading had: deprecations, patches of nothing. One line each. */
 const lt_texts *lt_dbt_warnings(const lt_dbt *dbt);

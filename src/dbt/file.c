@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MOST_THREADS = 8, FILES_FOR_A_THREAD = 64 };
@@ -42,7 +43,7 @@ static lt_status list_folder(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_paths 
         return LT_OK;
     LT_TRY(lt_files_below(full, "", LT_DBT_MOST_FILES, &files, err));
     for (size_t i = 0; i < files.len; i++) {
-        project_file file = {.package = package, .kind = kind, .folder = name};
+        project_file file = {.package = package, .kind = kind, .folder = name, .is_wanted = true};
         LT_AUTO(lt_chars) path = lt_path_join(name, files.items[i]);
         file.path = lt_arena_str(&dbt->arena, lt_text_of(path));
         file.below = lt_text_of(file.path + strlen(file.path) - strlen(files.items[i]));
@@ -94,6 +95,7 @@ static lt_status read_text(reading *r, project_file *file, lt_err *err)
     if (lt_text_starts(whole, T("\xef\xbb\xbf")))
         whole = lt_text_sub(whole, 3, SIZE_MAX);
     if (has_suffix(file->path, ".yml") || has_suffix(file->path, ".yaml")) {
+        lt_dbt_sha256(whole, file->checksum);
         static const lt_yaml_options options = {.yaml11 = true};
         return lt_yaml_read(whole, file->path, &options, &r->arena, &file->yaml, err);
     }
@@ -123,12 +125,36 @@ static lt_status read_seed(project_file *file, lt_err *err)
     return LT_OK;
 }
 
+static void look_at(project_file *file)
+{
+    struct stat found;
+    LT_AUTO(lt_chars) full = lt_path_join(file->package->root, file->path);
+    file->look = (lt_file_look){0};
+    if (stat(full, &found) != 0)
+        return;
+    file->look = (lt_file_look){
+        .size_bytes = found.st_size,
+        .changed_ns = found.st_mtim.tv_sec * INT64_C(1000000000) + found.st_mtim.tv_nsec,
+        .status_changed_ns = found.st_ctim.tv_sec * INT64_C(1000000000) + found.st_ctim.tv_nsec,
+        .inode = found.st_ino};
+}
+
+static void *look_at_some(void *context)
+{
+    reading *r = context;
+    for (size_t i; (i = atomic_fetch_add(r->next, 1)) < r->end;)
+        look_at(&r->files->items[i]);
+    return NULL;
+}
+
 static void *read_some(void *context)
 {
     reading *r = context;
     for (size_t i; (i = atomic_fetch_add(r->next, 1)) < r->end;) {
         project_file *file = &r->files->items[i];
         lt_err err = {0};
+        if (!file->is_wanted)
+            continue;
         lt_status status =
             has_suffix(file->path, ".csv") ? read_seed(file, &err) : read_text(r, file, &err);
         if (status != LT_OK) {
@@ -146,7 +172,9 @@ static size_t thread_count(size_t files)
     return LT_MAX((size_t)1, LT_MIN(most, files / FILES_FOR_A_THREAD));
 }
 
-void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to)
+/* Do `work` with the files from `from` to `to`. */
+static void share_out(lt_dbt *dbt, project_files *files, size_t from, size_t to,
+                      void *(*work)(void *))
 {
     reading readings[MOST_THREADS];
     pthread_t threads[MOST_THREADS];
@@ -159,14 +187,24 @@ void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to
         readings[i] = (reading){
             .dbt = dbt, .files = files, .next = &next, .end = to, .arena = dbt->arenas.items[i]};
         if (i)
-            started[i] = pthread_create(&threads[i], NULL, read_some, &readings[i]) == 0;
+            started[i] = pthread_create(&threads[i], NULL, work, &readings[i]) == 0;
     }
-    (void)read_some(&readings[0]);
+    (void)work(&readings[0]);
     for (size_t i = 0; i < count; i++) {
         if (started[i])
             (void)pthread_join(threads[i], NULL);
         dbt->arenas.items[i] = readings[i].arena;
     }
+}
+
+void lt_dbt_files_look(lt_dbt *dbt, project_files *files)
+{
+    share_out(dbt, files, 0, files->len, look_at_some);
+}
+
+void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to)
+{
+    share_out(dbt, files, from, to, read_some);
 }
 
 static bool is_early(const project_file *file)

@@ -66,6 +66,13 @@ struct lt_dbt {
     LT_VEC(struct source_tests *) source_tests; /* made when all models are known */
     LT_VEC(lt_arena) arenas;                    /* of the threads that read the files */
     bool is_strict;                             /* the root is a leat.yml */
+    lt_map
+        env_reads; /* names that env_var() was asked for while loading -> lt_text: digest of the value */
+    bool reads_clock;                   /* something that cannot be evaluated alone did */
+    bool is_kept;                       /* the parse cache is as the project is */
+    size_t first_warning, last_warning; /* those that the parse cache keeps */
+    lt_buf parsed_before;               /* owned: content of the parse cache */
+    const char *parse_note;             /* for lt_dbt_parse_note() */
 };
 
 /* Nodes of one name: of different packages and versions. */
@@ -226,10 +233,47 @@ lt_status lt_dbt_config_check_yaml(const value_source *source, const lt_dbt_node
 lt_status lt_dbt_config_check_folders(lt_dbt *dbt, lt_err *err);
 void lt_dbt_defaults_init(lt_dbt *dbt);
 
+/* ---- file.c ---- */
+
+/* By what a file is known again without reading it. */
+typedef struct lt_file_look {
+    int64_t size_bytes, changed_ns, status_changed_ns;
+    uint64_t inode;
+} lt_file_look;
+
+/* A file of a package, read and taken apart by one of several threads. */
+typedef struct project_file {
+    lt_dbt_package *package;
+    lt_dbt_paths kind;  /* of the folder that it was found in */
+    const char *folder; /* "models" */
+    const char *path;   /* "models/marts/orders.sql" */
+    lt_text below;      /* "marts/orders.sql" */
+    lt_text text;       /* without white space at both ends */
+    char checksum[65];  /* of all that counts in it */
+    lt_file_look look;  /* before it was read */
+    bool is_wanted;     /* by lt_dbt_files_read() */
+    lt_yaml *yaml;      /* of .yml */
+    lt_jinja_template
+        *compiled;  /* owned until a node takes it; NULL: there is nothing to evaluate */
+    lt_err *failed; /* reading it failed */
+} project_file;
+typedef LT_VEC(project_file) project_files;
+
+/* List the files of all packages' folders; the first *early of them are .yml and .md files. */
+lt_status lt_dbt_files_list(lt_dbt *dbt, project_files *out, size_t *early, lt_err *err);
+/* Look at all of them, with a few threads; one that is not there has an inode of 0. */
+void lt_dbt_files_look(lt_dbt *dbt, project_files *files);
+/* Read those that are wanted among some, with a few threads. What they hold lives in arenas of the project. */
+void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to);
+
 /* ---- load.c ---- */
 
 lt_dbt_node *lt_dbt_node_new(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_kind kind, lt_text name,
                              lt_text path);
+/* Evaluate a node of a parse cache again: its file (which is read) has changed, or it reads the clock. *alone false: others may
+ * depend on what is different now. */
+lt_status lt_dbt_node_again(lt_dbt *dbt, lt_dbt_node *node, const project_file *file, bool *alone,
+                            lt_err *err);
 /* fqn: package, the folders of `file`, then `name`. */
 void lt_dbt_fqn(lt_dbt *dbt, lt_dbt_node *node, lt_text file, lt_text name);
 /* Evaluate a node's text for references and configuration (and `config` merged anew when `patch` says more). */
@@ -241,29 +285,6 @@ lt_status lt_dbt_read(const lt_dbt_package *package, const char *path, lt_buf *o
 /* Merge the configuration of a node with that of its .yml entry, and decide its names; `config_call` as lt_dbt_record() gave it. */
 lt_status lt_dbt_settle(lt_dbt *dbt, lt_dbt_node *node, const value_source *source,
                         const lt_yaml *entry, const config_calls *config_call, lt_err *err);
-
-/* ---- file.c ---- */
-
-/* A file of a package, read and taken apart by one of several threads. */
-typedef struct project_file {
-    lt_dbt_package *package;
-    lt_dbt_paths kind;  /* of the folder that it was found in */
-    const char *folder; /* "models" */
-    const char *path;   /* "models/marts/orders.sql" */
-    lt_text below;      /* "marts/orders.sql" */
-    lt_text text;       /* without white space at both ends */
-    char checksum[65];
-    lt_yaml *yaml; /* of .yml */
-    lt_jinja_template
-        *compiled;  /* owned until a node takes it; NULL: there is nothing to evaluate */
-    lt_err *failed; /* reading it failed */
-} project_file;
-typedef LT_VEC(project_file) project_files;
-
-/* List the files of all packages' folders; the first *early of them are .yml and .md files. */
-lt_status lt_dbt_files_list(lt_dbt *dbt, project_files *out, size_t *early, lt_err *err);
-/* Read some of them, with a few threads. What they hold lives in arenas of the project. */
-void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to);
 
 /* ---- names.c ---- */
 

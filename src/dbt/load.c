@@ -1,5 +1,5 @@
 /* Reading a project: packages, macros, files, properties; then each node once for its references and configuration. */
-#include "dbt/inner.h"
+#include "dbt/parse_cache.h"
 
 #include "base/fs.h"
 #include "base/time.h"
@@ -264,6 +264,15 @@ static lt_status config_of_entry(const value_source *source, const lt_dbt_node *
     return LT_OK;
 }
 
+static lt_status settle(lt_dbt *dbt, lt_dbt_node *node, const config_calls *config_call,
+                        lt_err *err)
+{
+    LT_TRY(lt_dbt_config_make(dbt, node, node->config.entry, node->config.entry_raw, config_call,
+                              err));
+    LT_TRY(lt_dbt_config_finish(dbt, node, err));
+    return node->config.disabled ? LT_OK : record_hooks(dbt, node, err);
+}
+
 lt_status lt_dbt_settle(lt_dbt *dbt, lt_dbt_node *node, const value_source *source,
                         const lt_yaml *entry, const config_calls *config_call, lt_err *err)
 {
@@ -276,9 +285,9 @@ lt_status lt_dbt_settle(lt_dbt *dbt, lt_dbt_node *node, const value_source *sour
         if (given && given->version && given->entry == entry)
             LT_TRY(config_of_entry(source, node, given->version, &rendered, &raw, err));
     }
-    LT_TRY(lt_dbt_config_make(dbt, node, rendered, raw, config_call, err));
-    LT_TRY(lt_dbt_config_finish(dbt, node, err));
-    return node->config.disabled ? LT_OK : record_hooks(dbt, node, err);
+    node->config.entry = rendered;
+    node->config.entry_raw = raw;
+    return settle(dbt, node, config_call, err);
 }
 
 /* ---- one file ---- */
@@ -315,13 +324,15 @@ static void take_version(lt_dbt *dbt, lt_dbt_node *node)
                lt_text_of(lt_arena_format(&dbt->arena, "v%.*s", LT_ARG(version))));
 }
 
-static lt_status add_node(lt_dbt *dbt, project_file *file, lt_err *err)
+static lt_status add_node(lt_dbt *dbt, const project_file *file, unsigned place, lt_err *err)
 {
     lt_dbt_kind kind = kind_of(file->kind);
     lt_dbt_node *node =
         lt_dbt_node_new(dbt, file->package, kind, lt_arena_text(&dbt->arena, stem_of(file->path)),
                         lt_text_of(file->path));
     config_calls call = {0};
+    size_t warnings = dbt->warnings.len;
+    node->file_place = place;
     node->file = file->below;
     if (kind == LT_DBT_ANALYSIS)
         node->file = lt_text_of(lt_arena_format(&dbt->arena, "analysis/%.*s", LT_ARG(file->below)));
@@ -336,7 +347,61 @@ static lt_status add_node(lt_dbt *dbt, project_file *file, lt_err *err)
         .dbt = dbt, .package = file->package, .path = given ? given->path : file->path};
     if (given)
         given->node = node;
-    return lt_dbt_settle(dbt, node, &source, given ? given->entry : NULL, &call, err);
+    LT_TRY(lt_dbt_settle(dbt, node, &source, given ? given->entry : NULL, &call, err));
+    node->has_warned = dbt->warnings.len != warnings;
+    return LT_OK;
+}
+
+/* As it was when its file had been found and nothing else was known. */
+static lt_dbt_node before_evaluation(const lt_dbt_node *node)
+{
+    return (lt_dbt_node){.kind = node->kind,
+                         .id = node->id,
+                         .name = node->name,
+                         .path = node->path,
+                         .file = node->file,
+                         .package = node->package,
+                         .fqn = node->fqn,
+                         .version = node->version,
+                         .latest_version = lt_jinja_none(),
+                         .file_place = node->file_place,
+                         .config = {.full_refresh = -1,
+                                    .entry = node->config.entry,
+                                    .entry_raw = node->config.entry_raw}};
+}
+
+/* What comes from its .yml entry after its evaluation. */
+static void give_back(lt_dbt_node *node, const lt_dbt_node *before)
+{
+    node->patch_path = before->patch_path;
+    node->description = before->description;
+    node->doc_blocks = before->doc_blocks;
+    node->columns = before->columns;
+    node->raw = before->raw;
+    node->latest_version = before->latest_version;
+    node->deprecation_date = before->deprecation_date;
+    node->line = before->line;
+    if (node->kind == LT_DBT_OPERATION)
+        node->config.tags = before->config.tags; /* with the hook's own */
+}
+
+lt_status lt_dbt_node_again(lt_dbt *dbt, lt_dbt_node *node, const project_file *file, bool *alone,
+                            lt_err *err)
+{
+    const lt_dbt_node before = *node;
+    config_calls call = {0};
+    size_t warnings = dbt->warnings.len;
+    *node = before_evaluation(&before);
+    node->raw_code = node->kind == LT_DBT_SEED ? T("") : file->text;
+    memcpy(node->checksum, file->checksum, sizeof(node->checksum));
+    if (file->compiled)
+        LT_TRY(record_with(dbt, node, file->compiled, &call, err));
+    LT_TRY(settle(dbt, node, &call, err));
+    give_back(node, &before);
+    *alone = warnings == dbt->warnings.len && !before.has_warned &&
+             node->config.disabled == before.config.disabled &&
+             lt_text_eq(node->group, before.group);
+    return LT_OK;
 }
 
 /* Each {% snapshot name %} of a file is a node of its own. */
@@ -474,8 +539,9 @@ static bool is_yaml(const project_file *file)
     return file->yaml != NULL;
 }
 
-static lt_status add_file(lt_dbt *dbt, project_file *file, int pass, lt_err *err)
+static lt_status add_file(lt_dbt *dbt, project_files *files, size_t i, int pass, lt_err *err)
 {
+    const project_file *file = &files->items[i];
     bool markdown = lt_text_ends(lt_text_of(file->path), T(".md"));
     if (file->failed) {
         *err = *file->failed;
@@ -494,7 +560,7 @@ static lt_status add_file(lt_dbt *dbt, project_file *file, int pass, lt_err *err
     }
     if (file->kind == LT_DBT_SNAPSHOT_PATHS)
         return add_snapshots(dbt, file, err);
-    return add_node(dbt, file, err);
+    return add_node(dbt, file, (unsigned)i + 1, err);
 }
 
 /* Templates take memory: they are read, evaluated and forgotten in portions. */
@@ -505,7 +571,7 @@ static lt_status add_late_files(lt_dbt *dbt, project_files *files, size_t early,
         size_t to = LT_MIN(from + PORTION, files->len);
         lt_dbt_files_read(dbt, files, from, to);
         for (size_t i = from; i < to; i++)
-            LT_TRY(add_file(dbt, &files->items[i], 2, err));
+            LT_TRY(add_file(dbt, files, i, 2, err));
         for (size_t i = from; i < to; i++) {
             lt_jinja_template_free(files->items[i].compiled);
             files->items[i].compiled = NULL;
@@ -514,21 +580,46 @@ static lt_status add_late_files(lt_dbt *dbt, project_files *files, size_t early,
     return LT_OK;
 }
 
-static lt_status add_files(lt_dbt *dbt, project_files *files, lt_err *err)
+static lt_status add_files(lt_dbt *dbt, project_files *files, size_t early, lt_err *err)
 {
-    size_t early;
-    LT_TRY(lt_dbt_files_list(dbt, files, &early, err));
     lt_dbt_files_read(dbt, files, 0, early);
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < early; i++)
-            LT_TRY(add_file(dbt, &files->items[i], pass, err));
+            LT_TRY(add_file(dbt, files, i, pass, err));
     return add_late_files(dbt, files, early, err);
 }
 
-static lt_status read_files(lt_dbt *dbt, lt_err *err)
+static lt_status add_everything(lt_dbt *dbt, project_files *files, size_t early, lt_err *err)
+{
+    LT_TRY(add_files(dbt, files, early, err));
+    for (size_t i = 0; i < dbt->packages.len; i++)
+        LT_TRY(add_operations(dbt, dbt->packages.items[i], err));
+    return lt_dbt_patches_apply(dbt, err);
+}
+
+static lt_status read_listed(lt_dbt *dbt, project_files *files, bool from_cache, lt_err *err)
+{
+    size_t early;
+    bool used = false, caches = dbt->settings.parse_cache && !dbt->is_strict;
+    LT_TRY(lt_dbt_files_list(dbt, files, &early, err));
+    dbt->first_warning = dbt->warnings.len;
+    if (caches)
+        lt_dbt_files_look(dbt, files);
+    if (caches && from_cache)
+        LT_TRY(lt_parse_cache_use(dbt, files, &used, err));
+    if (!used)
+        LT_TRY(add_everything(dbt, files, early, err));
+    dbt->last_warning = dbt->warnings.len;
+    LT_TRY(lt_dbt_resolve(dbt, err));
+    if (caches)
+        lt_parse_cache_keep(dbt, files);
+    return LT_OK;
+}
+
+static lt_status read_files(lt_dbt *dbt, bool from_cache, lt_err *err)
 {
     project_files files = {0};
-    lt_status status = add_files(dbt, &files, err);
+    lt_status status = read_listed(dbt, &files, from_cache, err);
     for (size_t i = 0; i < files.len; i++)
         lt_jinja_template_free(files.items[i].compiled);
     lt_vec_free(&files);
@@ -574,7 +665,7 @@ static void put_target(lt_dbt *dbt)
         lt_jinja_put(dbt->target, "profile_name", lt_jinja_text(set->profile_name));
 }
 
-static lt_status load(lt_dbt *dbt, lt_err *err)
+static lt_status load(lt_dbt *dbt, bool from_cache, lt_err *err)
 {
     const rt_request parsing = {.flags = lt_jinja_dict(&dbt->heap)};
     dbt->env = (lt_jinja_env){.filters = lt_dbt_text_filters,
@@ -593,22 +684,23 @@ static lt_status load(lt_dbt *dbt, lt_err *err)
         LT_TRY(lt_dbt_macros_load(dbt, dbt->packages.items[i], err));
     LT_TRY(lt_dbt_config_check_folders(dbt, err));
     add_loaded_sources(dbt);
-    LT_TRY(read_files(dbt, err));
-    for (size_t i = 0; i < dbt->packages.len; i++)
-        LT_TRY(add_operations(dbt, dbt->packages.items[i], err));
-    LT_TRY(lt_dbt_patches_apply(dbt, err));
-    LT_TRY(lt_dbt_resolve(dbt, err));
+    LT_TRY(read_files(dbt, from_cache, err));
     dbt->heap.frozen = true;
     return LT_OK;
 }
 
-lt_status lt_dbt_load(const lt_dbt_settings *settings, lt_dbt **out, lt_err *err)
+/* `doubt`: why the cache was no use; or NULL. */
+static lt_status load_once(const lt_dbt_settings *settings, bool from_cache, const char *doubt,
+                           lt_dbt **out, lt_err *err)
 {
     lt_dbt *dbt = lt_xcalloc(1, sizeof(*dbt));
+    dbt->parse_note = "parsed from scratch";
+    if (doubt)
+        dbt->parse_note = lt_arena_format(&dbt->arena, "parsed from scratch: %s", doubt);
     dbt->settings = *settings;
     dbt->loaded_at_us = lt_now_us();
     dbt->heap.limit = (size_t)4 * LT_GIB;
-    lt_status status = load(dbt, err);
+    lt_status status = load(dbt, from_cache, err);
     if (status != LT_OK) {
         lt_dbt_close(dbt);
         return status;
@@ -617,13 +709,29 @@ lt_status lt_dbt_load(const lt_dbt_settings *settings, lt_dbt **out, lt_err *err
     return LT_OK;
 }
 
+lt_status lt_dbt_load(const lt_dbt_settings *settings, lt_dbt **out, lt_err *err)
+{
+    lt_err doubt = {0};
+    if (settings->parse_cache && settings->reads_cache) {
+        if (load_once(settings, true, NULL, out, &doubt) == LT_OK)
+            return LT_OK;
+        return load_once(settings, false, doubt.message, out, err);
+    }
+    return load_once(settings, false, NULL, out, err);
+}
+
+const char *lt_dbt_parse_note(const lt_dbt *dbt)
+{
+    return dbt->parse_note;
+}
+
 void lt_dbt_close(lt_dbt *dbt)
 {
     if (!dbt)
         return;
-    lt_map *const maps[] = {&dbt->package_names, &dbt->by_id,  &dbt->refable, &dbt->sources,
-                            &dbt->metrics,       &dbt->groups, &dbt->docs,    &dbt->patches,
-                            &dbt->versions,      &dbt->levels};
+    lt_map *const maps[] = {&dbt->package_names, &dbt->by_id,  &dbt->refable,  &dbt->sources,
+                            &dbt->metrics,       &dbt->groups, &dbt->docs,     &dbt->patches,
+                            &dbt->versions,      &dbt->levels, &dbt->env_reads};
     for (size_t i = 0; i < dbt->templates.len; i++)
         lt_jinja_template_free(dbt->templates.items[i]);
     for (size_t i = 0; i < dbt->packages.len; i++)
@@ -633,6 +741,7 @@ void lt_dbt_close(lt_dbt *dbt)
     for (size_t i = 0; i < dbt->arenas.len; i++)
         lt_arena_cleanup(&dbt->arenas.items[i]);
     lt_dbt_rt_close(dbt->parse_rt);
+    lt_buf_cleanup(&dbt->parsed_before);
     lt_jinja_heap_cleanup(&dbt->heap);
     lt_arena_cleanup(&dbt->arena);
     lt_free(dbt);

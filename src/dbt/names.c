@@ -162,6 +162,19 @@ static lt_status var_call(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
 
 const lt_jinja_class lt_dbt_var_class = {.name = "Var", .call = var_call, .method = var_has};
 
+/* The parse cache is good for as long as the environment gives the same. Values are kept as digests only. */
+static void record_env(lt_dbt *dbt, lt_text name, const char *value)
+{
+    char sum[65] = "";
+    if (lt_map_has(&dbt->env_reads, name))
+        return;
+    if (value)
+        lt_dbt_sha256(lt_text_of(value), sum);
+    lt_text *kept = LT_NEW(&dbt->arena, lt_text);
+    *kept = lt_arena_text(&dbt->arena, lt_text_of(sum));
+    (void)lt_map_put(&dbt->env_reads, lt_arena_text(&dbt->arena, name), kept);
+}
+
 static lt_status env_var(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
 {
     const rendering *r = rendering_of(call);
@@ -178,6 +191,8 @@ static lt_status env_var(lt_jinja_call *call, lt_jinja_value *result, lt_err *er
     }
     LT_AUTO(lt_chars) key = lt_text_dup(name);
     const char *value = getenv(key);
+    if (r->loading && !r->may_read_secrets)
+        record_env(r->loading, name, value);
     if (value) {
         *result = lt_jinja_text_copy(call->heap, lt_text_of(value));
         return LT_OK;

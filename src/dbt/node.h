@@ -77,6 +77,8 @@ typedef struct lt_dbt_ref {
     lt_jinja_value version; /* none, int, float or str */
 } lt_dbt_ref;
 
+typedef LT_VEC(lt_dbt_ref) lt_dbt_refs;
+
 typedef struct lt_dbt_column {
     lt_text name, description, data_type;
     lt_texts doc_blocks;
@@ -87,9 +89,11 @@ typedef struct lt_dbt_column {
  * project's file again for a node of a package. `all` has what was set; defaults come from lt_dbt_config_get(). */
 typedef struct lt_dbt_config {
     lt_jinja_value all, unrendered; /* dicts */
-    lt_text materialized;           /* "view", "table", "incremental", ... */
-    lt_text schema;                 /* custom schema */
-    lt_text alias;                  /* name of the relation, when not the node's */
+    lt_jinja_value entry,
+        entry_raw;        /* what the .yml file said, rendered and not: dicts, or undefined */
+    lt_text materialized; /* "view", "table", "incremental", ... */
+    lt_text schema;       /* custom schema */
+    lt_text alias;        /* name of the relation, when not the node's */
     lt_texts unique_key, tags;
     lt_text incremental_strategy; /* empty: the adapter's default */
     lt_text on_schema_change;     /* "ignore", "fail", "append_new_columns", "sync_all_columns" */
@@ -124,9 +128,9 @@ struct lt_dbt_node {
     lt_relation relation; /* of a test: where its failing rows are kept */
     bool no_relation;     /* ephemeral, tests that keep nothing ...: relation_name is null */
 
-    LT_VEC(lt_dbt_ref) refs;
-    LT_VEC(lt_dbt_ref) source_refs; /* package: the source's name; name: the table's */
-    LT_VEC(lt_dbt_ref) metric_refs;
+    lt_dbt_refs refs;
+    lt_dbt_refs source_refs; /* package: the source's name; name: the table's */
+    lt_dbt_refs metric_refs;
     lt_dbt_nodes depends_on;             /* what the references mean, each once */
     LT_VEC(const lt_dbt_macro *) macros; /* called by it, each once */
     lt_texts needs;                      /* ids of depends_on */
@@ -141,7 +145,6 @@ struct lt_dbt_node {
     lt_jinja_value kwargs; /* of test_metadata: a dict */
     lt_dbt_node *attached; /* the model or seed it stands at; NULL for a source's */
     const lt_relation *subject;
-    const lt_yaml *args;
     unsigned line, col; /* of the entry in its .yml file */
 
     /* sources */
@@ -151,6 +154,11 @@ struct lt_dbt_node {
 
     /* unit tests */
     lt_text model;
+
+    unsigned
+        file_place; /* of the file that it is, in the list of files, from 1; 0: it is none by itself */
+    bool reads_clock; /* evaluating it asked for the clock or the run's id */
+    bool has_warned;  /* evaluating it gave a warning */
 
     size_t index;     /* in lt_dbt_all() */
     bool is_disabled; /* listed apart */

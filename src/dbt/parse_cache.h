@@ -1,0 +1,100 @@
+/* parse_cache.h - what reading a project gave, kept in a file, so that the next start evaluates only what has changed.
+ *
+ * The file has a head (format, the key of the project's state, a checksum), the files that were read, the environment that was
+ * asked, and every node as it was before references were resolved. It is used when
+ *   - the key is the same: this build of the program, target, variables, dbt_project.yml of all packages (rendered), macros;
+ *   - the environment variables that templates asked for have the same values;
+ *   - the same files are there, and those that look changed are models, analyses, singular tests or seeds.
+ * Changed ones are evaluated again, and so is what reads the clock. References are always resolved anew. Whatever else is the
+ * case, and whatever goes wrong, the project is read from scratch. What stands in the file is checked as it is read: it may be cut,
+ * damaged or made by somebody else. */
+#pragma once
+#include "dbt/inner.h"
+
+enum {
+    LT_PARSE_FORMAT = 1,
+    LT_PARSE_MOST_BYTES = 256 << 20,
+    LT_PARSE_KEY_BYTES = 32,
+    LT_PARSE_MOST_DEPTH = 100
+};
+
+typedef struct lt_parse_head {
+    char magic[8];
+    uint32_t format;
+    uint32_t words; /* of the body: files, environment, nodes */
+    uint32_t texts; /* pairs of place and length in the bytes */
+    uint32_t values;
+    uint32_t value_words;
+    uint32_t bytes; /* of texts; each with a NUL behind it */
+    int64_t written_us;
+    uint64_t sum; /* of all behind the head */
+    unsigned char key[LT_PARSE_KEY_BYTES];
+} lt_parse_head;
+
+/* What stands behind a field's offset in lt_dbt_node. */
+typedef enum lt_parse_type {
+    LT_PARSE_TEXT,
+    LT_PARSE_TEXTS,
+    LT_PARSE_VALUE,
+    LT_PARSE_DICT, /* a value: a dict or undefined */
+    LT_PARSE_FLAG, /* bool */
+    LT_PARSE_INT,  /* int */
+    LT_PARSE_UINT,
+    LT_PARSE_CHECKSUM, /* char[65] */
+    LT_PARSE_REFS
+} lt_parse_type;
+
+typedef struct lt_parse_field {
+    lt_parse_type type;
+    size_t at;
+} lt_parse_field;
+
+/* Every field that is known before references are resolved, but for those that point at other things. */
+extern const lt_parse_field lt_parse_fields[];
+extern const size_t lt_parse_field_count;
+
+/* Packages, nodes and macros are told by their place; 0 is none. */
+static inline uint32_t lt_parse_place(size_t i)
+{
+    return (uint32_t)(i + 1);
+}
+
+uint64_t lt_parse_sum(const void *data, size_t len);
+
+/* What the project's state is now. */
+lt_status lt_parse_key(const lt_dbt *dbt, unsigned char out[LT_PARSE_KEY_BYTES], lt_err *err);
+
+/* ---- parse_pack.c, parse_unpack.c ---- */
+
+/* The file's content. LT_INVALID: there is a value that cannot be kept. */
+lt_status lt_parse_pack(const lt_dbt *dbt, const project_files *files, const unsigned char *key,
+                        lt_buf *out, lt_err *err);
+
+/* What a cached file looked like. */
+typedef struct lt_parse_file {
+    lt_text path;
+    lt_text checksum;
+    uint32_t package, kind; /* places */
+    lt_file_look look;
+} lt_parse_file;
+
+typedef struct lt_parsed {
+    const lt_parse_head *head;
+    lt_parse_file *files;
+    size_t file_count;
+    lt_text *env; /* names and digests of values, one after the other */
+    size_t env_count;
+} lt_parsed;
+
+/* Fill `dbt`, whose packages and macros are loaded, with nodes, docs and what .yml files say of macros. Texts stay in `content`,
+ * which must live as long. LT_INVALID: the content is damaged, or of another key; then `dbt` is of no more use. */
+lt_status lt_parse_unpack(lt_dbt *dbt, lt_text content, const unsigned char *key, lt_parsed *out,
+                          lt_err *err);
+
+/* ---- parse_cache.c ---- */
+
+/* Take what has not changed from settings.parse_cache. *used false: there is none that fits (`dbt` is as it was). LT_INVALID, and
+ * any other failure: begin again with a new lt_dbt and without the cache. */
+lt_status lt_parse_cache_use(lt_dbt *dbt, project_files *files, bool *used, lt_err *err);
+/* Write the file, when the project can be kept and is not there as it is. What goes wrong is only noted. */
+void lt_parse_cache_keep(lt_dbt *dbt, const project_files *files);

@@ -1,0 +1,379 @@
+/* The parse cache is written: texts and values once each, then files, environment, docs, macros and nodes as numbers. */
+#include "dbt/parse_cache.h"
+
+#include "base/time.h"
+
+typedef struct packing {
+    const lt_dbt *dbt;
+    lt_arena arena; /* keys of the maps */
+    lt_map text_ids, value_ids, node_places, macro_places, package_places;
+    lt_buf words, texts, values, bytes;
+    uint32_t text_count, value_count;
+    bool failed; /* a value is of a kind that cannot be kept */
+} packing;
+
+/* Numbers live in maps as pointers. */
+static void *boxed(size_t number)
+{
+    return (void *)(uintptr_t)(number + 1);
+}
+
+static bool find_number(const lt_map *map, lt_text key, uint32_t *out)
+{
+    uintptr_t found = (uintptr_t)lt_map_find(map, key);
+    *out = (uint32_t)(found - 1);
+    return found != 0;
+}
+
+static void add_word(lt_buf *to, uint32_t word)
+{
+    lt_buf_add(to, lt_text_at((const char *)&word, sizeof(word)));
+}
+
+static uint32_t text_id(packing *p, lt_text text)
+{
+    uint32_t id;
+    if (find_number(&p->text_ids, text, &id))
+        return id;
+    add_word(&p->texts, (uint32_t)p->bytes.len);
+    add_word(&p->texts, (uint32_t)text.len);
+    lt_buf_add(&p->bytes, text);
+    lt_buf_add_byte(&p->bytes, '\0');
+    (void)lt_map_put(&p->text_ids, text, boxed(p->text_count));
+    return p->text_count++;
+}
+
+static void put_text(packing *p, lt_text text)
+{
+    add_word(&p->words, text_id(p, text));
+}
+
+static void put_texts(packing *p, const lt_texts *texts)
+{
+    add_word(&p->words, (uint32_t)texts->len);
+    for (size_t i = 0; i < texts->len; i++)
+        put_text(p, texts->items[i]);
+}
+
+/* ---- values ---- */
+
+static uint32_t value_id(packing *p, lt_jinja_value value, unsigned depth);
+
+static void add_items(packing *p, lt_jinja_value value, unsigned depth, lt_buf *made)
+{
+    lt_jinja_value key, item;
+    add_word(made, (uint32_t)lt_jinja_len(value));
+    if (value.type != LT_JINJA_DICT) {
+        for (size_t i = 0; i < lt_jinja_len(value); i++)
+            add_word(made, value_id(p, lt_jinja_at(value, i), depth + 1));
+        return;
+    }
+    for (size_t at = 0; lt_jinja_next(value, &at, &key, &item);) {
+        add_word(made, value_id(p, key, depth + 1));
+        add_word(made, value_id(p, item, depth + 1));
+    }
+}
+
+/* Equal values get one number: what is inside has its number already. */
+static uint32_t value_id(packing *p, lt_jinja_value value, unsigned depth)
+{
+    LT_AUTO(lt_buf) made = {.limit = LT_PARSE_MOST_BYTES};
+    uint32_t id;
+    add_word(&made, value.type);
+    switch (value.type) {
+    case LT_JINJA_UNDEFINED:
+    case LT_JINJA_NONE:
+        break;
+    case LT_JINJA_BOOL:
+        add_word(&made, value.as.b);
+        break;
+    case LT_JINJA_INT:
+    case LT_JINJA_FLOAT:
+        lt_buf_add(&made, lt_text_at((const char *)&value.as.i, sizeof(value.as.i)));
+        break;
+    case LT_JINJA_STR:
+        add_word(&made, text_id(p, lt_jinja_as_text(value)));
+        break;
+    case LT_JINJA_LIST:
+    case LT_JINJA_TUPLE:
+    case LT_JINJA_DICT:
+        if (depth == LT_PARSE_MOST_DEPTH)
+            p->failed = true;
+        else
+            add_items(p, value, depth, &made);
+        break;
+    default:
+        p->failed = true;
+    }
+    if (find_number(&p->value_ids, lt_buf_text(&made), &id))
+        return id;
+    lt_buf_add(&p->values, lt_buf_text(&made));
+    (void)lt_map_put(&p->value_ids, lt_arena_text(&p->arena, lt_buf_text(&made)),
+                     boxed(p->value_count));
+    return p->value_count++;
+}
+
+static void put_value(packing *p, lt_jinja_value value)
+{
+    add_word(&p->words, value_id(p, value, 0));
+}
+
+/* ---- places ---- */
+
+static lt_text key_of(packing *p, const void *pointer)
+{
+    return lt_arena_text(&p->arena, lt_text_at((const char *)&pointer, sizeof(pointer)));
+}
+
+/* `items`: an array of pointers. */
+static void number(packing *p, lt_map *map, const void *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const void *item;
+        memcpy(&item, (const char *)items + i * sizeof(item), sizeof(item));
+        (void)lt_map_put(map, key_of(p, item), boxed(i));
+    }
+}
+
+static void put_place(packing *p, const lt_map *places, const void *pointer)
+{
+    uint32_t place;
+    if (!pointer)
+        add_word(&p->words, 0);
+    else if (find_number(places, lt_text_at((const char *)&pointer, sizeof(pointer)), &place))
+        add_word(&p->words, lt_parse_place(place));
+    else
+        p->failed = true;
+}
+
+/* ---- nodes ---- */
+
+static void put_refs(packing *p, const lt_dbt_refs *refs)
+{
+    add_word(&p->words, (uint32_t)refs->len);
+    for (size_t i = 0; i < refs->len; i++) {
+        put_text(p, refs->items[i].package);
+        put_text(p, refs->items[i].name);
+        put_value(p, refs->items[i].version);
+    }
+}
+
+static void put_field(packing *p, const lt_parse_field *field, const void *at)
+{
+    switch (field->type) {
+    case LT_PARSE_TEXT:
+        put_text(p, *(const lt_text *)at);
+        return;
+    case LT_PARSE_TEXTS:
+        put_texts(p, at);
+        return;
+    case LT_PARSE_VALUE:
+    case LT_PARSE_DICT:
+        put_value(p, *(const lt_jinja_value *)at);
+        return;
+    case LT_PARSE_FLAG:
+        add_word(&p->words, *(const bool *)at);
+        return;
+    case LT_PARSE_INT:
+    case LT_PARSE_UINT:
+        add_word(&p->words, *(const uint32_t *)at);
+        return;
+    case LT_PARSE_CHECKSUM:
+        put_text(p, lt_text_of(at));
+        return;
+    case LT_PARSE_REFS:
+        put_refs(p, at);
+        return;
+    }
+}
+
+static void put_columns(packing *p, const lt_dbt_node *node)
+{
+    add_word(&p->words, (uint32_t)node->columns.len);
+    for (size_t i = 0; i < node->columns.len; i++) {
+        const lt_dbt_column *column = &node->columns.items[i];
+        put_text(p, column->name);
+        put_text(p, column->description);
+        put_text(p, column->data_type);
+        put_texts(p, &column->doc_blocks);
+        put_value(p, column->raw);
+    }
+}
+
+static void put_node(packing *p, const lt_dbt_node *node)
+{
+    const lt_dbt_node *subject = NULL;
+    if (node->subject)
+        subject = (const void *)((const char *)node->subject - offsetof(lt_dbt_node, relation));
+    add_word(&p->words, node->kind);
+    for (size_t i = 0; i < lt_parse_field_count; i++)
+        put_field(p, &lt_parse_fields[i], (const char *)node + lt_parse_fields[i].at);
+    put_place(p, &p->package_places, node->package);
+    put_place(p, &p->node_places, node->attached);
+    put_place(p, &p->node_places, subject);
+    put_columns(p, node);
+    add_word(&p->words, (uint32_t)node->macros.len);
+    for (size_t i = 0; i < node->macros.len; i++)
+        put_place(p, &p->macro_places, node->macros.items[i]);
+}
+
+static void put_named_nodes(packing *p, const lt_map *map)
+{
+    add_word(&p->words, (uint32_t)map->entries.len);
+    for (size_t i = 0; i < map->entries.len; i++) {
+        put_text(p, map->entries.items[i].key);
+        put_place(p, &p->node_places, map->entries.items[i].value);
+    }
+}
+
+static void put_sources(packing *p, const lt_map *map)
+{
+    add_word(&p->words, (uint32_t)map->entries.len);
+    for (size_t i = 0; i < map->entries.len; i++) {
+        const refable_list *list = map->entries.items[i].value;
+        put_text(p, map->entries.items[i].key);
+        add_word(&p->words, (uint32_t)list->nodes.len);
+        for (size_t k = 0; k < list->nodes.len; k++)
+            put_place(p, &p->node_places, list->nodes.items[k]);
+    }
+}
+
+/* ---- the rest ---- */
+
+static void put_number(packing *p, int64_t value)
+{
+    lt_buf_add(&p->words, lt_text_at((const char *)&value, sizeof(value)));
+}
+
+static void put_files(packing *p, const project_files *files)
+{
+    add_word(&p->words, (uint32_t)files->len);
+    for (size_t i = 0; i < files->len; i++) {
+        const project_file *file = &files->items[i];
+        put_text(p, lt_text_of(file->path));
+        put_text(p, lt_text_of(file->checksum));
+        put_place(p, &p->package_places, file->package);
+        add_word(&p->words, file->kind);
+        put_number(p, file->look.size_bytes);
+        put_number(p, file->look.changed_ns);
+        put_number(p, file->look.status_changed_ns);
+        put_number(p, (int64_t)file->look.inode);
+    }
+}
+
+static void put_env(packing *p)
+{
+    const lt_map *reads = &p->dbt->env_reads;
+    add_word(&p->words, (uint32_t)reads->entries.len);
+    for (size_t i = 0; i < reads->entries.len; i++) {
+        put_text(p, reads->entries.items[i].key);
+        put_text(p, *(const lt_text *)reads->entries.items[i].value);
+    }
+}
+
+static void put_docs(packing *p)
+{
+    const lt_map *docs = &p->dbt->docs;
+    add_word(&p->words, (uint32_t)docs->entries.len);
+    for (size_t i = 0; i < docs->entries.len; i++) {
+        const lt_dbt_doc *doc = docs->entries.items[i].value;
+        put_text(p, doc->id);
+        put_text(p, doc->name);
+        put_text(p, doc->path);
+        put_text(p, doc->text);
+        put_place(p, &p->package_places, doc->package);
+    }
+}
+
+/* What .yml files say of macros. */
+static void put_macros(packing *p)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < p->dbt->macros.len; i++)
+        count += p->dbt->macros.items[i]->patch_path.len > 0;
+    add_word(&p->words, count);
+    for (size_t i = 0; i < p->dbt->macros.len; i++) {
+        const lt_dbt_macro *macro = p->dbt->macros.items[i];
+        if (!macro->patch_path.len)
+            continue;
+        put_place(p, &p->macro_places, macro);
+        put_text(p, macro->description);
+        put_text(p, macro->patch_path);
+        put_value(p, macro->patch);
+    }
+}
+
+static void put_warnings(packing *p)
+{
+    const lt_dbt *dbt = p->dbt;
+    add_word(&p->words, (uint32_t)(dbt->last_warning - dbt->first_warning));
+    for (size_t i = dbt->first_warning; i < dbt->last_warning; i++)
+        put_text(p, dbt->warnings.items[i]);
+}
+
+static void put_all(packing *p, const project_files *files)
+{
+    const lt_dbt *dbt = p->dbt;
+    number(p, &p->package_places, dbt->packages.items, dbt->packages.len);
+    number(p, &p->macro_places, dbt->macros.items, dbt->macros.len);
+    number(p, &p->node_places, dbt->parsed.items, dbt->parsed.len);
+    put_files(p, files);
+    put_env(p);
+    put_docs(p);
+    put_macros(p);
+    put_warnings(p);
+    add_word(&p->words, (uint32_t)dbt->parsed.len);
+    for (size_t i = 0; i < dbt->parsed.len; i++)
+        put_node(p, dbt->parsed.items[i]);
+    put_sources(p, &dbt->sources);
+    put_named_nodes(p, &dbt->groups);
+    put_named_nodes(p, &dbt->metrics);
+}
+
+static void put_together(const packing *p, const unsigned char *key, lt_buf *out)
+{
+    lt_parse_head head = {.format = LT_PARSE_FORMAT,
+                          .words = (uint32_t)(p->words.len / sizeof(uint32_t)),
+                          .texts = p->text_count,
+                          .values = p->value_count,
+                          .value_words = (uint32_t)(p->values.len / sizeof(uint32_t)),
+                          .bytes = (uint32_t)p->bytes.len,
+                          .written_us = lt_now_us()};
+    memcpy(head.magic, "leatprse", sizeof(head.magic));
+    memcpy(head.key, key, sizeof(head.key));
+    lt_buf_add(out, lt_text_at((const char *)&head, sizeof(head)));
+    const lt_buf *parts[] = {&p->words, &p->texts, &p->values, &p->bytes};
+    for (size_t i = 0; i < LT_COUNT(parts); i++)
+        lt_buf_add(out, lt_buf_text(parts[i]));
+    if (out->overflow)
+        return;
+    head.sum = lt_parse_sum(out->data + sizeof(head), out->len - sizeof(head));
+    memcpy(out->data, &head, sizeof(head));
+}
+
+lt_status lt_parse_pack(const lt_dbt *dbt, const project_files *files, const unsigned char *key,
+                        lt_buf *out, lt_err *err)
+{
+    packing p = {.dbt = dbt};
+    lt_buf *const bufs[] = {&p.words, &p.texts, &p.values, &p.bytes};
+    lt_map *const maps[] = {&p.text_ids, &p.value_ids, &p.node_places, &p.macro_places,
+                            &p.package_places};
+    bool too_big = false;
+    out->limit = LT_PARSE_MOST_BYTES;
+    for (size_t i = 0; i < LT_COUNT(bufs); i++)
+        bufs[i]->limit = LT_PARSE_MOST_BYTES;
+    put_all(&p, files);
+    put_together(&p, key, out);
+    for (size_t i = 0; i < LT_COUNT(bufs); i++) {
+        too_big |= bufs[i]->overflow;
+        lt_buf_cleanup(bufs[i]);
+    }
+    for (size_t i = 0; i < LT_COUNT(maps); i++)
+        lt_map_cleanup(maps[i]);
+    lt_arena_cleanup(&p.arena);
+    if (p.failed)
+        return lt_fail(err, LT_INVALID, "a value of the project is of a kind that is not kept");
+    if (too_big || out->overflow)
+        return lt_fail(err, LT_TOO_BIG, "it would be larger than 256 MiB");
+    return LT_OK;
+}

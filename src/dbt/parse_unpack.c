@@ -1,0 +1,518 @@
+/* The parse cache is read: every number, place and length is checked before it is believed. */
+#include "dbt/parse_cache.h"
+
+enum {
+    MOST_VALUE = 1 << 22, /* leaves of one value, when it is written out */
+    MOST_LEAVES = 1 << 28 /* of all values of all nodes */
+};
+
+typedef struct unpacking {
+    lt_dbt *dbt;
+    const uint32_t *at, *end; /* words of the body */
+    lt_text *texts;
+    lt_jinja_value *values;
+    uint32_t *leaves; /* of each value */
+    uint32_t text_count, value_count;
+    uint64_t leaves_left;
+    lt_dbt_node *nodes;
+    uint32_t node_count;
+    bool bad;
+} unpacking;
+
+static uint32_t next(unpacking *u)
+{
+    if (u->at == u->end) {
+        u->bad = true;
+        return 0;
+    }
+    return *u->at++;
+}
+
+static int64_t next_number(unpacking *u)
+{
+    uint32_t words[2] = {next(u), next(u)};
+    int64_t value;
+    memcpy(&value, words, sizeof(value));
+    return value;
+}
+
+/* How many follow, of at least so many words each: nothing is made that the content could not fill. */
+static uint32_t next_count(unpacking *u, size_t words)
+{
+    uint32_t count = next(u);
+    if (count > (size_t)(u->end - u->at) / words) {
+        u->bad = true;
+        return 0;
+    }
+    return count;
+}
+
+static lt_text next_text(unpacking *u)
+{
+    uint32_t id = next(u);
+    if (id < u->text_count)
+        return u->texts[id];
+    u->bad = true;
+    return (lt_text){0};
+}
+
+static void next_texts(unpacking *u, lt_texts *out)
+{
+    uint32_t count = next_count(u, 1);
+    *out = (lt_texts){0};
+    if (!count)
+        return;
+    out->items = lt_alloc_array(&u->dbt->arena, count, sizeof(*out->items));
+    out->len = out->cap = count;
+    for (uint32_t i = 0; i < count; i++)
+        out->items[i] = next_text(u);
+}
+
+static lt_jinja_value next_value(unpacking *u)
+{
+    uint32_t id = next(u);
+    if (id >= u->value_count || u->leaves[id] > u->leaves_left) {
+        u->bad = true;
+        return (lt_jinja_value){0};
+    }
+    u->leaves_left -= u->leaves[id];
+    return u->values[id];
+}
+
+static lt_jinja_value next_dict(unpacking *u)
+{
+    lt_jinja_value value = next_value(u);
+    if (value.type != LT_JINJA_DICT && value.type != LT_JINJA_UNDEFINED)
+        u->bad = true;
+    return value;
+}
+
+/* ---- texts ---- */
+
+static bool read_texts(unpacking *u, const uint32_t *pairs, lt_text bytes)
+{
+    u->texts = lt_alloc_array(&u->dbt->arena, u->text_count + 1, sizeof(*u->texts));
+    if (bytes.len && bytes.ptr[bytes.len - 1] != '\0')
+        return false;
+    for (uint32_t i = 0; i < u->text_count; i++) {
+        size_t start = pairs[2 * i], len = pairs[2 * i + 1];
+        if (start >= bytes.len || len >= bytes.len - start || bytes.ptr[start + len] != '\0')
+            return false;
+        u->texts[i] = lt_text_at(bytes.ptr + start, len);
+        if (lt_utf8_valid_len(u->texts[i]) != len)
+            return false;
+    }
+    return true;
+}
+
+/* ---- values ---- */
+
+typedef struct value_words {
+    const uint32_t *at, *end;
+    unsigned char *depths;
+    uint32_t made;
+} value_words;
+
+static bool is_inside(const unpacking *u, value_words *w, uint32_t id, unsigned *depth,
+                      uint64_t *leaves)
+{
+    if (id >= w->made) /* only what is there already: no circles */
+        return false;
+    *depth = LT_MAX(*depth, w->depths[id] + 1u);
+    *leaves += u->leaves[id];
+    return *depth <= LT_PARSE_MOST_DEPTH && *leaves <= MOST_VALUE;
+}
+
+static bool is_key(lt_jinja_value value)
+{
+    return value.type == LT_JINJA_STR || value.type == LT_JINJA_NONE ||
+           value.type == LT_JINJA_BOOL || value.type == LT_JINJA_INT ||
+           value.type == LT_JINJA_FLOAT;
+}
+
+static bool read_dict(unpacking *u, value_words *w, uint32_t count, lt_jinja_value *out)
+{
+    unsigned depth = 0;
+    uint64_t leaves = 1;
+    *out = lt_jinja_dict(&u->dbt->heap);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t key = w->at[2 * i], item = w->at[2 * i + 1];
+        if (!is_inside(u, w, key, &depth, &leaves) || !is_inside(u, w, item, &depth, &leaves) ||
+            !is_key(u->values[key]))
+            return false;
+        lt_jinja_put_value(*out, u->values[key], u->values[item]);
+    }
+    w->at += 2 * (size_t)count;
+    w->depths[w->made] = (unsigned char)depth;
+    u->leaves[w->made] = (uint32_t)leaves;
+    return lt_jinja_len(*out) == count;
+}
+
+static bool read_items(unpacking *u, value_words *w, uint32_t count, bool tuple,
+                       lt_jinja_value *out)
+{
+    unsigned depth = 0;
+    uint64_t leaves = 1;
+    LT_VEC(lt_jinja_value) items = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_inside(u, w, w->at[i], &depth, &leaves)) {
+            lt_vec_free(&items);
+            return false;
+        }
+        lt_push(&items, u->values[w->at[i]]);
+    }
+    *out = tuple ? lt_jinja_tuple(&u->dbt->heap, items.items, items.len)
+                 : lt_jinja_list(&u->dbt->heap);
+    for (size_t i = 0; !tuple && i < items.len; i++)
+        lt_jinja_add(*out, items.items[i]);
+    lt_vec_free(&items);
+    w->at += count;
+    w->depths[w->made] = (unsigned char)depth;
+    u->leaves[w->made] = (uint32_t)leaves;
+    return true;
+}
+
+static bool read_container(unpacking *u, value_words *w, uint32_t type, lt_jinja_value *out)
+{
+    if (w->at == w->end)
+        return false;
+    uint32_t count = *w->at++;
+    size_t each = type == LT_JINJA_DICT ? 2 : 1;
+    if (count > (size_t)(w->end - w->at) / each)
+        return false;
+    return type == LT_JINJA_DICT ? read_dict(u, w, count, out)
+                                 : read_items(u, w, count, type == LT_JINJA_TUPLE, out);
+}
+
+static bool read_scalar(const unpacking *u, value_words *w, uint32_t type, lt_jinja_value *out)
+{
+    size_t need = type == LT_JINJA_BOOL || type == LT_JINJA_STR    ? 1
+                  : type == LT_JINJA_INT || type == LT_JINJA_FLOAT ? 2
+                                                                   : 0;
+    if ((size_t)(w->end - w->at) < need)
+        return false;
+    *out = (lt_jinja_value){.type = (uint8_t)type};
+    if (type == LT_JINJA_BOOL) {
+        out->as.b = *w->at == 1;
+    } else if (type == LT_JINJA_STR) {
+        if (*w->at >= u->text_count)
+            return false;
+        *out = lt_jinja_text(u->texts[*w->at]);
+    } else if (need) {
+        memcpy(&out->as.i, w->at, sizeof(out->as.i));
+    }
+    w->at += need;
+    return true;
+}
+
+static bool read_value(unpacking *u, value_words *w)
+{
+    lt_jinja_value *out = &u->values[w->made];
+    u->leaves[w->made] = 1;
+    if (w->at == w->end)
+        return false;
+    uint32_t type = *w->at++;
+    switch (type) {
+    case LT_JINJA_UNDEFINED:
+    case LT_JINJA_NONE:
+    case LT_JINJA_BOOL:
+    case LT_JINJA_INT:
+    case LT_JINJA_FLOAT:
+    case LT_JINJA_STR:
+        return read_scalar(u, w, type, out);
+    case LT_JINJA_LIST:
+    case LT_JINJA_TUPLE:
+    case LT_JINJA_DICT:
+        return read_container(u, w, type, out);
+    default:
+        return false;
+    }
+}
+
+static bool read_values(unpacking *u, const uint32_t *words, size_t count)
+{
+    LT_AUTO(lt_arena) scratch = {0};
+    value_words w = {.at = words, .end = words + count};
+    if (u->value_count > count)
+        return false;
+    w.depths = lt_alloc(&scratch, (size_t)u->value_count + 1);
+    u->values = lt_alloc_array(&u->dbt->arena, u->value_count + 1, sizeof(*u->values));
+    u->leaves = lt_alloc_array(&u->dbt->arena, u->value_count + 1, sizeof(*u->leaves));
+    for (; w.made < u->value_count; w.made++)
+        if (!read_value(u, &w))
+            return false;
+    return w.at == w.end && !u->dbt->heap.overflow;
+}
+
+/* ---- nodes ---- */
+
+static lt_dbt_package *next_package(unpacking *u)
+{
+    uint32_t place = next(u);
+    if (place && place <= u->dbt->packages.len)
+        return u->dbt->packages.items[place - 1];
+    u->bad = true;
+    return u->dbt->root;
+}
+
+static lt_dbt_node *next_node(unpacking *u, bool may_be_none)
+{
+    uint32_t place = next(u);
+    if (place && place <= u->node_count)
+        return &u->nodes[place - 1];
+    if (place || !may_be_none)
+        u->bad = true;
+    return NULL;
+}
+
+static lt_dbt_macro *next_macro(unpacking *u)
+{
+    uint32_t place = next(u);
+    if (place && place <= u->dbt->macros.len)
+        return (lt_dbt_macro *)(uintptr_t)u->dbt->macros.items[place - 1];
+    u->bad = true;
+    return NULL;
+}
+
+static void next_refs(unpacking *u, lt_dbt_refs *out)
+{
+    uint32_t count = next_count(u, 3);
+    *out = (lt_dbt_refs){0};
+    if (!count)
+        return;
+    out->items = lt_alloc_array(&u->dbt->arena, count, sizeof(*out->items));
+    out->len = out->cap = count;
+    for (uint32_t i = 0; i < count; i++) {
+        out->items[i].package = next_text(u);
+        out->items[i].name = next_text(u);
+        out->items[i].version = next_value(u);
+    }
+}
+
+static void next_checksum(unpacking *u, char *out)
+{
+    lt_text text = next_text(u);
+    if (text.len != 0 && text.len != 64)
+        u->bad = true;
+    else
+        memcpy(out, text.ptr, text.len);
+}
+
+static void next_field(unpacking *u, const lt_parse_field *field, void *at)
+{
+    switch (field->type) {
+    case LT_PARSE_TEXT:
+        *(lt_text *)at = next_text(u);
+        return;
+    case LT_PARSE_TEXTS:
+        next_texts(u, at);
+        return;
+    case LT_PARSE_VALUE:
+        *(lt_jinja_value *)at = next_value(u);
+        return;
+    case LT_PARSE_DICT:
+        *(lt_jinja_value *)at = next_dict(u);
+        return;
+    case LT_PARSE_FLAG:
+        *(bool *)at = next(u) == 1;
+        return;
+    case LT_PARSE_INT:
+    case LT_PARSE_UINT:
+        *(uint32_t *)at = next(u);
+        return;
+    case LT_PARSE_CHECKSUM:
+        next_checksum(u, at);
+        return;
+    case LT_PARSE_REFS:
+        next_refs(u, at);
+        return;
+    }
+}
+
+static void next_columns(unpacking *u, lt_dbt_node *node)
+{
+    uint32_t count = next_count(u, 5);
+    if (!count)
+        return;
+    node->columns.items = lt_alloc_array(&u->dbt->arena, count, sizeof(*node->columns.items));
+    node->columns.len = node->columns.cap = count;
+    for (uint32_t i = 0; i < count; i++) {
+        lt_dbt_column *column = &node->columns.items[i];
+        column->name = next_text(u);
+        column->description = next_text(u);
+        column->data_type = next_text(u);
+        next_texts(u, &column->doc_blocks);
+        column->raw = next_dict(u);
+    }
+}
+
+static void next_macros(unpacking *u, lt_dbt_node *node)
+{
+    uint32_t count = next_count(u, 1);
+    for (uint32_t i = 0; i < count && !u->bad; i++)
+        lt_push_in(&u->dbt->arena, &node->macros, next_macro(u));
+}
+
+/* What the rest of the program relies on. */
+static bool is_whole(const lt_dbt_node *node)
+{
+    bool test = node->kind == LT_DBT_GENERIC_TEST;
+    return node->id.len && node->fqn.len && node->config.all.type == LT_JINJA_DICT &&
+           node->config.unrendered.type == LT_JINJA_DICT && !node->package->is_built_in &&
+           (!test || (node->subject && node->kwargs.type == LT_JINJA_DICT));
+}
+
+static void read_node(unpacking *u, lt_dbt_node *node)
+{
+    uint32_t kind = next(u);
+    node->kind = kind < LT_DBT_KINDS ? (lt_dbt_kind)kind : LT_DBT_MODEL;
+    u->bad |= kind >= LT_DBT_KINDS;
+    for (size_t i = 0; i < lt_parse_field_count; i++)
+        next_field(u, &lt_parse_fields[i], (char *)node + lt_parse_fields[i].at);
+    node->package = next_package(u);
+    node->attached = next_node(u, true);
+    const lt_dbt_node *subject = next_node(u, true);
+    node->subject = subject ? &subject->relation : NULL;
+    next_columns(u, node);
+    next_macros(u, node);
+    u->bad |= !is_whole(node);
+}
+
+static void read_nodes(unpacking *u)
+{
+    lt_dbt *dbt = u->dbt;
+    u->node_count = next_count(u, lt_parse_field_count);
+    u->nodes = lt_alloc_array(&dbt->arena, u->node_count + 1, sizeof(*u->nodes));
+    for (uint32_t i = 0; i < u->node_count && !u->bad; i++) {
+        read_node(u, &u->nodes[i]);
+        lt_push_in(&dbt->arena, &dbt->parsed, &u->nodes[i]);
+    }
+}
+
+static void read_sources(unpacking *u)
+{
+    uint32_t count = next_count(u, 3);
+    for (uint32_t i = 0; i < count && !u->bad; i++) {
+        lt_text key = next_text(u);
+        uint32_t nodes = next_count(u, 1);
+        for (uint32_t k = 0; k < nodes && !u->bad; k++) {
+            lt_dbt_node *node = next_node(u, false);
+            if (node)
+                lt_dbt_refable_add(u->dbt, &u->dbt->sources, key, node);
+        }
+    }
+}
+
+static void read_named_nodes(unpacking *u, lt_map *map)
+{
+    uint32_t count = next_count(u, 2);
+    for (uint32_t i = 0; i < count && !u->bad; i++) {
+        lt_text key = next_text(u);
+        (void)lt_map_put(map, key, next_node(u, false));
+    }
+}
+
+/* ---- the rest ---- */
+
+static void read_files(unpacking *u, lt_parsed *out)
+{
+    uint32_t count = next_count(u, 12);
+    out->files = lt_alloc_array(&u->dbt->arena, (size_t)count + 1, sizeof(*out->files));
+    out->file_count = count;
+    for (uint32_t i = 0; i < count && !u->bad; i++) {
+        lt_parse_file *file = &out->files[i];
+        file->path = next_text(u);
+        file->checksum = next_text(u);
+        file->package = next(u);
+        file->kind = next(u);
+        file->look.size_bytes = next_number(u);
+        file->look.changed_ns = next_number(u);
+        file->look.status_changed_ns = next_number(u);
+        file->look.inode = (uint64_t)next_number(u);
+    }
+}
+
+static void read_env(unpacking *u, lt_parsed *out)
+{
+    out->env_count = next_count(u, 2);
+    out->env = lt_alloc_array(&u->dbt->arena, 2 * out->env_count + 1, sizeof(*out->env));
+    for (size_t i = 0; i < 2 * out->env_count && !u->bad; i++)
+        out->env[i] = next_text(u);
+}
+
+static void read_docs(unpacking *u)
+{
+    uint32_t count = next_count(u, 5);
+    for (uint32_t i = 0; i < count && !u->bad; i++) {
+        lt_dbt_doc *doc = LT_NEW(&u->dbt->arena, lt_dbt_doc);
+        doc->id = next_text(u);
+        doc->name = next_text(u);
+        doc->path = next_text(u);
+        doc->text = next_text(u);
+        doc->package = next_package(u);
+        u->bad |= !lt_text_starts(doc->id, T("doc."));
+        if (!u->bad)
+            (void)lt_map_put(&u->dbt->docs, lt_text_sub(doc->id, strlen("doc."), SIZE_MAX), doc);
+    }
+}
+
+static void read_macros(unpacking *u)
+{
+    uint32_t count = next_count(u, 4);
+    for (uint32_t i = 0; i < count && !u->bad; i++) {
+        lt_dbt_macro *macro = next_macro(u);
+        if (!macro)
+            return;
+        macro->description = next_text(u);
+        macro->patch_path = next_text(u);
+        macro->patch = next_dict(u);
+    }
+}
+
+static void read_warnings(unpacking *u)
+{
+    uint32_t count = next_count(u, 1);
+    for (uint32_t i = 0; i < count && !u->bad; i++)
+        lt_push_in(&u->dbt->arena, &u->dbt->warnings, next_text(u));
+}
+
+static bool is_ours(lt_text content, const lt_parse_head *head, const unsigned char *key)
+{
+    uint64_t words = (uint64_t)head->words + 2 * (uint64_t)head->texts + head->value_words;
+    return memcmp(head->magic, "leatprse", sizeof(head->magic)) == 0 &&
+           head->format == LT_PARSE_FORMAT && memcmp(head->key, key, sizeof(head->key)) == 0 &&
+           content.len == sizeof(*head) + words * sizeof(uint32_t) + head->bytes &&
+           head->sum == lt_parse_sum(content.ptr + sizeof(*head), content.len - sizeof(*head));
+}
+
+lt_status lt_parse_unpack(lt_dbt *dbt, lt_text content, const unsigned char *key, lt_parsed *out,
+                          lt_err *err)
+{
+    const lt_parse_head *head = (const void *)content.ptr;
+    if (content.len < sizeof(*head) || !is_ours(content, head, key))
+        return lt_fail(err, LT_NOT_FOUND, "it is of another state of the project");
+    const uint32_t *body = (const void *)(content.ptr + sizeof(*head));
+    const uint32_t *pairs = body + head->words, *values = pairs + 2 * (size_t)head->texts;
+    unpacking u = {.dbt = dbt,
+                   .at = body,
+                   .end = pairs,
+                   .text_count = head->texts,
+                   .value_count = head->values,
+                   .leaves_left = MOST_LEAVES};
+    *out = (lt_parsed){.head = head};
+    lt_text bytes = lt_text_at((const char *)(values + head->value_words), head->bytes);
+    if (!read_texts(&u, pairs, bytes) || !read_values(&u, values, head->value_words))
+        return lt_fail(err, LT_INVALID, "its texts or values are damaged");
+    read_files(&u, out);
+    read_env(&u, out);
+    read_docs(&u);
+    read_macros(&u);
+    read_warnings(&u);
+    read_nodes(&u);
+    read_sources(&u);
+    read_named_nodes(&u, &dbt->groups);
+    read_named_nodes(&u, &dbt->metrics);
+    if (u.bad || u.at != u.end)
+        return lt_fail(err, LT_INVALID, "its nodes are damaged");
+    return LT_OK;
+}

@@ -1,0 +1,277 @@
+"""The parse cache of `leat dbt`: after any change, a parse with it gives the manifest that a parse without it gives."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+
+import pytest
+
+from harness import LEAT
+
+ROUNDS = int(os.environ.get("LT_TEST_ROUNDS", "40"))
+MODELS = 24
+TIMES = {"created_at", "generated_at", "invocation_id", "invocation_started_at", "run_started_at"}
+
+PROJECT = """name: zoo
+profile: zoo
+models:
+  zoo:
+    +tags: [{tag}]
+    deep: {{+materialized: {deep}, +schema: deep}}
+seeds: {{zoo: {{+quote_columns: {quote}}}}}
+vars: {{colour: {colour}}}
+on-run-start: "insert into runs select '{{{{ run_started_at }}}}', '{{{{ var('colour') }}}}'"
+on-run-end: ["select 1 from {{{{ ref('m_0') }}}}"]
+"""
+PROFILES = """zoo:
+  target: dev
+  outputs:
+    dev: {type: duckdb, path: zoo.duckdb, threads: 1}
+    other: {type: duckdb, path: zoo.duckdb, schema: other, threads: 1}
+    pg: {type: postgres, host: localhost, user: u, password: "{{ env_var('DBT_ENV_SECRET_PW', 'x') }}", dbname: d, schema: s, threads: 1}
+"""
+
+
+def no_times(value):
+    if isinstance(value, dict):
+        return {key: no_times(item) for key, item in value.items() if key not in TIMES}
+    return [no_times(item) for item in value] if isinstance(value, list) else value
+
+
+class Zoo:
+    """A project that changes at random, but stays one that can be parsed most of the time."""
+
+    def __init__(self, root, env, seed):
+        self.root, self.env, self.chance = root, dict(env), random.Random(seed)
+        self.options, self.serial, self.parsed, self.used = [], 0, 0, 0
+        self.put("profiles.yml", PROFILES)
+        self.project()
+        for number in range(MODELS):
+            self.model(number)
+        self.schema()
+        self.sources()
+        self.macro()
+        self.seed()
+        self.snapshot()
+        self.docs()
+        self.packages()
+        self.singular()
+        self.unit_tests()
+
+    def put(self, path, text):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def next(self):
+        self.serial += 1
+        return self.serial
+
+    def pick(self, *words):
+        return self.chance.choice(words)
+
+    def path_of(self, number):
+        return f"models/{'deep/' if number % 3 == 0 else ''}m_{number}.sql"
+
+    # ---- what can change; each may be called again at any time
+
+    def project(self):
+        self.put("dbt_project.yml", PROJECT.format(tag=self.pick("a", "b"), deep=self.pick("table", "view", "incremental"),
+                                                   quote=self.pick("true", "false"), colour=self.pick("red", "blue")))
+
+    def model(self, number=None):
+        number = self.chance.randrange(MODELS) if number is None else number
+        lower = [self.chance.randrange(number) for _ in range(self.chance.randrange(3))] if number else []
+        head = self.pick("", "", "{{ config(tags=['own', 't%d']) }}" % self.chance.randrange(4),
+                         "{{ config(materialized='table', alias='alias_%d_%d') }}" % (number, self.chance.randrange(3)),
+                         "{{ config(meta={'n': %d, 'l': [1, 2.5, none, 'x']}, schema='s%d') }}" % (self.next(), self.chance.randrange(2)),
+                         "{{ config(enabled=%s) }}" % self.pick("true", "var('nothing', true)") if number > 18 else "",
+                         "{{ config(group='keepers') }}" if number == 7 else "",
+                         "{{ config(post_hook=\"grant {{ var('colour') }} on {{ ref('m_0') }}\") }}" if number > 3 else "",
+                         "{{ config(pre_hook=[\"select '{{ run_started_at }}'\"]) }}")
+        body = self.pick("select %d as id" % self.next(), "select {{ cents('%d') }} as id" % self.next(),
+                         "select '{{ env_var('ZOO_ENV', 'none') }}' as id", "select '{{ var('colour') }}' as id",
+                         "select '{{ target.schema }}' as id", "select '{{ run_started_at.year }}' as id",
+                         "{% if env_var('ZOO_ENV', 'none') == 'b' %}{{ config(tags=['env']) }}{% endif %}select 1 as id",
+                         "{% if target.name == 'other' %}{{ config(materialized='ephemeral') }}{% endif %}select 1 as id",
+                         "select '{{ modules.datetime.date.today() }}' as id", "select '{{ helper.shout('a') }}' as id",
+                         "select * from {{ source('raw', 'animals') }}", "select [1, 2]|{{ [1, 2]|join('+') }} as id")
+        tail = "".join("\n-- {{ ref('m_%d') }}" % n for n in lower)
+        self.put(self.path_of(number), f"{head}\n{body}{tail}\n")
+
+    def schema(self):
+        text = "version: 2\ngroups:\n  - {name: keepers, owner: {name: ann}}\nmodels:\n"
+        for number in range(0, MODELS, 2):
+            if self.chance.random() < 0.2 or not (self.root / self.path_of(number)).exists():
+                continue
+            text += (f"  - name: m_{number}\n    description: \"{self.pick('A', 'B')} {{{{ doc('animals') }}}}"
+                     f" {{{{ env_var('ZOO_TEXT', '-') }}}}\"\n")
+            if self.chance.random() < 0.4:
+                text += f"    config: {{meta: {{size: {self.next()}}}, tags: [{self.pick('x', 'y')}]}}\n"
+            text += "    columns:\n      - name: id\n        description: The key\n        data_tests:\n          - unique\n"
+            if self.chance.random() < 0.5:
+                text += f"          - not_null: {{config: {{severity: {self.pick('warn', 'error')}}}}}\n"
+            if self.chance.random() < 0.3:
+                text += f"          - at_least: {{arguments: {{least: {self.chance.randrange(5)}}}}}\n"
+        text += "exposures:\n  - {name: board, type: dashboard, owner: {email: a@b.c}, depends_on: [ref('m_0')]}\n"
+        self.put("models/schema.yml", text)
+
+    def sources(self):
+        self.put("models/sources.yml", "sources:\n  - name: raw\n    schema: \"{{ var('colour') }}_raw\"\n    tables:\n"
+                                       f"      - name: animals\n        description: n {self.next()}\n        columns: "
+                                       "[{name: id, data_tests: [unique]}]\n"
+                                       f"{self.pick('', '      - name: plants' + chr(10))}")
+
+    def macro(self):
+        self.put("macros/m.sql", "{% macro cents(x) %}(" + f"{self.next()}" + " * {{ x }}){% endmacro %}\n"
+                                 "{% test at_least(model, column_name, least) %}select * from {{ model }} where "
+                                 "{{ column_name }} < {{ least }}{% endtest %}\n")
+        own = ("{% macro generate_schema_name(name, node) %}{{ target.schema }}_{{ name or '" + self.pick("p", "q") + "' }}"
+               "{{ '_tagged' if 'own' in node.config.tags }}{% endmacro %}\n")
+        self.put("macros/schema.sql", self.pick("", own))
+        self.put("macros/macros.yml", f"macros:\n  - name: cents\n    description: \"{self.next()}\"\n")
+
+    def seed(self):
+        self.put("seeds/colours.csv", f"id,name\n1,red\n2,{self.next()}\n")
+
+    def snapshot(self):
+        self.put("snapshots/s.sql", "{% snapshot snap %}{{ config(strategy='check', unique_key='id', check_cols='all', "
+                                    f"target_schema='{self.pick('h1', 'h2')}') }}}}"
+                                    "select *, '{{ invocation_id }}' as run from {{ ref('m_0') }}{% endsnapshot %}\n")
+
+    def docs(self):
+        self.put("models/docs.md", "{% docs animals %}Animals, number " + f"{self.next()}" + "{% enddocs %}\n")
+
+    def packages(self):
+        self.put("dbt_packages/helper/dbt_project.yml", f"name: helper\nmodels: {{+tags: [{self.pick('h', 'i')}]}}\n")
+        self.put("dbt_packages/helper/macros/h.sql", "{% macro shout(x) %}{{ x|upper }}" + f"{self.next()}" + "{% endmacro %}\n")
+        self.put("dbt_packages/helper/models/h_model.sql", f"select {self.next()} as id\n")
+
+    def singular(self):
+        self.put("tests/one.sql", self.pick("", "{{ config(severity='warn') }}") + f"select {self.next()} from {{{{ ref('m_0') }}}}\n")
+
+    def unit_tests(self):
+        self.put("models/unit.yml", "unit_tests:\n  - name: u\n    model: m_0\n    given: []\n    expect: {rows: [{id: "
+                 f"{self.next()}" + "}]}\n")
+
+    # ---- changes of another kind
+
+    def remove_or_bring_back(self):
+        number = self.chance.randrange(10, MODELS)
+        file = self.root / self.path_of(number)
+        if file.exists():
+            file.unlink()
+        else:
+            self.model(number)
+
+    def rename(self):
+        self.put("models/" + self.pick("n1", "n2") + ".sql", f"select {self.next()} as id\n")
+        (self.root / "models" / (self.pick("n1", "n2") + ".sql")).unlink(missing_ok=True)
+
+    def same_size_at_once(self):
+        """What a look at the file cannot tell, but for the time."""
+        self.put("models/m_1.sql", self.pick("select 1 as id\n", "select 2 as id\n", "select 3 as id\n"))
+
+    def older_file(self):
+        """A file that is replaced by an older one, as git does."""
+        file = self.root / self.path_of(4)
+        if file.exists():
+            fresh = file.with_suffix(".new")
+            fresh.write_text(f"select {self.next()} as id\n", encoding="utf-8")
+            os.utime(fresh, (1600000000, 1600000000))
+            fresh.rename(file)
+
+    def touch(self):
+        for file in (self.root / "models").rglob("*"):
+            os.utime(file)
+
+    def environment(self):
+        self.env[self.pick("ZOO_ENV", "ZOO_TEXT")] = self.pick("a", "b", "c")
+        if self.chance.random() < 0.3:
+            self.env.pop("ZOO_ENV", None)
+
+    def target(self):
+        self.options = self.pick([], ["--target", "other"], ["--target", "pg"], ["--vars", "{colour: green}"],
+                                 ["--vars", "{nothing: false}"])
+
+    def break_something(self):
+        file = self.root / "models/m_2.sql"
+        file.write_text(self.pick("{{ nonsense", "{{ ref('nowhere') }}", "{% if %}", "select 2 as id"), encoding="utf-8")
+
+    def damage(self):
+        """What is in the cache is another's, cut, or has other bits."""
+        cache = self.root / "target/leat_parse.cache"
+        if not cache.exists():
+            return
+        content = bytearray(cache.read_bytes())
+        how = self.chance.randrange(4)
+        if how == 0:
+            content = content[: self.chance.randrange(len(content))]
+        elif how == 1:
+            for _ in range(3):
+                content[self.chance.randrange(len(content))] ^= 1 << self.chance.randrange(8)
+        elif how == 2:
+            content = bytearray(self.chance.randbytes(200))
+        else:
+            content += b"more"
+        cache.write_bytes(bytes(content))
+
+    def nothing(self):
+        pass
+
+    # ---- parsing
+
+    def parse(self, folder, *options):
+        shutil.rmtree(self.root / "target" / "none", ignore_errors=True)
+        (self.root / folder / "manifest.json").unlink(missing_ok=True)
+        done = subprocess.run([LEAT, "dbt", "--debug", "parse", "--target-path", folder, *self.options, *options],
+                              cwd=self.root, env=self.env, capture_output=True, text=True, timeout=90, check=False)
+        said = done.stdout + done.stderr
+        if done.returncode:
+            return done.returncode, [line[9:] for line in done.stdout.splitlines() if "DEBUG" not in line][-3:], said
+        return 0, no_times(json.loads((self.root / folder / "manifest.json").read_text(encoding="utf-8"))), said
+
+    def check(self, what):
+        warm = self.parse("target")
+        cold = self.parse("target_cold", "--no-partial-parse")
+        assert warm[0] in (0, 2) and warm[0] == cold[0], (what, warm[2], cold[2])
+        if warm[0]:
+            return
+        self.parsed += 1
+        self.used += "parsed from the cache" in warm[2]
+        assert "parsed from the cache" not in cold[2]
+        first, second = json.dumps(warm[1], indent=1), json.dumps(cold[1], indent=1)
+        assert first == second, (what, *[pair for pair in zip(first.splitlines(), second.splitlines())
+                                         if pair[0] != pair[1]][:5])
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_parse_with_the_cache_is_one_without(tmp_path, env, seed):
+    zoo = Zoo(tmp_path, env, seed)
+    changes = [zoo.model, zoo.model, zoo.model, zoo.model, zoo.schema, zoo.sources, zoo.macro, zoo.seed, zoo.snapshot, zoo.docs,
+               zoo.packages, zoo.singular, zoo.unit_tests, zoo.project, zoo.remove_or_bring_back, zoo.rename,
+               zoo.same_size_at_once, zoo.same_size_at_once, zoo.older_file, zoo.touch, zoo.environment, zoo.target,
+               zoo.break_something, zoo.damage, zoo.nothing]
+    zoo.check("nothing")
+    for _ in range(ROUNDS):
+        done = []
+        for _ in range(zoo.pick(1, 1, 1, 2, 3)):
+            change = zoo.chance.choice(changes)
+            change()
+            done.append(change.__name__)
+        if "nowhere" not in (zoo.root / "models/m_2.sql").read_text() and zoo.chance.random() < 0.5:
+            zoo.model(2)
+        zoo.check(done)
+    assert zoo.parsed > ROUNDS / 2 and zoo.used > ROUNDS / 10, (zoo.parsed, zoo.used)
+
+
+def test_what_is_not_changed_is_not_evaluated(tmp_path, env):
+    zoo = Zoo(tmp_path, env, 1)
+    zoo.put("models/m_5.sql", "{% do print('here I am') %}select 5 as id\n")
+    assert "here I am" in zoo.parse("target")[2]
+    assert "here I am" not in zoo.parse("target")[2]
+    assert "here I am" in zoo.parse("target", "--no-partial-parse")[2]
+    zoo.env["DBT_PARTIAL_PARSE"] = "false"
+    assert "here I am" in zoo.parse("target")[2]
