@@ -80,11 +80,19 @@ const char *lt_remote_sum_header(lt_sum_kind kind)
     return names[kind];
 }
 
+/* Some servers say under one name what is another kind's value; that says nothing of the bytes. */
+static bool is_sum(lt_sum_kind kind, lt_text value)
+{
+    unsigned char raw[LT_SUM_BYTES];
+    lt_text sum = lt_text_sub(value, 0, lt_text_find_byte(value, '-', 0));
+    return lt_sum_read(sum, raw, lt_sum_size(kind));
+}
+
 static void read_checksum(const lt_http_response *response, lt_arena *arena, lt_checksum *out)
 {
     for (lt_sum_kind kind = LT_SUM_CRC32; kind < LT_SUM_COUNT; kind++) {
         lt_text value = header(response, lt_remote_sum_header(kind), arena);
-        if (!value.len)
+        if (!is_sum(kind, value))
             continue;
         *out = (lt_checksum){.kind = kind,
                              .value = value,

@@ -1,6 +1,7 @@
 /* Loads an S3 endpoint from many connections at once and says how much went through: for bench/, not installed.
  *
- * usage: s3-load HOST PORT KEY SECRET put|get|list BUCKET CLIENTS SECONDS SIZE [MOST]
+ * usage: s3-load HOST PORT KEY SECRET VERB BUCKET CLIENTS SECONDS SIZE [MOST]
+ * VERB: put, get, list; get-seeded and list-seeded ask at random in a bucket that store-bench has filled with MOST keys; mb makes the bucket.
  * Each client has one connection and sends signed requests one after the other, for so many seconds or, if MOST is given, at most so many
  * in all. Prints one line of JSON: {"requests": N, "seconds": S, "bytes": B, "p50_ms": ..., "p99_ms": ...}. */
 #include "base/time.h"
@@ -17,8 +18,11 @@
 
 enum { LATENCIES = 1 << 16, BLOCK = 1 << 18, PAYLOAD = 1 << 20 };
 
+typedef enum verb { PUT, GET, LIST, GET_SEEDED, LIST_SEEDED, MAKE_BUCKET, VERBS } verb;
+
 typedef struct load {
-    const char *host, *key_id, *secret, *verb, *bucket;
+    const char *host, *key_id, *secret, *bucket;
+    verb verb;
     uint16_t port;
     int64_t seconds, most;
     size_t size;
@@ -31,7 +35,7 @@ typedef struct load {
 
 static load all;
 
-static void die(const char *what)
+LT_NORETURN static void die(const char *what)
 {
     (void)fprintf(stderr, "s3-load: %s\n", what);
     exit(1);
@@ -58,24 +62,46 @@ static void send_all(int fd, lt_text text, int flags)
     }
 }
 
+static verb verb_of(const char *name)
+{
+    static const char *const names[] = {"put", "get", "list", "get-seeded", "list-seeded", "mb"};
+    for (size_t i = 0; i < VERBS; i++)
+        if (strcmp(name, names[i]) == 0)
+            return (verb)i;
+    die("there is no such verb");
+}
+
+/* What is asked for: the path, and the query. Seeded keys are store-bench's. */
+static void write_target(int64_t number, lt_buf *path, lt_buf *query)
+{
+    uint32_t at = arc4random_uniform((uint32_t)LT_MAX(all.most, 1));
+    lt_buf_printf(path, "/%s", all.bucket);
+    if (all.verb == PUT || all.verb == GET)
+        lt_buf_printf(path, "/load/%08lld", (long long)number);
+    else if (all.verb == GET_SEEDED)
+        lt_buf_printf(path, "/p%06u/k%09u", at / 1000, at);
+    else if (all.verb == LIST)
+        lt_buf_add(query, T("list-type=2&max-keys=1000"));
+    else if (all.verb == LIST_SEEDED)
+        lt_buf_printf(query, "list-type=2&max-keys=1000&start-after=p%06u", at / 2000);
+}
+
 static void write_request(lt_buf *out, int64_t number)
 {
     char time[LT_AWS_TIME_CHARS], key[LT_AWS_KEY_BYTES], host[64];
     LT_AUTO(lt_buf) path = {0};
-    bool put = strcmp(all.verb, "put") == 0, list = strcmp(all.verb, "list") == 0;
+    LT_AUTO(lt_buf) query = {0};
+    bool put = all.verb == PUT || all.verb == MAKE_BUCKET;
     (void)snprintf(host, sizeof(host), "%s:%u", all.host, all.port);
     (void)lt_aws_time_write(lt_now_us(), time);
-    if (list)
-        lt_buf_printf(&path, "/%s", all.bucket);
-    else
-        lt_buf_printf(&path, "/%s/load/%08lld", all.bucket, (long long)number);
+    write_target(number, &path, &query);
     lt_aws_header headers[] = {{T("Host"), lt_text_of(host)},
                                {T("x-amz-date"), lt_text_of(time)},
                                {T("x-amz-content-sha256"), T(LT_AWS_UNSIGNED_PAYLOAD)}};
     lt_aws_scope scope = {lt_text_at(time, 8), T("us-east-1"), T("s3")};
     lt_aws_request request = {.method = put ? T("PUT") : T("GET"),
                               .path = lt_buf_text(&path),
-                              .query = list ? T("list-type=2&max-keys=1000") : T(""),
+                              .query = lt_buf_text(&query),
                               .headers = headers,
                               .header_count = LT_COUNT(headers),
                               .payload = T(LT_AWS_UNSIGNED_PAYLOAD)};
@@ -87,10 +113,10 @@ static void write_request(lt_buf *out, int64_t number)
     lt_aws_key_get(cache, lt_text_of(all.secret), &scope, key);
     lt_buf_clear(out);
     lt_buf_printf(out,
-                  "%.*s %s%s HTTP/1.1\r\nHost: %s\r\nx-amz-date: %s\r\nx-amz-content-sha256: "
+                  "%.*s %s%s%s HTTP/1.1\r\nHost: %s\r\nx-amz-date: %s\r\nx-amz-content-sha256: "
                   "UNSIGNED-PAYLOAD\r\nAuthorization: ",
-                  LT_ARG(request.method), lt_buf_chars(&path),
-                  list ? "?list-type=2&max-keys=1000" : "", host, time);
+                  LT_ARG(request.method), lt_buf_chars(&path), query.len ? "?" : "",
+                  lt_buf_chars(&query), host, time);
     if (!lt_aws_authorize(&request, lt_text_of(all.key_id), lt_text_of(time), &scope, key, out))
         die("cannot sign");
     if (put)
@@ -112,7 +138,8 @@ static bool read_answer(int fd, char *block)
         end = strstr(block, "\r\n\r\n");
     }
     bool stays = strncmp(block, "HTTP/1.1", 8) == 0 && !strcasestr(block, "\r\nconnection: close");
-    if (strncmp(block + 8, " 200", 4) != 0) {
+    bool is_there = all.verb == MAKE_BUCKET && strncmp(block + 8, " 409", 4) == 0;
+    if (strncmp(block + 8, " 200", 4) != 0 && !is_there) {
         (void)fprintf(stderr, "%.300s\n", block);
         die("an answer is not 200");
     }
@@ -137,7 +164,7 @@ static void *run(void *unused)
     (void)unused;
     LT_AUTO(lt_buf) request = {0};
     char *block = lt_xmalloc(BLOCK);
-    bool put = strcmp(all.verb, "put") == 0;
+    bool put = all.verb == PUT || all.verb == MAKE_BUCKET;
     int fd = dial();
     while (lt_mono_us() < all.end_us) {
         int64_t number = atomic_fetch_add(&all.started, 1);
@@ -186,12 +213,12 @@ static int64_t number_of(const char *text)
 int main(int argc, char **argv)
 {
     if (argc < 10)
-        die("usage: s3-load HOST PORT KEY SECRET put|get|list BUCKET CLIENTS SECONDS SIZE [MOST]");
+        die("usage: s3-load HOST PORT KEY SECRET VERB BUCKET CLIENTS SECONDS SIZE [MOST]");
     all.host = argv[1];
     all.port = (uint16_t)number_of(argv[2]);
     all.key_id = argv[3];
     all.secret = argv[4];
-    all.verb = argv[5];
+    all.verb = verb_of(argv[5]);
     all.bucket = argv[6];
     size_t clients = (size_t)number_of(argv[7]);
     all.seconds = number_of(argv[8]);

@@ -1,5 +1,5 @@
-/* Measures the local store in a folder: usage: store-bench FOLDER [KEYS]; prints one line of JSON for each figure. With KEYS: of a bucket
- * with so many of them, which are put straight into the index. */
+/* Measures the local store in a folder: usage: store-bench FOLDER [KEYS [seed]]; prints one line of JSON for each figure. With KEYS: of a
+ * bucket with so many of them, which are put straight into the index. With "seed" the bucket is made and left there, for a server. */
 #include "base/fs.h"
 #include "base/time.h"
 #include "db/db.h"
@@ -273,14 +273,19 @@ static lt_status scan_all(lt_store *store, lt_err *err)
     return LT_OK;
 }
 
+static lt_status make_keys(const char *folder, int64_t count, lt_err *err)
+{
+    LT_TRY(lt_folder_make(folder, 0750, err));
+    return seed(folder, count, err);
+}
+
 static lt_status measure_keys(const char *folder, int64_t count, lt_err *err)
 {
     LT_AUTO(lt_store_ref) store = NULL;
     LT_AUTO(lt_chars) url = lt_format("local:%s", folder);
     int64_t start_us = lt_mono_us();
     keys = count;
-    LT_TRY(lt_folder_make(folder, 0750, err));
-    LT_TRY(seed(folder, count, err));
+    LT_TRY(make_keys(folder, count, err));
     LT_TRY(lt_store_open(url, &store, err));
     (void)printf("{\"name\": \"store: %lld keys\", \"unit\": \"s to make\", \"ours\": %.1f}\n",
                  (long long)count, (double)(lt_mono_us() - start_us) / 1e6);
@@ -294,18 +299,22 @@ static lt_status measure_keys(const char *folder, int64_t count, lt_err *err)
 
 int main(int argc, char **argv)
 {
-    lt_err err = {0};
+    lt_err err = {0}, removing;
     int64_t count = 0;
-    if (argc < 2 || argc > 3 || lt_path_exists(argv[1]) ||
-        (argc == 3 && (!lt_text_to_i64(lt_text_of(argv[2]), &count) || count < PER_PREFIX))) {
-        (void)fputs("usage: store-bench FOLDER [KEYS]   a new folder, on the disk to be measured\n",
+    bool keep = argc == 4 && strcmp(argv[3], "seed") == 0;
+    if (argc < 2 || argc > (keep ? 4 : 3) || lt_path_exists(argv[1]) ||
+        (argc > 2 && (!lt_text_to_i64(lt_text_of(argv[2]), &count) || count < PER_PREFIX))) {
+        (void)fputs("usage: store-bench FOLDER [KEYS [seed]]   a new folder, on the disk to be "
+                    "measured\n",
                     stderr);
         return 2;
     }
-    lt_status status = count ? measure_keys(argv[1], count, &err) : measure(argv[1], &err);
+    lt_status status = keep    ? make_keys(argv[1], count, &err)
+                       : count ? measure_keys(argv[1], count, &err)
+                               : measure(argv[1], &err);
     if (status != LT_OK)
         (void)fprintf(stderr, "store-bench: %s\n", err.message);
-    lt_err removing;
-    lt_ignore(lt_path_remove(argv[1], &removing));
+    if (!keep)
+        lt_ignore(lt_path_remove(argv[1], &removing));
     return status == LT_OK ? 0 : 3;
 }

@@ -94,15 +94,21 @@ static lt_text resource(const lt_s3_call *call)
     return lt_text_sub(call->http->target, 0, lt_text_find_byte(call->http->target, '?', 0));
 }
 
+/* What a client sent, as far as it is text: the answer is XML whatever was asked. */
+static void put_sent(lt_buf *out, lt_text name, lt_text sent)
+{
+    lt_xml_put(out, name, lt_text_sub(sent, 0, lt_utf8_valid_len(sent)));
+}
+
 static void add_names(lt_s3_call *call, lt_buf *out)
 {
     if (call->code == LT_S3_NO_SUCH_KEY || call->code == LT_S3_NO_SUCH_VERSION)
         lt_xml_put(out, T("Key"), call->key);
     else if (call->code == LT_S3_NO_SUCH_BUCKET || call->code == LT_S3_BUCKET_NOT_EMPTY ||
              call->code == LT_S3_BUCKET_YOURS || call->code == LT_S3_BUCKET_EXISTS)
-        lt_xml_put(out, T("BucketName"), call->bucket);
+        put_sent(out, T("BucketName"), call->bucket);
     for (size_t i = 0; i < call->details.len; i++)
-        lt_xml_put(out, call->details.items[i].name, call->details.items[i].value);
+        put_sent(out, call->details.items[i].name, call->details.items[i].value);
 }
 
 /* What a handler had begun to say of a good answer does not belong to the bad one, but for what tells of the object. */
@@ -136,9 +142,9 @@ void lt_s3_answer_error(lt_s3_call *call, const lt_err *err)
         return;
     lt_buf *out = lt_s3_xml_begin(call, T("Error"));
     lt_xml_put(out, T("Code"), lt_text_of(error->code));
-    lt_xml_put(out, T("Message"), lt_text_of(call->message ? call->message : error->message));
+    put_sent(out, T("Message"), lt_text_of(call->message ? call->message : error->message));
     add_names(call, out);
-    lt_xml_put(out, T("Resource"), resource(call));
+    put_sent(out, T("Resource"), resource(call));
     lt_xml_put(out, T("RequestId"), lt_text_of(call->request_id));
     lt_xml_put(out, T("HostId"), lt_text_of(call->request_id));
     lt_xml_end(out, T("Error"));

@@ -72,7 +72,8 @@ bool lt_s3_has_param(const lt_s3_call *call, const char *name)
 static lt_status decode(lt_s3_call *call, lt_text raw, bool plus, lt_text *out, lt_err *err)
 {
     LT_AUTO(lt_buf) decoded = {.limit = 64 * LT_KIB};
-    if (!lt_url_decode(raw, plus, &decoded))
+    if (!lt_url_decode(raw, plus, &decoded) ||
+        lt_utf8_valid_len(lt_buf_text(&decoded)) != decoded.len)
         return lt_s3_fail(call, err, LT_S3_INVALID_URI, NULL);
     *out = lt_arena_text(call->arena, lt_buf_text(&decoded));
     return LT_OK;
@@ -112,9 +113,8 @@ static lt_status check_key(lt_s3_call *call, lt_err *err)
 {
     if (call->key.len > LT_KEY_BYTES)
         return lt_s3_fail(call, err, LT_S3_KEY_TOO_LONG, NULL);
-    if (lt_text_find_byte(call->key, '\0', 0) != SIZE_MAX ||
-        lt_utf8_valid_len(call->key) != call->key.len)
-        return lt_s3_fail(call, err, LT_S3_INVALID_URI, "The key is not UTF-8, or has a NUL in it");
+    if (lt_text_find_byte(call->key, '\0', 0) != SIZE_MAX)
+        return lt_s3_fail(call, err, LT_S3_INVALID_URI, "The key has a NUL in it");
     if (lt_text_find_byte(call->bucket, '\0', 0) != SIZE_MAX || call->bucket.len > 255)
         return lt_s3_fail(call, err, LT_S3_INVALID_BUCKET_NAME, NULL);
     return LT_OK;
@@ -185,9 +185,20 @@ static lt_status find_op(lt_s3_call *call, lt_err *err)
     return LT_OK;
 }
 
+/* The HTTP library takes any bytes without a blank for one. */
+static bool is_method(lt_text method)
+{
+    for (size_t i = 0; i < method.len; i++)
+        if (method.ptr[i] < 'A' || method.ptr[i] > 'Z')
+            return false;
+    return method.len > 0;
+}
+
 lt_status lt_s3_parse(lt_s3_call *call, lt_err *err)
 {
     const lt_server_request *http = call->http;
+    if (!is_method(http->method))
+        return lt_s3_fail(call, err, LT_S3_METHOD_NOT_ALLOWED, NULL);
     if (http->head_bytes > HEAD_BYTES)
         return lt_s3_fail(call, err, LT_S3_HEAD_TOO_LARGE, NULL);
     LT_TRY(lt_s3_parse_target(call, http->target, lt_s3_header(call, "Host"),

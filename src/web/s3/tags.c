@@ -12,6 +12,8 @@ lt_status lt_s3_tags_from_xml(lt_s3_call *call, const lt_xml *root, size_t most,
     if (!set)
         return lt_s3_fail(call, err, LT_S3_MALFORMED_XML, NULL);
     for (const lt_xml *tag = set->first; tag; tag = tag->next) {
+        if (out->len >= most)
+            return lt_s3_fail(call, err, LT_S3_INVALID_TAG, "There are more than %zu tags", most);
         lt_pair pair = {lt_xml_text(tag, T("Key")), lt_xml_text(tag, T("Value"))};
         if (!lt_text_eq(tag->name, T("Tag")) || !pair.name.ptr || !pair.value.ptr)
             return lt_s3_fail(call, err, LT_S3_MALFORMED_XML, NULL);
@@ -24,8 +26,6 @@ lt_status lt_s3_tags_from_xml(lt_s3_call *call, const lt_xml *root, size_t most,
                                   "Cannot provide multiple Tags with the same key");
         lt_push_in(call->arena, out, pair);
     }
-    if (out->len > most)
-        return lt_s3_fail(call, err, LT_S3_INVALID_TAG, "There are more than %zu tags", most);
     return LT_OK;
 }
 

@@ -299,6 +299,55 @@ Test(s3_access, a_key_can_do_only_what_its_rights_say)
     close_world(&w);
 }
 
+/* Everything else refuses nothing for another reason than who asks: the same request of somebody who may is answered. */
+static void check_let_in(const lt_s3_op *op, const char *who, const char *answer)
+{
+    if (op->run == lt_s3_preflight || op->run == lt_s3_post_object)
+        return; /* no rule for the one, no form for the other */
+    if (strncmp(answer, "HTTP/1.1 ", 9) == 0 && strncmp(answer, "HTTP/1.1 403 ", 13) != 0 &&
+        strncmp(answer, "HTTP/1.1 5", 10) != 0 && !lt_has(answer, "<Code>AccessDenied</Code>"))
+        return;
+    print_message("%s: %s was answered: %.300s\n", who, op->name, answer);
+    fail();
+}
+
+Test(s3_access, the_same_requests_of_the_root_are_answered)
+{
+    world w;
+    LT_AUTO(lt_buf) out = {0};
+    open_world(&w);
+    EACH_OP(op)
+    {
+        query q = query_of(&w, op);
+        q.key_id = "ROOTROOTROOTROOT";
+        q.secret = "rootsecretrootsecret";
+        check_let_in(op, "the root", ask(&w, &q, &out));
+        q.presigned = !op->header;
+        check_let_in(op, "the root, presigned", ask(&w, &q, &out));
+    }
+    close_world(&w);
+}
+
+Test(s3_access, the_one_right_that_an_operation_needs_is_enough)
+{
+    world w;
+    LT_AUTO(lt_buf) out = {0};
+    open_world(&w);
+    for (unsigned right = 1; right <= LT_ACCESS_ADMIN; right *= 2)
+        (void)make_key(&w, lt_arena_format(&w.arena, "LEATONLY%u", right), right, "", "");
+    EACH_OP(op)
+    {
+        query q = query_of(&w, op);
+        unsigned needed = op->run == lt_s3_delete_objects ? LT_ACCESS_DELETE : op->access;
+        if (!needed || op->header)
+            continue; /* the source of a copy asks for a right of its own */
+        q.key_id = lt_arena_format(&w.arena, "LEATONLY%u", needed);
+        q.secret = "secretsecretsecretsecret";
+        check_let_in(op, "a key with this right alone", ask(&w, &q, &out));
+    }
+    close_world(&w);
+}
+
 Test(s3_access, a_key_with_the_right_is_let_in)
 {
     world w;
