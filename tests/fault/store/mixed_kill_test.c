@@ -33,8 +33,8 @@ typedef enum act { PUT_SMALL, PUT_LARGE, UPLOAD, COPY, REMOVE, PUT_SEALED, UPLOA
 /* In memory that outlives the writers. */
 typedef struct ledger {
     volatile uint32_t begun[WRITERS][KEYS], done[WRITERS][KEYS];
-    volatile uint32_t steps;
-    volatile bool trouble;
+    _Atomic uint32_t steps; /* of all writers */
+    _Atomic bool trouble;
     char why[256];
 } ledger;
 
