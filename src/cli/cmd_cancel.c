@@ -5,6 +5,7 @@
 #include "base/proc.h"
 #include "base/time.h"
 #include "cli/work.h"
+#include "run/ask.h"
 #include "run/run.h"
 
 #include <signal.h>
@@ -31,9 +32,8 @@ static const lt_opt table[] = {
      .help = "end the run's process when it does not answer in time"},
 };
 
-static void say_left(lt_app *app, const lt_workspace *workspace, int64_t run_id)
+static void say_left(lt_app *app, size_t count, size_t stuck)
 {
-    size_t stuck = 0, count = lt_run_end_orphans(workspace, run_id, &stuck);
     if (count)
         lt_out_printf(&app->out, "%zu process%s that went on without it %s ended\n", count,
                       count == 1 ? "" : "es", count == 1 ? "was" : "were");
@@ -41,12 +41,20 @@ static void say_left(lt_app *app, const lt_workspace *workspace, int64_t run_id)
         lt_out_printf(&app->out, "%zu of them do not end: look at them with ps\n", stuck);
 }
 
-/* A run that no process does: it is over at once. LT_CONFLICT: one does. */
-static lt_status cancel_idle(lt_app *app, lt_workspace *workspace, int64_t run_id, lt_err *err)
+static void say_over(lt_app *app, const lt_run_record *run, const lt_run_cancelled *done)
 {
-    LT_TRY(lt_state_run_cancel_idle(workspace->state, run_id, lt_work_who(app), err));
-    lt_out_printf(&app->out, "run %lld is cancelled\n", (long long)run_id);
-    say_left(app, workspace, run_id);
+    lt_out_printf(&app->out, "run %lld is cancelled\n", (long long)run->id);
+    say_left(app, done->ended, done->stuck);
+}
+
+/* After its process was ended: nobody does it now. */
+static lt_status cancel_idle(lt_app *app, lt_workspace *workspace, const lt_run_record *run,
+                             lt_err *err)
+{
+    lt_run_cancelled done;
+    lt_run_asker asker = {workspace->state, workspace->home, lt_work_who(app), &app->arena};
+    LT_TRY(lt_run_ask_cancel(&asker, run, T(""), &done, err));
+    say_over(app, run, &done);
     return LT_OK;
 }
 
@@ -73,10 +81,12 @@ static lt_status force(lt_app *app, lt_workspace *workspace, const lt_run_record
     LT_TRY(lt_state_reap(workspace->state, NULL, err));
     LT_TRY(lt_state_run_get(workspace->state, run->id, &app->arena, &now, err));
     if (now.status == LT_RUN_LOST)
-        return cancel_idle(app, workspace, run->id, err);
+        return cancel_idle(app, workspace, &now, err);
+    size_t stuck = 0,
+           count = lt_run_end_orphans(workspace->home, workspace->state, run->id, &stuck);
     lt_out_printf(&app->out, "run %lld is %s\n", (long long)run->id,
                   lt_run_status_name(now.status));
-    say_left(app, workspace, run->id);
+    say_left(app, count, stuck);
     return LT_OK;
 }
 
@@ -97,18 +107,15 @@ static lt_status await_answer(lt_app *app, lt_workspace *workspace, int64_t requ
     return LT_OK;
 }
 
-static lt_status ask(lt_app *app, lt_workspace *workspace, const cancel_opts *opts,
-                     const lt_run_record *run, lt_text task, lt_err *err)
+static lt_status await(lt_app *app, lt_workspace *workspace, const cancel_opts *opts,
+                       const lt_run_record *run, lt_text task, int64_t request, lt_err *err)
 {
-    lt_request request = {
-        .run_id = run->id, .task = task, .kind = T("cancel"), .asked_by = lt_work_who(app)};
     lt_request answered = {0};
-    LT_TRY(lt_state_request(workspace->state, &request, err));
     if (opts->no_wait) {
         lt_out_printf(&app->out, "asked run %lld to stop\n", (long long)run->id);
         return LT_OK;
     }
-    LT_TRY(await_answer(app, workspace, request.id, opts->patience_us, &answered, err));
+    LT_TRY(await_answer(app, workspace, request, opts->patience_us, &answered, err));
     if (!answered.done_at_us)
         return opts->force && !task.len ? force(app, workspace, run, err) : fail_silent(run, err);
     if (task.len)
@@ -125,16 +132,18 @@ static lt_status cancel(lt_app *app, const void *opts, const lt_args *args, lt_e
     const cancel_opts *given = opts;
     lt_run_record run;
     lt_task_record task = {0};
+    lt_run_cancelled done;
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     LT_TRY(lt_work_open_some(app, LT_FILES_NONE, &workspace, err));
     LT_TRY(lt_work_run_get(workspace, args->items[0], &app->arena, &run, err));
     if (args->count > 1)
         LT_TRY(lt_work_task_get(workspace, &run, args->items[1], &app->arena, &task, err));
-    if (run.status != LT_RUN_RUNNING && run.status != LT_RUN_QUEUED && run.status != LT_RUN_LOST)
-        return lt_fail(err, LT_INVALID, "run %lld has ended already: %s", (long long)run.id,
-                       lt_run_status_name(run.status));
-    lt_status status = args->count > 1 ? LT_CONFLICT : cancel_idle(app, workspace, run.id, err);
-    return status == LT_CONFLICT ? ask(app, workspace, given, &run, task.id, err) : status;
+    lt_run_asker asker = {workspace->state, workspace->home, lt_work_who(app), &app->arena};
+    LT_TRY(lt_run_ask_cancel(&asker, &run, task.id, &done, err));
+    if (done.request)
+        return await(app, workspace, given, &run, task.id, done.request, err);
+    say_over(app, &run, &done);
+    return LT_OK;
 }
 
 const lt_cmd lt_cmd_cancel = {

@@ -136,7 +136,7 @@ static lt_status find_logs(showing *s, lt_workspace *workspace, const char *word
         if (!is_meant(task, word) || is_known(s, task->id))
             continue;
         shown log = {.task = lt_arena_text(&s->app->arena, task->id),
-                     .path = lt_run_log_path(workspace, s->run_id, task->id),
+                     .path = lt_run_log_path(workspace->home, s->run_id, task->id),
                      .fd = -1};
         lt_push(&s->logs, log);
     }

@@ -2,6 +2,7 @@
 #include "cli/cmd.h"
 
 #include "cli/work.h"
+#include "run/ask.h"
 
 static lt_status read_status(const char *word, lt_task_status *out, lt_err *err)
 {
@@ -25,20 +26,9 @@ static lt_status mark(lt_app *app, const void *opts, const lt_args *args, lt_err
     LT_TRY(lt_work_open_some(app, LT_FILES_NONE, &workspace, err));
     LT_TRY(lt_work_run_get(workspace, args->items[0], &app->arena, &run, err));
     LT_TRY(lt_work_task_get(workspace, &run, args->items[1], &app->arena, &task, err));
-    if (run.status == LT_RUN_QUEUED)
-        return lt_fail(err, LT_CONFLICT, "run %lld has not begun", (long long)run.id);
+    lt_run_asker asker = {workspace->state, workspace->home, lt_work_who(app), &app->arena};
+    LT_TRY(lt_run_ask_mark(&asker, &run, task.id, status, err));
     const char *name = lt_task_status_name(status);
-    if (run.status == LT_RUN_RUNNING) { /* its process does it */
-        lt_request request = {.run_id = run.id,
-                              .task = task.id,
-                              .kind = T("mark"),
-                              .argument = lt_text_of(name),
-                              .asked_by = lt_work_who(app)};
-        LT_TRY(lt_state_request(workspace->state, &request, err));
-    } else {
-        LT_TRY(
-            lt_state_task_mark(workspace->state, run.id, task.id, status, lt_work_who(app), err));
-    }
     lt_out_printf(&app->out, "%.*s of run %lld: %s\n", LT_ARG(task.name), (long long)run.id, name);
     return LT_OK;
 }

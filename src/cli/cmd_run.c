@@ -4,6 +4,7 @@
 #include "cli/progress.h"
 #include "cli/work.h"
 #include "fmt/json.h"
+#include "run/ask.h"
 #include "run/run.h"
 
 #include <stdio.h>
@@ -378,14 +379,7 @@ static lt_status retry(lt_app *app, const void *opts, const lt_args *args, lt_er
     const char *only_kind = NULL;
     LT_TRY(lt_work_open(app, given->vars, &workspace, err));
     LT_TRY(lt_work_run_get(workspace, args->items[0], &app->arena, &before, err));
-    if (before.status == LT_RUN_RUNNING) {
-        lt_ignore(lt_fail(err, LT_CONFLICT, "run %lld is still running", (long long)before.id));
-        return lt_hint(err, "wait for its end");
-    }
-    if (lt_text_eq(before.command, T("reproduce"))) {
-        lt_ignore(lt_fail(err, LT_INVALID, "run %lld is a reproduction", (long long)before.id));
-        return lt_hint(err, "begin it again with 'leat reproduce'");
-    }
+    LT_TRY(lt_run_check_retry(&before, err));
     LT_TRY(check_same_target(app, &before, err));
     LT_TRY(lt_work_only_kind(workspace, &before, &app->arena, &only_kind, err));
     lt_run_request request = {.command = T("retry"),

@@ -5,9 +5,7 @@
 #include "base/time.h"
 #include "cli/grid.h"
 #include "cli/work.h"
-#include "sched/tick.h"
-
-enum { MOST_TICKS = 10000 };
+#include "sched/ask.h"
 
 static lt_texts texts_of(lt_app *app, const lt_strings *strings)
 {
@@ -138,37 +136,12 @@ static const lt_opt backfill_table[] = {
      .help = "list the ticks that have no run yet"},
 };
 
-static lt_status find_ticks(const lt_workspace *workspace, const lt_conf_pipeline *pipeline,
-                            const backfill_opts *opts, lt_ticks *out, lt_err *err)
+static lt_status read_range(const backfill_opts *opts, lt_sched_range *range, lt_err *err)
 {
-    int64_t from_us, to_us;
-    lt_schedule schedule;
-    lt_calendar calendar = {0};
     if (!opts->from || !opts->to)
         return lt_fail(err, LT_INVALID, "a backfill needs --from and --to");
-    LT_TRY(read_moment("from", opts->from, &from_us, err));
-    LT_TRY(read_moment("to", opts->to, &to_us, err));
-    if (from_us >= to_us)
-        return lt_fail(err, LT_INVALID, "--to is not behind --from");
-    if (!lt_sched_read(workspace->project, pipeline, &calendar, &schedule))
-        return lt_conf_fail(pipeline->place, err, "the pipeline has no schedule to fill");
-    if (!lt_schedule_between(&schedule, from_us / 1000000, to_us / 1000000, MOST_TICKS, out)) {
-        lt_ignore(lt_fail(err, LT_TOO_BIG, "these are more than %d ticks", MOST_TICKS));
-        return lt_hint(err, "fill a shorter range at a time");
-    }
-    return LT_OK;
-}
-
-static lt_status make_runs(lt_app *app, const lt_conf_pipeline *pipeline, const backfill_opts *opts,
-                           const lt_ticks *ticks, lt_run_record *runs, lt_err *err)
-{
-    lt_texts params = texts_of(app, &opts->params);
-    for (size_t i = 0; i < ticks->len; i++) {
-        const lt_tick *tick = &ticks->items[opts->reverse ? ticks->len - 1 - i : i];
-        LT_TRY(lt_sched_tick_run(pipeline, tick, "backfill", &params, &app->arena, &runs[i], err));
-        runs[i].waiting = (lt_waiting){0};
-    }
-    return LT_OK;
+    LT_TRY(read_moment("from", opts->from, &range->from_us, err));
+    return read_moment("to", opts->to, &range->to_us, err);
 }
 
 static lt_status list_ticks(lt_app *app, lt_workspace *workspace, const lt_run_record *runs,
@@ -195,40 +168,40 @@ static lt_status list_ticks(lt_app *app, lt_workspace *workspace, const lt_run_r
     return LT_OK;
 }
 
-static lt_status fill(lt_app *app, lt_workspace *workspace, const lt_conf_pipeline *pipeline,
-                      const backfill_opts *opts, const lt_ticks *ticks, lt_err *err)
+static lt_status fill(lt_app *app, lt_workspace *workspace, const backfill_opts *opts,
+                      lt_run_record *runs, size_t count, lt_err *err)
 {
     size_t made = 0;
-    lt_run_record *runs = lt_alloc_array(&app->arena, ticks->len + 1, sizeof(*runs));
-    LT_TRY(make_runs(app, pipeline, opts, ticks, runs, err));
     if (opts->dry_run)
-        return list_ticks(app, workspace, runs, ticks->len, err);
-    LT_TRY(lt_state_supervise(workspace->state, runs, ticks->len, err));
-    for (size_t i = 0; i < ticks->len; i++)
+        return list_ticks(app, workspace, runs, count, err);
+    LT_TRY(lt_state_supervise(workspace->state, runs, count, err));
+    for (size_t i = 0; i < count; i++)
         made += runs[i].claim != 0;
     if (app->globals.json) {
-        lt_out_printf(&app->out, "{\"asked\": %zu, \"known\": %zu}\n", made, ticks->len - made);
+        lt_out_printf(&app->out, "{\"asked\": %zu, \"known\": %zu}\n", made, count - made);
         return LT_OK;
     }
     lt_out_printf(&app->out, "%zu run%s asked for; %zu tick%s had one already\n", made,
-                  made == 1 ? " is" : "s are", ticks->len - made,
-                  ticks->len - made == 1 ? "" : "s");
+                  made == 1 ? " is" : "s are", count - made, count - made == 1 ? "" : "s");
     say_server(app, workspace);
     return LT_OK;
 }
 
 static lt_status backfill(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
+    const backfill_opts *given = opts;
     const lt_conf_pipeline *pipeline;
     LT_AUTO(lt_workspace_ref) workspace = NULL;
-    lt_ticks ticks = {0};
+    lt_run_record *runs = NULL;
+    size_t count = 0;
+    lt_texts params = texts_of(app, &given->params);
+    lt_sched_range range = {.reverse = given->reverse, .params = &params};
+    LT_TRY(read_range(given, &range, err));
     LT_TRY(lt_work_open_some(app, LT_FILES_GOOD, &workspace, err));
     LT_TRY(lt_work_pipeline(workspace, args->items[0], &pipeline, err));
-    lt_status status = find_ticks(workspace, pipeline, opts, &ticks, err);
-    if (status == LT_OK)
-        status = fill(app, workspace, pipeline, opts, &ticks, err);
-    lt_vec_free(&ticks);
-    return status;
+    LT_TRY(
+        lt_sched_backfill(workspace->project, pipeline, &range, &app->arena, &runs, &count, err));
+    return fill(app, workspace, given, runs, count, err);
 }
 
 const lt_cmd lt_cmd_backfill = {

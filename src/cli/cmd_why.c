@@ -4,7 +4,7 @@
 #include "base/time.h"
 #include "cli/grid.h"
 #include "cli/work.h"
-#include "sched/tick.h"
+#include "sched/ask.h"
 #include "state/why.h"
 
 #include <stdio.h>
@@ -82,44 +82,10 @@ static lt_status why_run(lt_app *app, lt_workspace *workspace, const lt_run_reco
 
 /* ---- a pipeline: when it comes by itself, or why not ---- */
 
-static const lt_run_record *newest_of(lt_app *app, lt_workspace *workspace, lt_text pipeline,
-                                      lt_err *err)
-{
-    lt_run_records found = {0};
-    if (lt_state_runs_page(workspace->state, pipeline, T(""), 0, 1, &app->arena, &found, err) !=
-        LT_OK)
-        return NULL;
-    return found.len ? &found.items[0] : NULL;
-}
-
 static lt_text moment_of(lt_app *app, int64_t at_s)
 {
     char text[LT_TIME_CHARS];
     return lt_text_of(lt_arena_format(&app->arena, "%.19sZ", lt_time_write(at_s * 1000000, text)));
-}
-
-/* Why nothing comes by itself: "" when it does. */
-static lt_text why_not(lt_app *app, const lt_schedule_record *record, bool has_schedule)
-{
-    if (!record->paused_at_us)
-        return has_schedule ? T("")
-                            : T("no schedule: a run is asked for by 'leat run --pipeline' or "
-                                "'leat trigger'");
-    return lt_text_of(
-        lt_arena_format(&app->arena, "paused by %.*s at %.*s%s%.*s", LT_ARG(record->paused_by),
-                        LT_ARG(moment_of(app, record->paused_at_us / 1000000)),
-                        record->paused_why.len ? ": " : "", LT_ARG(record->paused_why)));
-}
-
-/* The times that come next, from now on. */
-static void add_next(lt_app *app, const lt_schedule *schedule, size_t count, lt_texts *out)
-{
-    lt_tick tick;
-    lt_cron_tick after = lt_cron_from(lt_divide_down(lt_now_us(), 1000000));
-    while (out->len < count && lt_schedule_next(schedule, after, &tick)) {
-        lt_push_in(&app->arena, out, moment_of(app, tick.start_at_s));
-        after = tick.tick;
-    }
 }
 
 /* What is to come, first; then the runs that are under way, else the newest one. */
@@ -127,31 +93,25 @@ static lt_status why_pipeline(lt_app *app, lt_workspace *workspace,
                               const lt_conf_pipeline *pipeline, lt_grid *grid, lt_err *err)
 {
     lt_run_records open = {0};
-    lt_schedule schedule;
-    lt_calendar calendar = {0};
-    lt_schedule_record record;
-    lt_texts times = {0};
-    bool has = lt_sched_read(workspace->project, pipeline, &calendar, &schedule);
-    LT_TRY(lt_state_schedule_get(workspace->state, pipeline->name, &app->arena, &record, err));
-    if (has && !record.paused_at_us)
-        add_next(app, &schedule, 1, &times);
-    lt_text why = why_not(app, &record, has);
-    if (times.len)
+    lt_sched_view view;
+    LT_TRY(lt_sched_look_at(workspace->project, pipeline, workspace->state, 1, &app->arena, &view,
+                            err));
+    lt_text why = view.why_not;
+    if (view.next_s.len)
         why = lt_text_of(lt_arena_format(&app->arena, "its schedule begins a run at %.*s",
-                                         LT_ARG(times.items[0])));
+                                         LT_ARG(moment_of(app, view.next_s.items[0]))));
     else if (!why.len)
         why = T("its schedule has no time any more");
     lt_text cells[] = {(lt_text){0}, pipeline->name,
-                       record.paused_at_us ? T("paused")
-                       : times.len         ? T("scheduled")
-                                           : T("-"),
+                       view.record.paused_at_us ? T("paused")
+                       : view.next_s.len        ? T("scheduled")
+                                                : T("-"),
                        why};
     lt_grid_row(grid, cells);
     LT_TRY(lt_state_runs_open(workspace->state, pipeline->name, &app->arena, &open, err));
     for (size_t i = 0; i < open.len; i++)
         LT_TRY(why_run(app, workspace, &open.items[i], grid, err));
-    const lt_run_record *newest = open.len ? NULL : newest_of(app, workspace, pipeline->name, err);
-    return newest ? why_run(app, workspace, newest, grid, err) : LT_OK;
+    return open.len || !view.has_run ? LT_OK : why_run(app, workspace, &view.newest, grid, err);
 }
 
 /* A task of a run that is under way, else of the newest. */
@@ -224,20 +184,15 @@ static lt_status add_pipeline(lt_app *app, lt_workspace *workspace,
                               const lt_conf_pipeline *pipeline, size_t count, lt_grid *grid,
                               lt_err *err)
 {
-    lt_schedule schedule;
-    lt_calendar calendar = {0};
-    lt_schedule_record record;
-    lt_texts times = {0};
-    bool has = lt_sched_read(workspace->project, pipeline, &calendar, &schedule);
-    const lt_run_record *run = newest_of(app, workspace, pipeline->name, err);
-    LT_TRY(lt_state_schedule_get(workspace->state, pipeline->name, &app->arena, &record, err));
-    if (has && !record.paused_at_us)
-        add_next(app, &schedule, count, &times);
-    for (size_t i = 0; i < times.len || i == 0; i++) {
-        lt_text cells[] = {pipeline->name, times.len ? times.items[i] : (lt_text){0},
-                           run ? id_of(app, run->id) : (lt_text){0},
-                           run ? lt_text_of(lt_run_status_name(run->status)) : (lt_text){0},
-                           why_not(app, &record, has)};
+    lt_sched_view view;
+    LT_TRY(lt_sched_look_at(workspace->project, pipeline, workspace->state, count, &app->arena,
+                            &view, err));
+    for (size_t i = 0; i < view.next_s.len || i == 0; i++) {
+        lt_text cells[] = {
+            pipeline->name, view.next_s.len ? moment_of(app, view.next_s.items[i]) : (lt_text){0},
+            view.has_run ? id_of(app, view.newest.id) : (lt_text){0},
+            view.has_run ? lt_text_of(lt_run_status_name(view.newest.status)) : (lt_text){0},
+            view.why_not};
         lt_grid_row(grid, cells);
     }
     return LT_OK;

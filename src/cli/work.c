@@ -1,6 +1,9 @@
 /* Opening the project for a command, and the words that commands share. */
 #include "cli/work.h"
 
+#include "run/ask.h"
+#include "sched/ask.h"
+
 #include "base/log.h"
 
 #include <pwd.h>
@@ -26,16 +29,10 @@ lt_status lt_work_open_some(lt_app *app, lt_files files, lt_workspace **out, lt_
     return LT_OK;
 }
 
-static lt_text pipeline_name_at(const void *context, size_t i)
-{
-    return ((const lt_project *)context)->pipelines.items[i].name;
-}
-
 lt_status lt_work_pipeline(const lt_workspace *workspace, const char *name,
                            const lt_conf_pipeline **out, lt_err *err)
 {
     const lt_project *project = workspace->project;
-    lt_text nearest;
     *out = lt_project_pipeline(project, lt_text_of(name));
     if (*out)
         return LT_OK;
@@ -43,11 +40,7 @@ lt_status lt_work_pipeline(const lt_workspace *workspace, const char *name,
         lt_ignore(lt_fail(err, LT_NOT_FOUND, "no file that can be read has a pipeline '%s'", name));
         return lt_hint(err, "mend what is wrong: %.*s", LT_ARG(workspace->wrong.items[0]));
     }
-    lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no pipeline '%s'", name));
-    if (lt_text_nearest(lt_text_of(name), project->pipelines.len, pipeline_name_at, project,
-                        &nearest))
-        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
-    return lt_hint(err, "'leat pipelines' lists them");
+    return lt_sched_pipeline(project, lt_text_of(name), out, err);
 }
 
 bool lt_work_is_run(const char *word)
@@ -82,27 +75,10 @@ lt_status lt_work_run_get(lt_workspace *workspace, const char *word, lt_arena *a
     return lt_state_run_get(workspace->state, run_id, arena, out, err);
 }
 
-static lt_text task_name_at(const void *context, size_t i)
-{
-    return ((const lt_task_records *)context)->items[i].name;
-}
-
 lt_status lt_work_task_get(lt_workspace *workspace, const lt_run_record *run, const char *word,
                            lt_arena *arena, lt_task_record *out, lt_err *err)
 {
-    lt_task_records tasks = {0};
-    lt_text nearest, name = lt_text_of(word);
-    LT_TRY(lt_state_tasks(workspace->state, run->id, arena, &tasks, err));
-    for (size_t i = 0; i < tasks.len; i++) {
-        if (!lt_text_eq(tasks.items[i].id, name) && !lt_text_eq(tasks.items[i].name, name))
-            continue;
-        *out = tasks.items[i];
-        return LT_OK;
-    }
-    lt_ignore(lt_fail(err, LT_NOT_FOUND, "run %lld has no task '%s'", (long long)run->id, word));
-    if (lt_text_nearest(name, tasks.len, task_name_at, &tasks, &nearest))
-        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
-    return lt_hint(err, "'leat runs %lld' lists its tasks", (long long)run->id);
+    return lt_run_find_task(workspace->state, run, lt_text_of(word), arena, out, err);
 }
 
 lt_text lt_work_who(lt_app *app)

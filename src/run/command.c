@@ -26,9 +26,9 @@ struct lt_command {
 
 /* ---- where things are ---- */
 
-static char *folder_of_run(const lt_workspace *workspace, int64_t run_id)
+static char *folder_of_run(const char *home, int64_t run_id)
 {
-    return lt_format("%s/attempts/%lld", workspace->home, (long long)run_id);
+    return lt_format("%s/attempts/%lld", home, (long long)run_id);
 }
 
 static char *base_of_attempt(const lt_work *work)
@@ -171,7 +171,7 @@ static lt_status make_order(lt_work *work, const char *base, lt_task_spec *spec,
     lt_text cwd;
     LT_AUTO(lt_chars) lock = lock_of_task(work);
     LT_AUTO(lt_chars)
-    log = lt_run_log_path(work->run->workspace, work->run->record->id, work->task->node->id);
+    log = lt_run_log_path(work->run->workspace->home, work->run->record->id, work->task->node->id);
     LT_TRY(lt_work_render(work, &task->cwd, &cwd, err));
     LT_AUTO(lt_chars) given = lt_text_dup(cwd.len ? cwd : T("."));
     LT_AUTO(lt_chars) joined = lt_path_join(work->run->workspace->root, given);
@@ -247,7 +247,7 @@ static lt_status start(lt_work *work, lt_command *command, lt_err *err)
         return lt_hint(err, "it belongs beside leat, or into ../lib/leat: install leat again");
     }
     LT_TRY(make_order(work, command->base, &spec, err));
-    LT_AUTO(lt_chars) folder = folder_of_run(work->run->workspace, work->run->record->id);
+    LT_AUTO(lt_chars) folder = folder_of_run(work->run->workspace->home, work->run->record->id);
     LT_TRY(lt_folder_make(folder, 0750, err));
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return lt_fail_errno(err, errno, "cannot make a socket");
@@ -333,7 +333,7 @@ static void last_line(lt_work *work, lt_buf *out)
 {
     char tail[2048];
     LT_AUTO(lt_chars)
-    path = lt_run_log_path(work->run->workspace, work->run->record->id, work->task->node->id);
+    path = lt_run_log_path(work->run->workspace->home, work->run->record->id, work->task->node->id);
     LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_CLOEXEC);
     off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
     ssize_t got = fd < 0 ? 0
@@ -531,9 +531,9 @@ static void end_wrappers(const char *folder)
     }
 }
 
-size_t lt_run_end_orphans(const lt_workspace *workspace, int64_t run_id, size_t *stuck)
+size_t lt_run_end_orphans(const char *home, const lt_state *state, int64_t run_id, size_t *stuck)
 {
-    LT_AUTO(lt_chars) folder = folder_of_run(workspace, run_id);
+    LT_AUTO(lt_chars) folder = folder_of_run(home, run_id);
     lt_err err;
     LT_AUTO(lt_path_list) locks = {0};
     size_t count = 0;
@@ -546,7 +546,7 @@ size_t lt_run_end_orphans(const lt_workspace *workspace, int64_t run_id, size_t 
     for (size_t i = 0; i < locks.len; i++) {
         size_t left = 0;
         LT_AUTO(lt_chars)
-        mark = lt_format("LEAT_TASK=%.*s-%lld-%.16s", LT_ARG(lt_state_home_id(workspace->state)),
+        mark = lt_format("LEAT_TASK=%.*s-%lld-%.16s", LT_ARG(lt_state_home_id(state)),
                          (long long)run_id, lt_path_name(locks.items[i]));
         count += lt_procs_end_marked(lt_text_of(mark), 5000000, &left);
         *stuck += left;

@@ -168,7 +168,6 @@ typedef LT_VEC(lt_run_task *) lt_run_tasks;
 void lt_order_settle(executor *run, lt_run_task *task, lt_run_tasks *skipped);
 void lt_order_ready(executor *run, lt_run_task *task);
 bool lt_task_has_ended(const lt_run_task *task);
-bool lt_task_is_good(lt_task_status status);
 /* Pass on what was skipped, from the `from`th on, and what is skipped because of that. */
 void lt_order_follow(executor *run, size_t from, lt_run_tasks *skipped);
 /* It is time for handlers of this role. */

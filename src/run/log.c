@@ -8,15 +8,15 @@
 #include <fcntl.h>
 #include <stdarg.h>
 
-char *lt_run_log_folder(const lt_workspace *workspace, int64_t run_id)
+char *lt_run_log_folder(const char *home, int64_t run_id)
 {
-    return lt_format("%s/logs/%lld", workspace->home, (long long)run_id);
+    return lt_format("%s/logs/%lld", home, (long long)run_id);
 }
 
 /* Node ids come from names in files; a path must not. */
-char *lt_run_log_path(const lt_workspace *workspace, int64_t run_id, lt_text task)
+char *lt_run_log_path(const char *home, int64_t run_id, lt_text task)
 {
-    LT_AUTO(lt_chars) folder = lt_run_log_folder(workspace, run_id);
+    LT_AUTO(lt_chars) folder = lt_run_log_folder(home, run_id);
     LT_AUTO(lt_buf) name = {0};
     for (size_t i = 0; i < task.len && name.len < 180; i++) {
         char c = task.ptr[i];
@@ -29,9 +29,9 @@ char *lt_run_log_path(const lt_workspace *workspace, int64_t run_id, lt_text tas
 
 lt_status lt_work_log_open(lt_work *work, lt_err *err)
 {
-    LT_AUTO(lt_chars) folder = lt_run_log_folder(work->run->workspace, work->run->record->id);
+    LT_AUTO(lt_chars) folder = lt_run_log_folder(work->run->workspace->home, work->run->record->id);
     LT_AUTO(lt_chars)
-    path = lt_run_log_path(work->run->workspace, work->run->record->id, work->task->node->id);
+    path = lt_run_log_path(work->run->workspace->home, work->run->record->id, work->task->node->id);
     LT_TRY(lt_folder_make(folder, 0750, err));
     work->log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (work->log_fd < 0)

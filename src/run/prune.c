@@ -44,7 +44,7 @@ static lt_status remove_tree(lt_workspace *workspace, lt_text tree, lt_err *err)
 static lt_status forget_run(lt_workspace *workspace, const lt_run_record *run, lt_err *err)
 {
     LT_AUTO(lt_chars) owner = lt_format("run-%lld", (long long)run->id);
-    LT_AUTO(lt_chars) logs = lt_run_log_folder(workspace, run->id);
+    LT_AUTO(lt_chars) logs = lt_run_log_folder(workspace->home, run->id);
     LT_TRY(lt_store_keep(workspace->store, lt_text_of(owner), T(""), T(""), 0, err));
     LT_TRY(lt_path_remove(logs, err));
     LT_AUTO(lt_chars) attempts = lt_format("%s/attempts/%lld", workspace->home, (long long)run->id);

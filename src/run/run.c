@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/time.h"
+#include "run/ask.h"
 #include "run/inner.h"
 #include "run/prune.h"
 #include "run/tree.h"
@@ -40,6 +41,24 @@ static lt_status claim(lt_workspace *workspace, const lt_run_request *request,
                        lt_run_record *record, lt_err *err)
 {
     return lt_state_run_claim(workspace->state, request->run_id, &workspace->arena, record, err);
+}
+
+/* A retry that somebody has asked the server for, and that has not begun. */
+static bool is_queued_retry(const lt_run_request *request, const lt_run_record *record)
+{
+    return request->run_id && record->retry_of && record->status == LT_RUN_QUEUED;
+}
+
+static lt_status take_retry(lt_workspace *workspace, const lt_run_request *request,
+                            const lt_run_record *record, lt_run_request *out, lt_err *err)
+{
+    lt_run_retry retry;
+    LT_TRY(lt_run_retry_of(record, &workspace->arena, &retry, err));
+    *out = *request;
+    out->retry_of = record->retry_of;
+    out->again_from = retry.from;
+    out->again_all = retry.all;
+    return LT_OK;
 }
 
 /* One that the server has queued does not say where and with how many threads: as the files say now. */
@@ -568,7 +587,8 @@ static lt_status end_orphans(executor *run, lt_err *err)
     size_t stuck = 0;
     if (!run->request->retry_of)
         return LT_OK;
-    size_t count = lt_run_end_orphans(run->workspace, run->request->retry_of, &stuck);
+    size_t count = lt_run_end_orphans(run->workspace->home, run->workspace->state,
+                                      run->request->retry_of, &stuck);
     if (count)
         lt_log(LT_LOG_WARNING, "%zu process%s of run %lld went on without it: ended", count,
                count == 1 ? "" : "es", (long long)run->request->retry_of);
@@ -656,9 +676,14 @@ lt_status lt_run(lt_workspace *workspace, const lt_run_request *request, lt_run_
 {
     lt_target target;
     *report = (lt_run_report){0};
+    lt_run_request queued;
     executor run = {.workspace = workspace, .request = request, .record = &report->record};
     if (request->run_id)
         LT_TRY(claim(workspace, request, &report->record, err));
+    if (is_queued_retry(request, &report->record))
+        LT_TRY(take_retry(workspace, request, &report->record, &queued, err));
+    if (is_queued_retry(request, &report->record))
+        run.request = &queued;
     lt_text name = request->run_id ? report->record.target : request->target;
     lt_status status = lt_workspace_target(workspace, name, &target, err);
     if (status == LT_OK && !request->run_id)

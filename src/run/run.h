@@ -106,8 +106,10 @@ LT_MUST_CHECK lt_status lt_run_plan(lt_workspace *workspace, const lt_run_reques
                                     lt_plan **out, lt_err *err);
 
 /* End what commands of a run have left running, whose own process is gone. Gives how many processes that were; *stuck: how many are left. */
-size_t lt_run_end_orphans(const lt_workspace *workspace, int64_t run_id, size_t *stuck);
+size_t lt_run_end_orphans(const char *home, const lt_state *state, int64_t run_id, size_t *stuck);
 
 /* The folder with the logs of a run, and the log of one task in it; heap strings. */
-char *lt_run_log_folder(const lt_workspace *workspace, int64_t run_id);
-char *lt_run_log_path(const lt_workspace *workspace, int64_t run_id, lt_text task);
+char *lt_run_log_folder(const char *home, int64_t run_id);
+char *lt_run_log_path(const char *home, int64_t run_id, lt_text task);
+/* Does a task with this status let what comes after it go on? */
+bool lt_task_is_good(lt_task_status status);

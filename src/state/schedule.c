@@ -172,34 +172,46 @@ lt_status lt_state_pause(lt_state *state, lt_text pipeline, lt_text by, lt_text 
 /* ---- lists ---- */
 
 typedef struct paging {
-    lt_text pipeline, status;
-    int64_t before;
-    size_t limit;
+    const lt_run_filter *filter;
     lt_arena *arena;
     lt_run_records *out;
 } paging;
 
+/* The status stands in the text, so that indexes of some statuses are found; it is one of ours. */
+static void write_filter(const lt_run_filter *f, lt_buf *sql)
+{
+    lt_buf_add_str(sql, "select " RUN_COLUMNS " from runs where id < ?1");
+    if (f->pipeline.len)
+        lt_buf_add_str(sql, " and pipeline = ?2");
+    if (f->status && strcmp(f->status, "open") == 0)
+        lt_buf_add_str(sql, " and status in ('queued', 'running')");
+    else if (f->status)
+        lt_buf_printf(sql, " and status = '%s'",
+                      lt_run_status_name(lt_run_status_from(lt_text_of(f->status))));
+    if (f->since_us)
+        lt_buf_add_str(sql, " and asked_at_us >= ?3 and id >= ifnull((select id from runs where "
+                            "asked_at_us >= ?3 order by asked_at_us limit 1), 0)");
+    lt_buf_add_str(sql, " order by id desc limit ?4");
+}
+
 static lt_status list_page(lt_tx *tx, void *context, lt_err *err)
 {
     const paging *p = context;
-    static const char of_one[] =
-        "select " RUN_COLUMNS " from runs where pipeline = ? and (? = 0 or id < ?) and (? = '' "
-        "or status = ?) order by id desc limit ?";
-    static const char of_all[] =
-        "select " RUN_COLUMNS " from runs where ? = '' and (? = 0 or id < ?) and (? = '' or "
-        "status = ?) order by id desc limit ?";
+    const lt_run_filter *f = p->filter;
+    LT_AUTO(lt_buf) sql = {.limit = 4 * LT_KIB};
+    write_filter(f, &sql);
     LT_AUTO(lt_query)
-    q = lt_tx_query(tx, p->pipeline.len ? of_one : of_all, V(p->pipeline), V(p->before),
-                    V(p->before), V(p->status), V(p->status), V(p->limit));
+    q = lt_tx_query(tx, lt_buf_chars(&sql), V(f->before ? f->before : INT64_MAX), V(f->pipeline),
+                    V(f->since_us), V(f->limit));
     while (lt_query_next(&q))
         lt_push_in(p->arena, p->out, lt_state_read_run(&q, p->arena));
     return lt_query_check(&q, err);
 }
 
-lt_status lt_state_runs_page(lt_state *state, lt_text pipeline, lt_text status, int64_t before,
-                             size_t limit, lt_arena *arena, lt_run_records *out, lt_err *err)
+lt_status lt_state_runs_find(lt_state *state, const lt_run_filter *filter, lt_arena *arena,
+                             lt_run_records *out, lt_err *err)
 {
-    paging p = {pipeline, status, before, limit, arena, out};
+    paging p = {filter, arena, out};
     *out = (lt_run_records){0};
     return lt_db_read(state->db, list_page, &p, err);
 }

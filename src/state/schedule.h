@@ -40,9 +40,18 @@ LT_MUST_CHECK lt_status lt_state_supervised(lt_state *state, lt_arena *arena, lt
 /* `by` empty: not paused any more. *changed: it was not so before. */
 LT_MUST_CHECK lt_status lt_state_pause(lt_state *state, lt_text pipeline, lt_text by, lt_text why,
                                        bool *changed, lt_err *err);
-/* The newest runs of a pipeline (empty: of all) with ids below `before` (0: from the newest), and of one status (empty: any). */
-LT_MUST_CHECK lt_status lt_state_runs_page(lt_state *state, lt_text pipeline, lt_text status,
-                                           int64_t before, size_t limit, lt_arena *arena,
-                                           lt_run_records *out, lt_err *err);
+/* Which runs are meant; what is empty or 0 does not count. */
+typedef struct lt_run_filter {
+    lt_text pipeline;
+    const char
+        *status; /* a name of lt_run_status_name(), or "open": queued or running; NULL: any */
+    int64_t
+        since_us; /* asked for at this moment or later; after a clock was set back, some that were asked for before may be missing */
+    int64_t before; /* with ids below this */
+    size_t limit;
+} lt_run_filter;
+/* The newest first. Quick among a million of runs. */
+LT_MUST_CHECK lt_status lt_state_runs_find(lt_state *state, const lt_run_filter *filter,
+                                           lt_arena *arena, lt_run_records *out, lt_err *err);
 /* git_*, tree and engine of a run that somebody else has recorded. */
 LT_MUST_CHECK lt_status lt_state_run_files(lt_state *state, const lt_run_record *run, lt_err *err);

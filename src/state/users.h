@@ -13,7 +13,7 @@ typedef enum lt_role {
     LT_ROLE_NONE,
     LT_ROLE_VIEWER,   /* look */
     LT_ROLE_OPERATOR, /* run, cancel, retry, pause, approve */
-    LT_ROLE_EDITOR,   /* change what runs: parameters, backfills, marks, SQL that writes */
+    LT_ROLE_EDITOR,   /* change what runs: selections, backfills, marks, SQL that writes */
     LT_ROLE_ADMIN,    /* users, tokens of others, backups */
 } lt_role;
 const char *lt_role_name(lt_role role); /* "viewer", ... */

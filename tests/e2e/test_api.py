@@ -6,6 +6,7 @@ import re
 import pytest
 
 from api_client import PASSWORD, ROLES, Client, Server
+from test_up import wait_for
 
 PIPELINES = {
     "leat.yml": "name: t\n",
@@ -188,3 +189,292 @@ def test_health_is_for_everybody(project, up):
     assert client.get("/health")["good"] is True
     assert {c["name"] for c in client.get("/health")["checks"]} >= {"state", "scheduler", "disk"}
     assert client.get("/health/live") == {"alive": True}
+
+
+# ---- answers are as the document says ----
+
+
+def check_schema(value, schema, components, place="answer"):
+    """The part of JSON Schema that the document uses; everything that it says is checked."""
+    if "$ref" in schema:
+        return check_schema(value, components[schema["$ref"].rsplit("/", 1)[1]], components, place)
+    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float)}
+    if "type" in schema:
+        assert isinstance(value, kinds[schema["type"]]), (place, value, schema)
+        assert not (schema["type"] == "integer" and isinstance(value, bool)), (place, value)
+    if "enum" in schema:
+        assert value in schema["enum"], (place, value)
+    if schema.get("format") == "date-time":
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", value), (place, value)
+    if isinstance(value, list) and "items" in schema:
+        for at, item in enumerate(value):
+            check_schema(item, schema["items"], components, f"{place}[{at}]")
+    if isinstance(value, dict) and "properties" in schema:
+        assert set(schema.get("required", [])) <= set(value), (place, value)
+        assert set(value) <= set(schema["properties"]), (place, set(value) - set(schema["properties"]))
+        for name, item in value.items():
+            check_schema(item, schema["properties"][name], components, f"{place}.{name}")
+    return None
+
+
+class Checked(Client):
+    """A client that holds every answer against the document."""
+
+    def __init__(self, client):
+        super().__init__(f"http://{client.host}", client.token)
+        self.document, self.seen = Client(f"http://{client.host}").get("/api/v1/openapi.json"), set()
+
+    def operation(self, method, path):
+        path = path.split("?")[0]
+        for pattern, methods in self.document["paths"].items():
+            if method.lower() in methods and re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", pattern), path):
+                return methods[method.lower()]
+        return None
+
+    def ask(self, method, path, *args, **more):
+        answer = super().ask(method, path, *args, **more)
+        operation = self.operation(method, path)
+        self.seen.add(operation["operationId"])
+        if answer.status in (200, 201, 202):
+            good = next(iter(operation["responses"].values()))
+            assert str(answer.status) in operation["responses"] or answer.status in (200, 202), (method, path)
+            schema = good.get("content", {}).get("application/json", {}).get("schema")
+            if schema:
+                check_schema(answer.json(), schema, self.document["components"]["schemas"], f"{method} {path}")
+        elif answer.status >= 400:
+            check_schema(answer.json(), {"$ref": "#/Problem"}, self.document["components"]["schemas"])
+        return answer
+
+
+WORK = {
+    "leat.yml": "name: t\n",
+    "pipelines/quick.yml": """\
+name: quick
+description: says hello
+params:
+  who: {type: string, default: world, help: whom to greet}
+  times: {type: int, default: 1}
+tasks:
+  one: {shell: "echo hello {{ params.who }}"}
+""",
+    "pipelines/fails.yml": """\
+name: fails
+tasks:
+  first: {shell: "echo x >> first.txt"}
+  second: {shell: "[ -e mended ]", after: first}
+""",
+    "pipelines/asks.yml": """\
+name: asks
+tasks:
+  ask: {approve: {message: "may it?", roles: [editor]}}
+  then: {shell: "true", after: ask}
+""",
+    "pipelines/long.yml": """\
+name: long
+tasks:
+  sleep: {shell: "sleep 1000"}
+  mark: {shell: "sleep 1000"}
+""",
+    "pipelines/nightly.yml": """\
+name: nightly
+schedule: {cron: "0 6 * * *", timezone: Europe/London}
+tasks: {one: {shell: "true"}}
+""",
+}
+
+
+def wait_run(client, run, *statuses):
+    wait_for(lambda: client.get(f"/api/v1/runs/{run}")["status"] not in ("queued", "running"), f"the end of run {run}")
+    ended = client.get(f"/api/v1/runs/{run}")
+    assert ended["status"] in statuses, ended
+    return ended
+
+
+def test_pipelines_are_shown_paused_and_filled(project, up):
+    server = up(project(WORK))
+    admin = Checked(server.client("admin"))
+    listed = {p["name"]: p for p in admin.get("/api/v1/pipelines")["pipelines"]}
+    assert set(listed) == {"quick", "fails", "asks", "long", "nightly"}
+    assert [p["name"] for p in listed["quick"]["params"]] == ["who", "times"]
+    assert listed["quick"]["why"].startswith("no schedule")
+    one = admin.get("/api/v1/pipelines/nightly")
+    assert len(one["schedule"]["next"]) == 5 and one["schedule"]["timezone"] == "Europe/London" and "why" not in one
+    assert admin.post("/api/v1/pipelines/nightly/pause", {"why": "a holiday"}, 200).json() == {"changed": True}
+    assert admin.post("/api/v1/pipelines/nightly/pause", {}, 200).json() == {"changed": False}
+    paused = admin.get("/api/v1/pipelines/nightly")
+    assert paused["paused"]["by"] == "t-admin" and paused["paused"]["why"] == "a holiday"
+    assert "paused by t-admin" in paused["why"] and paused["schedule"]["next"] == []
+    admin.post("/api/v1/pipelines/nightly/resume", status=200)
+    said = admin.ask("GET", "/api/v1/pipelines/nihgtly", status=404).json()
+    assert said["hint"] == "did you mean 'nightly'?"
+    ticks = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-04T00:00:00Z"}
+    dry = admin.post("/api/v1/pipelines/nightly/backfill", {**ticks, "dry_run": True}, 200).json()
+    assert len(dry["ticks"]) == 3 and not any("run" in tick for tick in dry["ticks"]) and admin.get("/api/v1/runs")["runs"] == []
+    assert admin.post("/api/v1/pipelines/nightly/backfill", ticks, 200).json()["asked"] == 3
+    again = admin.post("/api/v1/pipelines/nightly/backfill", ticks, 200).json()
+    assert (again["asked"], again["known"]) == (0, 3)
+    admin.post("/api/v1/pipelines/quick/backfill", ticks, 400)
+    admin.post("/api/v1/pipelines/nightly/backfill", {"from": "x", "to": "y"}, 400)
+
+
+def test_runs_are_started_once_for_each_key(project, up):
+    server = up(project(WORK))
+    client = Checked(server.client("operator"))
+    ask = {"params": {"who": "ada", "times": 3}}
+    first = client.post("/api/v1/pipelines/quick/runs", ask, 201, headers={"Idempotency-Key": "k1"})
+    run = first.json()["id"]
+    assert first.headers["Location"] == f"/api/v1/runs/{run}" and first.json()["trigger"]["by"] == "t-operator"
+    for _ in range(2):
+        assert client.post("/api/v1/pipelines/quick/runs", ask, 200, headers={"Idempotency-Key": "k1"}).json()["id"] == run
+        server.stop()
+        server = up(server.leat)
+        client.host = server.nobody().host
+    done = wait_run(client, run, "succeeded")
+    assert done["params"] == {"who": "ada", "times": 3}
+    assert len(client.get("/api/v1/runs")["runs"]) == 1
+    wrong = client.post("/api/v1/pipelines/quick/runs", {"params": {"times": "many"}}, 400).json()
+    assert wrong["place"] == "body.params" and "times" in wrong["detail"]
+    client.post("/api/v1/pipelines/quick/runs", {"params": {"nobody": 1}}, 400)
+    client.post("/api/v1/pipelines/quick/runs", {"params": {"who": {}}}, 400)
+    client.post("/api/v1/pipelines/quick/runs", {"params": []}, 400)
+    later = client.post("/api/v1/pipelines/quick/runs", {"at": "2999-01-01T00:00:00Z"}, 201).json()
+    assert later["status"] == "queued" and "2999-01-01" in later["why"]
+    assert client.post(f"/api/v1/runs/{later['id']}/cancel", {}, 200).json()["over"] is True
+    assert client.get(f"/api/v1/runs/{later['id']}")["status"] == "cancelled"
+
+
+def test_runs_are_listed_page_by_page(project, up):
+    server = up(project(WORK))
+    client = Checked(server.client("operator"))
+    ids = [client.post(f"/api/v1/pipelines/{name}/runs", {"at": "2999-01-01T00:00:00Z"}, 201).json()["id"]
+           for name in ("quick", "fails", "quick", "quick", "fails")]
+    got, path = [], "/api/v1/runs?limit=2"
+    while path:
+        page = client.get(path)
+        got += [run["id"] for run in page["runs"]]
+        path = f"/api/v1/runs?limit=2&cursor={page['next']}" if page["next"] else None
+    assert got == ids[::-1]
+    assert [run["id"] for run in client.get("/api/v1/runs?pipeline=fails&status=queued")["runs"]] == [ids[4], ids[1]]
+    assert [run["id"] for run in client.get("/api/v1/runs?status=open")["runs"]] == ids[::-1]
+    assert client.get("/api/v1/runs?status=failed") == {"runs": [], "next": None}
+    third = client.get(f"/api/v1/runs/{ids[2]}")
+    assert [run["id"] for run in client.get(f"/api/v1/runs?since={third['asked_at']}")["runs"]] == ids[:1:-1]
+    assert client.get("/api/v1/runs?since=2999-01-01T00:00:00Z")["runs"] == []
+    for query in ("limit=0", "limit=1001", "limit=x", "cursor=x", "cursor=-1", "status=odd", "since=1", "limit=1&limit=2", "pipeline="):
+        client.ask("GET", f"/api/v1/runs?{query}", status=400)
+    client.ask("GET", "/api/v1/runs/999", status=404)
+    client.ask("GET", "/api/v1/runs/x", status=404)
+
+
+def test_what_failed_is_retried_from_the_page(project, up):
+    leat = project(WORK)
+    server = up(leat)
+    client = Checked(server.client("operator"))
+    run = client.post("/api/v1/pipelines/fails/runs", {}, 201).json()["id"]
+    assert "exit code 1" in wait_run(client, run, "failed")["message"]
+    tasks = {t["name"]: t for t in client.get(f"/api/v1/runs/{run}/tasks")["tasks"]}
+    assert tasks["first"]["status"] == "succeeded" and tasks["second"]["status"] == "failed"
+    assert tasks["second"]["needs"] == [tasks["first"]["id"]]
+    why = client.get(f"/api/v1/runs/{run}/why")
+    assert why["why"].startswith("failed") and [t["name"] for t in why["tasks"]] == ["second"]
+    (leat.project / "mended").touch()
+    key = {"Idempotency-Key": "again"}
+    retry = client.post(f"/api/v1/runs/{run}/retry", {}, 201, headers=key).json()
+    assert retry["retry_of"] == run and retry["command"] == "retry"
+    assert client.post(f"/api/v1/runs/{run}/retry", {}, 200, headers=key).json()["id"] == retry["id"]
+    wait_run(client, retry["id"], "succeeded")
+    again = {t["name"]: t["status"] for t in client.get(f"/api/v1/runs/{retry['id']}/tasks")["tasks"]}
+    assert again == {"first": "reused", "second": "succeeded"}
+    assert (leat.project / "first.txt").read_text() == "x\n"
+    assert "nothing left" in client.post(f"/api/v1/runs/{retry['id']}/retry", {}, 400).json()["detail"]
+    whole = client.post(f"/api/v1/runs/{retry['id']}/retry", {"all": True}, 201).json()
+    wait_run(client, whole["id"], "succeeded")
+    assert (leat.project / "first.txt").read_text() == "x\nx\n"
+    part = client.post(f"/api/v1/runs/{run}/retry", {"from": "first"}, 201).json()
+    wait_run(client, part["id"], "succeeded")
+    assert (leat.project / "first.txt").read_text() == "x\nx\nx\n"
+    client.post(f"/api/v1/runs/{run}/retry", {"from": "frist"}, 404)
+    client.post(f"/api/v1/runs/{run}/retry", {"from": "first", "all": True}, 400)
+
+
+def test_an_approval_is_for_its_roles(project, up):
+    server = up(project(WORK))
+    operator, editor = Checked(server.client("operator")), Checked(server.client("editor"))
+    run = operator.post("/api/v1/pipelines/asks/runs", {}, 201).json()["id"]
+    task = f"/api/v1/runs/{run}/tasks/ask"
+    wait_for(lambda: [t for t in operator.get(f"/api/v1/runs/{run}/tasks")["tasks"] if t["status"] == "waiting"], "the question")
+    asked = operator.get(task)
+    assert asked["approval"]["message"] == "may it?" and asked["approval"]["roles"] == ["editor"] and asked["why"]
+    assert "may not decide" in operator.post(f"{task}/approve", {}, 403).json()["detail"]
+    editor.post(f"{task}/approve", {"comment": "fine"}, 204)
+    editor.post(f"{task}/reject", {}, 409)
+    wait_run(operator, run, "succeeded")
+    decided = operator.get(task)["approval"]
+    assert (decided["decision"], decided["decided_by"], decided["comment"]) == ("approved", "t-editor", "fine")
+    operator.post(f"/api/v1/runs/{run}/tasks/then/approve", {}, 404)
+
+
+def test_tasks_and_runs_are_stopped_and_marked(project, up):
+    server = up(project(WORK))
+    client = Checked(server.client("editor"))
+    run = client.post("/api/v1/pipelines/long/runs", {}, 201).json()["id"]
+    client.post(f"/api/v1/runs/{run}/tasks/mark/mark", {"status": "done"}, 400)
+    def running():
+        return {t["name"] for t in client.get(f"/api/v1/runs/{run}/tasks")["tasks"] if t["status"] == "running"}
+
+    wait_for(lambda: running() == {"sleep", "mark"}, "both tasks")
+    client.post(f"/api/v1/runs/{run}/tasks/mark/mark", {"status": "succeeded"}, 204)
+    wait_for(lambda: running() == {"sleep"}, "the mark")
+    assert client.post(f"/api/v1/runs/{run}/cancel", {"task": "slepe"}, 404).json()["hint"] == "did you mean 'sleep'?"
+    assert client.post(f"/api/v1/runs/{run}/cancel", {"task": "sleep"}, 202).json()["over"] is False
+    wait_run(client, run, "failed", "cancelled")
+    assert "ended already" in client.post(f"/api/v1/runs/{run}/cancel", {}, 400).json()["detail"]
+
+
+def test_users_and_tokens_are_managed_and_every_change_is_told(project, up):
+    server = up(project(WORK))
+    admin = Checked(server.client("admin"))
+    made = admin.post("/api/v1/users", {"name": "ada", "role": "operator"}, 201).json()
+    assert made["must_change_password"] is True
+    admin.post("/api/v1/users", {"name": "ada", "role": "operator"}, 409)
+    admin.post("/api/v1/users", {"name": "Ada", "role": "operator"}, 400)
+    ada = server.nobody()
+    ada.sign_in("ada", made["one_time_password"])
+    ada.take(ada.ask("PUT", "/api/v1/session/password", {"old": made["one_time_password"], "new": PASSWORD}, status=200))
+    ada.post("/api/v1/tokens", {"role": "editor"}, 403)
+    ada.post("/api/v1/tokens", {"role": "viewer", "user": "t-admin"}, 403)
+    token = ada.post("/api/v1/tokens", {"role": "operator", "label": "ci", "pipelines": ["quick"]}, 201).json()
+    narrow = Client(server.url, token["token"])
+    assert [p["name"] for p in narrow.get("/api/v1/pipelines")["pipelines"]] == ["quick"]
+    run = narrow.post("/api/v1/pipelines/quick/runs", {}, 201).json()["id"]
+    other = admin.post("/api/v1/pipelines/long/runs", {"at": "2999-01-01T00:00:00Z"}, 201).json()["id"]
+    assert [r["id"] for r in narrow.get("/api/v1/runs")["runs"]] == [run]
+    for method, path in (("GET", f"/api/v1/runs/{other}"), ("POST", f"/api/v1/runs/{other}/cancel")):
+        narrow.ask(method, path, status=404)
+    for method, path in (("GET", "/api/v1/pipelines/long"), ("POST", "/api/v1/pipelines/long/runs"), ("GET", "/api/v1/tokens"),
+                         ("POST", "/api/v1/tokens"), ("GET", "/api/v1/runs?pipeline=long")):
+        narrow.ask(method, path, status=403)
+    assert [t["id"] for t in ada.get("/api/v1/tokens")["tokens"]] == [token["id"]]
+    server.client("viewer").ask("DELETE", f"/api/v1/tokens/{token['id']}", status=404)
+    ada.ask("DELETE", f"/api/v1/tokens/{token['id']}", status=204)
+    narrow.ask("GET", "/api/v1/pipelines", status=401)
+    assert admin.ask("PATCH", "/api/v1/users/ada", {"role": "viewer"}, status=200).json()["role"] == "viewer"
+    ada.ask("GET", "/api/v1/session", status=401)
+    admin.ask("PATCH", "/api/v1/users/ada", {}, status=400)
+    assert admin.ask("PATCH", "/api/v1/users/ada", {"disabled": True}, status=200).json()["disabled"] is True
+    assert admin.post("/api/v1/users/ada/reset", status=200).json()["one_time_password"]
+    admin.ask("DELETE", "/api/v1/users/ada", status=204)
+    assert "ada" not in [u["name"] for u in admin.get("/api/v1/users")["users"]]
+    server.leat("user", "add", "chief", "--role", "admin", "--password-stdin", stdin=PASSWORD)
+    admin.ask("DELETE", "/api/v1/users/t-admin", status=204)
+    admin.token = server.leat("token", "create", "chief", "--role", "admin", "--json").json()["token"]
+    log, path = [], "/api/v1/audit?limit=3"
+    while path:
+        page = admin.get(path)
+        log += page["changes"]
+        path = f"/api/v1/audit?limit=3&cursor={page['next']}" if page["next"] else None
+    said = [(line["by"], line["action"], line["subject"]) for line in log]
+    for line in (("ada", "startRun", "quick"), ("t-admin", "startRun", "long"), ("t-admin", "user.add", "ada"),
+                 ("ada", "user.password", "ada"), ("t-admin", "user.role", "ada"), ("t-admin", "user.remove", "ada")):
+        assert line in said, (line, said)
+    assert all(line["from"] in ("127.0.0.1", "command line", "terminal") for line in log)

@@ -146,7 +146,7 @@ static void finish_answer(lt_api_call *call)
     }
     lt_buf_add_byte(&call->reply->body, '\n');
     set_header(call, "Content-Type", "application/json");
-    set_header(call, "Cache-Control", "no-cache");
+    set_header(call, "Cache-Control", is_change(call->route) ? "no-store" : "no-cache");
     call->reply->compress = true;
     if (!is_change(call->route))
         set_etag(call);

@@ -38,7 +38,7 @@ static const lt_task_record *task_of(const lt_run_report *report, const char *na
 static void check_log(project *p, const char *task, const char *part)
 {
     lt_err err = {0};
-    LT_AUTO(lt_chars) path = lt_run_log_path(p->workspace, 1, lt_text_of(task));
+    LT_AUTO(lt_chars) path = lt_run_log_path(p->workspace->home, 1, lt_text_of(task));
     LT_AUTO(lt_buf) text = {0};
     CHECK_OK(lt_file_read(path, &text, &err), err);
     CHECK_HAS(lt_buf_chars(&text), part);

@@ -69,7 +69,7 @@ Test(run, everything_is_done_in_order_and_recorded)
     CHECK_INT(tasks.len, 5);
     for (size_t i = 0; i < tasks.len; i++)
         CHECK_INT(tasks.items[i].status, LT_TASK_SUCCEEDED);
-    LT_AUTO(lt_chars) log = lt_run_log_path(p.workspace, report.record.id, T("model.shop.b"));
+    LT_AUTO(lt_chars) log = lt_run_log_path(p.workspace->home, report.record.id, T("model.shop.b"));
     LT_AUTO(lt_buf) text = {0};
     CHECK_OK(lt_file_read(log, &text, &err), err);
     CHECK_HAS(lt_buf_chars(&text), "cast(part as double)");
@@ -320,7 +320,7 @@ Test(run, a_pipeline_brings_its_parameters_threads_and_memory)
     CHECK_OK(run(&p, &(lt_run_request){.pipeline = T("daily")}, &report, &err), err);
     CHECK_INT(report.record.threads, 2);
     CHECK_INT(report.plan->request.target.memory_bytes, 300 * LT_MIB);
-    LT_AUTO(lt_chars) log = lt_run_log_path(p.workspace, 1, T("model.shop.d"));
+    LT_AUTO(lt_chars) log = lt_run_log_path(p.workspace->home, 1, T("model.shop.d"));
     CHECK_OK(lt_file_read(log, &text, &err), err);
     CHECK_HAS(text.data, "select 5 as size, 1 as run_id");
     lt_run_report_cleanup(&report);
@@ -330,7 +330,7 @@ Test(run, a_pipeline_brings_its_parameters_threads_and_memory)
     CHECK_OK(lt_workspace_open(&options, &p.workspace, &err), err);
     CHECK_OK(run(&p, &(lt_run_request){.pipeline = T("daily"), .threads = 3}, &report, &err), err);
     CHECK_INT(report.record.threads, 3);
-    LT_AUTO(lt_chars) second = lt_run_log_path(p.workspace, 2, T("model.shop.d"));
+    LT_AUTO(lt_chars) second = lt_run_log_path(p.workspace->home, 2, T("model.shop.d"));
     lt_buf_clear(&text);
     CHECK_OK(lt_file_read(second, &text, &err), err);
     CHECK_HAS(text.data, "select 6 as size, 2 as run_id");

@@ -89,12 +89,13 @@ Test(state_schedule, a_page_begins_below_the_last_one)
     lt_run_records page = {0};
     lt_tick_run ticks[] = {tick_at(200, "a"), tick_at(300, "b"), tick_at(400, "c")};
     CHECK_OK(lt_state_ticks(m.state, ticks, 3, &err), err);
-    CHECK_OK(lt_state_runs_page(m.state, T("daily"), T(""), 0, 2, &m.arena, &page, &err), err);
+    lt_run_filter of_daily = {.pipeline = T("daily"), .limit = 2};
+    CHECK_OK(lt_state_runs_find(m.state, &of_daily, &m.arena, &page, &err), err);
     CHECK(page.len == 2 && page.items[1].id == ticks[1].run.id);
-    CHECK_OK(
-        lt_state_runs_page(m.state, T(""), T("queued"), page.items[1].id, 2, &m.arena, &page, &err),
-        err);
+    lt_run_filter queued = {.status = "queued", .before = page.items[1].id, .limit = 2};
+    CHECK_OK(lt_state_runs_find(m.state, &queued, &m.arena, &page, &err), err);
     CHECK(page.len == 1 && page.items[0].id == ticks[0].run.id);
-    CHECK_OK(lt_state_runs_page(m.state, T(""), T("failed"), 0, 2, &m.arena, &page, &err), err);
+    lt_run_filter failed = {.status = "failed", .limit = 2};
+    CHECK_OK(lt_state_runs_find(m.state, &failed, &m.arena, &page, &err), err);
     CHECK(page.len == 0);
 }

@@ -1,0 +1,109 @@
+/* Looking at schedules, and filling ranges of them. */
+#include "sched/ask.h"
+
+#include "base/time.h"
+
+static const int64_t SECOND_US = 1000000;
+
+static lt_text pipeline_name_at(const void *context, size_t i)
+{
+    return ((const lt_project *)context)->pipelines.items[i].name;
+}
+
+lt_status lt_sched_pipeline(const lt_project *project, lt_text name, const lt_conf_pipeline **out,
+                            lt_err *err)
+{
+    lt_text nearest;
+    *out = lt_project_pipeline(project, name);
+    if (*out)
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no pipeline '%.*s'",
+                      LT_ARG(lt_text_sub(name, 0, 200))));
+    if (lt_text_nearest(name, project->pipelines.len, pipeline_name_at, project, &nearest))
+        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
+    return lt_hint(err, "'leat pipelines' lists them");
+}
+
+/* ---- looking ---- */
+
+static lt_text why_not(const lt_schedule_record *record, bool has_schedule, lt_arena *arena)
+{
+    char moment[LT_TIME_CHARS];
+    if (!record->paused_at_us)
+        return has_schedule ? T("")
+                            : T("no schedule: a run is asked for by 'leat run --pipeline' or "
+                                "'leat trigger'");
+    return lt_text_of(
+        lt_arena_format(arena, "paused by %.*s at %.19sZ%s%.*s", LT_ARG(record->paused_by),
+                        lt_time_write(record->paused_at_us, moment),
+                        record->paused_why.len ? ": " : "", LT_ARG(record->paused_why)));
+}
+
+static void add_next(const lt_schedule *schedule, size_t times, lt_arena *arena, lt_sched_view *out)
+{
+    lt_tick tick;
+    lt_cron_tick after = lt_cron_from(lt_divide_down(lt_now_us(), SECOND_US));
+    while (out->next_s.len < times && lt_schedule_next(schedule, after, &tick)) {
+        lt_push_in(arena, &out->next_s, tick.start_at_s);
+        after = tick.tick;
+    }
+}
+
+lt_status lt_sched_look_at(const lt_project *project, const lt_conf_pipeline *pipeline,
+                           lt_state *state, size_t times, lt_arena *arena, lt_sched_view *out,
+                           lt_err *err)
+{
+    lt_schedule schedule;
+    lt_calendar calendar = {0};
+    lt_run_records newest = {0};
+    lt_run_filter filter = {.pipeline = pipeline->name, .limit = 1};
+    lt_sched_view made = {.has_schedule = lt_sched_read(project, pipeline, &calendar, &schedule)};
+    LT_TRY(lt_state_schedule_get(state, pipeline->name, arena, &made.record, err));
+    LT_TRY(lt_state_runs_find(state, &filter, arena, &newest, err));
+    if (made.has_schedule && !made.record.paused_at_us)
+        add_next(&schedule, times, arena, &made);
+    made.why_not = why_not(&made.record, made.has_schedule, arena);
+    made.has_run = newest.len > 0;
+    if (made.has_run)
+        made.newest = newest.items[0];
+    *out = made;
+    return LT_OK;
+}
+
+/* ---- backfills ---- */
+
+static lt_status find_ticks(const lt_project *project, const lt_conf_pipeline *pipeline,
+                            const lt_sched_range *range, lt_ticks *out, lt_err *err)
+{
+    lt_schedule schedule;
+    lt_calendar calendar = {0};
+    if (range->from_us >= range->to_us)
+        return lt_fail(err, LT_INVALID, "the end of the range is not behind its beginning");
+    if (!lt_sched_read(project, pipeline, &calendar, &schedule))
+        return lt_conf_fail(pipeline->place, err, "the pipeline has no schedule to fill");
+    if (lt_schedule_between(&schedule, lt_divide_down(range->from_us, SECOND_US),
+                            lt_divide_down(range->to_us, SECOND_US), LT_BACKFILL_MOST, out))
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_TOO_BIG, "these are more than %d ticks", LT_BACKFILL_MOST));
+    return lt_hint(err, "fill a shorter range at a time");
+}
+
+lt_status lt_sched_backfill(const lt_project *project, const lt_conf_pipeline *pipeline,
+                            const lt_sched_range *range, lt_arena *arena, lt_run_record **runs,
+                            size_t *count, lt_err *err)
+{
+    lt_ticks ticks = {0};
+    lt_status status = find_ticks(project, pipeline, range, &ticks, err);
+    lt_run_record *made = lt_alloc_array(arena, ticks.len + 1, sizeof(*made));
+    for (size_t i = 0; i < ticks.len && status == LT_OK; i++) {
+        const lt_tick *tick = &ticks.items[range->reverse ? ticks.len - 1 - i : i];
+        status = lt_sched_tick_run(pipeline, tick, "backfill", range->params, arena, &made[i], err);
+        made[i].waiting = (lt_waiting){0};
+    }
+    if (status == LT_OK) {
+        *runs = made;
+        *count = ticks.len;
+    }
+    lt_vec_free(&ticks);
+    return status;
+}

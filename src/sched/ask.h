@@ -1,0 +1,34 @@
+/* ask.h - what people ask about schedules, from the command line or through the server. */
+#pragma once
+#include "sched/tick.h"
+
+/* The pipeline of that name; LT_NOT_FOUND with the nearest one. */
+LT_MUST_CHECK lt_status lt_sched_pipeline(const lt_project *project, lt_text name,
+                                          const lt_conf_pipeline **out, lt_err *err);
+
+/* How it stands with a pipeline. In the arena. */
+typedef struct lt_sched_view {
+    bool has_schedule;
+    lt_schedule_record record; /* whether it is paused, and by whom */
+    LT_VEC(int64_t) next_s;    /* the times that come, none while it is paused */
+    lt_text why_not;           /* why nothing comes by itself; empty when it does */
+    bool has_run;
+    lt_run_record newest;
+} lt_sched_view;
+LT_MUST_CHECK lt_status lt_sched_look_at(const lt_project *project,
+                                         const lt_conf_pipeline *pipeline, lt_state *state,
+                                         size_t times, lt_arena *arena, lt_sched_view *out,
+                                         lt_err *err);
+
+/* The ticks of a range that a backfill is for. */
+typedef struct lt_sched_range {
+    int64_t from_us, to_us; /* [from, to) */
+    bool reverse;           /* the newest first */
+    const lt_texts *params; /* "name=value"; may be NULL */
+} lt_sched_range;
+enum { LT_BACKFILL_MOST = 10000 };
+/* The runs of these ticks, not recorded; in the arena. LT_INVALID: no schedule, no range; LT_TOO_BIG. */
+LT_MUST_CHECK lt_status lt_sched_backfill(const lt_project *project,
+                                          const lt_conf_pipeline *pipeline,
+                                          const lt_sched_range *range, lt_arena *arena,
+                                          lt_run_record **runs, size_t *count, lt_err *err);
