@@ -1,7 +1,12 @@
 /* Turns pieces of a body that are pushed into a stream that is pulled, with a thread between when the body is large. */
 #include "net/http_body.h"
 
-enum { SMALL_BYTES = 64 * 1024, RING_BYTES = 256 * 1024, STACK_BYTES = 1024 * 1024 };
+enum {
+    SMALL_BYTES = 64 * 1024,
+    RING_BYTES = 256 * 1024,
+    WAKE_BYTES = RING_BYTES / 2, /* that came or went: less is not worth waking the other side */
+    STACK_BYTES = 1024 * 1024,
+};
 
 static void *run_handler(void *context)
 {
@@ -63,9 +68,9 @@ void lt_pipe_give(lt_body_pipe *pipe, lt_text piece)
     (void)pthread_mutex_lock(&pipe->lock);
     while (piece.len > 0 && !pipe->is_over) {
         size_t part = ring_add(pipe, piece);
-        if (part > 0)
+        if (pipe->len >= WAKE_BYTES)
             (void)pthread_cond_broadcast(&pipe->changed);
-        else
+        if (part == 0)
             (void)pthread_cond_wait(&pipe->changed, &pipe->lock);
         piece = lt_text_sub(piece, part, piece.len);
     }
@@ -77,20 +82,18 @@ void lt_pipe_end(lt_body_pipe *pipe, bool whole)
     if (!pipe->is_begun)
         return;
     pipe->is_begun = false;
-    if (!pipe->ring) {
-        if (whole)
+    if (pipe->has_thread)
+        (void)pthread_mutex_lock(&pipe->lock);
+    pipe->is_whole = whole;
+    pipe->is_broken = pipe->is_broken || !whole;
+    if (!pipe->has_thread) { /* all that came is there, or there was nothing */
+        if (!pipe->is_over)
             pipe->run(pipe->context);
         return;
     }
-    if (whole && !pipe->has_thread && !pipe->is_over) /* chunked, and nothing in it */
-        start_handler(pipe);
-    (void)pthread_mutex_lock(&pipe->lock);
-    pipe->is_whole = whole;
-    pipe->is_broken = pipe->is_broken || !whole;
     (void)pthread_cond_broadcast(&pipe->changed);
     (void)pthread_mutex_unlock(&pipe->lock);
-    if (pipe->has_thread)
-        (void)pthread_join(pipe->thread, NULL);
+    (void)pthread_join(pipe->thread, NULL);
     pipe->has_thread = false;
 }
 
@@ -101,7 +104,7 @@ static bool take_small(lt_body_pipe *pipe, char *out, size_t size, size_t *got)
         memcpy(out, part.ptr, part.len);
     pipe->small_at += part.len;
     *got = part.len;
-    return true;
+    return part.len > 0 || !pipe->is_broken;
 }
 
 bool lt_pipe_take(lt_body_pipe *pipe, char *out, size_t size, size_t *got)
@@ -116,7 +119,8 @@ bool lt_pipe_take(lt_body_pipe *pipe, char *out, size_t size, size_t *got)
     memcpy(out, pipe->ring + pipe->start, part);
     pipe->start = (pipe->start + part) % RING_BYTES;
     pipe->len -= part;
-    (void)pthread_cond_broadcast(&pipe->changed);
+    if (pipe->len <= RING_BYTES - WAKE_BYTES)
+        (void)pthread_cond_broadcast(&pipe->changed);
     (void)pthread_mutex_unlock(&pipe->lock);
     *got = part;
     return ok;

@@ -25,8 +25,8 @@ typedef struct lt_body_pipe {
 void lt_pipe_begin(lt_body_pipe *pipe, int64_t size, void (*run)(void *context), void *context);
 /* A piece has come; waits while the ring is full. After the handler has returned, pieces are dropped. */
 void lt_pipe_give(lt_body_pipe *pipe, lt_text piece);
-/* No more comes: `whole`, or the client has gone. Gives back when the handler has returned; a whole body that was collected is
- * handled here. Later calls do nothing. */
+/* No more comes: `whole`, or the client has gone. Gives back when the handler has returned; a body that was collected is handled
+ * here, a broken one too: the handler finds out, and says what the client is to be told. Later calls do nothing. */
 void lt_pipe_end(lt_body_pipe *pipe, bool whole);
 /* The reader's side: *got 0 at the end. False: the client has gone. */
 bool lt_pipe_take(lt_body_pipe *pipe, char *out, size_t size, size_t *got);

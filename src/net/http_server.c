@@ -20,7 +20,8 @@ enum {
     REQUEST_HEAD_BYTES = 64 * 1024,
     STREAM_POOL_BYTES =
         192 * 1024, /* of a connection that streams: bodies are read in halves of it */
-    STREAM_BLOCK_BYTES = 128 * 1024,
+    STREAM_BLOCK_BYTES = 32 * 1024,   /* stays in the processor's cache from where it is filled */
+    LOOPBACK_SEND_BYTES = 256 * 1024, /* on their way to a client on this machine; likewise */
     DRAIN_BYTES =
         1024 * 1024, /* of a body that nobody wants: read, so that the client sees the answer */
 };
@@ -45,6 +46,8 @@ typedef struct exchange {
     bool head_seen, refused;
     size_t unwanted; /* bytes of a refused body that were read */
     lt_watched *watched;
+    bool is_local;    /* the client is on this machine */
+    bool is_answered; /* the transport has the reply */
     lt_server_request request;
     lt_server_reply reply;
     lt_body_pipe pipe;
@@ -202,6 +205,30 @@ static ssize_t read_stream(void *context, uint64_t at, char *out, size_t size)
     return got == 0 ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)got;
 }
 
+static ssize_t read_file(void *context, uint64_t at, char *out, size_t size)
+{
+    const exchange *self = context;
+    ssize_t got;
+    do
+        got = pread(self->reply.fd, out, size, (off_t)(self->reply.fd_offset + (int64_t)at));
+    while (got < 0 && errno == EINTR);
+    return got > 0 ? got : MHD_CONTENT_READER_END_WITH_ERROR; /* the file has become shorter */
+}
+
+/* To another machine with sendfile(). On this one that is the slower way: the receiver takes apart a file's pages, which no cache
+ * of a processor holds, in twice the time that it takes for bytes that have just been copied. */
+static struct MHD_Response *file_response(exchange *self)
+{
+    lt_server_reply *reply = &self->reply;
+    if (self->is_local)
+        return MHD_create_response_from_callback((uint64_t)reply->fd_size, STREAM_BLOCK_BYTES,
+                                                 read_file, self, NULL);
+    int fd = reply->fd;
+    reply->fd = -1; /* the response closes it */
+    return MHD_create_response_from_fd_at_offset64((uint64_t)reply->fd_size, fd,
+                                                   (uint64_t)reply->fd_offset);
+}
+
 /* The parts as one response that is sent from where they lie. */
 static struct MHD_Response *parts_response(exchange *self)
 {
@@ -219,12 +246,8 @@ static struct MHD_Response *make_response(exchange *self)
         return MHD_create_response_from_callback(reply->length >= 0 ? (uint64_t)reply->length
                                                                     : MHD_SIZE_UNKNOWN,
                                                  STREAM_BLOCK_BYTES, read_stream, self, NULL);
-    if (reply->fd >= 0) {
-        int fd = reply->fd;
-        reply->fd = -1; /* the response closes it */
-        return MHD_create_response_from_fd_at_offset64((uint64_t)reply->fd_size, fd,
-                                                       (uint64_t)reply->fd_offset);
-    }
+    if (reply->fd >= 0)
+        return file_response(self);
     if (reply->parts.len > 0)
         return parts_response(self);
     return MHD_create_response_from_buffer(reply->body.len, reply->body.data,
@@ -235,6 +258,7 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection,
                                   const lt_server_request *request, exchange *self)
 {
     lt_server_reply *reply = &self->reply;
+    self->is_answered = true;
     if (reply->hang_up)
         return MHD_NO;
     if (reply->compress && reply->body.len > 256 && reply->body.len < UINT32_MAX &&
@@ -253,6 +277,28 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection,
     enum MHD_Result result = MHD_queue_response(connection, (unsigned)reply->status, response);
     MHD_destroy_response(response);
     return result;
+}
+
+/* The transport gives up on a connection whose client sends no more, or whose body does not get further (http_watch.h). The client
+ * may still read: it is told what its request came to, as far as the socket takes that at once. */
+static void send_last_words(const exchange *self, struct MHD_Connection *connection)
+{
+    const lt_server_reply *reply = &self->reply;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (!info || self->request.is_tls || reply->hang_up || reply->status < 400)
+        return;
+    const char *reason = MHD_get_reason_phrase_for((unsigned)reply->status);
+    LT_AUTO(lt_buf) out = {.limit = REQUEST_HEAD_BYTES};
+    lt_buf_printf(&out, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %zu\r\n",
+                  reply->status, reason, reply->body.len);
+    for (size_t i = 0; i < reply->headers.len; i++)
+        lt_buf_printf(&out, "%.*s: %.*s\r\n", LT_ARG(reply->headers.items[i].name),
+                      LT_ARG(reply->headers.items[i].value));
+    lt_buf_add(&out, T("\r\n"));
+    lt_buf_add(&out, lt_buf_text(&reply->body));
+    if (!out.overflow)
+        (void)!send(info->connect_fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* ---- requests ---- */
@@ -315,15 +361,27 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
     return MHD_YES;
 }
 
-static void take_peer(struct MHD_Connection *connection, lt_server_request *request)
+static bool is_loopback(const struct sockaddr *address)
 {
+    if (address->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 ==
+               IN_LOOPBACKNET;
+    return address->sa_family == AF_INET6 &&
+           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
+}
+
+static void take_peer(exchange *self, struct MHD_Connection *connection)
+{
+    lt_server_request *request = &self->request;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (info && info->client_addr)
-        (void)getnameinfo(info->client_addr,
-                          info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                                   : sizeof(struct sockaddr_in),
-                          request->peer, sizeof(request->peer), NULL, 0, NI_NUMERICHOST);
+    if (!info || !info->client_addr)
+        return;
+    self->is_local = is_loopback(info->client_addr);
+    (void)getnameinfo(info->client_addr,
+                      info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                               : sizeof(struct sockaddr_in),
+                      request->peer, sizeof(request->peer), NULL, 0, NI_NUMERICHOST);
 }
 
 /* What the head announces (RFC 9112 section 6.3); the transport has refused lengths that are none. */
@@ -353,7 +411,7 @@ static void take_head(exchange *self, struct MHD_Connection *connection, const c
     request->head_bytes = info ? info->header_size : 0;
     (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_header, self);
     request->body_size = announced_size(request);
-    take_peer(connection, request);
+    take_peer(self, connection);
     lt_watch_pause(self->watched);
 }
 
@@ -402,7 +460,7 @@ static enum MHD_Result take_piece(exchange *self, lt_text piece)
         lt_watch_pause(self->watched); /* it is us who are slow now */
         lt_pipe_give(&self->pipe, piece);
         lt_watch_body(self->watched, piece.len);
-        return MHD_YES;
+        return self->pipe.is_broken ? MHD_NO : MHD_YES;
     }
     self->unwanted += piece.len;
     return self->unwanted <= DRAIN_BYTES ? MHD_YES : MHD_NO;
@@ -461,13 +519,18 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 static void on_end(void *context, struct MHD_Connection *connection, void **slot,
                    enum MHD_RequestTerminationCode why)
 {
-    (void)context, (void)connection;
+    (void)context;
     exchange *self = *slot;
     if (!self)
         return;
     lt_http_server *server = self->server;
     const lt_server_options *o = &server->options;
     lt_pipe_end(&self->pipe, false);
+    bool gave_up = why == MHD_REQUEST_TERMINATED_CLIENT_ABORT ||
+                   why == MHD_REQUEST_TERMINATED_READ_ERROR ||
+                   why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED;
+    if (gave_up && self->head_seen && o->accept && !self->refused && !self->is_answered)
+        send_last_words(self, connection);
     if (self->head_seen && o->done)
         o->done(o->context, &self->request, self->reply.status,
                 why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
@@ -482,16 +545,28 @@ static void on_end(void *context, struct MHD_Connection *connection, void **slot
     *slot = NULL;
 }
 
+/* Without a wire there is nothing to keep busy: what waits in the socket only falls out of the cache. */
+static void limit_local(struct MHD_Connection *connection, int fd)
+{
+    int size = LOOPBACK_SEND_BYTES;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (info && info->client_addr && is_loopback(info->client_addr))
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 static void on_connection(void *context, struct MHD_Connection *connection, void **slot,
                           enum MHD_ConnectionNotificationCode what)
 {
     lt_http_server *server = context;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (what == MHD_CONNECTION_NOTIFY_STARTED && info)
+    if (what == MHD_CONNECTION_NOTIFY_STARTED && info) {
+        limit_local(connection, info->connect_fd);
         *slot = lt_watch_add(&server->watch, info->connect_fd, server->options.idle_timeout_s);
-    else if (what == MHD_CONNECTION_NOTIFY_CLOSED)
+    } else if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         lt_watch_remove(&server->watch, LT_TAKE(*slot));
+    }
 }
 
 /* Leave the path as it is: we decode it ourselves. */
@@ -569,6 +644,8 @@ static struct MHD_Daemon *start_daemon(lt_http_server *server, int fd)
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG | MHD_USE_ITC;
     flags |= o->threads > 0 ? MHD_USE_EPOLL : (MHD_USE_POLL | MHD_USE_THREAD_PER_CONNECTION);
     flags |= o->tls_cert ? MHD_USE_TLS : 0;
+    flags |=
+        o->accept ? MHD_USE_TURBO : 0; /* no shutdown() before on_end(): see send_last_words() */
     struct MHD_OptionItem more[8];
     size_t count = 0;
     if (o->threads > 1)

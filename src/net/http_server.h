@@ -56,7 +56,7 @@ typedef struct lt_server_reply {
     lt_buf body; /* owned; the server frees it */
     lt_texts
         parts; /* instead of body: pieces that are sent without a copy; in the request's arena */
-    int fd;    /* instead of body, if >= 0: owned; `fd_size` bytes from `fd_offset` (sendfile) */
+    int fd;    /* instead of body, if >= 0: owned; `fd_size` bytes from `fd_offset` */
     int64_t fd_offset, fd_size;
     /* Instead of body: called again and again; fills up to `size` bytes, gives their number, 0 at the end, -1 to break off.
      * May block only on a server with `threads` 0. */

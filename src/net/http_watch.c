@@ -6,15 +6,18 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { BODY_GRACE_S = 60, BODY_BYTES_PER_S = 1024 };
+enum { BODY_GRACE_S = 60, BODY_BYTES_PER_S = 1024, LAST_WORDS_S = 5 };
 
+/* First nothing more is read, so that the server ends the request and may still answer; whose connection is there long after that is
+ * cut off. */
 static void shut_late(lt_watch *watch)
 {
     int64_t now_us = lt_mono_us();
     for (lt_watched *w = watch->first; w; w = w->after) {
         int64_t deadline_us = atomic_load(&w->deadline_us);
         if (deadline_us && deadline_us < now_us)
-            (void)shutdown(w->fd, SHUT_RDWR);
+            (void)shutdown(w->fd, deadline_us + LAST_WORDS_S * (int64_t)1000000 < now_us ? SHUT_RDWR
+                                                                                         : SHUT_RD);
     }
 }
 

@@ -153,13 +153,14 @@ def test_another_body_than_was_signed_is_refused(server):
     assert get(server, "other")[0] == 404
 
 
-@pytest.mark.parametrize("size", [10, 1_000_000])
-def test_a_truncated_body_leaves_nothing(server, size):
+@pytest.mark.parametrize("size,sent", [(10, 9), (10, 0), (1_000_000, 999_999), (1_000_000, 0)])
+def test_a_truncated_body_leaves_nothing_and_is_told_so(server, size, sent):
     headers = [("Content-Length", str(size))]
     with server.dial() as connection:
-        connection.sendall(head("PUT", "/wire/cut", headers + signature("PUT", "/wire/cut", headers, server.port, ROOT, payload="UNSIGNED-PAYLOAD")) + b"x" * (size - 1))
+        connection.sendall(head("PUT", "/wire/cut", headers + signature("PUT", "/wire/cut", headers, server.port, ROOT, payload="UNSIGNED-PAYLOAD")) + b"x" * sent)
         connection.shutdown(socket.SHUT_WR)
-        assert Reply(connection, "PUT").whole()[0] in (None, 400)
+        status, _, body = Reply(connection, "PUT").whole()
+        assert (status, code(body)) == (400, "IncompleteBody")
     assert get(server, "cut")[0] == 404
 
 

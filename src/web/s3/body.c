@@ -166,7 +166,9 @@ static lt_status read_checks(lt_s3_body *self, lt_err *err)
 static lt_status read_client(void *context, char *out, size_t size, size_t *got, lt_err *err)
 {
     const lt_s3_body *self = context;
-    return lt_server_read(self->call->http, out, size, got, err);
+    if (lt_server_read(self->call->http, out, size, got, err) == LT_OK)
+        return LT_OK;
+    return lt_s3_fail(self->call, err, LT_S3_INCOMPLETE_BODY, NULL);
 }
 
 static lt_status chunk_failed(lt_s3_body *self, lt_err *err)
