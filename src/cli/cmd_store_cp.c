@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/transfer_show.h"
 #include "fmt/json.h"
+#include "store/reason.h"
 #include "store/transfer.h"
 
 #include <stdio.h>
@@ -41,9 +42,8 @@ typedef struct copy_opts {
         .help = "but take these all the same"                                                      \
     }
 #define OPT_DRYRUN                                                                                 \
-    {                                                                                              \
-        .name = "dryrun", LT_AT(copy_opts, dry_run), .help = "only tell what would be done"        \
-    }
+    {.name = "dry-run", LT_AT(copy_opts, dry_run), .help = "only tell what would be done"},        \
+        LT_OPT_DRYRUN(copy_opts)
 
 static const lt_opt cp_table[] = {
     OPT_RECURSIVE,
@@ -188,6 +188,20 @@ static lt_status complete_target(job *it, lt_err *err)
     return LT_OK;
 }
 
+/* Said once, before every object fails for it. Who may not look at the bucket may still write into it. */
+static lt_status check_target(const job *it, lt_err *err)
+{
+    lt_versioning versioning;
+    lt_err missing = {0};
+    const lt_end *to = &it->to;
+    if (!to->store || lt_bucket_find(to->store, to->bucket, &versioning, &missing) == LT_OK ||
+        missing.reason != LT_WHY_NO_SUCH_BUCKET)
+        return LT_OK;
+    *err = missing;
+    return lt_hint(err, "make it: leat store mb %s%.*s", it->to.store == it->s3 ? "s3://" : "",
+                   LT_ARG(to->bucket));
+}
+
 static lt_status transfer_one(job *it, const lt_args *args, lt_err *err)
 {
     if (it->from.store && !it->from.key.len)
@@ -286,6 +300,7 @@ static lt_status run(job *it, const lt_args *args, lt_err *err)
     LT_TRY(read_ends(it, args, err));
     if (many && o->version)
         return lt_fail(err, LT_INVALID, "--recursive and --version-id do not go together");
+    LT_TRY(check_target(it, err));
     bool to_stdout = !it->to.store && strcmp(it->to.path, "-") == 0;
     if (!it->app->globals.quiet && !it->app->globals.json && !to_stdout && !o->dry_run)
         show = lt_transfer_show_start(&it->transfer.counts);

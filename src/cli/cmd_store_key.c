@@ -1,5 +1,6 @@
 /* leat store key: access keys for the S3 endpoint of the store. */
 #include "cli/store_address.h"
+#include "cli/store_face.h"
 
 #include "base/time.h"
 #include "cli/grid.h"
@@ -215,7 +216,29 @@ static lt_status revoke(lt_app *app, const void *opts, const lt_args *args, lt_e
 static const lt_cmd cmd_revoke = {
     .name = "revoke", .help = "end an access key at once", .args = "ID", .run = revoke};
 
-static const lt_cmd *const subs[] = {&cmd_create, &cmd_list, &cmd_revoke, NULL};
+/* ---- show ---- */
 
-const lt_cmd lt_cmd_store_key = {
-    .name = "key", .help = "make, list and revoke access keys of the S3 endpoint", .subs = subs};
+static lt_status show(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    lt_root_key root;
+    (void)opts, (void)args;
+    LT_TRY(lt_app_root_key(app, false, &root, err));
+    lt_app_root_key_show(app, &root);
+    return LT_OK;
+}
+
+static const lt_cmd cmd_show = {
+    .name = "show",
+    .help = "show the root key, which may do everything",
+    .about =
+        "It is that of LEAT_ACCESS_KEY_ID and LEAT_SECRET_ACCESS_KEY, if they are set, else "
+        "the one that lies sealed in the home. The secrets of other keys are not kept in a way "
+        "that could show them: make a new key.",
+    .run = show};
+
+static const lt_cmd *const subs[] = {&cmd_create, &cmd_list, &cmd_revoke, &cmd_show, NULL};
+
+const lt_cmd lt_cmd_store_key = {.name = "key",
+                                 .help =
+                                     "make, list, revoke and show access keys of the S3 endpoint",
+                                 .subs = subs};

@@ -1,14 +1,13 @@
 /* leat store presign: a URL that lets whoever has it read or write one object for a while. */
 #include "cli/store_address.h"
+#include "cli/store_face.h"
 
+#include "base/log.h"
 #include "base/mask.h"
 #include "base/time.h"
 #include "net/aws_sign.h"
 #include "net/url.h"
-#include "secret/secret.h"
 #include "store/presign.h"
-
-#include <stdlib.h>
 
 typedef struct presign_opts {
     int64_t expires_us;
@@ -41,22 +40,6 @@ static const lt_opt presign_table[] = {
      .preset = "http://127.0.0.1:9000",
      .help = "where 'leat store serve' can be reached; for a store on this machine"},
 };
-
-/* As 'leat store serve' has it. */
-static lt_status root_secret(lt_secrets *secrets, lt_app *app, const char *name, lt_text *out,
-                             lt_err *err)
-{
-    LT_AUTO(lt_buf) value = {.limit = LT_KIB};
-    lt_status status = lt_secret_get(secrets, lt_text_of(name), &value, err);
-    if (status == LT_NOT_FOUND) {
-        lt_ignore(lt_fail(err, LT_NOT_FOUND, "the store has no root key yet"));
-        return lt_hint(err, "start 'leat store serve' once, or set LEAT_ACCESS_KEY_ID and "
-                            "LEAT_SECRET_ACCESS_KEY");
-    }
-    LT_TRY(status);
-    *out = lt_arena_text(&app->arena, lt_buf_text(&value));
-    return LT_OK;
-}
 
 static lt_status sign(const presign_opts *o, const lt_address *at, lt_text id, lt_text secret,
                       lt_buf *url, lt_err *err)
@@ -94,15 +77,15 @@ static lt_status sign(const presign_opts *o, const lt_address *at, lt_text id, l
 static lt_status presign_local(lt_app *app, const presign_opts *o, const lt_address *at,
                                lt_buf *url, lt_err *err)
 {
-    const char *home;
-    lt_text id, secret;
-    LT_AUTO(lt_secrets_ref) secrets = NULL;
-    LT_TRY(lt_app_home(app, &home, err));
-    LT_TRY(lt_secrets_open(home, &secrets, err));
-    LT_TRY(root_secret(secrets, app, "LEAT_ACCESS_KEY_ID", &id, err));
-    LT_TRY(root_secret(secrets, app, "LEAT_SECRET_ACCESS_KEY", &secret, err));
-    lt_mask_register(secret);
-    return sign(o, at, id, secret, url, err);
+    lt_root_key root;
+    LT_TRY(lt_app_root_key(app, true, &root, err));
+    if (root.is_new)
+        lt_log(LT_LOG_INFO,
+               "made the root key of the S3 endpoint; 'leat store key show' shows it. A "
+               "'leat store serve' that has LEAT_ACCESS_KEY_ID of its own does not "
+               "know it");
+    lt_mask_register(root.secret);
+    return sign(o, at, root.id, root.secret, url, err);
 }
 
 static lt_status presign(lt_app *app, const void *opts, const lt_args *args, lt_err *err)

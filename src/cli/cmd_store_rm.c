@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/proc.h"
+#include "store/reason.h"
 #include "store/transfer.h"
 
 typedef struct rm_opts {
@@ -32,7 +33,8 @@ static const lt_opt rm_table[] = {
      LT_AT(rm_opts, include),
      .value = "PATTERN",
      .help = "but delete these all the same"},
-    {.name = "dryrun", LT_AT(rm_opts, dry_run), .help = "only tell what would be done"},
+    {.name = "dry-run", LT_AT(rm_opts, dry_run), .help = "only tell what would be done"},
+    LT_OPT_DRYRUN(rm_opts),
 };
 
 static void tell(void *context, const lt_transfer_event *event)
@@ -153,7 +155,11 @@ static lt_status rb(lt_app *app, const void *opts, const lt_args *args, lt_err *
     lt_list_request request = {.versions = true};
     if (o->force)
         LT_TRY(lt_store_walk(store, at.bucket, &request, remove_version, &it, err));
-    LT_TRY(lt_bucket_delete(store, at.bucket, err));
+    lt_status status = lt_bucket_delete(store, at.bucket, err);
+    if (status != LT_OK && err->reason == LT_WHY_BUCKET_NOT_EMPTY)
+        return lt_hint(err, "leat store rb --force %.*s also removes all that is in it",
+                       LT_ARG(at.bucket));
+    LT_TRY(status);
     if (app->globals.json)
         lt_out_printf(&app->out, "{\"removed_versions\": %lld}\n", (long long)it.count);
     else if (!app->globals.quiet)

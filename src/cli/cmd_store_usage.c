@@ -131,7 +131,8 @@ static const lt_opt prune_table[] = {
     {.name = "rules",
      LT_AT(prune_opts, rules),
      .help = "what the lifecycle rules of the buckets ask for, instead"},
-    {.name = "dryrun", LT_AT(prune_opts, dry_run), .help = "only count"},
+    {.name = "dry-run", LT_AT(prune_opts, dry_run), .help = "only count"},
+    LT_OPT_DRYRUN(prune_opts),
 };
 
 static void say_pruned(lt_app *app, const lt_prune_report *report, bool dry_run)

@@ -3,14 +3,14 @@
 
 #include "base/proc.h"
 #include "base/time.h"
-#include "cli/listen.h"
+#include "cli/store_face.h"
 #include "secret/password.h"
 #include "state/users.h"
 #include "web/api/api.h"
 
 typedef struct up_opts {
     int64_t most_runs, drain_us, per_minute;
-    const char *listen, *tls_cert, *tls_key;
+    const char *listen, *s3, *tls_cert, *tls_key;
     bool insecure_listen;
 } up_opts;
 
@@ -37,6 +37,12 @@ static const lt_opt up_table[] = {
      .preset = "127.0.0.1:8080",
      .env = "LEAT_LISTEN",
      .help = "where the page and the API are; port 0 takes a free one"},
+    {.name = "s3",
+     .type = LT_OPT_TEXT,
+     LT_AT(up_opts, s3),
+     .value = "ADDRESS:PORT",
+     .env = "LEAT_S3_LISTEN",
+     .help = "also answer S3 clients there, as 'leat store serve' does: 127.0.0.1:9000"},
     {.name = "tls-cert",
      .type = LT_OPT_TEXT,
      LT_AT(up_opts, tls_cert),
@@ -149,6 +155,9 @@ static lt_status serve(lt_app *app, const up_opts *given, lt_sched *sched, const
     lt_listen at;
     bool none = false, one_time = false;
     char password[LT_BEARER_CHARS] = "";
+    lt_listen s3_at;
+    lt_s3_options s3_options = {.log_requests = app->globals.verbose};
+    LT_AUTO(lt_app_face) face = {0};
     LT_AUTO(lt_api_ref) api = NULL;
     LT_TRY(lt_listen_read(app, given->listen, given->tls_cert, given->tls_key, &at, err));
     LT_TRY(look_at_users(lt_sched_state(sched), &none, &one_time, err));
@@ -162,6 +171,11 @@ static lt_status serve(lt_app *app, const up_opts *given, lt_sched *sched, const
                               .per_minute = (unsigned)given->per_minute,
                               .log_requests = app->globals.verbose};
     LT_TRY(lt_api_start(&options, &api, err));
+    if (given->s3) {
+        LT_TRY(lt_listen_read(app, given->s3, given->tls_cert, given->tls_key, &s3_at, err));
+        LT_TRY(lt_app_face_start(app, &s3_at, &s3_options, &face, err));
+        lt_out_printf(&app->out, "S3 clients: %s\n", lt_s3_url(face.s3));
+    }
     if (none)
         LT_TRY(make_admin(lt_sched_state(sched), password, err));
     say_started(app, sched, lt_api_url(api));
@@ -196,7 +210,8 @@ const lt_cmd lt_cmd_up = {
         "in a home.\n"
         "The first start makes the user admin and shows a one-time password, once. It listens on "
         "this machine alone unless --listen says otherwise, and then wants TLS.",
-    .examples = "leat up\nleat up --runs 4 --drain 5m\tfour runs at once; patience at the end\n"
+    .examples = "leat up\nleat up --s3 127.0.0.1:9000\twith the store for S3 clients\nleat up "
+                "--runs 4 --drain 5m\tfour runs at once; patience at the end\n"
                 "leat up --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem\tfor others\n",
     .group = LT_GROUP_RUN,
     .opts = up_table,

@@ -3,6 +3,12 @@
 #include "cli/cmd.h"
 #include "store/store.h"
 
+/* "--dryrun", as the aws cli spells it: taken like --dry-run, and not shown. */
+#define LT_OPT_DRYRUN(type)                                                                        \
+    {                                                                                              \
+        .name = "dryrun", LT_AT(type, dry_run), .help = "the same as --dry-run", .hidden = true    \
+    }
+
 /* Open the store of the project (`store:` of leat.yml), or with --home and outside of a project that folder's own. */
 LT_MUST_CHECK lt_status lt_app_store(lt_app *app, lt_store **out, lt_err *err);
 /* Open S3 itself, for s3:// addresses: with endpoint, region and profile of the project's store if that is on S3, too, else as

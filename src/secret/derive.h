@@ -12,3 +12,9 @@ enum { LT_DERIVE_SALT = 16, LT_DERIVE_KEY = 32 };
 LT_MUST_CHECK lt_status lt_secret_derive(const char *project, lt_text purpose,
                                          const unsigned char salt[LT_DERIVE_SALT], bool make,
                                          unsigned char out[LT_DERIVE_KEY], lt_err *err);
+/* The same from the key file of the user alone, although another key comes first: so that a message can say which one it is that
+ * fits. *path: the file's name, the caller's. */
+LT_MUST_CHECK lt_status lt_secret_derive_from_file(const char *project, lt_text purpose,
+                                                   const unsigned char salt[LT_DERIVE_SALT],
+                                                   unsigned char out[LT_DERIVE_KEY], char **path,
+                                                   lt_err *err);

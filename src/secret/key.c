@@ -116,6 +116,17 @@ static lt_status read_key_file(const char *path, const char *from, bool own, lt_
 
 /* ---- the ways ---- */
 
+lt_status lt_master_key_from_file(const char *root, lt_master_key *out, char **path, lt_err *err)
+{
+    LT_AUTO(lt_chars) file = key_file_path();
+    if (!file || !lt_path_exists(file))
+        return lt_fail(err, LT_NOT_FOUND, "there is no key file");
+    LT_TRY(check_place(file, root, err));
+    LT_TRY(read_key_file(file, "the key file", true, out, err));
+    *path = LT_TAKE(file);
+    return LT_OK;
+}
+
 lt_status lt_master_key_find(const char *root, lt_master_key *out, lt_err *err)
 {
     const char *given = getenv("LEAT_KEY"), *credentials = getenv("CREDENTIALS_DIRECTORY");
@@ -124,11 +135,11 @@ lt_status lt_master_key_find(const char *root, lt_master_key *out, lt_err *err)
     LT_AUTO(lt_chars) credential = lt_format("%s/leat.key", credentials ? credentials : "");
     if (credentials && *credentials && lt_path_exists(credential))
         return read_key_file(credential, "the credential leat.key", false, out, err);
+    LT_AUTO(lt_chars) found = NULL;
     LT_AUTO(lt_chars) path = key_file_path();
-    if (path && lt_path_exists(path)) {
-        LT_TRY(check_place(path, root, err));
-        return read_key_file(path, "the key file", true, out, err);
-    }
+    lt_status status = lt_master_key_from_file(root, out, &found, err);
+    if (status != LT_NOT_FOUND)
+        return status;
     lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no key for the sealed secrets"));
     return lt_hint(err, "set LEAT_KEY, or put the key into %s with mode 600",
                    path ? path : "~/.config/leat/key");

@@ -19,6 +19,7 @@ static void local_close(lt_store *store)
     lt_err err;
     if (self->db && self->folder)
         lt_ignore(lt_local_collect(self, &err)); /* what is left is found by the next one */
+    lt_verified_free(self->verified);
     lt_local_owner_end(self);
     lt_db_close(self->db);
     lt_fd_close(self->root);
@@ -41,6 +42,7 @@ static lt_local *local_new(const lt_store_ops *ops, const lt_store_options *opti
         self->project = lt_xstrdup(options->project);
     (void)pthread_mutex_init(&self->lock, NULL);
     (void)pthread_cond_init(&self->changed, NULL);
+    self->verified = lt_verified_new(self);
     return self;
 }
 

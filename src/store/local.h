@@ -37,6 +37,7 @@ typedef struct lt_local {
     int owner_lock;             /* owned; says that the owner is alive */
     bool known_outer[256];      /* blobs/aa that are known to be durable */
     uint8_t known_folders[65536 / 8]; /* blobs/aa/bb that are */
+    struct lt_verified *verified;     /* owned */
     bool has_key;
     unsigned char key[LT_CONTENT_KEY]; /* that seals the keys of contents, and secrets */
     struct {
@@ -112,6 +113,17 @@ typedef struct lt_local_reading {
     int span_fd; /* owned; of `span_piece`; -1: none */
     size_t span_piece;
 } lt_local_reading;
+
+/* ---- local_verify.c: is a content what its SHA-256 says? Looked at when it is first read, once for each open store; of what is
+ * larger than 64 MiB in a thread beside, so that its first readers may get damaged bytes and later ones do not. ---- */
+
+typedef struct lt_verified lt_verified;
+lt_verified *lt_verified_new(lt_local *self);
+void lt_verified_free(lt_verified *verified); /* NULL is fine */
+/* LT_IO: it is damaged. Any thread. */
+LT_MUST_CHECK lt_status lt_local_verify(lt_local *self, const lt_piece *piece, const char *what,
+                                        lt_err *err);
+
 lt_local_reading *lt_local_reading_new(lt_local *self, char *what);
 /* In a transaction: the contents of a version, or of its part. */
 LT_MUST_CHECK lt_status lt_local_reading_find(lt_local_reading *reading, lt_tx *tx,

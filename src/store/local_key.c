@@ -4,6 +4,7 @@
 #include "secret/derive.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 
 enum { CHECK_BYTES = 8 };
 
@@ -69,6 +70,37 @@ static lt_status make_key(lt_local *self, key_facts *facts, lt_err *err)
     return lt_db_read(self->db, do_find, facts, err);
 }
 
+/* Another master key than the store's: say which one it would be, as far as can be known. */
+static lt_status fail_other_key(const lt_local *self, const key_facts *facts, lt_err *err)
+{
+    const char *project = self->project ? self->project : ".", *given = getenv("LEAT_KEY");
+    unsigned char key[LT_CONTENT_KEY], check[CHECK_BYTES];
+    LT_AUTO(lt_chars) path = NULL;
+    lt_err none;
+    bool has_file = lt_secret_derive_from_file(project, T("leat store"), facts->salt, key, &path,
+                                               &none) == LT_OK;
+    if (has_file)
+        check_of(key, check);
+    bool fits = has_file && sodium_memcmp(check, facts->check, sizeof(check)) == 0;
+    sodium_memzero(key, sizeof(key));
+    if (fits) {
+        lt_ignore(lt_store_fail(err, LT_WHY_NO_KEY,
+                                "the store's keys were sealed with another master key than the "
+                                "one in use: with the key in '%s'",
+                                path));
+        return lt_hint(err, "unset LEAT_KEY here; a store keeps the master key that it began with");
+    }
+    lt_ignore(
+        lt_store_fail(err, LT_WHY_NO_KEY,
+                      "the store's keys were sealed with another master key than the one %s%s",
+                      given && *given ? "in LEAT_KEY" : "in ",
+                      given && *given ? ""
+                      : path          ? path
+                                      : "use"));
+    return lt_hint(err, "set LEAT_KEY to the key that was set when the store's first access key or "
+                        "encrypted object was made");
+}
+
 static lt_status open_key(lt_local *self, bool make, unsigned char key[LT_CONTENT_KEY], lt_err *err)
 {
     key_facts facts = {0};
@@ -82,8 +114,7 @@ static lt_status open_key(lt_local *self, bool make, unsigned char key[LT_CONTEN
     check_of(key, check);
     if (sodium_memcmp(check, facts.check, sizeof(check)) == 0)
         return LT_OK;
-    lt_ignore(lt_store_fail(err, LT_WHY_NO_KEY, "the store was encrypted with another master key"));
-    return lt_hint(err, "set LEAT_KEY to the key with which it was made");
+    return fail_other_key(self, &facts, err);
 }
 
 lt_status lt_local_key_need(lt_local *self, bool make, lt_err *err)

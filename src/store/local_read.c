@@ -255,13 +255,11 @@ static size_t piece_at(const lt_local_reading *reading, int64_t offset)
     return low;
 }
 
-static lt_status local_pread(lt_reading *base, int64_t offset, char *out, size_t size, size_t *got,
-                             lt_err *err)
+/* Up to the end of the piece. */
+static lt_status read_piece(lt_local_reading *reading, size_t at, int64_t inside, char *out,
+                            size_t size, size_t *got, lt_err *err)
 {
-    lt_local_reading *reading = (lt_local_reading *)base;
-    size_t at = piece_at(reading, offset);
     const lt_piece *piece = &reading->pieces.items[at];
-    int64_t inside = offset - piece->start;
     size_t take = (size_t)LT_MIN((int64_t)size, piece->blob.size_bytes - inside);
     LT_TRY(lt_blob_name_is_sealed(&piece->blob.name)
                ? read_sealed(reading, at, inside, out, take, err)
@@ -270,18 +268,29 @@ static lt_status local_pread(lt_reading *base, int64_t offset, char *out, size_t
     return LT_OK;
 }
 
+static lt_status local_pread(lt_reading *base, int64_t offset, char *out, size_t size, size_t *got,
+                             lt_err *err)
+{
+    lt_local_reading *reading = (lt_local_reading *)base;
+    size_t at = piece_at(reading, offset);
+    const lt_piece *piece = &reading->pieces.items[at];
+    LT_TRY(lt_local_verify(reading->self, piece, reading->what, err));
+    return read_piece(reading, at, offset - piece->start, out, size, got, err);
+}
+
 static bool local_span(lt_reading *base, int64_t offset, lt_span *out)
 {
     lt_local_reading *reading = (lt_local_reading *)base;
     size_t at = piece_at(reading, offset);
     const lt_piece *piece = &reading->pieces.items[at];
     lt_err err;
-    if (piece->blob.place == LT_PLACE_BODY || lt_blob_name_is_sealed(&piece->blob.name))
-        return false;
+    if (piece->blob.place == LT_PLACE_BODY || lt_blob_name_is_sealed(&piece->blob.name) ||
+        lt_local_verify(reading->self, piece, reading->what, &err) != LT_OK)
+        return false; /* reading it tells what is wrong */
     if (reading->span_fd < 0 || reading->span_piece != at) {
         int fd;
         if (open_file(reading, piece, &fd, &err) != LT_OK)
-            return false; /* reading it tells what is wrong */
+            return false;
         lt_fd_close(reading->span_fd);
         reading->span_fd = fd;
         reading->span_piece = at;
@@ -313,12 +322,11 @@ static const lt_reading_ops reading_ops = {
 static lt_status pour_piece(lt_local_reading *reading, size_t at, int64_t offset, int64_t len,
                             lt_digest *digest, lt_sink *sink, lt_err *err)
 {
-    int64_t start = reading->pieces.items[at].start;
     LT_AUTO(lt_chars) buffer = lt_xmalloc((size_t)LT_MIN(LT_MAX(len, 1), (int64_t)POUR_CHUNK));
     while (len) {
         size_t got;
-        LT_TRY(local_pread(&reading->base, start + offset, buffer,
-                           (size_t)LT_MIN(len, (int64_t)POUR_CHUNK), &got, err));
+        LT_TRY(read_piece(reading, at, offset, buffer, (size_t)LT_MIN(len, (int64_t)POUR_CHUNK),
+                          &got, err));
         if (digest)
             LT_TRY(lt_digest_add(digest, lt_text_at(buffer, got), err));
         LT_TRY(sink->write(sink, lt_text_at(buffer, got), err));
@@ -403,14 +411,30 @@ lt_status lt_local_reading_open(lt_store *store, lt_object_name name, int32_t pa
     return LT_OK;
 }
 
+/* A part of a content tells nothing of its sum. */
+static lt_status verify_range(const lt_local_reading *reading, size_t offset, size_t len,
+                              lt_err *err)
+{
+    int64_t from = (int64_t)LT_MIN(offset, (size_t)reading->base.size);
+    int64_t to = from + (int64_t)LT_MIN(len, (size_t)(reading->base.size - from));
+    for (size_t i = 0; i < reading->pieces.len; i++) {
+        const lt_piece *piece = &reading->pieces.items[i];
+        if (piece->start < to && from < piece->start + piece->blob.size_bytes)
+            LT_TRY(lt_local_verify(reading->self, piece, reading->what, err));
+    }
+    return LT_OK;
+}
+
 lt_status lt_local_read(lt_store *store, lt_object_name name, size_t offset, size_t len,
                         lt_sink *sink, lt_arena *arena, lt_object_info *info, lt_err *err)
 {
     lt_local_reading *reading;
     LT_TRY(open_reading(lt_local_of(store), name, 0, arena, info, &reading, err));
     /* what is one content is checked by who asked; the parts of others are known here alone */
-    bool verify = offset == 0 && len == SIZE_MAX && !info->sha256.len;
-    lt_status status = lt_local_reading_pour(reading, offset, len, verify, sink, err);
+    bool whole = offset == 0 && len == SIZE_MAX;
+    lt_status status = whole ? LT_OK : verify_range(reading, offset, len, err);
+    if (status == LT_OK)
+        status = lt_local_reading_pour(reading, offset, len, whole && !info->sha256.len, sink, err);
     local_reading_close(&reading->base);
     return status;
 }

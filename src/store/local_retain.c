@@ -149,7 +149,9 @@ typedef struct retention {
     lt_buf after;   /* owned; the last key that was looked at */
     bool more;
     LT_VEC(victim) victims; /* owned; of one read */
-    size_t next;            /* of the victims: the first that is not done */
+    victim marker; /* on top of the key that is looked at: it goes if nothing is left behind it */
+    bool has_marker, none_stays;
+    size_t next; /* of the victims: the first that is not done */
 
     int32_t older; /* non-current versions of the key seen so far */
 } retention;
@@ -218,7 +220,7 @@ static bool is_alone(lt_tx *tx, int64_t bucket_id, lt_text key)
     return lt_query_next(&q) && lt_query_i64(&q, 0) == 1;
 }
 
-static void look_at_row(retention *it, lt_tx *tx, int64_t bucket_id, const seen *row)
+static void look_at_row(retention *it, lt_tx *tx, const seen *row)
 {
     lt_pairs tags = {0};
     victim_fate fate;
@@ -229,10 +231,26 @@ static void look_at_row(retention *it, lt_tx *tx, int64_t bucket_id, const seen 
         goes = applies(&it->rules->items[i], row, &tags) &&
                judge(it, &it->rules->items[i], row, &fate);
     it->older += !row->current;
-    if (!goes || (fate == FATE_LONE_MARKER && !is_alone(tx, bucket_id, row->key)))
+    it->none_stays = goes && it->none_stays;
+    if (!goes)
         return;
     victim found = {.id = row->sequence, .size_bytes = row->size_bytes, .fate = fate};
-    lt_push(&it->victims, found);
+    if (fate == FATE_LONE_MARKER) {
+        it->marker = found;
+        it->has_marker = true;
+    } else {
+        lt_push(&it->victims, found);
+    }
+}
+
+/* All versions of a key were looked at; another one comes, if any. */
+static void end_key(retention *it)
+{
+    if (it->has_marker && it->none_stays)
+        lt_push(&it->victims, it->marker);
+    it->has_marker = false;
+    it->none_stays = true;
+    it->older = 0;
 }
 
 /* Where no rule ends current versions, only the others are looked at: the index tells them apart. */
@@ -265,16 +283,16 @@ static lt_status do_look(lt_tx *tx, void *context, lt_err *err)
         seen row;
         read_seen(&q, &row);
         if (!it->after.len || !lt_text_eq(row.key, lt_buf_text(&it->after))) {
-            it->older = 0;
+            end_key(it);
             it->more = rows >= ROWS_PER_READ || it->victims.len >= VICTIMS_PER_READ;
             if (it->more)
                 return LT_OK;
             remember(&it->after, row.key);
         }
         rows++;
-        look_at_row(it, tx, bucket.id, &row);
+        look_at_row(it, tx, &row);
     }
-    it->older = 0;
+    end_key(it);
     return lt_query_check(&q, err);
 }
 

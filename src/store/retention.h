@@ -32,8 +32,9 @@ typedef struct lt_prune_request {
     lt_text bucket, prefix; /* empty bucket: all buckets */
     int64_t
         older_than_us; /* non-current for longer than this go; 0: whatever their age, -1: none for their age */
-    int32_t keep;         /* but the newest so many non-current versions of each key stay */
-    bool expired_markers; /* delete markers that are the only version of their key go */
+    int32_t keep; /* but the newest so many non-current versions of each key stay */
+    bool
+        expired_markers; /* delete markers go that are the only version of their key, or stay as that */
     int64_t uploads_older_than_us; /* unfinished uploads begun longer ago go; -1: none */
     int64_t now_us;                /* 0: now */
     bool dry_run;                  /* count only */

@@ -271,6 +271,39 @@ static void flip_byte(const char *path)
     CHECK_INT(pwrite(fd, &byte, 1, 100), 1);
 }
 
+Test(store_local, a_damaged_object_is_noticed_by_who_reads_a_part_of_it)
+{
+    enum { FAR = 40000 };
+    lt_err err = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_store_ref) store = open_with_bucket(folder, LT_UNVERSIONED);
+    LT_AUTO(lt_chars) bytes = lt_test_bytes(LARGE, 1);
+    lt_test_put(store, "raw", T("a/b"), lt_text_at(bytes, LARGE), NULL);
+    LT_AUTO(lt_chars) blob = only_blob(folder);
+    for (int round = 0; round < 2; round++) { /* damaged, then whole again */
+        flip_byte(blob);
+        LT_AUTO(lt_store_ref) again = NULL;
+        LT_AUTO(lt_chars) url = lt_format("local:%s/store", folder);
+        CHECK_OK(lt_store_open(url, &again, &err), err);
+        LT_AUTO(lt_reading_ref) reading = NULL;
+        lt_object_name name = {T("raw"), T("a/b"), (lt_text){0}};
+        lt_object_info info;
+        char part[16];
+        size_t got = 0;
+        lt_span span;
+        LT_AUTO(lt_buf) range = {0};
+        lt_status wanted = round == 0 ? LT_IO : LT_OK;
+        CHECK_OK(lt_reading_open(again, name, 0, &arena, &info, &reading, &err), err);
+        CHECK(lt_reading_span(reading, FAR, &span) == (round == 1));
+        CHECK_STATUS(lt_reading_pread(reading, FAR, part, sizeof(part), &got, &err), wanted, err);
+        CHECK_STATUS(lt_store_get(again, T("raw"), T("a/b"), (lt_text){0}, FAR, 10, &range, &err),
+                     wanted, err);
+        if (round == 0)
+            CHECK_HAS(err.message, "'raw/a/b' is damaged");
+    }
+}
+
 Test(store_local, a_damaged_object_is_noticed)
 {
     lt_err err = {0};
