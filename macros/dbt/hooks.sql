@@ -3,13 +3,16 @@
 {% macro run_hooks(hooks, inside_transaction=true) %}
     {% for hook in hooks | selectattr('transaction', 'equalto', inside_transaction) %}
         {% if loop.first and not inside_transaction %}
-            {% call statement(auto_begin=false) %}commit;{% endcall %}
+            {% do adapter.commit() %}
         {% endif %}
         {% set sql = render(hook.get('sql')) | trim %}
         {% if sql %}
             {% call statement(auto_begin=inside_transaction) %}
                 {{ sql }}
             {% endcall %}
+        {% endif %}
+        {% if loop.last and not inside_transaction %}
+            {% do adapter.begin() %}
         {% endif %}
     {% endfor %}
 {% endmacro %}

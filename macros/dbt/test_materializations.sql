@@ -39,6 +39,19 @@
     {{ return(kept) }}
 {% endmacro %}
 
+{#- After a test of which nobody said that its rows be stored: they are kept all the same, and gone when there are none. -#}
+{% macro leat_keep_failures(rows_sql, any) %}
+    {% set existing = adapter.get_relation(database=database, schema=schema, identifier=model['alias']) %}
+    {% if any %}
+        {% do adapter.begin() %}
+        {% do adapter.cache_added(leat_store_failures(get_limit_subquery_sql(rows_sql, config.get('limit')))) %}
+    {% elif existing %}
+        {% do adapter.begin() %}
+        {% do adapter.drop_relation(existing) %}
+        {{ adapter.commit() }}
+    {% endif %}
+{% endmacro %}
+
 {% materialization test, default %}
     {% set rows_sql = get_limit_subquery_sql(sql, config.get('limit')) %}
     {% set relations = [] %}

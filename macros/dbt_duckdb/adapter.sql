@@ -120,18 +120,6 @@
     {{ return({'relation': make_temp_relation(target_relation), 'temporary': true}) }}
 {% endmacro %}
 
-{#- No commit before hooks: there is no transaction yet, and DuckDB would say so. -#}
-{% macro run_hooks(hooks, inside_transaction=true) %}
-    {% for hook in hooks | selectattr('transaction', 'equalto', inside_transaction) %}
-        {% set sql = render(hook.get('sql')) | trim %}
-        {% if sql %}
-            {% call statement(auto_begin=inside_transaction) %}
-                {{ sql }}
-            {% endcall %}
-        {% endif %}
-    {% endfor %}
-{% endmacro %}
-
 {% macro duckdb__apply_grants(relation, grant_config, should_revoke=true) %}
     {% if grant_config %}
         {% do adapter.warn_once('Grants for relations are not supported by DuckDB') %}

@@ -7,120 +7,15 @@
 
 #include <stdlib.h>
 
-/* ---- the engine ---- */
-
-static lt_status exec_text(lt_session *session, const lt_buf *sql, lt_err *err)
-{
-    return lt_exec(session, lt_buf_text(sql), NULL, err);
-}
-
-static void add_literal(lt_text value, lt_buf *out)
-{
-    lt_buf_add_byte(out, '\'');
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.ptr[i] == '\'')
-            lt_buf_add_byte(out, '\'');
-        lt_buf_add_byte(out, value.ptr[i]);
-    }
-    lt_buf_add_byte(out, '\'');
-}
-
-static lt_status load_extensions(lt_session *session, lt_jinja_value list, lt_err *err)
-{
-    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
-        lt_jinja_value item = lt_jinja_at(list, i);
-        lt_text name =
-            lt_jinja_as_text(item.type == LT_JINJA_DICT ? lt_dbt_at(item, "name") : item);
-        lt_text repo = lt_jinja_as_text(lt_dbt_at(item, "repo"));
-        LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
-        lt_buf_add_str(&sql, "install ");
-        lt_quote_name(name, &sql);
-        if (repo.len) {
-            lt_buf_add_str(&sql, " from ");
-            lt_quote_name(repo, &sql);
-        }
-        lt_buf_add_str(&sql, "; load ");
-        lt_quote_name(name, &sql);
-        LT_TRY(exec_text(session, &sql, err));
-    }
-    return LT_OK;
-}
-
-static lt_status apply_settings(lt_session *session, lt_jinja_value dict, lt_err *err)
-{
-    lt_jinja_value key, value;
-    for (size_t at = 0; dict.type == LT_JINJA_DICT && lt_jinja_next(dict, &at, &key, &value);) {
-        LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
-        LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
-        lt_jinja_str(value, &text);
-        lt_buf_add_str(&sql, "set global ");
-        lt_quote_name(lt_jinja_as_text(key), &sql);
-        lt_buf_add_str(&sql, " = ");
-        add_literal(lt_buf_text(&text), &sql);
-        LT_TRY(exec_text(session, &sql, err));
-    }
-    return LT_OK;
-}
-
-static lt_status attach_files(lt_session *session, lt_jinja_value list, lt_err *err)
-{
-    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
-        lt_jinja_value item = lt_jinja_at(list, i);
-        lt_text alias = lt_jinja_as_text(lt_dbt_at(item, "alias"));
-        lt_text type = lt_jinja_as_text(lt_dbt_at(item, "type"));
-        bool read_only = lt_jinja_truth(lt_dbt_at(item, "read_only"));
-        LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
-        lt_buf_add_str(&sql, "attach if not exists ");
-        add_literal(lt_jinja_as_text(lt_dbt_at(item, "path")), &sql);
-        if (alias.len) {
-            lt_buf_add_str(&sql, " as ");
-            lt_quote_name(alias, &sql);
-        }
-        if (type.len || read_only)
-            lt_buf_printf(&sql, " (%s%.*s%s%s)", type.len ? "type " : "", LT_ARG(type),
-                          type.len && read_only ? ", " : "", read_only ? "read_only" : "");
-        LT_TRY(exec_text(session, &sql, err));
-    }
-    return LT_OK;
-}
-
-static lt_status prepare_duckdb(lt_dbt_run *run, lt_err *err)
-{
-    LT_AUTO(lt_session_ref) session = NULL;
-    lt_jinja_value said = run->request.credentials;
-    if (strcmp(run->request.target->kind, "duckdb") != 0 || said.type != LT_JINJA_DICT)
-        return LT_OK;
-    LT_TRY(lt_session_open(run->engine, &session, err));
-    LT_TRY(load_extensions(session, lt_dbt_at(said, "extensions"), err));
-    LT_TRY(apply_settings(session, lt_dbt_at(said, "config_options"), err));
-    LT_TRY(apply_settings(session, lt_dbt_at(said, "settings"), err));
-    return attach_files(session, lt_dbt_at(said, "attach"), err);
-}
-
-lt_status lt_dbt_run_connect(lt_dbt_run *run, lt_err *err)
-{
-    if (run->request.target)
-        LT_TRY(lt_engine_open(run->request.target, &run->engine, err));
-    const rt_request request = {
-        .engine = run->engine,
-        .flags = run->request.flags,
-        .args = run->request.invocation->args,
-        .run_folder = lt_arena_format(&run->arena, "%s/run", run->request.target_folder)};
-    run->request.dbt->say = run->request.say;
-    run->request.dbt->say_user = run->request.user;
-    LT_TRY(lt_dbt_rt_make(run->request.dbt, &request, &run->rt, err));
-    return run->engine ? prepare_duckdb(run, err) : LT_OK;
-}
-
 /* ---- one node ---- */
 
 typedef struct attempt {
     lt_dbt_run *run;
     lt_dbt_node *node;
     lt_dbt_node_result *result;
-    lt_session *session;
     lt_jinja_heap *heap;
     rendering r;
+    node_fence fence;
     lt_dbt_compiled compiled;
     lt_text sql; /* compiled, with CTEs */
 } attempt;
@@ -134,7 +29,7 @@ static lt_status write_compiled(const attempt *a, lt_err *err)
 {
     const lt_dbt_node *node = a->node;
     bool generic = node->kind == LT_DBT_GENERIC_TEST;
-    if (node->kind == LT_DBT_UNIT_TEST)
+    if (node->kind == LT_DBT_UNIT_TEST || !a->run->request.target_folder)
         return LT_OK; /* its path is that of a .yml file; what runs is below target/run */
     LT_AUTO(lt_chars)
     path = lt_format("%s/compiled/%.*s/%.*s%s%.*s", a->run->request.target_folder,
@@ -153,22 +48,31 @@ static void keep_compiled(const attempt *a)
     bool generic = node->kind == LT_DBT_GENERIC_TEST;
     (void)pthread_mutex_lock(&a->run->lock);
     a->node->compiled_code = lt_arena_text(&dbt->arena, a->sql);
+    a->node->is_compiled = true;
     a->node->compiled_path = lt_text_of(
         lt_arena_format(&dbt->arena, "target/compiled/%.*s/%.*s%s%.*s", LT_ARG(node->package->name),
                         LT_ARG(node->path), generic ? "/" : "", generic ? (int)node->file.len : 0,
                         node->file.ptr ? node->file.ptr : ""));
-    a->node->is_compiled = true;
     (void)pthread_mutex_unlock(&a->run->lock);
 }
 
 static lt_status compile_own(attempt *a, lt_buf *sql, lt_err *err)
 {
-    LT_TRY(lt_dbt_exec_attach(&a->r, a->heap, (lt_text){0}, err));
-    lt_status status = lt_dbt_compile_own(&a->r, a->heap, &a->compiled, err);
-    lt_dbt_exec_close(a->r.exec);
-    LT_TRY(status);
+    LT_TRY(lt_dbt_compile_own(&a->r, a->heap, &a->compiled, err));
     lt_buf_add(sql, lt_buf_text(&a->compiled.sql));
     return lt_dbt_inject_ctes(&a->r, a->heap, sql, err);
+}
+
+/* A SELECT stands in parentheses later: a ';' at its end would spoil that. */
+static void trim_end(lt_buf *sql)
+{
+    lt_text text = lt_text_trim(lt_buf_text(sql));
+    if (!text.len || text.ptr[text.len - 1] != ';')
+        return;
+    size_t len = (size_t)(text.ptr + text.len - lt_buf_text(sql).ptr);
+    while (len && (lt_is_space(sql->data[len - 1]) || sql->data[len - 1] == ';'))
+        len--;
+    lt_buf_cut(sql, len);
 }
 
 static lt_status compile(attempt *a, lt_err *err)
@@ -179,11 +83,27 @@ static lt_status compile(attempt *a, lt_err *err)
     LT_TRY(a->node->kind == LT_DBT_UNIT_TEST
                ? lt_dbt_unit_compile(&a->r, a->heap, &a->compiled, &sql, err)
                : compile_own(a, &sql, err));
+    trim_end(&sql);
     LT_TRY(lt_buf_check(&sql, "the SQL", err));
     a->sql = lt_jinja_as_text(lt_jinja_text_copy(a->heap, lt_buf_text(&sql)));
     LT_TRY(write_compiled(a, err));
     keep_compiled(a);
     return LT_OK;
+}
+
+/* What a node writes is locked before it looks at what is there. */
+static lt_status begin_and_compile(attempt *a, lt_err *err)
+{
+    lt_status status = LT_OK;
+    LT_TRY(lt_dbt_exec_attach(&a->r, a->heap, (lt_text){0}, err));
+    if (a->fence.is_closed)
+        status = lt_dbt_transaction_begin(&a->fence.transaction, err);
+    if (status == LT_OK)
+        status = compile(a, err);
+    if (!a->fence.is_closed)
+        lt_dbt_transaction_rollback(&a->fence.transaction);
+    lt_dbt_exec_close(a->r.exec);
+    return status;
 }
 
 static lt_text materialization_of(const lt_dbt_node *node)
@@ -257,42 +177,86 @@ static void keep_response(attempt *a, const lt_dbt_run_result *made)
     (void)pthread_mutex_unlock(&a->run->lock);
 }
 
-static lt_status execute(attempt *a, lt_err *err)
+static lt_status materialize(attempt *a, lt_dbt_run_result *made, lt_err *err)
 {
-    lt_dbt_run_result made = {0};
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &a->r};
     lt_text name =
         a->run->request.action == LT_DBT_DO_CLONE ? T("clone") : materialization_of(a->node);
     LT_TRY(lt_dbt_exec_attach(&a->r, a->heap, a->sql, err));
     lt_status status =
-        lt_dbt_exec_run(a->r.exec, &a->run->request.dbt->env, &context, name, &made, err);
+        lt_dbt_exec_run(a->r.exec, &a->run->request.dbt->env, &context, name, made, err);
     if (status != LT_OK)
         status = blame(a, err);
     lt_dbt_exec_close(a->r.exec);
-    LT_TRY(status);
+    return status;
+}
+
+/* For people to look at: the rows that a test found, and none of a test that found none. */
+static lt_status keep_failures(attempt *a, int64_t failures, lt_err *err)
+{
+    lt_jinja_value ignored = {0};
+    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &a->r};
+    lt_jinja_kwarg args[] = {{T("rows_sql"), lt_jinja_text(a->sql)},
+                             {T("any"), lt_jinja_bool(failures > 0)}};
+    if (!a->run->request.guard || a->node->config.forget_failures || a->node->config.store_failures)
+        return LT_OK;
+    LT_TRY(lt_dbt_exec_attach(&a->r, a->heap, a->sql, err));
+    lt_dbt_fence_close(&a->fence, true);
+    lt_status status =
+        lt_dbt_exec_call(a->r.exec, &a->run->request.dbt->env, &context, T("leat_keep_failures"),
+                         args, LT_COUNT(args), &ignored, err);
+    lt_dbt_transaction_rollback(&a->fence.transaction);
+    lt_dbt_exec_close(a->r.exec);
+    return status;
+}
+
+static bool is_increment(const attempt *a)
+{
+    const lt_dbt_config *config = &a->node->config;
+    bool whole = config->full_refresh < 0 ? a->run->request.dbt->settings.full_refresh
+                                          : config->full_refresh != 0;
+    bool adds =
+        a->node->kind == LT_DBT_SNAPSHOT || lt_text_eq(config->materialized, T("incremental"));
+    return adds && a->fence.found == LT_RELATION_TABLE && !whole;
+}
+
+static lt_status execute(attempt *a, lt_err *err)
+{
+    lt_dbt_run_result made = {0};
+    lt_dbt_node_result *result = a->result;
+    LT_TRY(materialize(a, &made, err));
     keep_response(a, &made);
-    a->result->outcome = LT_DBT_SUCCESS;
-    if (is_test(a->node))
+    result->rows = made.rows_changed;
+    result->incremental = is_increment(a);
+    result->outcome = LT_DBT_SUCCESS;
+    if (is_test(a->node)) {
         judge(a, &made);
+        result->rows = made.failures;
+        LT_TRY(keep_failures(a, made.failures, err));
+    }
     return a->node->kind == LT_DBT_UNIT_TEST ? judge_unit(a, &made, err) : LT_OK;
 }
 
 static void failed(attempt *a, const lt_err *err)
 {
     LT_AUTO(lt_buf) text = {.limit = 8 * LT_KIB};
+    const lt_relation *relation = &a->node->relation;
     lt_buf_printf(&text, "%s%s%s", err->message, err->hint[0] ? "\n  " : "", err->hint);
+    if (a->fence.is_closed) /* what was done and then undone is not there */
+        lt_dbt_rt_forget_schema(a->run->rt, relation->database, relation->schema);
     (void)pthread_mutex_lock(&a->run->lock);
     a->result->outcome = LT_DBT_ERROR;
     a->result->message = lt_arena_text(&a->run->arena, lt_buf_text(&text));
+    a->result->err = *err;
     (void)pthread_mutex_unlock(&a->run->lock);
 }
 
 void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
-                    lt_dbt_node_result *result)
+                    const lt_attempt *token, lt_dbt_node_result *result)
 {
     lt_err err = {0};
     lt_jinja_heap heap = {0};
-    attempt a = {.run = run, .node = node, .result = result, .session = session, .heap = &heap};
+    attempt a = {.run = run, .node = node, .result = result, .heap = &heap};
     if (node->kind == LT_DBT_EXPOSURE || node->kind == LT_DBT_SAVED_QUERY) {
         result->outcome = LT_DBT_NO_OP; /* it waits for what it reads, and has nothing to do */
         result->compile_started_us = result->compile_ended_us = lt_now_us();
@@ -304,54 +268,20 @@ void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
     a.r.session = session;
     a.r.rt = run->rt;
     a.r.run = &run->settings;
+    a.r.heap = &heap;
+    lt_dbt_fence_init(&a.fence, run, &a.r, token, &heap.arena);
     result->compile_started_us = lt_now_us();
-    lt_status status = compile(&a, &err);
+    lt_status status = begin_and_compile(&a, &err);
     result->compile_ended_us = result->execute_started_us = lt_now_us();
     result->outcome = LT_DBT_SUCCESS;
     if (status == LT_OK && run->request.action != LT_DBT_DO_COMPILE)
         status = execute(&a, &err);
+    lt_dbt_transaction_rollback(&a.fence.transaction);
     result->execute_ended_us = lt_now_us();
     if (status != LT_OK)
         failed(&a, &err);
     lt_dbt_compiled_cleanup(&a.compiled);
     lt_jinja_heap_cleanup(&heap);
-}
-
-/* ---- schemas ---- */
-
-static lt_status make_schema(lt_dbt_run *run, lt_session *session, const lt_dbt_node *node,
-                             lt_err *err)
-{
-    const lt_dbt *dbt = run->request.dbt;
-    if (lt_text_eq(node->relation.database, dbt->settings.target_database))
-        return lt_schema_create(session, node->relation.schema, err);
-    LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
-    lt_buf_add_str(&sql, "create schema if not exists ");
-    lt_quote_name(node->relation.database, &sql);
-    lt_buf_add_byte(&sql, '.');
-    lt_quote_name(node->relation.schema, &sql);
-    return exec_text(session, &sql, err);
-}
-
-lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err)
-{
-    const lt_dbt_nodes *all = lt_dbt_all(run->request.dbt);
-    LT_AUTO(lt_session_ref) session = NULL;
-    LT_AUTO(lt_arena) scratch = {0};
-    lt_map seen = {0};
-    lt_status status = LT_OK;
-    LT_TRY(lt_session_open(run->engine, &session, err));
-    for (size_t i = 0; i < all->len && status == LT_OK; i++) {
-        const lt_dbt_node *node = all->items[i];
-        if (!run->tasks[i].takes_part || node->no_relation || node->kind >= LT_DBT_SOURCE)
-            continue;
-        char *key = lt_arena_format(&scratch, "%.*s.%.*s", LT_ARG(node->relation.database),
-                                    LT_ARG(node->relation.schema));
-        if (!lt_map_put(&seen, lt_text_of(key), run))
-            status = make_schema(run, session, node, err);
-    }
-    lt_map_cleanup(&seen);
-    return status;
 }
 
 /* ---- hooks ---- */
@@ -434,10 +364,10 @@ static lt_status run_hook(lt_dbt_run *run, lt_session *session, const lt_dbt_nod
     return LT_OK;
 }
 
-lt_status lt_dbt_run_hooks(lt_dbt_run *run, const char *when, lt_err *err)
+lt_status lt_dbt_run_hooks(lt_dbt_run *run, const char *when, lt_session *session, lt_err *err)
 {
     const lt_dbt_nodes *all = lt_dbt_all(run->request.dbt);
-    LT_AUTO(lt_session_ref) session = NULL;
+    LT_AUTO(lt_session_ref) own = NULL;
     bool at_end = strcmp(when, "on-run-end") == 0;
     for (size_t i = 0; i < all->len; i++) {
         const lt_dbt_node *node = all->items[i];
@@ -445,7 +375,8 @@ lt_status lt_dbt_run_hooks(lt_dbt_run *run, const char *when, lt_err *err)
             !lt_dbt_texts_have(&node->config.tags, lt_text_of(when)))
             continue;
         if (!session)
-            LT_TRY(lt_session_open(run->engine, &session, err));
+            LT_TRY(lt_session_open(run->engine, &own, err));
+        session = session ? session : own;
         LT_TRY(run_hook(run, session, node, at_end, err));
     }
     return LT_OK;

@@ -10,29 +10,12 @@ void lt_dbt_compiled_cleanup(lt_dbt_compiled *compiled)
     compiled->templated = NULL;
 }
 
-/* "schema"."model", or the part of it that `where` lets through. */
-static lt_jinja_value subject_of(const rendering *r, lt_jinja_heap *heap)
-{
-    const lt_dbt_node *node = r->node;
-    const lt_dbt_node *subject =
-        (const void *)((const char *)node->subject - offsetof(lt_dbt_node, relation));
-    LT_AUTO(lt_buf) text = {0};
-    if (!node->config.where.len)
-        return lt_dbt_node_relation(r, subject, heap);
-    lt_buf_add_str(&text, "(select * from ");
-    lt_quote_relation(node->subject, &text);
-    lt_buf_printf(&text, " where %.*s) dbt_subquery", LT_ARG(node->config.where));
-    return lt_jinja_text_copy(heap, lt_buf_text(&text));
-}
-
 static lt_status render_generic_test(rendering *r, const lt_jinja_template *compiled,
                                      lt_jinja_heap *heap, lt_buf *sql, lt_err *err)
 {
     const lt_dbt_node *node = r->node;
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = r};
     lt_status status = lt_dbt_test_kwargs(r->dbt, node, &context, heap, &r->kwargs, err);
-    if (status == LT_OK && r->is_leat_run)
-        lt_jinja_put(r->kwargs, "model", subject_of(r, heap));
     if (status == LT_OK)
         status = lt_jinja_render_text(compiled, &context, heap, sql, NULL, err);
     if (status != LT_OK)
@@ -92,6 +75,7 @@ static lt_status add_cte(const rendering *r, const lt_dbt_node *node, lt_jinja_h
     lt_dbt_rendering_init(&inner, r->dbt, node);
     inner.scope.secret = r->scope.secret;
     inner.session = r->session;
+    inner.transaction = r->transaction;
     inner.rt = r->rt;
     inner.run = r->run;
     LT_TRY(lt_dbt_exec_attach(&inner, heap, (lt_text){0}, err));
@@ -169,77 +153,6 @@ lt_status lt_dbt_inject_ctes(rendering *r, lt_jinja_heap *heap, lt_buf *sql, lt_
     return lt_dbt_put_ctes(lt_buf_text(&ctes), sql, err);
 }
 
-/* ---- for `leat run` ---- */
-
-static lt_status render_node(rendering *r, lt_dbt_compiled *out, lt_err *err)
-{
-    lt_jinja_heap heap = {0};
-    lt_dbt_rt *rt = NULL;
-    lt_status status = LT_OK;
-    if (r->session) {
-        rt_request request = {.engine = lt_session_engine(r->session),
-                              .flags = lt_jinja_dict(&heap)};
-        status = lt_dbt_rt_make(r->dbt, &request, &rt, err);
-        r->rt = rt;
-    }
-    if (status == LT_OK)
-        status = lt_dbt_compile_own(r, &heap, out, err);
-    if (status == LT_OK)
-        status = lt_dbt_inject_ctes(r, &heap, &out->sql, err);
-    lt_dbt_rt_close(rt); /* the exec lives in the heap, and the transaction is the caller's */
-    r->heap = NULL;
-    lt_jinja_heap_cleanup(&heap);
-    return status;
-}
-
-/* A SELECT stands in parentheses later: a ';' or a comment at its end would spoil that. */
-static void trim_end(lt_buf *sql)
-{
-    lt_text text = lt_buf_text(sql);
-    while (text.len && (lt_is_space(text.ptr[text.len - 1]) || text.ptr[text.len - 1] == ';'))
-        text.len--;
-    lt_buf_cut(sql, text.len);
-}
-
-static bool wants_increment(const lt_dbt *dbt, const lt_dbt_node *node, lt_relation_kind existing)
-{
-    bool refresh =
-        node->config.full_refresh < 0 ? dbt->settings.full_refresh : node->config.full_refresh != 0;
-    return lt_text_eq(node->config.materialized, T("incremental")) &&
-           existing == LT_RELATION_TABLE && !refresh;
-}
-
-lt_status lt_dbt_compile_for(const lt_dbt *dbt, const lt_dbt_node *node, lt_session *session,
-                             lt_relation_kind existing, lt_dbt_compiled *out, bool *incremental,
-                             lt_err *err)
-{
-    rendering r;
-    lt_dbt_rendering_init(&r, dbt, node);
-    r.session = session;
-    r.is_leat_run = true;
-    r.incremental = *incremental = wants_increment(dbt, node, existing);
-    LT_TRY(render_node(&r, out, err));
-    trim_end(&out->sql);
-    if (node->config.limit.len && node->kind != LT_DBT_MODEL)
-        lt_buf_printf(&out->sql, "\nlimit %.*s", LT_ARG(node->config.limit));
-    LT_TRY(lt_buf_check(&out->sql, "the SQL", err));
-    if (!out->sql.len) {
-        lt_ignore(lt_fail(err, LT_INVALID, "%.*s:1:1: there is no SQL in it", LT_ARG(node->path)));
-        return lt_hint(err, "write one SELECT");
-    }
-    return LT_OK;
-}
-
-lt_status lt_dbt_compile(const lt_dbt *dbt, const lt_dbt_node *node, lt_session *session,
-                         lt_dbt_compiled *out, lt_err *err)
-{
-    lt_relation_kind existing = LT_RELATION_NONE;
-    bool incremental;
-    if (session && node->kind == LT_DBT_MODEL)
-        LT_TRY(lt_relation_find(session, &node->relation, &existing, err));
-    return lt_dbt_compile_for(dbt, node, session, existing, out, &incremental, err);
-}
-
 /* Step a place over text as it was written. */
 static void advance(lt_text text, unsigned *line, unsigned *col)
 {
@@ -278,12 +191,4 @@ lt_status lt_dbt_blame(const lt_dbt_node *node, const lt_dbt_compiled *compiled,
         advance(lt_text_sub(lt_buf_text(&compiled->sql), span->start, offset - span->start), &line,
                 &col);
     return lt_wrap(err, "%.*s:%u:%u", LT_ARG(span->name), line, col);
-}
-
-lt_status lt_dbt_build(const lt_dbt *dbt, const lt_dbt_node *node, lt_session *session,
-                       const lt_attempt *attempt, lt_dbt_result *result, lt_err *err)
-{
-    *result = (lt_dbt_result){.rows = -1};
-    return node->kind == LT_DBT_MODEL ? lt_dbt_materialize(dbt, node, session, attempt, result, err)
-                                      : lt_dbt_test(dbt, node, session, attempt, result, err);
 }

@@ -614,7 +614,8 @@ static void old_snapshot_place(lt_dbt *dbt, lt_dbt_node *node)
     lt_text schema = text_of(dbt, node, "target_schema");
     lt_text database = text_of(dbt, node, "target_database");
     if (schema.len)
-        node->relation.schema = schema;
+        node->relation.schema = lt_text_of(lt_arena_format(
+            &dbt->arena, "%.*s%.*s", LT_ARG(dbt->settings.schema_prefix), LT_ARG(schema)));
     if (database.len)
         node->relation.database = database;
 }

@@ -63,6 +63,14 @@ static lt_text external_of(const rendering *r, const lt_dbt_node *node, lt_jinja
     return lt_jinja_as_text(lt_jinja_text_copy(heap, lt_buf_text(&text)));
 }
 
+lt_text lt_dbt_database_of(const rendering *r)
+{
+    const lt_dbt_rt *rt = rt_of(r);
+    if (r->node && r->node->relation.database.len)
+        return r->node->relation.database;
+    return rt ? lt_dbt_rt_settings_of(rt)->database : r->dbt->settings.target_database;
+}
+
 static lt_dbt_relation relation_of(const rendering *r, const lt_dbt_node *node, lt_jinja_heap *heap)
 {
     const lt_relation *at = &node->relation;
@@ -72,13 +80,16 @@ static lt_dbt_relation relation_of(const rendering *r, const lt_dbt_node *node, 
     if (ephemeral)
         name = lt_text_of(
             lt_arena_format(&heap->arena, "__dbt__cte__%.*s", LT_ARG(node->relation.name)));
+    lt_text database = at->database.len ? at->database : lt_dbt_rt_settings_of(rt_of(r))->database;
     lt_dbt_relation made =
-        lt_dbt_relation_init(rt_of(r), none_or(at->database), none_or(at->schema), none_or(name),
+        lt_dbt_relation_init(rt_of(r), none_or(database), none_or(at->schema), none_or(name),
                              ephemeral ? LT_DBT_CTE : LT_DBT_UNTYPED);
     if (ephemeral) {
         made.include[LT_DBT_DATABASE] = made.include[LT_DBT_SCHEMA] = false;
         made.quote[LT_DBT_IDENTIFIER] = false;
     }
+    if (!at->database.len) /* known, for those who ask, and not written */
+        made.include[LT_DBT_DATABASE] = false;
     if (node->kind == LT_DBT_SOURCE)
         made.external = external_of(r, node, heap);
     return made;
@@ -130,16 +141,6 @@ lt_status lt_dbt_ref_value(rendering *r, lt_jinja_render *render, const lt_dbt_n
 
 /* ---- the lookup ---- */
 
-static lt_status is_incremental(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
-{
-    const rendering *r = lt_jinja_user(call->render);
-    LT_TRY(lt_jinja_bind(call, "", NULL, err));
-    *result = lt_jinja_bool(r->incremental);
-    return LT_OK;
-}
-
-static const lt_jinja_func is_incremental_func = {"is_incremental", is_incremental, NULL};
-
 static bool find_in_runtime(rendering *r, lt_jinja_heap *heap, lt_text name, lt_jinja_value *out,
                             lt_err *err)
 {
@@ -176,10 +177,6 @@ lt_status lt_dbt_lookup(void *user, lt_jinja_render *render, const lt_jinja_temp
         record_clock(r, name);
     if (r->unit && lt_dbt_unit_name(r, render, name, out))
         return LT_OK;
-    if (r->is_leat_run && lt_text_eq(name, T("is_incremental"))) {
-        *out = lt_jinja_func_value(&is_incremental_func);
-        return LT_OK;
-    }
     if (r->extra.type == LT_JINJA_DICT && lt_jinja_find(r->extra, name, out))
         return LT_OK;
     if (lt_dbt_names_find(r, render, name, out))

@@ -2,8 +2,7 @@
  *
  *     lt_dbt_load()      read the project with its packages, and evaluate each node once without a database: references and
  *                        configuration are known then (dbt's "parse")
- *     lt_dbt_compile()   the SQL of one node, and where each byte of it comes from
- *     lt_dbt_build()     compile and materialise a model, or run a test, in a session
+ *     lt_dbt_run_open()  run what was read: nodes are compiled and materialised, tests are run (execute.h)
  *
  * A folder with dbt_project.yml is a dbt project; one with leat.yml alone is read as one too, with dbt's default folders and strict
  * files. Meanings follow dbt (https://docs.getdbt.com/reference). Loading is single-threaded; afterwards the project does not
@@ -48,11 +47,6 @@ typedef struct lt_dbt_settings {
     const char *parse_cache; /* file that keeps what reading gave (parse_cache.h); NULL: none */
     bool reads_cache;        /* else it is only written */
     bool full_refresh;
-    /* Relations that leat has never written are left alone (LT_INVALID), but for those that `takes_over` names; else they are
-     * replaced, as dbt does. The attempt must have a home then. */
-    bool guards_others;
-    bool (*takes_over)(const void *context, const lt_relation *relation); /* may be NULL */
-    const void *takes_over_context;
 } lt_dbt_settings;
 
 /* Everything in *out lives until lt_dbt_close(); what settings point to must live as long. */
@@ -60,7 +54,7 @@ LT_MUST_CHECK lt_status lt_dbt_load(const lt_dbt_settings *settings, lt_dbt **ou
 void lt_dbt_close(lt_dbt *dbt); /* NULL is fine */
 LT_OWNED(lt_dbt_project_ref, lt_dbt *, lt_dbt_close)
 
-/* What a run may do, in a stable order: models, seeds and snapshots by path, then tests. Disabled ones are not among them. */
+/* What a run may do, in a stable order: models, seeds and snapshots by path, tests, unit tests. Disabled ones are not among them. */
 size_t lt_dbt_node_count(const lt_dbt *dbt);
 lt_dbt_node *lt_dbt_node_at(const lt_dbt *dbt, size_t i);
 
@@ -89,20 +83,3 @@ typedef struct lt_dbt_compiled {
     lt_buf sql;
 } lt_dbt_compiled;
 void lt_dbt_compiled_cleanup(lt_dbt_compiled *compiled);
-
-/* Render a node as it would run against `session` (NULL: as for a first, full build; nothing is asked of a database). */
-LT_MUST_CHECK lt_status lt_dbt_compile(const lt_dbt *dbt, const lt_dbt_node *node,
-                                       lt_session *session, lt_dbt_compiled *out, lt_err *err);
-
-typedef struct lt_dbt_result {
-    int64_t
-        rows; /* in a table after building; inserted by an increment; failing rows of a test; -1 for a view */
-    bool incremental; /* an increment was added to what was there */
-    bool warned;      /* a test with severity warn found rows */
-} lt_dbt_result;
-
-/* Materialise a model or run a test. LT_FAILED: its SQL failed (with the model's own line), or a test found rows.
- * A test that only warns gives LT_OK with result->warned, and `err` says what it found. */
-LT_MUST_CHECK lt_status lt_dbt_build(const lt_dbt *dbt, const lt_dbt_node *node,
-                                     lt_session *session, const lt_attempt *attempt,
-                                     lt_dbt_result *result, lt_err *err);

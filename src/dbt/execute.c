@@ -159,18 +159,21 @@ static size_t queue_take(lt_dbt_run *run)
 
 /* ---- results; under the lock ---- */
 
-static lt_dbt_node_result *result_new(lt_dbt_run *run, const lt_dbt_node *node)
+lt_dbt_node_result *lt_dbt_result_new(lt_dbt_run *run, const lt_dbt_node *node)
 {
     lt_dbt_node_result *result = LT_NEW(&run->arena, lt_dbt_node_result);
-    *result = (lt_dbt_node_result){
-        .node = node, .failures = -1, .place = ++run->started_count, .adapter_response = T("{}")};
+    *result = (lt_dbt_node_result){.node = node,
+                                   .failures = -1,
+                                   .rows = -1,
+                                   .place = ++run->started_count,
+                                   .adapter_response = T("{}")};
     return result;
 }
 
 static void skip(lt_dbt_run *run, size_t index, const lt_dbt_node *because)
 {
     const lt_dbt_node *node = lt_dbt_all(run->request.dbt)->items[index];
-    lt_dbt_node_result *result = result_new(run, node);
+    lt_dbt_node_result *result = lt_dbt_result_new(run, node);
     result->outcome = LT_DBT_SKIPPED;
     if (because)
         result->message = lt_text_of(
@@ -247,12 +250,12 @@ static void work(worker *w, lt_session *session)
     (void)pthread_mutex_lock(&run->lock);
     while (next_task(run, &index)) {
         lt_dbt_node *node = lt_dbt_all(run->request.dbt)->items[index];
-        lt_dbt_node_result *result = result_new(run, node);
+        lt_dbt_node_result *result = lt_dbt_result_new(run, node);
         result->thread = w->number;
         if (run->request.started)
             run->request.started(run->request.user, result, run->total);
         (void)pthread_mutex_unlock(&run->lock);
-        lt_dbt_attempt(run, node, session, result);
+        lt_dbt_attempt(run, node, session, NULL, result);
         (void)pthread_mutex_lock(&run->lock);
         finish(run, result);
         (void)pthread_cond_broadcast(&run->changed);
@@ -334,7 +337,7 @@ lt_status lt_dbt_run_nodes(lt_dbt_run *run, lt_err *err)
     lt_status status = LT_OK;
     if (hooks) {
         LT_TRY(lt_dbt_make_schemas(run, err));
-        LT_TRY(lt_dbt_run_hooks(run, "on-run-start", err));
+        LT_TRY(lt_dbt_run_hooks(run, "on-run-start", NULL, err));
     }
     for (size_t i = 0; i < count; i++)
         if (run->tasks[i].takes_part && !run->tasks[i].missing)
@@ -342,7 +345,7 @@ lt_status lt_dbt_run_nodes(lt_dbt_run *run, lt_err *err)
     LT_TRY(run_threads(run, err));
     skip_the_rest(run);
     if (hooks)
-        status = lt_dbt_run_hooks(run, "on-run-end", err);
+        status = lt_dbt_run_hooks(run, "on-run-end", NULL, err);
     run->ended_us = lt_now_us();
     return status == LT_OK ? outcome_of(run, err) : status;
 }
@@ -378,7 +381,9 @@ void lt_dbt_run_close(lt_dbt_run *run)
     if (!run)
         return;
     lt_dbt_rt_close(run->rt);
-    lt_engine_close(run->engine);
+    if (run->owns_engine)
+        lt_engine_close(run->engine);
+    lt_jinja_heap_cleanup(&run->values);
     for (size_t i = 0; i < run->heaps.len; i++) {
         lt_jinja_heap_cleanup(run->heaps.items[i]);
         lt_free(run->heaps.items[i]);
@@ -388,6 +393,25 @@ void lt_dbt_run_close(lt_dbt_run *run)
     (void)pthread_cond_destroy(&run->changed);
     lt_arena_cleanup(&run->arena);
     lt_free(run);
+}
+
+const lt_dbt_node_result *lt_dbt_run_node(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
+                                          const lt_attempt *attempt)
+{
+    (void)pthread_mutex_lock(&run->lock);
+    lt_dbt_node_result *result = lt_dbt_result_new(run, node);
+    (void)pthread_mutex_unlock(&run->lock);
+    lt_dbt_attempt(run, node, session, attempt, result);
+    (void)pthread_mutex_lock(&run->lock);
+    lt_push_in(&run->arena, &run->results, result);
+    (void)pthread_mutex_unlock(&run->lock);
+    return result;
+}
+
+void lt_dbt_run_forget(lt_dbt_run *run)
+{
+    if (run->rt)
+        lt_dbt_rt_forget(run->rt);
 }
 
 size_t lt_dbt_run_total(const lt_dbt_run *run)

@@ -5,6 +5,7 @@
 #pragma once
 #include "dbt/manifest.h"
 #include "dbt/select.h"
+#include "engine/write.h"
 
 typedef struct lt_dbt_run lt_dbt_run;
 
@@ -26,7 +27,11 @@ typedef struct lt_dbt_node_result {
     lt_dbt_outcome outcome;
     lt_text message;          /* "SELECT 100", or what went wrong */
     lt_text adapter_response; /* JSON */
+    lt_err err;               /* of LT_DBT_ERROR: why */
     int64_t failures;         /* of a test; -1: none */
+    int64_t
+        rows; /* that the last statement made or changed; failing rows of a test; -1: not known */
+    bool incremental; /* what was there stayed, and was added to */
     int64_t compile_started_us, compile_ended_us, execute_started_us, execute_ended_us;
     unsigned thread;      /* from 1 */
     size_t place;         /* from 1, in the order of starting */
@@ -35,12 +40,22 @@ typedef struct lt_dbt_node_result {
 
 typedef enum lt_dbt_action { LT_DBT_DO_COMPILE, LT_DBT_DO_RUN, LT_DBT_DO_CLONE } lt_dbt_action;
 
+/* What dbt has not: relations that leat has never written are left alone (LT_INVALID), but for those that `takes_over` names; grants,
+ * row security and other people's views stay when a relation is built anew; rows that a test finds are kept without being asked
+ * for. leat.writes must be there. */
+typedef struct lt_dbt_guard {
+    bool (*takes_over)(const void *context, const lt_relation *relation); /* may be NULL */
+    const void *context;
+} lt_dbt_guard;
+
 typedef struct lt_dbt_run_request {
     lt_dbt *dbt;
-    const lt_target *target; /* NULL: compile without a database */
-    const lt_dbt_invocation *invocation;
-    lt_jinja_value flags; /* for `flags` of templates: a dict */
-    const char *target_folder;
+    const lt_target *target;             /* opened for this run; NULL: `engine` */
+    lt_engine *engine;                   /* NULL too: compile without a database */
+    const lt_dbt_guard *guard;           /* NULL: as dbt */
+    const lt_dbt_invocation *invocation; /* NULL: no artifacts are written */
+    lt_jinja_value flags; /* for `flags` of templates: a dict; undefined: a few by the settings */
+    const char *target_folder; /* NULL: nothing is written there */
     lt_dbt_action action;
     const lt_node_set *selected;
     unsigned threads;
@@ -61,6 +76,21 @@ LT_MUST_CHECK lt_status lt_dbt_run_open(const lt_dbt_run_request *request, lt_db
                                         lt_err *err);
 void lt_dbt_run_close(lt_dbt_run *run); /* NULL is fine */
 LT_OWNED(lt_dbt_run_ref, lt_dbt_run *, lt_dbt_run_close)
+
+/* ---- for another executor than lt_dbt_run_nodes(): without `selected` ---- */
+
+/* Go on with another engine of the same target, or with none; the caller ends the old one afterwards. No node may be at work. */
+LT_MUST_CHECK lt_status lt_dbt_run_use(lt_dbt_run *run, lt_engine *engine, lt_err *err);
+/* Others have changed the target: what is known of it is old. */
+void lt_dbt_run_forget(lt_dbt_run *run);
+/* Do one node, now; its schema is there. The result lives with the run; any number of threads, each with a session of its own. */
+const lt_dbt_node_result *lt_dbt_run_node(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
+                                          const lt_attempt *attempt);
+/* The hooks of "on-run-start" or "on-run-end", in a session of the run's engine (NULL: a new one). */
+LT_MUST_CHECK lt_status lt_dbt_run_hooks(lt_dbt_run *run, const char *when, lt_session *session,
+                                         lt_err *err);
+
+/* ---- */
 
 /* Make schemas, run on-run-start, the nodes, on-run-end. LT_FAILED: something failed (the results say what); other
  * statuses: it could not be run at all. */

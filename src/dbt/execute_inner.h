@@ -2,6 +2,8 @@
 #pragma once
 #include "dbt/execute.h"
 #include "dbt/inner.h"
+#include "engine/keep.h"
+#include "engine/write.h"
 
 #include <pthread.h>
 
@@ -14,10 +16,15 @@ typedef struct task {
 struct lt_dbt_run {
     lt_dbt_run_request request;
     run_settings settings;
-    lt_engine *engine; /* owned; NULL: without a database */
-    lt_dbt_rt *rt;     /* owned */
-    lt_arena arena;    /* under the lock */
-    task *tasks;       /* by index of the node */
+    lt_engine *engine; /* NULL: without a database */
+    bool owns_engine;
+    bool is_server;       /* others may change the target meanwhile */
+    bool has_records;     /* leat.writes is there, and we may write to it */
+    lt_text database;     /* the connection's own */
+    lt_jinja_heap values; /* of the run itself */
+    lt_dbt_rt *rt;        /* owned */
+    lt_arena arena;       /* under the lock */
+    task *tasks;          /* by index of the node */
     lt_dbt_nodes *children;
     size_t *ready; /* a heap */
     size_t ready_count, total, done_count, started_count;
@@ -33,11 +40,10 @@ struct lt_dbt_run {
 
 /* Open the engine and the run time. */
 lt_status lt_dbt_run_connect(lt_dbt_run *run, lt_err *err);
-/* Compile a node, and run it; the result says how that went. */
+/* Compile a node, and run it; the result says how that went. `token` is NULL when nobody else can be given the node. */
 void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
-                    lt_dbt_node_result *result);
+                    const lt_attempt *token, lt_dbt_node_result *result);
 lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err);
-lt_status lt_dbt_run_hooks(lt_dbt_run *run, const char *when, lt_err *err);
 
 /* ---- call.c ---- */
 
@@ -52,3 +58,28 @@ typedef struct lt_dbt_macro_call {
 /* *out lives in `heap`. */
 lt_status lt_dbt_macro_run(lt_dbt_run *run, const lt_dbt_macro_call *call, lt_jinja_heap *heap,
                            lt_jinja_value *out, lt_err *err);
+
+/* execute.c: under the lock */
+lt_dbt_node_result *lt_dbt_result_new(lt_dbt_run *run, const lt_dbt_node *node);
+
+/* ---- fence.c ---- */
+
+/* The transactions of one node. While the fence is closed, each begins with the lock on the node's relation and the attempt's
+ * token, and what hangs on the relation stays when another takes its place. */
+typedef struct node_fence {
+    lt_dbt_run *run;
+    const lt_dbt_node *node;
+    rendering *r; /* whose exec is asked what is there */
+    lt_arena *arena;
+    lt_attempt attempt;
+    lt_relation relation;
+    lt_relation_kind existing, found; /* now; when the node began */
+    lt_dbt_transaction transaction;
+    lt_kept kept;
+    bool is_closed, is_asked;
+} node_fence;
+
+/* Also gives the rendering the transaction. Closed for nodes that write. */
+void lt_dbt_fence_init(node_fence *f, lt_dbt_run *run, rendering *r, const lt_attempt *attempt,
+                       lt_arena *arena);
+void lt_dbt_fence_close(node_fence *f, bool is_closed);

@@ -495,11 +495,9 @@ lt_status lt_dbt_test_kwargs(const lt_dbt *dbt, const lt_dbt_node *node,
                              const lt_jinja_context *context, lt_jinja_heap *heap,
                              lt_jinja_value *out, lt_err *err)
 {
-    const rendering *r = context->user;
     lt_jinja_value made = lt_jinja_dict(heap), key, value;
     for (size_t at = 0; lt_jinja_next(node->kwargs, &at, &key, &value);) {
-        bool subject = r->is_leat_run && lt_text_eq(lt_jinja_as_text(key), T("model"));
-        if (!subject && !lt_text_eq(lt_jinja_as_text(key), T("column_name")))
+        if (!lt_text_eq(lt_jinja_as_text(key), T("column_name")))
             LT_TRY(render_deeply(dbt, node, context, heap, &value, err));
         lt_jinja_put_value(made, key, value);
     }

@@ -115,7 +115,9 @@ lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt
 {
     lt_dbt_rt_settings settings = {.engine = request->engine,
                                    .kind = dbt->settings.target_kind,
-                                   .database = dbt->settings.target_database,
+                                   .database = dbt->settings.target_database.len
+                                                   ? dbt->settings.target_database
+                                                   : request->database,
                                    .schema = dbt->settings.target_schema,
                                    .flags = request->flags,
                                    .invocation_args = request->args,
@@ -137,11 +139,15 @@ lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled
     lt_dbt_exec_settings settings = {.rt = r->rt ? r->rt : r->dbt->parse_rt,
                                      .heap = heap,
                                      .session = r->session,
+                                     .transaction = r->transaction,
                                      .compiled = compiled,
                                      .thread_name = T("MainThread"),
                                      .user = r};
     if (node && r->session && !r->loading) {
         settings.model = r->model = lt_dbt_node_value(r->dbt, node, heap);
+        if (!node->relation.database.len)
+            lt_jinja_put(settings.model, "database",
+                         lt_jinja_text(lt_dbt_rt_settings_of(settings.rt)->database));
         if (compiled.len)
             lt_jinja_put(settings.model, "compiled_code", lt_jinja_text(compiled));
         settings.this_relation = lt_dbt_node_relation(r, node, heap);

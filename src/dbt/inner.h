@@ -102,21 +102,20 @@ typedef struct rendering {
     lt_dbt_node *recorded; /* the node that is loaded; may be NULL */
     const lt_dbt_node *node; /* may be NULL: a text of a .yml file, an operation */
     const lt_dbt_package *package;
-    config_calls config_call; /* while loading: what config() was given */
-    lt_texts *doc_blocks;     /* while loading: what doc() was asked for */
-    bool only_values;         /* a .yml file: no macros, no ref() */
-    bool checking;            /* while loading: a reference that means nothing is an error */
-    bool may_read_secrets;    /* profiles.yml and packages.yml */
-    bool generating;          /* generate_schema_name and its like: nothing is recorded */
-    lt_session *session;      /* NULL: no database */
-    bool is_leat_run;         /* `leat run` decides what is incremental */
-    bool incremental;         /* what is_incremental() says then */
-    lt_dbt_exec *exec;        /* the run time; opened when a name of it is asked for */
-    lt_dbt_rt *rt;            /* NULL: that of parsing */
-    const run_settings *run;  /* of `leat dbt run` and its like; else NULL */
-    lt_jinja_heap *heap;      /* where values go when no template is running */
-    lt_jinja_value extra;     /* more names: a dict, or undefined */
-    lt_jinja_value model;     /* `model`: made when it is asked for */
+    config_calls config_call;        /* while loading: what config() was given */
+    lt_texts *doc_blocks;            /* while loading: what doc() was asked for */
+    bool only_values;                /* a .yml file: no macros, no ref() */
+    bool checking;                   /* while loading: a reference that means nothing is an error */
+    bool may_read_secrets;           /* profiles.yml and packages.yml */
+    bool generating;                 /* generate_schema_name and its like: nothing is recorded */
+    lt_session *session;             /* NULL: no database */
+    lt_dbt_transaction *transaction; /* of the session; NULL: each exec has its own */
+    lt_dbt_exec *exec;               /* the run time; opened when a name of it is asked for */
+    lt_dbt_rt *rt;                   /* NULL: that of parsing */
+    const run_settings *run;         /* of `leat dbt run` and its like; else NULL */
+    lt_jinja_heap *heap;             /* where values go when no template is running */
+    lt_jinja_value extra;            /* more names: a dict, or undefined */
+    lt_jinja_value model;            /* `model`: made when it is asked for */
     lt_jinja_object config, builtins, var;
     lt_jinja_value kwargs;          /* _dbt_generic_test_kwargs */
     const struct lt_dbt_unit *unit; /* a model that is rendered for a unit test; else NULL */
@@ -128,6 +127,8 @@ typedef struct rendering {
 lt_status lt_dbt_lookup(void *user, lt_jinja_render *render, const lt_jinja_template *from,
                         lt_text name, lt_jinja_value *out, bool *found, lt_err *err);
 void lt_dbt_rendering_init(rendering *r, const lt_dbt *dbt, const lt_dbt_node *node);
+/* `database`: the node's; the connection's own where it names none. */
+lt_text lt_dbt_database_of(const rendering *r);
 /* The relation of a node as a value of templates; an ephemeral one is its CTE. */
 lt_jinja_value lt_dbt_node_relation(const rendering *r, const lt_dbt_node *node,
                                     lt_jinja_heap *heap);
@@ -141,6 +142,7 @@ extern const lt_jinja_env lt_dbt_yaml_env;
 
 typedef struct rt_request {
     lt_engine *engine; /* NULL: parsing */
+    lt_text database;  /* the connection's own, where the settings name none */
     lt_jinja_value flags, args;
     const char *run_folder;
 } rt_request;
@@ -402,22 +404,6 @@ lt_status lt_dbt_unit_ref(const rendering *r, lt_jinja_render *render, const lt_
 bool lt_dbt_unit_name(const rendering *r, lt_jinja_render *render, lt_text name,
                       lt_jinja_value *out);
 
-/* As lt_dbt_compile() when it is known what stands under the node's name; *incremental: an increment is wanted. */
-lt_status lt_dbt_compile_for(const lt_dbt *dbt, const lt_dbt_node *node, lt_session *session,
-                             lt_relation_kind existing, lt_dbt_compiled *out, bool *incremental,
-                             lt_err *err);
-
 /* Turn an error of the engine at byte `at` of a statement, in which `compiled` stands at `prefix`, into one of the model's file. */
 lt_status lt_dbt_blame(const lt_dbt_node *node, const lt_dbt_compiled *compiled, size_t prefix,
                        int64_t at, lt_err *err);
-
-/* ---- materialize.c, test.c ---- */
-
-/* lt_write_begin(), as the settings say what to do with relations of other people. *existing (may be NULL) is what is there. */
-lt_status lt_dbt_write_begin(const lt_dbt *dbt, const lt_relation *relation, lt_session *session,
-                             const lt_attempt *attempt, lt_relation_kind *existing, lt_err *err);
-
-lt_status lt_dbt_materialize(const lt_dbt *dbt, const lt_dbt_node *node, lt_session *session,
-                             const lt_attempt *attempt, lt_dbt_result *result, lt_err *err);
-lt_status lt_dbt_test(const lt_dbt *dbt, const lt_dbt_node *node, lt_session *session,
-                      const lt_attempt *attempt, lt_dbt_result *result, lt_err *err);

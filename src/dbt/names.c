@@ -515,8 +515,7 @@ static bool find_value(rendering *r, lt_text name, lt_jinja_value *out)
         {T("config"), lt_jinja_object_value(&r->config), true},
         {T("builtins"), lt_jinja_object_value(&r->builtins), true},
         {T("schema"), lt_jinja_text(r->node ? r->node->relation.schema : set->target_schema), true},
-        {T("database"), lt_jinja_text(r->node ? r->node->relation.database : set->target_database),
-         true},
+        {T("database"), lt_jinja_text(lt_dbt_database_of(r)), true},
         {T("_dbt_generic_test_kwargs"), r->kwargs, true},
     };
     for (size_t i = 0; i < LT_COUNT(values); i++) {

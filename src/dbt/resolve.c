@@ -464,7 +464,7 @@ static lt_status check_cycles(const lt_dbt *dbt, lt_err *err)
 
 static bool is_runnable(const lt_dbt_node *node)
 {
-    return is_refable(node) || is_test(node);
+    return is_refable(node) || is_test(node) || node->kind == LT_DBT_UNIT_TEST;
 }
 
 static void sort_out(lt_dbt *dbt)

@@ -187,6 +187,7 @@ static lt_status add_input(rendering *r, const lt_dbt_unit *unit, const unit_inp
     if (!sql.len) {
         lt_dbt_rendering_init(&inner, r->dbt, input->node);
         inner.session = r->session;
+        inner.transaction = r->transaction;
         inner.rt = r->rt;
         inner.run = r->run;
         inner.heap = heap;
@@ -255,6 +256,7 @@ lt_status lt_dbt_unit_compile(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled
     LT_TRY(read_inputs(r, &unit, heap, err));
     lt_dbt_rendering_init(&inner, r->dbt, unit.model);
     inner.session = r->session;
+    inner.transaction = r->transaction;
     inner.rt = r->rt;
     inner.run = r->run;
     inner.unit = &unit;

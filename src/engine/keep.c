@@ -61,6 +61,21 @@ static lt_status lock(lt_session *session, const lt_relation *relation, lt_relat
     return lt_exec(session, lt_buf_text(&sql), NULL, err);
 }
 
+/* Empty when there is none. */
+static lt_status find_oid(lt_session *session, const lt_relation *relation, lt_arena *arena,
+                          lt_text *oid, lt_err *err)
+{
+    static const char sql[] = "SELECT c.oid FROM pg_catalog.pg_class AS c "
+                              "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace "
+                              "WHERE n.nspname = $1::text AND c.relname = $2::text";
+    const lt_text params[] = {relation->schema, relation->name};
+    lt_table found;
+    LT_TRY(lt_query_table(session, lt_text_of(sql), params, LT_COUNT(params), 1, NULL, arena,
+                          &found, err));
+    *oid = found.row_count ? lt_table_cell(&found, 0, 0) : (lt_text){0};
+    return LT_OK;
+}
+
 lt_status lt_keep_read(lt_session *session, const lt_relation *relation, lt_relation_kind kind,
                        lt_arena *arena, lt_kept *out, lt_err *err)
 {
@@ -73,6 +88,8 @@ lt_status lt_keep_read(lt_session *session, const lt_relation *relation, lt_rela
     LT_TRY(lock(session, relation, kind, err));
     LT_TRY(set_path(session, T(""), arena, &before, err));
     LT_TRY(ask(session, "sql/postgres/kept.sql", params, LT_COUNT(params), arena, &out->rows, err));
+    out->relation = *relation;
+    LT_TRY(find_oid(session, relation, arena, &out->oid, err));
     return set_path(session, before, arena, NULL, err);
 }
 
@@ -182,17 +199,43 @@ static lt_status restore_group(lt_session *session, const lt_kept *kept, size_t 
     return LT_OK;
 }
 
+static lt_status drop_old(lt_session *session, const lt_kept *kept, lt_arena *arena, lt_err *err)
+{
+    static const char sql[] =
+        "SELECT pg_catalog.format('DROP %s %I.%I CASCADE', CASE c.relkind WHEN 'v' THEN 'VIEW' "
+        "ELSE 'TABLE' END, n.nspname, c.relname) FROM pg_catalog.pg_class AS c "
+        "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace "
+        "WHERE c.oid = $1::text::oid AND c.relkind IN ('r', 'p', 'v')";
+    lt_table found;
+    LT_TRY(lt_query_table(session, lt_text_of(sql), &kept->oid, 1, 1, NULL, arena, &found, err));
+    return found.row_count ? lt_exec(session, lt_table_cell(&found, 0, 0), NULL, err) : LT_OK;
+}
+
+/* Grants of the relation itself that another rule decides. */
+static bool is_left(const lt_kept *kept, size_t row)
+{
+    lt_text statement = cell(kept, row, STATEMENT);
+    return kept->leaves_grants && (is_kind(kept, row, "column") ||
+                                   (is_kind(kept, row, "own") &&
+                                    (!statement.len || lt_text_starts(statement, T("GRANT ")))));
+}
+
 lt_status lt_keep_restore(lt_session *session, const lt_kept *kept, lt_err *err)
 {
     LT_AUTO(lt_arena) arena = {0};
-    lt_text before;
+    lt_text before, oid = {0};
     size_t len = 0;
     if (!kept->rows.row_count)
         return LT_OK;
+    LT_TRY(find_oid(session, &kept->relation, &arena, &oid, err));
+    if (!oid.len || lt_text_eq(oid, kept->oid))
+        return LT_OK;
+    LT_TRY(drop_old(session, kept, &arena, err));
     LT_TRY(set_path(session, T(""), &arena, &before, err));
     for (size_t row = 0; row < kept->rows.row_count; row += len) {
         len = group_at(kept, row);
-        LT_TRY(restore_group(session, kept, row, len, err));
+        if (!is_left(kept, row))
+            LT_TRY(restore_group(session, kept, row, len, err));
     }
     return set_path(session, before, &arena, NULL, err);
 }

@@ -35,7 +35,7 @@ static lt_status make_tables(lt_session *session, lt_err *err)
 
 lt_status lt_write_prepare(lt_session *session, lt_err *err)
 {
-    lt_relation writes = {.schema = T("leat"), .name = T("writes")};
+    static const lt_relation writes = {.schema = T("leat"), .name = T("writes")};
     lt_relation_kind kind = LT_RELATION_NONE;
     LT_TRY(lt_relation_find(session, &writes, &kind, err));
     if (kind == LT_RELATION_TABLE)
@@ -81,10 +81,12 @@ static lt_status record_token(lt_session *session, lt_text relation, const lt_at
     lt_quote_literal(attempt->run_id, &sql);
     lt_buf_add_str(&sql, ", ");
     lt_quote_literal(attempt->task, &sql);
-    lt_buf_add_str(
-        &sql, ", now()) on conflict (relation) do update set home = excluded.home, token = "
-              "excluded.token, "
-              "run_id = excluded.run_id, task = excluded.task, written_at = excluded.written_at");
+    lt_buf_add_str(&sql, ", now()) on conflict (relation) do ");
+    lt_buf_add_str(&sql,
+                   attempt->token
+                       ? "update set home = excluded.home, token = excluded.token, run_id = "
+                         "excluded.run_id, task = excluded.task, written_at = excluded.written_at"
+                       : "nothing");
     return lt_exec(session, lt_buf_text(&sql), NULL, err);
 }
 
@@ -103,62 +105,73 @@ static const char *noun_of(lt_relation_kind kind)
     return kind == LT_RELATION_TABLE ? "table" : kind == LT_RELATION_VIEW ? "view" : "relation";
 }
 
-/* Asked under the lock, and before this attempt leaves its own token. */
-static lt_status refuse_others_work(lt_session *session, const lt_relation *relation,
-                                    lt_text quoted, lt_relation_kind existing, lt_err *err)
+lt_status lt_write_check_own(lt_session *session, const lt_relation *relation,
+                             lt_relation_kind existing, lt_err *err)
 {
+    LT_AUTO(lt_buf) name = {0};
     bool written = false;
     if (existing == LT_RELATION_NONE)
         return LT_OK;
-    LT_TRY(has_written(session, quoted, &written, err));
+    lt_quote_relation(relation, &name);
+    LT_TRY(has_written(session, lt_buf_text(&name), &written, err));
     if (written)
         return LT_OK;
-    lt_ignore(lt_fail(err, LT_INVALID, "the %s %.*s is there, but leat did not make it",
-                      noun_of(existing), LT_ARG(quoted)));
+    lt_ignore(lt_fail(err, LT_INVALID, "the %s %s is there, but leat did not make it",
+                      noun_of(existing), lt_buf_chars(&name)));
     return lt_hint(err,
                    "choose another name or schema, or drop it, or let leat replace it: "
                    "--take-over %.*s.%.*s",
                    LT_ARG(relation->schema), LT_ARG(relation->name));
 }
 
-static lt_status claim(lt_session *session, const lt_relation *relation, const lt_attempt *attempt,
-                       bool guarded, lt_relation_kind *existing, lt_err *err)
+lt_status lt_write_lock(lt_session *session, const lt_relation *relation, lt_err *err)
 {
     LT_AUTO(lt_buf) name = {0};
     lt_quote_relation(relation, &name);
-    LT_TRY(lock_name(session, lt_buf_text(&name), err));
-    if (existing)
-        LT_TRY(lt_relation_find(session, relation, existing, err));
-    if (guarded)
-        LT_TRY(refuse_others_work(session, relation, lt_buf_text(&name), *existing, err));
-    if (!attempt->home.len)
-        return LT_OK;
-    LT_TRY(check_token(session, lt_buf_text(&name), attempt, err));
-    return record_token(session, lt_buf_text(&name), attempt, err);
+    return lock_name(session, lt_buf_text(&name), err);
 }
 
-static lt_status begin(lt_session *session, const lt_relation *relation, const lt_attempt *attempt,
-                       bool guarded, lt_relation_kind *existing, lt_err *err)
+lt_status lt_write_claim(lt_session *session, const lt_relation *relation,
+                         const lt_attempt *attempt, lt_err *err)
 {
-    LT_TRY(lt_session_begin(session, err));
-    lt_status status = claim(session, relation, attempt, guarded, existing, err);
-    if (status != LT_OK)
-        lt_session_rollback(session);
-    return status;
+    LT_AUTO(lt_buf) name = {0};
+    if (!attempt->home.len)
+        return LT_OK;
+    lt_quote_relation(relation, &name);
+    if (attempt->token)
+        LT_TRY(check_token(session, lt_buf_text(&name), attempt, err));
+    return record_token(session, lt_buf_text(&name), attempt, err);
 }
 
 lt_status lt_write_begin(lt_session *session, const lt_relation *relation,
                          const lt_attempt *attempt, lt_err *err)
 {
-    return begin(session, relation, attempt, false, NULL, err);
+    LT_TRY(lt_session_begin(session, err));
+    lt_status status = lt_write_lock(session, relation, err);
+    if (status == LT_OK)
+        status = lt_write_claim(session, relation, attempt, err);
+    if (status != LT_OK)
+        lt_session_rollback(session);
+    return status;
 }
 
-lt_status lt_write_begin_own(lt_session *session, const lt_relation *relation,
-                             const lt_attempt *attempt, bool take_over, lt_relation_kind *existing,
-                             lt_err *err)
+lt_status lt_write_has_records(lt_session *session, bool *has, lt_err *err)
 {
-    lt_relation_kind found = LT_RELATION_NONE;
-    return begin(session, relation, attempt, !take_over, existing ? existing : &found, err);
+    static const lt_relation writes = {.schema = T("leat"), .name = T("writes")};
+    lt_relation_kind kind = LT_RELATION_NONE;
+    lt_table found;
+    LT_AUTO(lt_arena) arena = {0};
+    LT_TRY(lt_relation_find(session, &writes, &kind, err));
+    *has = kind == LT_RELATION_TABLE;
+    if (!*has || !is_postgres(session))
+        return LT_OK;
+    LT_TRY(lt_query_table(session,
+                          T("select 1 where has_schema_privilege('leat', 'usage') and "
+                            "has_table_privilege('leat.writes', 'select') and "
+                            "has_table_privilege('leat.writes', 'insert')"),
+                          NULL, 0, 1, NULL, &arena, &found, err));
+    *has = found.row_count > 0;
+    return LT_OK;
 }
 
 static lt_status is_backend_alive(lt_session *session, int pid, lt_text started, bool end_it,

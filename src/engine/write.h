@@ -15,7 +15,8 @@
 typedef struct lt_attempt {
     lt_text
         home; /* a random id of the state.db that gave the token; empty: no check, nothing recorded */
-    int64_t token; /* from 1 */
+    int64_t
+        token; /* from 1; 0: who writes can be told from nobody later: recorded if nobody has, never checked */
     lt_text run_id, task;
 } lt_attempt;
 
@@ -26,11 +27,19 @@ LT_MUST_CHECK lt_status lt_write_prepare(lt_session *session, lt_err *err);
 LT_MUST_CHECK lt_status lt_write_begin(lt_session *session, const lt_relation *relation,
                                        const lt_attempt *attempt, lt_err *err);
 
-/* Begin as above, and leave other people's work alone: LT_INVALID when the relation is there but leat has never written it, unless
- * `take_over`. *existing (may be NULL) is what stands under its name. */
-LT_MUST_CHECK lt_status lt_write_begin_own(lt_session *session, const lt_relation *relation,
-                                           const lt_attempt *attempt, bool take_over,
-                                           lt_relation_kind *existing, lt_err *err);
+/* ---- the parts of it, for who has a transaction already ---- */
+
+/* Wait until nobody else writes the relation, and keep others out until the transaction ends. */
+LT_MUST_CHECK lt_status lt_write_lock(lt_session *session, const lt_relation *relation,
+                                      lt_err *err);
+/* LT_INVALID: leat has never written the relation, which is there as `existing`. Asked under the lock, before lt_write_claim(). */
+LT_MUST_CHECK lt_status lt_write_check_own(lt_session *session, const lt_relation *relation,
+                                           lt_relation_kind existing, lt_err *err);
+/* Check that no later attempt has written the relation (LT_CONFLICT), and leave this attempt's token there. */
+LT_MUST_CHECK lt_status lt_write_claim(lt_session *session, const lt_relation *relation,
+                                       const lt_attempt *attempt, lt_err *err);
+/* Are there records, and may this session add to them? Who does not make them with lt_write_prepare() asks first. */
+LT_MUST_CHECK lt_status lt_write_has_records(lt_session *session, bool *has, lt_err *err);
 
 /* Make an end of a server's backend that a dead process left behind, and wait until it is gone (at most 30 s, else LT_IO). Nothing
  * to do where targets have no backends, and when the pid is another's by now. */

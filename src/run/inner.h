@@ -1,6 +1,7 @@
 /* inner.h - what the files of run/ share. */
 #pragma once
 #include "base/buf.h"
+#include "dbt/execute.h"
 #include "engine/write.h"
 #include "fmt/json.h"
 #include "net/rate.h"
@@ -55,6 +56,8 @@ struct executor {
     lt_plan *plan;
     lt_run_record *record;
     lt_engine *engine; /* owned */
+    lt_dbt_guard guard;
+    lt_dbt_run *dbt;   /* owned; NULL until the target is open and something of the project runs */
     int lease;         /* owned; on the target, longer than the engine */
     int tree_lock;     /* owned; until the run's record names its files */
     bool target_moves; /* somebody opens or closes the target */

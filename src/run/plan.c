@@ -15,7 +15,8 @@ static lt_status add_step(lt_plan *plan, const lt_node *node, const lt_step *ste
     lt_node added = *node;
     *kept = *step;
     kept->uses_target = kept->uses_target || kept->kind == LT_STEP_LOAD ||
-                        kept->kind == LT_STEP_MODEL || kept->kind == LT_STEP_TEST;
+                        kept->kind == LT_STEP_MODEL || kept->kind == LT_STEP_TEST ||
+                        kept->kind == LT_STEP_HOOK;
     added.payload = kept;
     added.package = plan->request.scope.project;
     return lt_graph_add(&plan->graph, &added, out, err);
@@ -90,11 +91,6 @@ static void list_sources(lt_plan *plan, dbt_sources *out)
     }
 }
 
-static bool takes_over(const void *context, const lt_relation *relation)
-{
-    return lt_plan_takes_over(context, relation);
-}
-
 static lt_status load_models(lt_plan *plan, lt_workspace *workspace, lt_err *err)
 {
     dbt_sources sources = {0};
@@ -114,42 +110,83 @@ static lt_status load_models(lt_plan *plan, lt_workspace *workspace, lt_err *err
                                 .sources = sources.items,
                                 .source_count = sources.len,
                                 .scope = &plan->request.scope,
-                                .full_refresh = plan->request.full_refresh,
-                                .guards_others = true,
-                                .takes_over = takes_over,
-                                .takes_over_context = plan};
+                                .full_refresh = plan->request.full_refresh};
     return lt_dbt_load(&settings, &plan->dbt, err);
 }
 
-/* Seeds and snapshots of a dbt project are built by `leat dbt`. */
-static bool is_step(const lt_dbt_node *node)
+static lt_step_kind step_kind_of(const lt_dbt_node *node)
 {
-    return node->kind == LT_DBT_MODEL || node->kind == LT_DBT_GENERIC_TEST ||
-           node->kind == LT_DBT_SINGULAR_TEST;
+    switch (node->kind) {
+    case LT_DBT_MODEL:
+        return lt_text_eq(node->config.materialized, T("ephemeral")) ? LT_STEP_GATE : LT_STEP_MODEL;
+    case LT_DBT_SEED:
+    case LT_DBT_SNAPSHOT:
+        return LT_STEP_MODEL;
+    default:
+        return LT_STEP_TEST;
+    }
 }
 
 static lt_status add_dbt_node(lt_plan *plan, lt_dbt_node *node, lt_err *err)
 {
-    bool model = node->kind == LT_DBT_MODEL;
-    if (!is_step(node))
-        return LT_OK;
     lt_node added = {.id = node->id,
-                     .kind = model ? T("model") : T("test"),
+                     .kind = lt_text_of(lt_dbt_kind_name(node->kind)),
                      .name = node->name,
                      .path = node->path,
                      .tags = node->config.tags};
-    lt_step step = {.kind = model ? LT_STEP_MODEL : LT_STEP_TEST, .node = node};
+    lt_step step = {.kind = step_kind_of(node), .node = node};
     return add_step(plan, &added, &step, NULL, err);
 }
 
+/* The model that a unit test is of; NULL for other nodes. */
+static const lt_dbt_node *unit_model(const lt_dbt_node *node)
+{
+    for (size_t i = 0; node && node->kind == LT_DBT_UNIT_TEST && i < node->depends_on.len; i++)
+        if (node->depends_on.items[i]->kind == LT_DBT_MODEL)
+            return node->depends_on.items[i];
+    return NULL;
+}
+
+/* A unit test runs before its model, once there is what the model reads. */
 static void add_needs(lt_plan *plan, const lt_dbt_node *node)
 {
     lt_node *from = lt_graph_find(&plan->graph, node->id);
-    for (size_t i = 0; from && i < node->needs.len; i++) {
-        lt_node *needed = lt_graph_find(&plan->graph, node->needs.items[i]);
+    const lt_dbt_node *model = unit_model(node);
+    const lt_texts *needs = model ? &model->needs : &node->needs;
+    for (size_t i = 0; from && i < needs->len; i++) {
+        lt_node *needed = lt_graph_find(&plan->graph, needs->items[i]);
         if (needed) /* a `sources:` table of a .yml file is nobody's work */
             lt_graph_need(&plan->graph, from, needed);
     }
+}
+
+static const char *const hook_names[] = {"on-run-start", "on-run-end"};
+
+static bool has_hooks(const lt_plan *plan, const char *when)
+{
+    const lt_dbt_nodes *all = lt_dbt_all(plan->dbt);
+    for (size_t i = 0; i < all->len; i++) {
+        const lt_texts *tags = &all->items[i]->config.tags;
+        for (size_t k = 0; all->items[i]->kind == LT_DBT_OPERATION && k < tags->len; k++)
+            if (lt_text_eq(tags->items[k], lt_text_of(when)))
+                return true;
+    }
+    return false;
+}
+
+static lt_status add_hooks(lt_plan *plan, lt_err *err)
+{
+    for (size_t i = 0; i < LT_COUNT(hook_names); i++) {
+        lt_node added = {.id = lt_text_of(lt_arena_format(&plan->arena, "hook.%s", hook_names[i])),
+                         .kind = T("hook"),
+                         .name = lt_text_of(hook_names[i])};
+        lt_step step = {.kind = LT_STEP_HOOK,
+                        .hook = hook_names[i],
+                        .when = i ? LT_WHEN_ALWAYS : LT_WHEN_SUCCESS};
+        if (has_hooks(plan, hook_names[i]))
+            LT_TRY(add_step(plan, &added, &step, NULL, err));
+    }
+    return LT_OK;
 }
 
 static lt_status add_models(lt_plan *plan, lt_err *err)
@@ -159,7 +196,7 @@ static lt_status add_models(lt_plan *plan, lt_err *err)
         LT_TRY(add_dbt_node(plan, lt_dbt_node_at(plan->dbt, i), err));
     for (size_t i = 0; i < count; i++)
         add_needs(plan, lt_dbt_node_at(plan->dbt, i));
-    return LT_OK;
+    return add_hooks(plan, err);
 }
 
 static bool is_kind(const lt_node *node, lt_step_kind kind)
@@ -177,7 +214,7 @@ static bool is_called_by_name(const lt_node *node)
 /* True when everything that the test reads is upstream of the model. */
 static bool guards(const lt_node *test, const lt_node_set *upstream)
 {
-    if (is_called_by_name(test))
+    if (is_called_by_name(test) || unit_model(((const lt_step *)test->payload)->node))
         return false;
     for (size_t i = 0; i < test->needs.len; i++)
         if (!lt_node_set_has(upstream, test->needs.items[i]))
@@ -207,6 +244,37 @@ static void let_tests_guard(lt_plan *plan)
     for (size_t i = 0; i < count; i++)
         lt_node_set_cleanup(&upstream[i]);
     lt_free(upstream);
+}
+
+static void let_unit_tests_guard(lt_plan *plan)
+{
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        lt_node *test = plan->graph.nodes.items[i];
+        const lt_dbt_node *model = unit_model(((const lt_step *)test->payload)->node);
+        lt_node *guarded = model ? lt_graph_find(&plan->graph, model->id) : NULL;
+        if (guarded && !is_called_by_name(test))
+            lt_graph_need(&plan->graph, guarded, test);
+    }
+}
+
+/* Hooks stand around all that the run does of the dbt project. */
+static void put_hooks_around(lt_plan *plan)
+{
+    lt_node *hooks[LT_COUNT(hook_names)] = {NULL};
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        lt_node *node = plan->graph.nodes.items[i];
+        if (is_kind(node, LT_STEP_HOOK))
+            hooks[((const lt_step *)node->payload)->hook == hook_names[1]] = node;
+    }
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        lt_node *node = plan->graph.nodes.items[i];
+        if (!((const lt_step *)node->payload)->node || !lt_node_set_has(&plan->selected, i))
+            continue;
+        if (hooks[0])
+            lt_graph_need(&plan->graph, node, hooks[0]);
+        if (hooks[1])
+            lt_graph_need(&plan->graph, hooks[1], node);
+    }
 }
 
 /* ---- tasks of the pipeline ---- */
@@ -304,7 +372,27 @@ static bool is_member(const lt_conf_task *task, const lt_node *node)
         [LT_DO_TEST] = LT_STEP_TEST,
     };
     lt_step_kind kind = ((const lt_step *)node->payload)->kind;
+    bool ephemeral = kind == LT_STEP_GATE && ((const lt_step *)node->payload)->node;
+    if (ephemeral)
+        return task->kind == LT_DO_BUILD;
     return kind == kinds[task->kind] || (task->kind == LT_DO_BUILD && kind == LT_STEP_TEST);
+}
+
+/* Is all that the test looks at in the set? *any: a part of it is. */
+static bool reads(const lt_plan *plan, const lt_node *test, const lt_node_set *set, bool *any)
+{
+    bool all = true;
+    const lt_dbt_node *model = unit_model(((const lt_step *)test->payload)->node);
+    if (model) {
+        const lt_node *node = lt_graph_find(&plan->graph, model->id);
+        return *any = node && lt_node_set_has(set, node->index);
+    }
+    for (size_t k = 0; k < test->needs.len; k++) {
+        bool has = lt_node_set_has(set, test->needs.items[k]);
+        *any = *any || has;
+        all = all && has;
+    }
+    return all;
 }
 
 /* Tests of what is meant, for `test:`. */
@@ -312,10 +400,11 @@ static void add_tests_of(lt_plan *plan, lt_node_set *set)
 {
     for (size_t i = 0; i < plan->graph.nodes.len; i++) {
         const lt_node *node = plan->graph.nodes.items[i];
-        for (size_t k = 0;
-             ((const lt_step *)node->payload)->kind == LT_STEP_TEST && k < node->needs.len; k++)
-            if (lt_node_set_has(set, node->needs.items[k]))
-                lt_node_set_add(set, i);
+        bool any = false;
+        if (is_kind(node, LT_STEP_TEST))
+            (void)reads(plan, node, set, &any);
+        if (any)
+            lt_node_set_add(set, i);
     }
 }
 
@@ -504,12 +593,11 @@ static void add_tests_of_selected(lt_plan *plan)
     lt_graph_grow(&plan->graph, &there, true, SIZE_MAX);
     for (size_t i = 0; i < plan->graph.nodes.len; i++) {
         const lt_node *node = plan->graph.nodes.items[i];
-        bool any = false, all = true;
-        for (size_t k = 0; is_kind(node, LT_STEP_TEST) && k < node->needs.len; k++) {
-            any = any || lt_node_set_has(&plan->selected, node->needs.items[k]);
-            all = all && lt_node_set_has(&there, node->needs.items[k]);
-        }
-        if (any && all)
+        bool any = false, ignored = false;
+        if (!is_kind(node, LT_STEP_TEST))
+            continue;
+        (void)reads(plan, node, &plan->selected, &any);
+        if (any && reads(plan, node, &there, &ignored))
             lt_node_set_add(&plan->selected, i);
     }
 }
@@ -526,7 +614,25 @@ static void take_whole_upstream(lt_plan *plan)
     lt_graph_grow(&plan->graph, &plan->selected, true, SIZE_MAX);
     for (size_t i = 0; i < plan->graph.nodes.len; i++) {
         const lt_node *node = plan->graph.nodes.items[i];
-        if (!is_kind(node, LT_STEP_LOAD) && !is_kind(node, LT_STEP_MODEL))
+        bool ephemeral = is_kind(node, LT_STEP_GATE) && ((const lt_step *)node->payload)->node;
+        if (!is_kind(node, LT_STEP_LOAD) && !is_kind(node, LT_STEP_MODEL) && !ephemeral)
+            lt_node_set_remove(&plan->selected, i);
+    }
+}
+
+/* Hooks of the project run whenever anything of it does; not when it is only rebuilt to be compared. */
+static void select_hooks(lt_plan *plan)
+{
+    bool any = false;
+    for (size_t i = 0; i < plan->graph.nodes.len && !plan->request.whole_upstream; i++)
+        any = any || (lt_node_set_has(&plan->selected, i) &&
+                      ((const lt_step *)plan->graph.nodes.items[i]->payload)->node);
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        if (!is_kind(plan->graph.nodes.items[i], LT_STEP_HOOK))
+            continue;
+        if (any)
+            lt_node_set_add(&plan->selected, i);
+        else
             lt_node_set_remove(&plan->selected, i);
     }
 }
@@ -589,6 +695,7 @@ static lt_status select_steps(lt_plan *plan, lt_err *err)
         keep_only_kind(plan, lt_text_of(request->only_kind));
     if (request->whole_upstream)
         take_whole_upstream(plan);
+    select_hooks(plan);
     if (lt_node_set_size(&plan->selected))
         return LT_OK;
     lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is nothing to %s",
@@ -606,6 +713,8 @@ static lt_status make(lt_plan *plan, lt_workspace *workspace, lt_err *err)
     LT_TRY(select_steps(plan, err));
     LT_TRY(lt_graph_order(&plan->graph, &plan->order, err));
     let_tests_guard(plan);
+    let_unit_tests_guard(plan);
+    put_hooks_around(plan);
     return lt_graph_order(&plan->graph, &plan->order, err);
 }
 
@@ -628,7 +737,10 @@ void lt_plan_schemas(lt_plan *plan, lt_texts *out)
     for (size_t i = 0; i < plan->graph.nodes.len; i++) {
         const lt_step *step = plan->graph.nodes.items[i]->payload;
         lt_text schema = step->node ? step->node->relation.schema : step->relation.schema;
-        bool known = !schema.len || !lt_node_set_has(&plan->selected, i);
+        bool has_none =
+            step->node && (step->kind == LT_STEP_GATE || step->node->kind == LT_DBT_UNIT_TEST ||
+                           step->node->relation.database.len);
+        bool known = has_none || !schema.len || !lt_node_set_has(&plan->selected, i);
         for (size_t k = 0; k < out->len && !known; k++)
             known = lt_text_eq(out->items[k], schema);
         if (!known)

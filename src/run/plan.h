@@ -7,8 +7,8 @@
 typedef enum lt_step_kind {
     LT_STEP_EXTRACT,
     LT_STEP_LOAD,
-    LT_STEP_MODEL,
-    LT_STEP_TEST,
+    LT_STEP_MODEL, /* and seeds and snapshots */
+    LT_STEP_TEST,  /* and unit tests */
     LT_STEP_SQL,
     LT_STEP_COMMAND, /* shell, python */
     LT_STEP_HTTP,
@@ -19,6 +19,7 @@ typedef enum lt_step_kind {
     LT_STEP_EACH,
     LT_STEP_CHOOSE,
     LT_STEP_GATE, /* nothing: other tasks stand before it */
+    LT_STEP_HOOK, /* on-run-start, on-run-end of a dbt project */
     LT_STEP_KINDS
 } lt_step_kind;
 
@@ -34,7 +35,8 @@ typedef struct lt_step {
     lt_step_kind kind;
     const lt_conf_resource *resource; /* extract, load */
     lt_relation relation;             /* load: the table */
-    lt_dbt_node *node;                /* model, test */
+    lt_dbt_node *node; /* model, test; gate: an ephemeral model, which stands in what reads it */
+    const char *hook;  /* hook: "on-run-start" */
     const lt_conf_task *task; /* that it is, or (extract to test) to which it belongs; or NULL */
     lt_conf_rule_when when;
     lt_step_role role;

@@ -572,6 +572,7 @@ static void executor_init(executor *run)
 static void executor_cleanup(executor *run)
 {
     lt_target_close(run);
+    lt_dbt_run_close(run->dbt);
     lt_fd_close(run->tree_lock);
     lt_free(run->task_of_node);
     lt_map_cleanup(&run->by_id);

@@ -190,42 +190,94 @@ static lt_status load(lt_work *work, lt_err *err)
 /* ---- models and tests ---- */
 
 static lt_status keep_fingerprint(lt_work *work, lt_session *session, const lt_relation *relation,
-                                  lt_err *err)
+                                  bool is_whole, lt_err *err)
 {
     lt_fingerprint fingerprint;
     LT_TRY(lt_fingerprint_take(session, relation, work->arena, &fingerprint, err));
+    if (is_whole)
+        work->task->record.rows_out = fingerprint.rows;
     lt_fingerprint_write(&fingerprint, result_member(work, "fingerprint"));
     return LT_OK;
 }
 
-/* The SQL as it is sent, for the log. */
-static lt_status log_sql(lt_work *work, lt_session *session, lt_err *err)
+/* What a test found, at the line where it stands. */
+static lt_status say_test(lt_work *work, const lt_dbt_node_result *result, lt_err *err)
 {
-    LT_AUTO(lt_dbt_compiled) compiled = {0};
-    LT_TRY(lt_dbt_compile(work->run->plan->dbt, work->step->node, session, &compiled, err));
-    lt_work_log(work, "SQL:\n%s", lt_buf_chars(&compiled.sql));
-    return LT_OK;
+    const lt_dbt_node *node = result->node;
+    LT_AUTO(lt_buf) place = {.limit = 700};
+    LT_AUTO(lt_buf) where = {.limit = 4096};
+    lt_buf_printf(&where, "%.*s", LT_ARG(node->path));
+    if (node->line)
+        lt_buf_printf(&where, ":%u:%u", node->line, node->col);
+    work->warned = result->outcome == LT_DBT_WARN;
+    if (node->kind == LT_DBT_UNIT_TEST) {
+        lt_work_log(work, "%.*s", LT_ARG(result->message));
+        lt_ignore(lt_fail(err, LT_FAILED, "%s: the unit test %.*s of %.*s gives other rows",
+                          lt_buf_chars(&where), LT_ARG(node->name), LT_ARG(node->model)));
+        return lt_hint(err, "its log shows which: leat logs RUN %.*s", LT_ARG(node->id));
+    }
+    lt_ignore(lt_fail(err, LT_FAILED, "%s: test %.*s found %lld %s", lt_buf_chars(&where),
+                      LT_ARG(node->name), (long long)result->failures,
+                      result->failures == 1 ? "row" : "rows"));
+    lt_quote_relation(&node->relation, &place);
+    if (node->config.forget_failures)
+        lt_hint(err, "run its SELECT to see the rows");
+    else
+        lt_hint(err, "look at them: leat sql 'select * from %s limit 10'", lt_buf_chars(&place));
+    return work->warned ? LT_OK : LT_FAILED;
+}
+
+/* What is left of a node in the record: tables can be compared later. A snapshot has the past in it. */
+static lt_status keep_result(lt_work *work, lt_session *session, const lt_dbt_node_result *result,
+                             lt_err *err)
+{
+    const lt_dbt_node *node = result->node;
+    lt_relation_kind kind = LT_RELATION_NONE;
+    bool view = lt_text_eq(node->config.materialized, T("view"));
+    result_relation(work, &node->relation);
+    if (work->step->kind != LT_STEP_MODEL)
+        return LT_OK;
+    result_text(work, "materialized",
+                node->kind == LT_DBT_MODEL ? node->config.materialized
+                                           : lt_text_of(lt_dbt_kind_name(node->kind)));
+    result_bool(work, "incremental", result->incremental);
+    if (!view)
+        LT_TRY(lt_relation_find(session, &node->relation, &kind, err));
+    if (kind != LT_RELATION_TABLE)
+        return LT_OK;
+    work->task->record.rows_out = result->rows;
+    return node->kind == LT_DBT_SNAPSHOT
+               ? LT_OK
+               : keep_fingerprint(work, session, &node->relation, !result->incremental, err);
 }
 
 static lt_status build(lt_work *work, lt_err *err)
 {
-    const lt_dbt_node *node = work->step->node;
-    lt_dbt_result result;
+    lt_dbt_node *node = work->step->node;
     lt_session *session = NULL;
     LT_TRY(lt_work_session(work, &session, err));
-    LT_TRY(log_sql(work, session, err));
-    LT_TRY(lt_dbt_build(work->run->plan->dbt, node, session, &work->attempt, &result, err));
-    work->task->record.rows_out = result.rows;
-    lt_progress_add(&work->task->progress.rows_out, LT_MAX(result.rows, (int64_t)0));
-    work->warned = result.warned;
-    result_relation(work, &node->relation);
-    if (node->kind != LT_DBT_MODEL)
-        return LT_OK;
-    result_text(work, "materialized", node->config.materialized);
-    result_bool(work, "incremental", result.incremental);
-    if (result.rows < 0)
-        return LT_OK;
-    return keep_fingerprint(work, session, &node->relation, err);
+    const lt_dbt_node_result *result =
+        lt_dbt_run_node(work->run->dbt, node, session, &work->attempt);
+    if (node->compiled_code.len)
+        lt_work_log(work, "SQL:\n%.*s", LT_ARG(node->compiled_code));
+    if (result->outcome == LT_DBT_ERROR) {
+        *err = result->err;
+        return err->status;
+    }
+    if (work->step->kind == LT_STEP_TEST)
+        work->task->record.rows_out = result->rows;
+    LT_TRY(keep_result(work, session, result, err));
+    lt_progress_add(&work->task->progress.rows_out,
+                    LT_MAX(work->task->record.rows_out, (int64_t)0));
+    bool told = result->outcome == LT_DBT_FAIL || result->outcome == LT_DBT_WARN;
+    return told ? say_test(work, result, err) : LT_OK;
+}
+
+static lt_status run_hooks(lt_work *work, lt_err *err)
+{
+    lt_session *session = NULL;
+    LT_TRY(lt_work_session(work, &session, err));
+    return lt_dbt_run_hooks(work->run->dbt, work->step->hook, session, err);
 }
 
 /* ---- sql ---- */
@@ -343,6 +395,7 @@ static lt_status (*const steps[LT_STEP_KINDS])(lt_work *work, lt_err *err) = {
     [LT_STEP_EACH] = lt_step_each,
     [LT_STEP_CHOOSE] = lt_step_choose,
     [LT_STEP_GATE] = pass,
+    [LT_STEP_HOOK] = run_hooks,
 };
 
 static void log_also(void *context, lt_log_level level, lt_text line)
@@ -354,6 +407,9 @@ lt_status lt_step_run(lt_work *work, lt_err *err)
 {
     lt_log_set_also(log_also, work);
     lt_status status = steps[work->step->kind](work, err);
+    bool is_dbt = work->step->node || work->step->hook;
+    if (work->run->dbt && !is_dbt) /* it may have made or dropped tables */
+        lt_dbt_run_forget(work->run->dbt);
     lt_log_set_also(NULL, NULL);
     return status;
 }

@@ -142,6 +142,31 @@ static lt_status make_ready(executor *run, lt_err *err)
     return LT_OK;
 }
 
+static bool takes_over(const void *context, const lt_relation *relation)
+{
+    return lt_plan_takes_over(context, relation);
+}
+
+static bool runs_dbt(const executor *run)
+{
+    for (size_t i = 0; i < run->task_count; i++)
+        if (run->tasks[i]->step->node || run->tasks[i]->step->hook)
+            return true;
+    return false;
+}
+
+static lt_status open_dbt(executor *run, lt_err *err)
+{
+    if (run->dbt)
+        return lt_dbt_run_use(run->dbt, run->engine, err);
+    run->guard = (lt_dbt_guard){.takes_over = takes_over, .context = run->plan};
+    lt_dbt_run_request request = {.dbt = run->plan->dbt,
+                                  .engine = run->engine,
+                                  .guard = &run->guard,
+                                  .action = LT_DBT_DO_RUN};
+    return runs_dbt(run) ? lt_dbt_run_open(&request, &run->dbt, err) : LT_OK;
+}
+
 static lt_status open_target(executor *run, lt_err *err)
 {
     LT_AUTO(lt_chars)
@@ -150,11 +175,16 @@ static lt_status open_target(executor *run, lt_err *err)
     LT_TRY(lt_workspace_lease(run->workspace, &run->plan->request.target, what, run->record->id,
                               &run->lease, err));
     LT_TRY(lt_engine_open(&run->plan->request.target, &run->engine, err));
-    return run->target_was_open ? LT_OK : make_ready(run, err);
+    if (!run->target_was_open)
+        LT_TRY(make_ready(run, err));
+    return open_dbt(run, err);
 }
 
 void lt_target_close(executor *run)
 {
+    lt_err none;
+    if (run->dbt)
+        lt_ignore(lt_dbt_run_use(run->dbt, NULL, &none));
     lt_engine_close(run->engine);
     lt_fd_close(run->lease); /* whoever waits for the target opens it at once */
     run->engine = NULL;

@@ -134,6 +134,16 @@ METHOD(insert_rows)
     return LT_OK;
 }
 
+/* Ours: what follows is in the node's transaction from the first statement on, where it has one. */
+METHOD(begin)
+{
+    lt_dbt_transaction *transaction = exec->transaction;
+    LT_TRY(lt_jinja_bind(call, "", NULL, err));
+    *out = nothing();
+    bool has_one = exec->session && transaction->fence.begun;
+    return has_one ? lt_dbt_transaction_begin(transaction, err) : LT_OK;
+}
+
 METHOD(commit)
 {
     LT_TRY(lt_jinja_bind(call, "", NULL, err));
@@ -342,6 +352,24 @@ static lt_status forget_dependents(lt_dbt_exec *exec, lt_jinja_heap *heap,
     return LT_OK;
 }
 
+static bool is_same(lt_text a, lt_text b)
+{
+    return !a.ptr || !b.ptr || lt_text_eq(a, b);
+}
+
+/* The node's own relation is to go, or gets another name. */
+static lt_status tell_replaced(lt_dbt_exec *exec, const lt_dbt_relation *relation, lt_err *err)
+{
+    const lt_dbt_relation *own = lt_dbt_relation_in(exec->settings.this_relation);
+    const lt_dbt_fence *fence = &exec->transaction->fence;
+    if (!fence->replaces || !own || !exec->transaction->is_open)
+        return LT_OK;
+    for (int i = 0; i < LT_DBT_PARTS; i++)
+        if (!is_same(own->parts[i], relation->parts[i]))
+            return LT_OK;
+    return fence->replaces(fence->user, relation, err);
+}
+
 METHOD(drop_relation)
 {
     lt_jinja_value args[1], ignored;
@@ -354,6 +382,7 @@ METHOD(drop_relation)
     if (relation->type == LT_DBT_UNTYPED)
         return lt_fail(err, LT_INVALID, "Tried to drop relation %.*s, but its type is null.",
                        LT_ARG(lt_dbt_str(call->heap, args[0])));
+    LT_TRY(tell_replaced(exec, relation, err));
     LT_TRY(forget_dependents(exec, call->heap, relation, err));
     lt_dbt_cache_drop(&exec->rt->cache, relation);
     return lt_dbt_call_macro(exec, call->render, "drop_relation", args, 1, &ignored, err);
@@ -375,6 +404,7 @@ METHOD(rename_relation)
     LT_TRY(want_relation(args[0], "rename_relation", &from, err));
     LT_TRY(want_relation(args[1], "rename_relation", &to, err));
     *out = lt_jinja_none();
+    LT_TRY(tell_replaced(exec, from, err));
     LT_TRY(lt_dbt_call_macro(exec, call->render, "rename_relation", args, 2, &ignored, err));
     lt_dbt_cache_rename(&exec->rt->cache, from, to);
     return LT_OK;
@@ -386,7 +416,7 @@ METHOD(create_schema)
     LT_TRY(lt_jinja_bind(call, "relation", args, err));
     *out = lt_jinja_none();
     LT_TRY(lt_dbt_call_macro(exec, call->render, "create_schema", args, 1, &ignored, err));
-    return exec->in_transaction ? lt_dbt_commit(exec, err) : LT_OK;
+    return lt_dbt_commit(exec, err);
 }
 
 METHOD(drop_schema)
@@ -398,7 +428,7 @@ METHOD(drop_schema)
     *out = lt_jinja_none();
     LT_TRY(lt_dbt_call_macro(exec, call->render, "drop_schema", args, 1, &ignored, err));
     lt_dbt_cache_drop_schema(&exec->rt->cache, relation->parts[0], relation->parts[1]);
-    return exec->in_transaction ? lt_dbt_commit(exec, err) : LT_OK;
+    return lt_dbt_commit(exec, err);
 }
 
 METHOD(check_schema_exists)
@@ -1053,6 +1083,7 @@ static const struct {
     {"execute", execute, STUB_PAIR},
     {"add_query", add_query, STUB_NONE},
     {"insert_rows", insert_rows, STUB_NONE},
+    {"begin", begin, STUB_NONE},
     {"commit", commit, STUB_NONE},
     {"commit_if_has_connection", commit, STUB_NONE},
     {"dispatch", dispatch, STUB_REAL},

@@ -17,11 +17,21 @@ static void free_relation(cached_relation *relation)
 
 static void free_relations(cached_schema *schema)
 {
-    while (schema->relations) {
-        cached_relation *next = schema->relations->next;
-        free_relation(schema->relations);
-        schema->relations = next;
-    }
+    for (size_t i = 0; i < CACHE_BUCKETS; i++)
+        while (schema->buckets[i]) {
+            cached_relation *next = schema->buckets[i]->next;
+            free_relation(schema->buckets[i]);
+            schema->buckets[i] = next;
+        }
+}
+
+/* Names that differ only in case share a bucket: FNV-1a of the lower case. */
+static cached_relation **bucket_of(cached_schema *schema, lt_text name)
+{
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (unsigned char)lt_lower(name.ptr[i])) * 16777619u;
+    return &schema->buckets[hash % CACHE_BUCKETS];
 }
 
 void lt_dbt_cache_cleanup(relation_cache *cache)
@@ -82,7 +92,7 @@ void lt_dbt_cache_mark(relation_cache *cache, lt_text database, lt_text schema)
 
 static cached_relation **find_slot(cached_schema *schema, lt_text name, bool any_case)
 {
-    for (cached_relation **at = &schema->relations; *at; at = &(*at)->next)
+    for (cached_relation **at = bucket_of(schema, name); *at; at = &(*at)->next)
         if (any_case ? lt_text_eq_nocase((*at)->name, name) : lt_text_eq((*at)->name, name))
             return at;
     return NULL;
@@ -97,13 +107,14 @@ static void put(relation_cache *cache, const lt_dbt_relation *relation)
         (*slot)->type = relation->type;
         return;
     }
+    cached_relation **bucket = bucket_of(schema, relation->parts[LT_DBT_IDENTIFIER]);
     cached_relation *made = lt_xcalloc(1, sizeof(*made));
     *made = (cached_relation){.schema = own(relation->parts[LT_DBT_SCHEMA]),
                               .name = own(relation->parts[LT_DBT_IDENTIFIER]),
                               .database = own(relation->parts[LT_DBT_DATABASE]),
                               .type = relation->type,
-                              .next = schema->relations};
-    schema->relations = made;
+                              .next = *bucket};
+    *bucket = made;
 }
 
 /* As the database would find the name: as it is written, else in another case. */
@@ -169,6 +180,16 @@ void lt_dbt_cache_drop_schema(relation_cache *cache, lt_text database, lt_text s
     (void)pthread_mutex_unlock(&cache->mutex);
 }
 
+void lt_dbt_cache_forget(relation_cache *cache)
+{
+    (void)pthread_mutex_lock(&cache->mutex);
+    for (cached_schema *schema = cache->schemas; schema; schema = schema->next) {
+        free_relations(schema);
+        schema->listed = false;
+    }
+    (void)pthread_mutex_unlock(&cache->mutex);
+}
+
 bool lt_dbt_cache_find(relation_cache *cache, const lt_dbt_relation *wanted, lt_arena *arena,
                        lt_dbt_relation *found)
 {
@@ -189,12 +210,13 @@ void lt_dbt_cache_list(relation_cache *cache, lt_text database, lt_text schema, 
 {
     (void)pthread_mutex_lock(&cache->mutex);
     const cached_schema *found = find_schema(cache, database, schema);
-    for (const cached_relation *r = found ? found->relations : NULL; r; r = r->next) {
-        lt_dbt_relation item = {.type = r->type, .limit = -1};
-        item.parts[LT_DBT_DATABASE] = lt_arena_text(arena, r->database);
-        item.parts[LT_DBT_SCHEMA] = lt_arena_text(arena, r->schema);
-        item.parts[LT_DBT_IDENTIFIER] = lt_arena_text(arena, r->name);
-        lt_push_in(arena, out, item);
-    }
+    for (size_t i = 0; found && i < CACHE_BUCKETS; i++)
+        for (const cached_relation *r = found->buckets[i]; r; r = r->next) {
+            lt_dbt_relation item = {.type = r->type, .limit = -1};
+            item.parts[LT_DBT_DATABASE] = lt_arena_text(arena, r->database);
+            item.parts[LT_DBT_SCHEMA] = lt_arena_text(arena, r->schema);
+            item.parts[LT_DBT_IDENTIFIER] = lt_arena_text(arena, r->name);
+            lt_push_in(arena, out, item);
+        }
     (void)pthread_mutex_unlock(&cache->mutex);
 }

@@ -53,12 +53,13 @@ typedef struct cached_relation {
     lt_text schema, name; /* owned */
     lt_text database;
     lt_dbt_relation_type type;
-    struct cached_relation *next; /* of its schema */
+    struct cached_relation *next; /* of its bucket */
 } cached_relation;
 
+enum { CACHE_BUCKETS = 1024 };
 typedef struct cached_schema {
-    lt_text database, schema; /* owned, as asked */
-    cached_relation *relations;
+    lt_text database, schema;                /* owned, as asked */
+    cached_relation *buckets[CACHE_BUCKETS]; /* by the hash of the name in lower case */
     bool listed;
     struct cached_schema *next;
 } cached_schema;
@@ -76,6 +77,7 @@ void lt_dbt_cache_put(relation_cache *cache, const lt_dbt_relation *relation);
 void lt_dbt_cache_drop(relation_cache *cache, const lt_dbt_relation *relation);
 void lt_dbt_cache_rename(relation_cache *cache, const lt_dbt_relation *from,
                          const lt_dbt_relation *to);
+void lt_dbt_cache_forget(relation_cache *cache);
 void lt_dbt_cache_drop_schema(relation_cache *cache, lt_text database, lt_text schema);
 /* False when there is none. The name comes as the database spells it, copied into `arena`. */
 bool lt_dbt_cache_find(relation_cache *cache, const lt_dbt_relation *wanted, lt_arena *arena,
@@ -106,7 +108,7 @@ struct lt_dbt_exec {
     lt_dbt_rt *rt;
     lt_jinja_heap *heap;
     lt_session *session;
-    bool in_transaction;
+    lt_dbt_transaction *transaction, own_transaction;
     lt_jinja_value results; /* a dict: name -> result */
     lt_jinja_value adapter_config;
     exec_object adapter, api, relation_class, column_class, exceptions, flags, validation, builtins,
@@ -204,6 +206,7 @@ lt_status lt_dbt_commit(lt_dbt_exec *exec, lt_err *err);
 void lt_dbt_rollback(lt_dbt_exec *exec);
 lt_jinja_value lt_dbt_response_value(lt_jinja_heap *heap, lt_text message, lt_text code,
                                      int64_t rows);
+int64_t lt_dbt_response_changed(lt_jinja_value response); /* -1: not known */
 extern const lt_jinja_func lt_dbt_result_functions[], lt_dbt_builtin_functions[];
 
 /* adapter.c */

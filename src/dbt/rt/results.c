@@ -13,7 +13,8 @@ enum { MAX_ROWS = 1000 * 1000 };
 typedef struct response_object {
     lt_jinja_object object;
     lt_text message, code;
-    int64_t rows; /* -1: not known */
+    int64_t rows;    /* as templates see it; -1: not known */
+    int64_t changed; /* as the engine counted; -1: not known */
 } response_object;
 
 static lt_status response_attr(lt_jinja_render *render, lt_jinja_object *self, lt_text name,
@@ -54,11 +55,18 @@ lt_jinja_value lt_dbt_response_value(lt_jinja_heap *heap, lt_text message, lt_te
                                      int64_t rows)
 {
     response_object *made = LT_NEW(&heap->arena, response_object);
-    *made = (response_object){.object.class = &response_class, .rows = rows};
+    *made = (response_object){.object.class = &response_class, .rows = rows, .changed = rows};
     made->message = lt_jinja_as_text(lt_jinja_text_copy(heap, message));
     if (code.ptr)
         made->code = lt_jinja_as_text(lt_jinja_text_copy(heap, code));
     return lt_jinja_object_value(&made->object);
+}
+
+int64_t lt_dbt_response_changed(lt_jinja_value response)
+{
+    if (response.type != LT_JINJA_OBJECT || response.as.object->class != &response_class)
+        return -1;
+    return ((const response_object *)response.as.object)->changed;
 }
 
 lt_jinja_value lt_dbt_response_dict(lt_jinja_heap *heap, lt_jinja_value response)
@@ -79,28 +87,51 @@ lt_jinja_value lt_dbt_response_dict(lt_jinja_heap *heap, lt_jinja_value response
 
 /* ---- transactions ---- */
 
+lt_status lt_dbt_transaction_begin(lt_dbt_transaction *transaction, lt_err *err)
+{
+    const lt_dbt_fence *fence = &transaction->fence;
+    if (transaction->is_open)
+        return LT_OK;
+    LT_TRY(lt_session_begin(transaction->session, err));
+    transaction->is_open = true;
+    lt_status status = fence->begun ? fence->begun(fence->user, err) : LT_OK;
+    if (status != LT_OK)
+        lt_dbt_transaction_rollback(transaction);
+    return status;
+}
+
+void lt_dbt_transaction_rollback(lt_dbt_transaction *transaction)
+{
+    if (transaction->is_open)
+        lt_session_rollback(transaction->session);
+    transaction->is_open = false;
+}
+
 static lt_status begin(lt_dbt_exec *exec, lt_err *err)
 {
-    if (exec->in_transaction || exec->rt->settings.no_transactions)
-        return LT_OK;
-    LT_TRY(lt_session_begin(exec->session, err));
-    exec->in_transaction = true;
-    return LT_OK;
+    return exec->rt->settings.no_transactions ? LT_OK
+                                              : lt_dbt_transaction_begin(exec->transaction, err);
 }
 
 lt_status lt_dbt_commit(lt_dbt_exec *exec, lt_err *err)
 {
-    if (!exec->in_transaction)
+    lt_dbt_transaction *transaction = exec->transaction;
+    const lt_dbt_fence *fence = &transaction->fence;
+    if (!transaction->is_open)
         return LT_OK;
-    exec->in_transaction = false;
+    lt_status status = fence->commits ? fence->commits(fence->user, err) : LT_OK;
+    if (status != LT_OK) {
+        lt_dbt_transaction_rollback(transaction);
+        return status;
+    }
+    transaction->is_open = false;
     return lt_session_commit(exec->session, err);
 }
 
 void lt_dbt_rollback(lt_dbt_exec *exec)
 {
-    if (exec->session && exec->in_transaction)
-        lt_session_rollback(exec->session);
-    exec->in_transaction = false;
+    if (exec->session)
+        lt_dbt_transaction_rollback(exec->transaction);
 }
 
 /* ---- statements ---- */
@@ -249,6 +280,7 @@ lt_status lt_dbt_rt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql,
     LT_TRY(status);
     exec->last_sql = (lt_text){0};
     *response = response_of(exec, heap, sql, rows);
+    ((response_object *)response->as.object)->changed = rows;
     return LT_OK;
 }
 

@@ -246,8 +246,10 @@ lt_status lt_dbt_exec_open(const lt_dbt_exec_settings *settings, lt_dbt_exec **o
                           .rt = settings->rt,
                           .heap = settings->heap,
                           .session = settings->session,
+                          .own_transaction = {.session = settings->session},
                           .results = lt_jinja_dict(settings->heap),
                           .modules = make_modules(settings->heap)};
+    exec->transaction = settings->transaction ? settings->transaction : &exec->own_transaction;
     exec->adapter_config = make_adapter_config(exec->heap, &exec->rt->settings);
     exec->adapter = (exec_object){{&lt_dbt_adapter_class}, exec};
     exec->api = (exec_object){{&lt_dbt_api_class}, exec};
@@ -268,7 +270,7 @@ lt_status lt_dbt_exec_open(const lt_dbt_exec_settings *settings, lt_dbt_exec **o
 void lt_dbt_exec_close(lt_dbt_exec *exec)
 {
     if (exec)
-        lt_dbt_rollback(exec);
+        lt_dbt_transaction_rollback(&exec->own_transaction);
 }
 
 void *lt_dbt_exec_user(const lt_dbt_exec *exec)
@@ -286,6 +288,24 @@ lt_session *lt_dbt_exec_session(const lt_dbt_exec *exec)
 lt_text lt_dbt_exec_failed_sql(const lt_dbt_exec *exec)
 {
     return exec->last_sql;
+}
+void lt_dbt_exec_learn(lt_dbt_exec *exec, const lt_dbt_relation *relation,
+                       lt_dbt_relation_type type)
+{
+    lt_dbt_relation known = *relation;
+    known.type = type;
+    if (type == LT_DBT_UNTYPED)
+        lt_dbt_cache_drop(&exec->rt->cache, relation);
+    else
+        lt_dbt_cache_put(&exec->rt->cache, &known);
+}
+void lt_dbt_rt_forget(lt_dbt_rt *rt)
+{
+    lt_dbt_cache_forget(&rt->cache);
+}
+void lt_dbt_rt_forget_schema(lt_dbt_rt *rt, lt_text database, lt_text schema)
+{
+    lt_dbt_cache_drop_schema(&rt->cache, database.len ? database : rt->settings.database, schema);
 }
 int64_t lt_dbt_exec_failed_at(const lt_dbt_exec *exec)
 {

@@ -132,16 +132,42 @@ const lt_dbt_rt_settings *lt_dbt_rt_settings_of(const lt_dbt_rt *rt);
 /* The adapter's default of `quoting:` (all true for both). */
 bool lt_dbt_adapter_is_known(lt_text kind);
 
+/* ---- transactions ---- */
+
+/* What stands around the writes of a node: the host's answer to transactions. Any call may be NULL; when one fails the transaction
+ * is rolled back. */
+typedef struct lt_dbt_fence {
+    /* A transaction has begun: lock what the node writes, see whether it may. */
+    lt_status (*begun)(void *user, lt_err *err);
+    /* The node's own relation is about to be renamed or dropped. */
+    lt_status (*replaces)(void *user, const lt_dbt_relation *relation, lt_err *err);
+    /* The transaction is about to be committed. */
+    lt_status (*commits)(void *user, lt_err *err);
+    void *user;
+} lt_dbt_fence;
+
+/* A transaction that several execs of one session use, one after the other: to compile and to run. */
+typedef struct lt_dbt_transaction {
+    lt_session *session;
+    lt_dbt_fence fence;
+    bool is_open;
+} lt_dbt_transaction;
+
+LT_MUST_CHECK lt_status lt_dbt_transaction_begin(lt_dbt_transaction *transaction,
+                                                 lt_err *err);     /* when it is not open */
+void lt_dbt_transaction_rollback(lt_dbt_transaction *transaction); /* when it is */
+
 /* ---- one node on one thread ---- */
 
 typedef struct lt_dbt_exec_settings {
     lt_dbt_rt *rt;
-    lt_jinja_heap *heap;           /* outlives the exec */
-    lt_session *session;           /* NULL: parse mode */
-    lt_jinja_value model;          /* the node as a dict (as `model`), or undefined */
-    lt_jinja_value this_relation;  /* a relation, or undefined */
-    lt_jinja_value defer_relation; /* a relation, or undefined */
-    lt_text compiled;              /* `sql`, `compiled_code` */
+    lt_jinja_heap *heap;             /* outlives the exec */
+    lt_session *session;             /* NULL: parse mode */
+    lt_dbt_transaction *transaction; /* borrowed; NULL: one of its own */
+    lt_jinja_value model;            /* the node as a dict (as `model`), or undefined */
+    lt_jinja_value this_relation;    /* a relation, or undefined */
+    lt_jinja_value defer_relation;   /* a relation, or undefined */
+    lt_text compiled;                /* `sql`, `compiled_code` */
     lt_text write_path;  /* where write() puts the statement, below run_folder; empty: nowhere */
     lt_text seed_path;   /* the CSV file, for seeds: absolute or below project_root */
     lt_text thread_name; /* "Thread-1 (worker)" */
@@ -150,7 +176,7 @@ typedef struct lt_dbt_exec_settings {
 
 LT_MUST_CHECK lt_status lt_dbt_exec_open(const lt_dbt_exec_settings *settings, lt_dbt_exec **out,
                                          lt_err *err);
-void lt_dbt_exec_close(lt_dbt_exec *exec); /* rolls back what is open */
+void lt_dbt_exec_close(lt_dbt_exec *exec); /* rolls back its own transaction */
 LT_OWNED(lt_dbt_exec_ref, lt_dbt_exec *, lt_dbt_exec_close)
 void *lt_dbt_exec_user(const lt_dbt_exec *exec);
 lt_dbt_rt *lt_dbt_exec_rt(const lt_dbt_exec *exec);
@@ -167,12 +193,19 @@ bool lt_dbt_exec_find(lt_dbt_exec *exec, lt_text name, lt_jinja_value *out);
 LT_MUST_CHECK lt_status lt_dbt_exec_cached(lt_dbt_exec *exec, lt_jinja_render *render,
                                            const lt_dbt_relation *relation, lt_jinja_value *out,
                                            lt_err *err);
+/* What is known to be under the relation's name: LT_DBT_UNTYPED when nothing is. Others may have changed it. */
+void lt_dbt_exec_learn(lt_dbt_exec *exec, const lt_dbt_relation *relation,
+                       lt_dbt_relation_type type);
+/* Somebody else has worked on the target: ask it again. */
+void lt_dbt_rt_forget(lt_dbt_rt *rt);
+void lt_dbt_rt_forget_schema(lt_dbt_rt *rt, lt_text database, lt_text schema);
 
 typedef struct lt_dbt_run_result {
     lt_jinja_value adapter_response; /* a dict */
     lt_text message;                 /* of run_results: "SELECT 100", "OK" */
-    int64_t rows_affected;           /* -1: not known */
-    lt_jinja_value relations;        /* the list that the materialisation gave */
+    int64_t rows_affected;           /* as adapter_response has it; -1: not known */
+    int64_t rows_changed; /* by the last statement of 'main', as the engine says; -1: not known */
+    lt_jinja_value relations; /* the list that the materialisation gave */
     /* tests */
     int64_t failures;
     bool should_warn, should_error;

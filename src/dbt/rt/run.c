@@ -10,6 +10,7 @@ static void read_response(lt_dbt_exec *exec, lt_dbt_run_result *result)
 {
     lt_jinja_value main = main_result(exec), response = lt_dbt_get(main, "response"), rows;
     result->rows_affected = -1;
+    result->rows_changed = lt_dbt_response_changed(response);
     result->adapter_response = lt_dbt_response_dict(exec->heap, response);
     result->message = lt_dbt_is_none(response) ? T("NO-OP") : lt_dbt_str(exec->heap, response);
     rows = lt_dbt_get(result->adapter_response, "rows_affected");

@@ -1,0 +1,190 @@
+/* A run's engine: opened with what the profile says of it, its run time, the schemas that nodes need. */
+#include "dbt/execute_inner.h"
+
+static lt_status exec_text(lt_session *session, const lt_buf *sql, lt_err *err)
+{
+    return lt_exec(session, lt_buf_text(sql), NULL, err);
+}
+
+static void add_literal(lt_text value, lt_buf *out)
+{
+    lt_buf_add_byte(out, '\'');
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] == '\'')
+            lt_buf_add_byte(out, '\'');
+        lt_buf_add_byte(out, value.ptr[i]);
+    }
+    lt_buf_add_byte(out, '\'');
+}
+
+static lt_status load_extensions(lt_session *session, lt_jinja_value list, lt_err *err)
+{
+    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
+        lt_jinja_value item = lt_jinja_at(list, i);
+        lt_text name =
+            lt_jinja_as_text(item.type == LT_JINJA_DICT ? lt_dbt_at(item, "name") : item);
+        lt_text repo = lt_jinja_as_text(lt_dbt_at(item, "repo"));
+        LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
+        lt_buf_add_str(&sql, "install ");
+        lt_quote_name(name, &sql);
+        if (repo.len) {
+            lt_buf_add_str(&sql, " from ");
+            lt_quote_name(repo, &sql);
+        }
+        lt_buf_add_str(&sql, "; load ");
+        lt_quote_name(name, &sql);
+        LT_TRY(exec_text(session, &sql, err));
+    }
+    return LT_OK;
+}
+
+static lt_status apply_settings(lt_session *session, lt_jinja_value dict, lt_err *err)
+{
+    lt_jinja_value key, value;
+    for (size_t at = 0; dict.type == LT_JINJA_DICT && lt_jinja_next(dict, &at, &key, &value);) {
+        LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
+        LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
+        lt_jinja_str(value, &text);
+        lt_buf_add_str(&sql, "set global ");
+        lt_quote_name(lt_jinja_as_text(key), &sql);
+        lt_buf_add_str(&sql, " = ");
+        add_literal(lt_buf_text(&text), &sql);
+        LT_TRY(exec_text(session, &sql, err));
+    }
+    return LT_OK;
+}
+
+static lt_status attach_files(lt_session *session, lt_jinja_value list, lt_err *err)
+{
+    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
+        lt_jinja_value item = lt_jinja_at(list, i);
+        lt_text alias = lt_jinja_as_text(lt_dbt_at(item, "alias"));
+        lt_text type = lt_jinja_as_text(lt_dbt_at(item, "type"));
+        bool read_only = lt_jinja_truth(lt_dbt_at(item, "read_only"));
+        LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
+        lt_buf_add_str(&sql, "attach if not exists ");
+        add_literal(lt_jinja_as_text(lt_dbt_at(item, "path")), &sql);
+        if (alias.len) {
+            lt_buf_add_str(&sql, " as ");
+            lt_quote_name(alias, &sql);
+        }
+        if (type.len || read_only)
+            lt_buf_printf(&sql, " (%s%.*s%s%s)", type.len ? "type " : "", LT_ARG(type),
+                          type.len && read_only ? ", " : "", read_only ? "read_only" : "");
+        LT_TRY(exec_text(session, &sql, err));
+    }
+    return LT_OK;
+}
+
+static lt_status prepare_duckdb(lt_dbt_run *run, lt_err *err)
+{
+    LT_AUTO(lt_session_ref) session = NULL;
+    lt_jinja_value said = run->request.credentials;
+    if (strcmp(run->request.target->kind, "duckdb") != 0 || said.type != LT_JINJA_DICT)
+        return LT_OK;
+    LT_TRY(lt_session_open(run->engine, &session, err));
+    LT_TRY(load_extensions(session, lt_dbt_at(said, "extensions"), err));
+    LT_TRY(apply_settings(session, lt_dbt_at(said, "config_options"), err));
+    LT_TRY(apply_settings(session, lt_dbt_at(said, "settings"), err));
+    return attach_files(session, lt_dbt_at(said, "attach"), err);
+}
+
+/* Where the run time is, and what it may write there. */
+static lt_status look_around(lt_dbt_run *run, lt_err *err)
+{
+    LT_AUTO(lt_session_ref) session = NULL;
+    lt_table found;
+    LT_TRY(lt_session_open(run->engine, &session, err));
+    LT_TRY(lt_query_table(session, T("select current_database()"), NULL, 0, 1, NULL, &run->arena,
+                          &found, err));
+    run->database = lt_table_cell(&found, 0, 0);
+    run->is_server = strcmp(lt_engine_target(run->engine)->kind, "duckdb") != 0;
+    return run->request.action == LT_DBT_DO_COMPILE
+               ? LT_OK
+               : lt_write_has_records(session, &run->has_records, err);
+}
+
+/* What templates see as `flags`, where no command line of dbt's gave any. */
+static lt_jinja_value own_flags(lt_dbt_run *run)
+{
+    lt_jinja_value flags = lt_jinja_dict(&run->values);
+    lt_jinja_put(flags, "which", lt_jinja_text(T("build")));
+    lt_jinja_put(flags, "full_refresh", lt_jinja_bool(run->request.dbt->settings.full_refresh));
+    lt_jinja_put(flags, "store_failures", lt_jinja_bool(false));
+    lt_jinja_put(flags, "empty", lt_jinja_bool(false));
+    return flags;
+}
+
+lt_status lt_dbt_run_use(lt_dbt_run *run, lt_engine *engine, lt_err *err)
+{
+    lt_dbt_rt_close(run->rt);
+    run->rt = NULL;
+    run->engine = engine;
+    if (engine)
+        LT_TRY(look_around(run, err));
+    if (run->request.flags.type != LT_JINJA_DICT)
+        run->request.flags = own_flags(run);
+    const rt_request request = {
+        .engine = engine,
+        .database = run->database,
+        .flags = run->request.flags,
+        .args = run->request.invocation ? run->request.invocation->args : run->request.flags,
+        .run_folder = run->request.target_folder
+                          ? lt_arena_format(&run->arena, "%s/run", run->request.target_folder)
+                          : NULL};
+    return lt_dbt_rt_make(run->request.dbt, &request, &run->rt, err);
+}
+
+lt_status lt_dbt_run_connect(lt_dbt_run *run, lt_err *err)
+{
+    lt_engine *engine = run->request.engine;
+    if (run->request.target) {
+        LT_TRY(lt_engine_open(run->request.target, &engine, err));
+        run->owns_engine = true;
+    }
+    run->engine = engine;
+    if (run->request.say) {
+        run->request.dbt->say = run->request.say;
+        run->request.dbt->say_user = run->request.user;
+    }
+    if (run->owns_engine)
+        LT_TRY(prepare_duckdb(run, err));
+    return lt_dbt_run_use(run, engine, err);
+}
+
+/* ---- schemas ---- */
+
+static lt_status make_schema(lt_dbt_run *run, lt_session *session, const lt_dbt_node *node,
+                             lt_err *err)
+{
+    const lt_dbt *dbt = run->request.dbt;
+    if (lt_text_eq(node->relation.database, dbt->settings.target_database))
+        return lt_schema_create(session, node->relation.schema, err);
+    LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
+    lt_buf_add_str(&sql, "create schema if not exists ");
+    lt_quote_name(node->relation.database, &sql);
+    lt_buf_add_byte(&sql, '.');
+    lt_quote_name(node->relation.schema, &sql);
+    return exec_text(session, &sql, err);
+}
+
+lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err)
+{
+    const lt_dbt_nodes *all = lt_dbt_all(run->request.dbt);
+    LT_AUTO(lt_session_ref) session = NULL;
+    LT_AUTO(lt_arena) scratch = {0};
+    lt_map seen = {0};
+    lt_status status = LT_OK;
+    LT_TRY(lt_session_open(run->engine, &session, err));
+    for (size_t i = 0; i < all->len && status == LT_OK; i++) {
+        const lt_dbt_node *node = all->items[i];
+        if (!run->tasks[i].takes_part || node->no_relation || node->kind >= LT_DBT_SOURCE)
+            continue;
+        char *key = lt_arena_format(&scratch, "%.*s.%.*s", LT_ARG(node->relation.database),
+                                    LT_ARG(node->relation.schema));
+        if (!lt_map_put(&seen, lt_text_of(key), run))
+            status = make_schema(run, session, node, err);
+    }
+    lt_map_cleanup(&seen);
+    return status;
+}
