@@ -53,14 +53,14 @@ static void add_wait(lt_dbt_run *run, const lt_dbt_node *node, const lt_dbt_node
     waiting->missing++;
 }
 
-/* The nearest chosen nodes above: what is not chosen is looked through. */
-static void link_upwards(lt_dbt_run *run, const lt_dbt_node *node)
+/* The nearest chosen nodes above those: what is not chosen is looked through. */
+static void link_upwards(lt_dbt_run *run, const lt_dbt_node *node, const lt_dbt_nodes *above)
 {
     LT_AUTO(lt_arena) scratch = {0};
     lt_dbt_nodes open = {0};
     lt_map seen = {0};
-    for (size_t i = 0; i < node->depends_on.len; i++)
-        lt_push_in(&scratch, &open, node->depends_on.items[i]);
+    for (size_t i = 0; i < above->len; i++)
+        lt_push_in(&scratch, &open, above->items[i]);
     while (open.len) {
         lt_dbt_node *next = open.items[--open.len];
         if (takes_part(run, next)) {
@@ -73,6 +73,17 @@ static void link_upwards(lt_dbt_run *run, const lt_dbt_node *node)
             lt_push_in(&scratch, &open, next->depends_on.items[i]);
     }
     lt_map_cleanup(&seen);
+}
+
+/* The model that a unit test is of, when it is built too: then the test comes first. */
+static const lt_dbt_node *gated_model(const lt_dbt_run *run, const lt_dbt_node *test)
+{
+    for (size_t i = 0; test->kind == LT_DBT_UNIT_TEST && i < test->depends_on.len; i++) {
+        const lt_dbt_node *node = test->depends_on.items[i];
+        if (node->kind == LT_DBT_MODEL && run->request.tests_gate && takes_part(run, node))
+            return node;
+    }
+    return NULL;
 }
 
 /* What is below all that a test reads waits for the test. Below a single node its children are enough. */
@@ -116,12 +127,16 @@ static void link_all(lt_dbt_run *run)
     for (size_t i = 0; i < all->len; i++) {
         if (!takes_part(run, all->items[i]))
             continue;
+        const lt_dbt_node *model = gated_model(run, all->items[i]);
         run->total++;
         run->tasks[i].takes_part = true;
-        link_upwards(run, all->items[i]);
+        link_upwards(run, all->items[i], model ? &model->depends_on : &all->items[i]->depends_on);
+        if (model)
+            add_wait(run, model, all->items[i]);
     }
     for (size_t i = 0; i < all->len && run->request.tests_gate; i++)
-        if (run->tasks[i].takes_part && is_test(all->items[i]))
+        if (run->tasks[i].takes_part && is_test(all->items[i]) &&
+            all->items[i]->kind != LT_DBT_UNIT_TEST)
             gate(run, all->items[i]);
 }
 

@@ -289,10 +289,10 @@ lt_status lt_dbt_freshness(lt_dbt_run *run, const lt_dbt_freshness_request *requ
     size_t bad = 0;
     choose(&a);
     if (a.count)
-        LT_TRY(lt_dbt_run_hooks(run, "on-run-start", err));
+        LT_TRY(lt_dbt_run_hooks(run, "on-run-start", NULL, err));
     LT_TRY(lt_each(LT_MIN(request->threads, (unsigned)MOST_THREADS), a.count, look_at, &a, err));
     if (a.count)
-        LT_TRY(lt_dbt_run_hooks(run, "on-run-end", err));
+        LT_TRY(lt_dbt_run_hooks(run, "on-run-end", NULL, err));
     run->ended_us = lt_now_us();
     *out = a.all;
     *count = a.count;
