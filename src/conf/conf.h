@@ -94,6 +94,7 @@ typedef struct lt_conf_store {
     lt_text endpoint, region, profile;
     lt_conf_yes_no_auto path_style;   /* auto: with an endpoint */
     lt_conf_texts versioned_prefixes; /* of bucket names: such buckets are made with versioning */
+    int64_t cache_bytes; /* of files of datasets that have to be fetched or put together */
 } lt_conf_store;
 
 /* How long what runs leave behind is kept; 0: for ever. */

@@ -108,6 +108,15 @@ static const lt_setting store_settings[] = {
      .offset = AT(lt_conf_store, versioned_prefixes),
      .help = "buckets whose names begin with one of these keep versions from the start, also when "
              "an S3 client makes them at `leat store serve`"},
+    {.name = "cache",
+     .type = LT_SET_SIZE,
+     .offset = AT(lt_conf_store, cache_bytes),
+     .fallback = "8GiB",
+     .min = LEAST_CACHE,
+     .max = MOST_CACHE,
+     .help =
+         "how much of `.leat/cache` files of datasets may take that had to be fetched from S3, or "
+         "decrypted; what was not used for an hour goes first, and what is in use stays"},
 };
 static const char *const store_later[] = {"prefix", NULL};
 

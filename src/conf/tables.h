@@ -10,6 +10,8 @@
 #define SECOND ((int64_t)1000000)
 #define DAY (86400 * SECOND)
 #define LEAST_MEMORY ((int64_t)(64 * LT_MIB))
+#define LEAST_CACHE ((int64_t)(16 * LT_MIB))
+#define MOST_CACHE ((int64_t)1 << 50)
 #define MOST_MEMORY ((int64_t)1 << 50)
 
 bool lt_fits_identifier(lt_text text);  /* letters, digits, _; at most 63 */

@@ -4,11 +4,11 @@
  *   environment   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; not when a profile is named by the caller
  *   web identity  AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN, by STS AssumeRoleWithWebIdentity; not when a profile is named
  *   profile       the named one, AWS_PROFILE or "default": role_arn (source_profile, credential_source or
- *                 web_identity_token_file), SSO (the token that `aws sso login` has left), keys, credential_process
+ *                 web_identity_token_file), SSO (the token that `aws sso login` has left, renewed), keys, credential_process
  *   container     AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or ..._FULL_URI: ECS, EKS Pod Identity
  *   instance      EC2's metadata service, version 2 only; not with AWS_EC2_METADATA_DISABLED=true
  * A provider that is set up and fails ends the search: its error is told, with those of the ones before it.
- * Not there: roles that need an MFA code, renewing an SSO token, IMDSv1.
+ * Not there: roles that need an MFA code, IMDSv1.
  *
  * Secrets are registered with lt_mask_register(). Threads: any number may share one. */
 #pragma once
@@ -22,7 +22,7 @@ typedef struct lt_aws_identity_options {
     const char *region;
     lt_aws_getenv *env;
     /* For tests: where these addresses are instead ("http://127.0.0.1:4567"). Else as AWS has it, or as the variables say:
-     * AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL_SSO, AWS_EC2_METADATA_SERVICE_ENDPOINT. */
+     * AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL_SSO, AWS_ENDPOINT_URL_SSO_OIDC, AWS_EC2_METADATA_SERVICE_ENDPOINT. */
     const char *container_host;
     int64_t instance_timeout_ms; /* [1 s] for each of its requests */
 } lt_aws_identity_options;

@@ -2,6 +2,7 @@
 #include "net/aws_providers.h"
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mask.h"
 #include "base/proc.h"
 #include "base/time.h"
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 
 enum { TOKEN_BYTES = 64 * 1024, ANSWER_BYTES = 1024 * 1024 };
+#define SSO_MARGIN_US ((int64_t)5 * 60 * 1000000) /* before its end a session is renewed */
 
 const char *lt_aws_env(const lt_aws_search *search, const char *name)
 {
@@ -305,8 +307,93 @@ static const char *sso_cache_path(lt_aws_search *search, lt_text name)
     return lt_arena_format(search->arena, "%s/.aws/sso/cache/%s.json", home ? home : "", hex);
 }
 
+/* Over, or nearly. */
+static bool is_over(const lt_json *root, const char *member)
+{
+    int64_t until_us = 0;
+    return !lt_time_read(lt_json_text_or(root, member, (lt_text){0}), &until_us) ||
+           until_us <= lt_now_us() + SSO_MARGIN_US;
+}
+
+/* As the aws tools write it, so that they go on from it; what we know nothing of stays. */
+static void keep_session(const char *path, const lt_json *old, const lt_json *answer)
+{
+    char time[LT_TIME_CHARS];
+    LT_AUTO(lt_buf) out = {.limit = TOKEN_BYTES};
+    LT_AUTO(lt_buf) expires = {.limit = LT_TIME_CHARS};
+    lt_json_writer writer = {.out = &out};
+    lt_err err;
+    lt_text token = lt_json_text_or(answer, "accessToken", (lt_text){0});
+    lt_text next = lt_json_text_or(answer, "refreshToken", (lt_text){0});
+    int64_t until_us = lt_now_us() + lt_json_i64_or(answer, "expiresIn", 0) * 1000000;
+    lt_buf_printf(&expires, "%.19sZ", lt_time_write(until_us, time)); /* whole seconds */
+    lt_json_begin(&writer, '{');
+    for (size_t i = 0; i < old->count; i++) {
+        const lt_json *member = &old->items[i];
+        lt_json_key(&writer, member->key);
+        if (lt_text_eq(member->key, T("accessToken")))
+            lt_json_string(&writer, token);
+        else if (lt_text_eq(member->key, T("expiresAt")))
+            lt_json_string(&writer, lt_buf_text(&expires));
+        else if (lt_text_eq(member->key, T("refreshToken")) && next.len)
+            lt_json_string(&writer, next);
+        else
+            lt_json_tree(&writer, member);
+    }
+    lt_json_end(&writer);
+    if (lt_file_write_durably(path, lt_buf_text(&out), 0600, &err) != LT_OK)
+        lt_log(LT_LOG_WARNING, "the renewed SSO session could not be kept: %s", err.message);
+}
+
+/* CreateToken of SSO's OIDC, as the aws tools do it. The session was made by `aws sso login` with an sso-session. */
+static lt_status renew_sso(lt_aws_search *search, lt_text region, const char *path,
+                           const lt_json *old, lt_text *token, lt_err *err)
+{
+    const char *given = lt_aws_env(search, "AWS_ENDPOINT_URL_SSO_OIDC");
+    const char *base =
+        given ? given
+              : lt_arena_format(search->arena, "https://oidc.%.*s.amazonaws.com", LT_ARG(region));
+    lt_text refresh = lt_json_text_or(old, "refreshToken", (lt_text){0});
+    lt_text secret = lt_json_text_or(old, "clientSecret", (lt_text){0});
+    lt_mask_register(refresh);
+    lt_mask_register(secret);
+    if (!refresh.len || !secret.len || is_over(old, "registrationExpiresAt"))
+        return lt_fail(err, LT_DENIED, "the SSO session cannot be renewed");
+    LT_AUTO(lt_buf) body = {.limit = TOKEN_BYTES};
+    lt_json_writer writer = {.out = &body};
+    lt_json_begin(&writer, '{');
+    lt_json_set(&writer, "clientId", lt_json_text_or(old, "clientId", (lt_text){0}));
+    lt_json_set(&writer, "clientSecret", secret);
+    lt_json_set(&writer, "grantType", T("refresh_token"));
+    lt_json_set(&writer, "refreshToken", refresh);
+    lt_json_end(&writer);
+    LT_TRY(lt_buf_check(&body, "the request to SSO", err));
+    const lt_http_header headers[] = {{T("Content-Type"), T("application/json"), false}};
+    lt_aws_ask ask = {.method = T("POST"),
+                      .url = lt_arena_format(search->arena, "%s/token", base),
+                      .headers = headers,
+                      .header_count = 1,
+                      .body = lt_buf_text(&body),
+                      .timeout_ms = 20 * 1000,
+                      .attempts = 1, /* a refresh token may be good only once */
+                      .what = "SSO"};
+    lt_text answer;
+    lt_json *root;
+    LT_TRY(lt_aws_ask_service(search, &ask, &answer, err));
+    if (lt_json_read(answer, NULL, NULL, search->arena, &root, err) != LT_OK)
+        return lt_wrap(err, "the answer of SSO");
+    lt_text made = lt_json_text_or(root, "accessToken", (lt_text){0});
+    lt_mask_register(made);
+    lt_mask_register(lt_json_text_or(root, "refreshToken", (lt_text){0}));
+    if (!made.len)
+        return lt_fail(err, LT_DENIED, "the answer of SSO has no token");
+    keep_session(path, old, root);
+    *token = made;
+    return LT_OK;
+}
+
 static lt_status sso_token(lt_aws_search *search, lt_text profile, lt_text cached_as,
-                           lt_text *token, lt_err *err)
+                           lt_text region, lt_text *token, lt_err *err)
 {
     LT_AUTO(lt_buf) content = {.limit = TOKEN_BYTES};
     lt_json_options options = {.node_limit = 10000, .last_key_wins = true};
@@ -320,11 +407,16 @@ static lt_status sso_token(lt_aws_search *search, lt_text profile, lt_text cache
         return status;
     *token = lt_json_text_or(root, "accessToken", (lt_text){0});
     lt_mask_register(*token);
+    if (token->len && !is_over(root, "expiresAt"))
+        return LT_OK;
+    if (root && renew_sso(search, region, path, root, token, err) == LT_OK)
+        return LT_OK;
     if (token->len && lt_time_read(lt_json_text_or(root, "expiresAt", (lt_text){0}), &until_us) &&
         until_us > lt_now_us())
-        return LT_OK;
-    lt_ignore(
-        lt_fail(err, LT_DENIED, root ? "the SSO session has expired" : "there is no SSO session"));
+        return LT_OK; /* it still holds */
+    lt_ignore(lt_fail(err, LT_DENIED, "%s%s",
+                      root ? "the SSO session has expired: " : "there is no SSO session",
+                      root ? lt_arena_str(search->arena, lt_text_of(err->message)) : ""));
     return lt_hint(err, "aws sso login --profile %.*s", LT_ARG(profile));
 }
 
@@ -377,7 +469,7 @@ static lt_status from_sso(lt_aws_search *search, lt_text profile, lt_aws_credent
         return lt_fail(err, LT_INVALID,
                        "SSO needs sso_account_id, sso_role_name, and sso_session or sso_start_url "
                        "with sso_region");
-    LT_TRY(sso_token(search, profile, cached_as, &token, err));
+    LT_TRY(sso_token(search, profile, cached_as, region, &token, err));
     return ask_sso(search, profile, region, token, out, err);
 }
 

@@ -85,7 +85,8 @@ static lt_status open_store(lt_workspace *workspace, lt_err *err)
 {
     const char *url =
         lt_conf_store_url(&workspace->project->store, workspace->home, &workspace->arena);
-    return lt_store_open(url, &workspace->store, err);
+    lt_store_options options = {.cache_bytes = workspace->project->store.cache_bytes};
+    return lt_store_open_with(url, &options, &workspace->store, err);
 }
 
 static lt_status open_files(lt_workspace *workspace, const lt_workspace_options *options,

@@ -14,7 +14,6 @@
 
 /* Larger files are synced when made and trusted by their size; smaller ones are verified when used again, which is cheaper. */
 #define SYNC_FROM ((int64_t)(64 * LT_KIB))
-#define CACHE_BYTES ((int64_t)(8 * LT_GIB))
 static const int64_t in_use_us = (int64_t)3600 * 1000000;
 
 /* ---------------------------------------------------------------- making a file */
@@ -123,19 +122,19 @@ static int by_age(const void *a, const void *b)
     return (left->used_at_us > right->used_at_us) - (left->used_at_us < right->used_at_us);
 }
 
-static void keep_bound(const char *folder)
+static void keep_bound(const char *folder, int64_t most_bytes)
 {
     DIR *opened = opendir(folder);
     if (!opened)
         return;
     entries list = {0};
     int64_t sum = list_entries(opened, &list);
-    if (sum > CACHE_BYTES)
+    if (sum > most_bytes)
         qsort(list.items, list.len, sizeof(*list.items), by_age);
     int64_t young_us = lt_now_us() - in_use_us;
     for (size_t i = 0; i < list.len; i++) {
         const entry *item = &list.items[i];
-        if (sum > CACHE_BYTES && item->used_at_us < young_us &&
+        if (sum > most_bytes && item->used_at_us < young_us &&
             unlinkat(dirfd(opened), item->name, 0) == 0)
             sum -= item->size_bytes;
         lt_free(list.items[i].name);
@@ -165,6 +164,6 @@ lt_status lt_cache_files(lt_store *store, lt_text bucket, const lt_data_files *f
         paths[i] = lt_text_of(path);
     }
     if (made_bytes)
-        keep_bound(folder);
+        keep_bound(folder, store->cache_bytes);
     return LT_OK;
 }

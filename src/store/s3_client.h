@@ -11,7 +11,7 @@
 #include "net/http_retry.h"
 #include "store/object.h"
 
-enum { LT_REMOTE_HEADERS = 48, LT_REMOTE_REGION_CHARS = 64 };
+enum { LT_REMOTE_HEADERS = 512, LT_REMOTE_REGION_CHARS = 64 };
 
 typedef struct lt_remote_settings {
     const char *endpoint, *region, *profile; /* NULL: as the environment and the profile say */

@@ -18,6 +18,8 @@ static const lt_store_ops *const back_ends[] = {&lt_store_local_ops, &lt_store_m
 
 /* ---------------------------------------------------------------- open and close */
 
+#define CACHE_BYTES ((int64_t)(8 * LT_GIB))
+
 lt_status lt_store_open(const char *url, lt_store **out, lt_err *err)
 {
     return lt_store_open_with(url, NULL, out, err);
@@ -30,8 +32,11 @@ lt_status lt_store_open_with(const char *url, const lt_store_options *options, l
     lt_text text = lt_text_of(url);
     for (size_t i = 0; i < LT_COUNT(back_ends); i++) {
         lt_text scheme = lt_text_of(back_ends[i]->scheme);
-        if (lt_text_starts(text, scheme))
-            return back_ends[i]->open(lt_text_sub(text, scheme.len, SIZE_MAX), &with, out, err);
+        if (!lt_text_starts(text, scheme))
+            continue;
+        LT_TRY(back_ends[i]->open(lt_text_sub(text, scheme.len, SIZE_MAX), &with, out, err));
+        (*out)->cache_bytes = with.cache_bytes ? with.cache_bytes : CACHE_BYTES;
+        return LT_OK;
     }
     lt_ignore(lt_fail(err, LT_INVALID, "unknown kind of store: '%s'", url));
     return lt_hint(err, "write local:/dir");

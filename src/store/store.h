@@ -21,6 +21,7 @@ LT_MUST_CHECK lt_status lt_store_open(const char *url, lt_store **out, lt_err *e
 typedef struct lt_store_options {
     const char
         *project; /* folder; the master key's file must not lie in it. NULL: the current folder */
+    int64_t cache_bytes; /* how much lt_view_paths() keeps [8 GiB] */
 } lt_store_options;
 LT_MUST_CHECK lt_status lt_store_open_with(const char *url, const lt_store_options *options,
                                            lt_store **out, lt_err *err);
@@ -230,7 +231,7 @@ LT_MUST_CHECK lt_status lt_dataset_pin_since(lt_store *store, lt_text bucket, lt
 
 /* Local paths that hold the bytes of the view's files, in its order, for engines to read. Blobs of the local
  * store are given as they are (they stay while a commit holds them, and an hour longer); small and remote objects are put
- * into `cache_folder`/<sha256>. When that holds more than 8 GiB, what was not used for an hour goes, oldest first. */
+ * into `cache_folder`/<sha256>. When that holds more than the store's `cache_bytes`, what was not used for an hour goes, oldest first. */
 LT_MUST_CHECK lt_status lt_view_paths(lt_store *store, lt_text bucket, const lt_view *view,
                                       const char *cache_folder, lt_arena *arena, lt_texts *out,
                                       lt_err *err);

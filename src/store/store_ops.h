@@ -13,6 +13,7 @@
 
 struct lt_store {
     const struct lt_store_ops *ops;
+    int64_t cache_bytes; /* of lt_store_options; set by store.c */
 };
 
 /* Where bytes that are read go to. */

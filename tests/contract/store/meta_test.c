@@ -82,6 +82,23 @@ static void check_headers_and_tags_come_back_as_they_were(lt_store *store)
 }
 LT_CONTRACT(headers_and_tags_come_back_as_they_were)
 
+static void check_an_object_has_many_headers_of_its_own(lt_store *store)
+{
+    enum { MANY = 100 };
+    lt_err err = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    lt_pair user[MANY];
+    for (int i = 0; i < MANY; i++)
+        user[i] = (lt_pair){lt_text_of(lt_arena_format(&arena, "m%03d", i)), T("v")};
+    lt_put_options options = {.meta.user = {.items = user, .len = MANY}};
+    make_bucket(store, LT_VERSIONING_ENABLED);
+    CHECK_OK(put_with(store, T("k"), T("v"), &options, &arena, NULL, &err), err);
+    lt_object_info info = head(store, T("k"), T(""), &arena);
+    CHECK_INT(info.meta.user.len, MANY);
+    CHECK_TEXT(info.meta.user.items[MANY - 1].name, "m099");
+}
+LT_CONTRACT(an_object_has_many_headers_of_its_own)
+
 static void check_tags_are_set_as_a_whole_and_taken_away(lt_store *store)
 {
     lt_err err = {0};

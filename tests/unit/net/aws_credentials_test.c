@@ -135,6 +135,13 @@ static void serve(void *context, const lt_server_request *r, lt_server_reply *re
                                        "\"secretAccessKey\": \"sso-secret\", \"sessionToken\": "
                                        "\"t\", \"expiration\": %lld}}",
                                        (long long)(lt_now_us() / 1000 + 3600000))));
+    } else if (lt_text_eq(r->path, T("/token"))) {
+        bool good = lt_text_eq(r->body, T("{\"clientId\":\"client\",\"clientSecret\":\"hush\","
+                                          "\"grantType\":\"refresh_token\",\"refreshToken\":"
+                                          "\"again-1\"}"));
+        lt_server_reply_json(r, reply, good ? 200 : 400,
+                             T("{\"accessToken\": \"renewed-token\", \"expiresIn\": 3600, "
+                               "\"refreshToken\": \"again-2\", \"tokenType\": \"Bearer\"}"));
     } else if (lt_text_eq(r->method, T("POST"))) {
         give_sts(self, r, reply);
     } else {
@@ -353,6 +360,23 @@ Test(aws_credentials, come_from_the_sso_cache)
     const char *cached = ".aws/sso/cache/0ad374308c5a4e22f723adf10145eafad7c4031c.json";
     write_file(cached, "{\"accessToken\": \"sso-token\", \"expiresAt\": \"2020-01-01T00:00:00Z\"}");
     fails(&(lt_aws_identity_options){.profile = "s"}, LT_DENIED, "has expired");
+    set("AWS_ENDPOINT_URL_SSO_OIDC", url_of(&aws));
+    write_file(
+        cached,
+        "{\"startUrl\": \"https://x/start\", \"accessToken\": \"old\", \"expiresAt\": "
+        "\"2020-01-01T00:00:00Z\", \"clientId\": \"client\", \"clientSecret\": \"hush\", "
+        "\"registrationExpiresAt\": \"2120-01-01T00:00:00Z\", \"refreshToken\": \"again-1\"}");
+    finds(&(lt_aws_identity_options){.profile = "s"}, "SSO", "sso-secret", "t", "profile");
+    CHECK_HAS(aws.last, "sso=renewed-token");
+    LT_AUTO(lt_buf) kept = {.limit = 4096};
+    lt_err err = {0};
+    LT_AUTO(lt_chars) kept_path = lt_path_join(home, cached);
+    CHECK_OK(lt_file_read(kept_path, &kept, &err), err);
+    CHECK_HAS(lt_buf_chars(&kept), "\"accessToken\":\"renewed-token\"");
+    CHECK_HAS(lt_buf_chars(&kept), "\"refreshToken\":\"again-2\"");
+    CHECK_HAS(lt_buf_chars(&kept), "\"startUrl\":\"https://x/start\"");
+    finds(&(lt_aws_identity_options){.profile = "s"}, "SSO", "sso-secret", "t", "profile");
+    CHECK_HAS(aws.last, "sso=renewed-token"); /* which holds for an hour */
     write_file(cached, "{\"accessToken\": \"sso-token\", \"expiresAt\": \"2120-01-01T00:00:00Z\"}");
     finds(&(lt_aws_identity_options){.profile = "s"}, "SSO", "sso-secret", "t", "profile");
     CHECK_HAS(aws.last, "GET /federation/credentials?role_name=Data%20Team&account_id=123");
