@@ -105,6 +105,20 @@ typedef struct lt_conf_retention {
     int64_t keep;       /* so many of the newest runs stay, however old */
 } lt_conf_retention;
 
+/* Where events of runs are told to others; nothing where a setting is empty. */
+typedef struct lt_conf_lineage {
+    lt_conf_place place;
+    lt_conf_text url, endpoint, api_key; /* OpenLineage over HTTP */
+    lt_conf_text file;                   /* and into a file */
+    lt_text namespace_;
+} lt_conf_lineage;
+typedef struct lt_conf_traces {
+    lt_conf_place place;
+    lt_conf_text endpoint; /* OpenTelemetry, OTLP/HTTP */
+    lt_conf_pairs headers;
+    lt_text service;
+} lt_conf_traces;
+
 /* ---- sources/NAME.yml ---- */
 
 typedef enum lt_conf_source_kind {
@@ -322,6 +336,7 @@ typedef struct lt_conf_notify {
     lt_conf_place place;
     lt_conf_text webhook, slack; /* URLs */
     lt_conf_email email;         /* smtp.raw.ptr NULL: none */
+    lt_conf_text sns;            /* the ARN of a topic */
     lt_conf_text subject, message;
 } lt_conf_notify;
 
@@ -515,6 +530,8 @@ typedef struct lt_project {
     const lt_conf_target *target; /* the default one */
     lt_conf_store store;
     lt_conf_retention retention;
+    lt_conf_lineage lineage;
+    lt_conf_traces traces;
     int64_t threads;
     int64_t memory_bytes;
     lt_conf_values vars;

@@ -51,6 +51,14 @@ bool lt_fits_http_url(lt_text text)
            (lt_text_starts(text, T("https://")) && text.len > 8);
 }
 
+bool lt_fits_sns_topic(lt_text text)
+{
+    size_t colons = 0;
+    for (size_t i = 0; i < text.len; i++)
+        colons += text.ptr[i] == ':';
+    return colons == 5 && lt_text_starts(text, T("arn:")) && lt_text_has(text, T(":sns:"));
+}
+
 bool lt_fits_prefix(lt_text text)
 {
     lt_text part;

@@ -126,6 +126,12 @@ static const lt_setting notify_settings[] = {
      .offset = AT(lt_conf_notify, email),
      .group = &email_group,
      .help = "a mail"},
+    {.name = "sns",
+     .type = LT_SET_TEXT,
+     .offset = AT(lt_conf_notify, sns),
+     .fits = lt_fits_sns_topic,
+     .wanted = "the ARN of a topic, such as arn:aws:sns:eu-west-2:123456789012:alerts",
+     .help = "a topic of Amazon SNS, by the ARN; keys are found as the AWS tools do"},
     {.name = "subject",
      .type = LT_SET_TEXT,
      .offset = AT(lt_conf_notify, subject),
@@ -137,16 +143,15 @@ static const lt_setting notify_settings[] = {
      .fallback = "{{ run_summary }}",
      .help = "what is said; `{{ run_summary }}` names what failed, and why"},
 };
-static const char *const notify_later[] = {"sns", NULL};
-
 static lt_status check_notify(const lt_conf_reader *reader, void *made, const lt_yaml *node,
                               lt_err *err)
 {
     const lt_conf_notify *notify = made;
-    if (notify->webhook.raw.ptr || notify->slack.raw.ptr || notify->email.smtp.raw.ptr)
+    if (notify->webhook.raw.ptr || notify->slack.raw.ptr || notify->email.smtp.raw.ptr ||
+        notify->sns.raw.ptr)
         return LT_OK;
     return lt_setting_fail(reader, node, err,
-                           "'webhook', 'slack' or 'email' is missing in 'notify'");
+                           "'webhook', 'slack', 'email' or 'sns' is missing in 'notify'");
 }
 
 static const lt_setting_group notify_group = {.name = "'notify'",
@@ -154,7 +159,6 @@ static const lt_setting_group notify_group = {.name = "'notify'",
                                               SETTINGS(notify_settings),
                                               .size = sizeof(lt_conf_notify),
                                               .place_offset = AT(lt_conf_notify, place),
-                                              .later = notify_later,
                                               .check = check_notify};
 
 /* ---- wait ---- */

@@ -205,6 +205,74 @@ static const lt_setting_group retention_group = {
     .size = sizeof(lt_conf_retention),
     .place_offset = AT(lt_conf_retention, place)};
 
+static const lt_setting lineage_settings[] = {
+    {.name = "url",
+     .type = LT_SET_TEXT,
+     .offset = AT(lt_conf_lineage, url),
+     .fits = lt_fits_http_url,
+     .wanted = "an http or https URL",
+     .shown = "`OPENLINEAGE_URL`",
+     .help = "the server that takes the events, such as Marquez"},
+    {.name = "endpoint",
+     .type = LT_SET_TEXT,
+     .offset = AT(lt_conf_lineage, endpoint),
+     .shown = "`OPENLINEAGE_ENDPOINT`, or `api/v1/lineage`",
+     .help = "the path behind the URL"},
+    {.name = "api_key",
+     .type = LT_SET_TEXT,
+     .offset = AT(lt_conf_lineage, api_key),
+     .shown = "`OPENLINEAGE_API_KEY`",
+     .help = "is sent as a bearer token; keep it in a secret"},
+    {.name = "file",
+     .type = LT_SET_TEXT,
+     .offset = AT(lt_conf_lineage, file),
+     .fits = lt_fits_set,
+     .wanted = "the path of a file",
+     .help = "a file, relative to the project, that gets the events too, a line each"},
+    {.name = "namespace",
+     .type = LT_SET_WORD,
+     .offset = AT(lt_conf_lineage, namespace_),
+     .shown = "`OPENLINEAGE_NAMESPACE`, or the project's name",
+     .help = "the namespace of the jobs"},
+};
+
+static const lt_setting_group lineage_group = {
+    .name = "'lineage'",
+    .help = "Tell others what each run and task reads and writes, as OpenLineage events.",
+    SETTINGS(lineage_settings),
+    .size = sizeof(lt_conf_lineage),
+    .place_offset = AT(lt_conf_lineage, place)};
+
+static const lt_setting traces_settings[] = {
+    {.name = "endpoint",
+     .type = LT_SET_TEXT,
+     .offset = AT(lt_conf_traces, endpoint),
+     .fits = lt_fits_http_url,
+     .wanted = "an http or https URL",
+     .shown = "`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, or `OTEL_EXPORTER_OTLP_ENDPOINT` and "
+              "`/v1/traces`",
+     .help = "the collector: spans are posted to `/v1/traces` behind it"},
+    {.name = "headers",
+     .type = LT_SET_PAIRS,
+     .offset = AT(lt_conf_traces, headers),
+     .fits = lt_fits_header_name,
+     .wanted = "the name of a header",
+     .shown = "`OTEL_EXPORTER_OTLP_HEADERS`",
+     .help = "headers of every request, such as `Authorization`"},
+    {.name = "service",
+     .type = LT_SET_WORD,
+     .offset = AT(lt_conf_traces, service),
+     .shown = "`OTEL_SERVICE_NAME`, or `leat`",
+     .help = "the name of the service"},
+};
+
+static const lt_setting_group traces_group = {
+    .name = "'traces'",
+    .help = "Send each run as an OpenTelemetry trace, a span for each task.",
+    SETTINGS(traces_settings),
+    .size = sizeof(lt_conf_traces),
+    .place_offset = AT(lt_conf_traces, place)};
+
 static const lt_setting project_settings[] = {
     {.name = "name",
      .type = LT_SET_NAME,
@@ -236,6 +304,16 @@ static const lt_setting project_settings[] = {
      .offset = AT(lt_project, retention),
      .group = &retention_group,
      .help = "how long runs and earlier states of datasets are kept"},
+    {.name = "lineage",
+     .type = LT_SET_GROUP,
+     .offset = AT(lt_project, lineage),
+     .group = &lineage_group,
+     .help = "OpenLineage events of runs"},
+    {.name = "traces",
+     .type = LT_SET_GROUP,
+     .offset = AT(lt_project, traces),
+     .group = &traces_group,
+     .help = "OpenTelemetry traces of runs"},
     {.name = "threads",
      .type = LT_SET_INT,
      .offset = AT(lt_project, threads),

@@ -23,6 +23,7 @@ bool lt_fits_http_url(lt_text text);
 bool lt_fits_prefix(lt_text text); /* of keys: parts that end with '/', none empty, "." or ".." */
 bool lt_fits_one_byte(lt_text text);
 bool lt_fits_at_most_one_byte(lt_text text);
-bool lt_fits_set(lt_text text); /* not empty */
+bool lt_fits_set(lt_text text);       /* not empty */
+bool lt_fits_sns_topic(lt_text text); /* arn:aws:sns:region:account:name */
 bool lt_fits_any(lt_text text);
 bool lt_fits_store_url(lt_text text); /* local, local:/folder, s3://... */

@@ -2,9 +2,8 @@
 #include "base/mask.h"
 #include "base/time.h"
 #include "fmt/xml.h"
+#include "net/aws_form.h"
 #include "net/aws_providers.h"
-#include "net/aws_sign.h"
-#include "net/url.h"
 
 #include <stdio.h>
 
@@ -18,14 +17,6 @@ static const char *sts_url(const lt_aws_search *search, lt_arena *arena)
     bool china = strncmp(search->region, "cn-", 3) == 0;
     return lt_arena_format(arena, "https://sts.%s.amazonaws.com%s/",
                            *search->region ? search->region : "us-east-1", china ? ".cn" : "");
-}
-
-static void add_field(lt_buf *form, const char *name, lt_text value)
-{
-    if (!value.len)
-        return;
-    lt_buf_printf(form, "%s%s=", form->len ? "&" : "", name);
-    lt_url_encode(value, form);
 }
 
 /* A session's name is 2 to 64 of these characters; ours says when. */
@@ -73,54 +64,28 @@ static lt_status ask(lt_aws_search *search, const char *url, const lt_http_heade
     return read_answer(search, answer, out, err);
 }
 
-#define FORM_TYPE "application/x-www-form-urlencoded; charset=utf-8"
-
 static lt_status ask_signed(lt_aws_search *search, const lt_buf *form,
                             const lt_aws_credentials *source, lt_aws_credentials *out, lt_err *err)
 {
     const char *url = sts_url(search, search->arena);
-    char time[LT_AWS_TIME_CHARS], sum[LT_AWS_HEX_CHARS], key[LT_AWS_KEY_BYTES];
-    LT_AUTO(lt_buf) authorization = {.limit = 16 * LT_KIB};
-    lt_url parts;
-    LT_TRY(lt_url_read(lt_text_of(url), &parts, err));
-    lt_text host = lt_text_of(lt_arena_format(search->arena, "%.*s%s%.*s", LT_ARG(parts.host),
-                                              parts.port.len ? ":" : "", LT_ARG(parts.port)));
-    lt_text at = lt_text_of(lt_aws_time_write(lt_now_us(), time));
-    lt_aws_scope scope = {.date = lt_text_sub(at, 0, 8),
-                          .region = lt_text_of(*search->region ? search->region : "us-east-1"),
-                          .service = T("sts")};
-    lt_aws_header to_sign[4] = {
-        {T("host"), host}, {T("x-amz-date"), at}, {T("content-type"), T(FORM_TYPE)}};
-    size_t count = 3;
-    if (source->token.len)
-        to_sign[count++] = (lt_aws_header){T("x-amz-security-token"), source->token};
-    lt_aws_request request = {
-        .method = T("POST"),
-        .path = parts.path,
-        .headers = to_sign,
-        .header_count = count,
-        .payload = lt_text_of(lt_aws_sha256(lt_buf_text(form), sum)),
-    };
-    lt_aws_key_derive(source->secret, &scope, key);
-    if (!lt_aws_authorize(&request, source->key_id, at, &scope, key, &authorization))
-        return lt_fail(err, LT_INVALID, "cannot sign a request to '%s'", url);
-    const lt_http_header headers[] = {
-        {.name = T("Content-Type"), .value = T(FORM_TYPE)},
-        {.name = T("X-Amz-Date"), .value = at},
-        {.name = T("Authorization"), .value = lt_buf_text(&authorization), .secret = true},
-        {.name = T("X-Amz-Security-Token"), .value = source->token, .secret = true},
-    };
-    return ask(search, url, headers, source->token.len ? 4 : 3, form, out, err);
+    lt_http_header headers[LT_AWS_FORM_HEADERS];
+    size_t count = 0;
+    lt_aws_form_call call = {.url = lt_text_of(url),
+                             .service = T("sts"),
+                             .region = lt_text_of(*search->region ? search->region : "us-east-1"),
+                             .form = lt_buf_text(form)};
+    LT_TRY(lt_aws_form_sign(&call, source, search->arena, headers, &count, err));
+    return ask(search, url, headers, count, form, out, err);
 }
 
 static void begin_form(lt_aws_search *search, const char *action, const lt_aws_role *role,
                        lt_buf *form)
 {
-    add_field(form, "Action", lt_text_of(action));
-    add_field(form, "Version", T("2011-06-15"));
-    add_field(form, "RoleArn", role->arn);
-    add_field(form, "RoleSessionName", session_name(role, search->arena));
-    add_field(form, "DurationSeconds", role->duration_s);
+    lt_aws_form_add(form, "Action", lt_text_of(action));
+    lt_aws_form_add(form, "Version", T("2011-06-15"));
+    lt_aws_form_add(form, "RoleArn", role->arn);
+    lt_aws_form_add(form, "RoleSessionName", session_name(role, search->arena));
+    lt_aws_form_add(form, "DurationSeconds", role->duration_s);
 }
 
 lt_status lt_aws_assume_role(lt_aws_search *search, const lt_aws_role *role,
@@ -128,7 +93,7 @@ lt_status lt_aws_assume_role(lt_aws_search *search, const lt_aws_role *role,
 {
     LT_AUTO(lt_buf) form = {.limit = 64 * LT_KIB};
     begin_form(search, "AssumeRole", role, &form);
-    add_field(&form, "ExternalId", role->external_id);
+    lt_aws_form_add(&form, "ExternalId", role->external_id);
     if (ask_signed(search, &form, source, out, err) == LT_OK)
         return LT_OK;
     return lt_wrap(err, "cannot assume the role %.*s", LT_ARG(role->arn));
@@ -138,9 +103,11 @@ lt_status lt_aws_assume_with_token(lt_aws_search *search, const lt_aws_role *rol
                                    lt_aws_credentials *out, lt_err *err)
 {
     LT_AUTO(lt_buf) form = {.limit = 64 * LT_KIB};
-    const lt_http_header headers[] = {{.name = T("Content-Type"), .value = T(FORM_TYPE)}};
+    const lt_http_header headers[] = {
+        {.name = T("Content-Type"),
+         .value = T("application/x-www-form-urlencoded; charset=utf-8")}};
     begin_form(search, "AssumeRoleWithWebIdentity", role, &form);
-    add_field(&form, "WebIdentityToken", token);
+    lt_aws_form_add(&form, "WebIdentityToken", token);
     if (ask(search, sts_url(search, search->arena), headers, 1, &form, out, err) == LT_OK)
         return LT_OK;
     return lt_wrap(err, "cannot assume the role %.*s with a web identity", LT_ARG(role->arn));

@@ -168,7 +168,8 @@ static size_t on_header(char *data, size_t one, size_t len, void *context)
 
 static bool stop_asked(const lt_http_client *client)
 {
-    return lt_stop_asked() || (client->options.stop && atomic_load(client->options.stop));
+    return (lt_stop_asked() && !client->options.outlives_stop) ||
+           (client->options.stop && atomic_load(client->options.stop));
 }
 
 static int on_progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,

@@ -30,7 +30,8 @@ typedef struct lt_http_options {
     const char *ca_file;    /* borrowed; NULL: the system's certificates */
     /* For requests that are signed: a redirect is an answer like any other, and dots in the path stay ("/a/../b"). */
     bool give_redirects;
-    bool no_proxy; /* never through a proxy: for addresses that only this machine has */
+    bool no_proxy;      /* never through a proxy: for addresses that only this machine has */
+    bool outlives_stop; /* go on after lt_stop_asked(): for what has to be said at the end */
     const atomic_bool
         *stop; /* borrowed, may be NULL: set it to end requests under way, beside lt_stop_asked() */
 } lt_http_options;

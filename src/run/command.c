@@ -113,6 +113,9 @@ static lt_status make_env(lt_work *work, const char *base, const lt_task_spec *s
     add_env(work, env, "LEAT_ITEM", work->task->record.item_json);
     add_env(work, env, "LEAT_ATTEMPT", spec->mark);
     add_env(work, env, "LEAT_TASK", spec->task_mark);
+    lt_text trace = lt_telemetry_traceparent(work->run, work->task, work->arena);
+    if (trace.len)
+        add_env(work, env, "TRACEPARENT", trace);
     for (size_t i = 0; i < own->len; i++) {
         lt_text value;
         LT_AUTO(lt_chars) name = lt_text_dup(own->items[i].name);

@@ -89,6 +89,7 @@ struct executor {
     int64_t next_news_mono_us, heard_mono_us;
     struct worker *workers;
     size_t worker_count;
+    struct lt_telemetry *telemetry; /* owned; NULL: nobody is told */
 };
 
 typedef struct worker {
@@ -136,6 +137,18 @@ lt_status lt_target_prepare(executor *run, lt_err *err);
 void lt_target_yield(executor *run);
 lt_status lt_target_clean_up(executor *run, lt_err *err);
 void lt_target_close(executor *run);
+
+/* ---- telemetry.c: OpenLineage events and OpenTelemetry spans, for who asked for them in leat.yml or the environment ---- */
+
+/* The run begins: LT_INVALID when the settings are wrong. What cannot be delivered later is a warning at the end. */
+lt_status lt_telemetry_open(executor *run, lt_err *err);
+/* A task has begun, has ended. With the lock held; neither waits. */
+void lt_telemetry_task_began(executor *run, const lt_run_task *task);
+void lt_telemetry_task_ended(executor *run, const lt_run_task *task);
+/* The run has ended, as its record says; `message`: why it failed. */
+void lt_telemetry_close(executor *run, lt_text message);
+/* "00-<trace>-<span>-01" (W3C Trace Context) for what a task starts; empty when there are no traces. In the arena. */
+lt_text lt_telemetry_traceparent(const executor *run, const lt_run_task *task, lt_arena *arena);
 
 /* ---- names.c ---- */
 

@@ -42,6 +42,7 @@ static void tell_end(executor *run, lt_run_task *task)
         task->started_mono_us = (int64_t)task->ended_mono_us;
     if (run->request->watch)
         run->request->watch->ended(run->request->watch->context, task);
+    lt_telemetry_task_ended(run, task);
 }
 
 void lt_pool_record(executor *run, lt_run_task *const *tasks, size_t count)
@@ -463,6 +464,8 @@ static void *work_on(void *context)
         run->running++;
         if (first && run->request->watch)
             run->request->watch->began(run->request->watch->context, task);
+        if (first)
+            lt_telemetry_task_began(run, task);
         (void)pthread_mutex_unlock(&run->lock);
         run_task(self, task);
         (void)pthread_mutex_lock(&run->lock);

@@ -474,7 +474,9 @@ static lt_status execute(executor *run, lt_err *err)
         lt_text_of(lt_arena_format(&run->plan->arena, "%lld", (long long)run->record->id));
     tell_opened(run);
     set_lateness(run);
-    lt_status status = lt_target_prepare(run, err);
+    lt_status status = lt_telemetry_open(run, err);
+    if (status == LT_OK)
+        status = lt_target_prepare(run, err);
     if (status == LT_OK) {
         lt_pool_run(run, (size_t)LT_MAX(run->record->threads, (int64_t)1));
         status = lt_target_clean_up(run, err);
@@ -698,6 +700,7 @@ lt_status lt_run(lt_workspace *workspace, const lt_run_request *request, lt_run_
         status = give_up(&run, status, err);
     else
         status = run_to_end(&run, report, err);
+    lt_telemetry_close(&run, status == LT_OK ? (lt_text){0} : lt_text_of(err->message));
     make_report(&run, report);
     executor_cleanup(&run);
     return status;

@@ -2,6 +2,7 @@
 #include "base/time.h"
 #include "net/http_client.h"
 #include "net/smtp.h"
+#include "notify/sns.h"
 #include "run/inner.h"
 
 #include <stdio.h>
@@ -156,6 +157,24 @@ static lt_status send_mail(lt_work *work, lt_text subject, lt_text message, lt_e
     return LT_OK;
 }
 
+/* A second try of the same task is the same message to a FIFO topic. */
+static lt_status publish_sns(lt_work *work, lt_text subject, lt_text message, lt_err *err)
+{
+    const lt_run_record *run = work->run->record;
+    lt_text home = lt_text_sub(lt_state_home_id(work->run->workspace->state), 0, 32), id;
+    lt_sns_message made = {.subject = subject,
+                           .text = message,
+                           .group = run->pipeline,
+                           .once = lt_text_of(lt_arena_format(
+                               work->arena, "%.*s-%lld-%.*s", LT_ARG(home), (long long)run->id,
+                               LT_ARG(lt_text_sub(work->step->task->name, 0, 64)))),
+                           .stop = work->cancelled};
+    LT_TRY(lt_work_render(work, &work->step->task->notify.sns, &made.topic, err));
+    LT_TRY(lt_sns_publish(&made, work->arena, &id, err));
+    lt_work_log(work, "published to %.*s as %.*s", LT_ARG(made.topic), LT_ARG(id));
+    return LT_OK;
+}
+
 /* All of them are tried; the first that fails is the error. */
 lt_status lt_step_notify(lt_work *work, lt_err *err)
 {
@@ -170,7 +189,8 @@ lt_status lt_step_notify(lt_work *work, lt_err *err)
         lt_status (*send)(lt_work *, lt_text, lt_text, lt_err *);
     } ways[] = {{notify->webhook.raw.ptr != NULL, post_webhook},
                 {notify->slack.raw.ptr != NULL, post_slack},
-                {notify->email.smtp.raw.ptr != NULL, send_mail}};
+                {notify->email.smtp.raw.ptr != NULL, send_mail},
+                {notify->sns.raw.ptr != NULL, publish_sns}};
     for (size_t i = 0; i < LT_COUNT(ways); i++) {
         lt_status status = ways[i].wanted ? ways[i].send(work, subject, message, why) : LT_OK;
         first = first == LT_OK ? status : first;
