@@ -44,12 +44,24 @@ static lt_text local_name(const char *name)
     return lt_text_of(colon ? colon + 1 : name);
 }
 
+/* Behind a prefix the parser lets anything stand that may stand inside a name; it has to be one by itself. */
+static bool is_name(const char *name, lt_text local)
+{
+    char first = local.len ? local.ptr[0] : '0';
+    return local.ptr == name || first == '_' || (first >= 'A' && first <= 'Z') ||
+           (first >= 'a' && first <= 'z');
+}
+
 static void on_start(void *context, const XML_Char *name, const XML_Char **attributes)
 {
     (void)attributes;
     reader *self = context;
     if (self->status != LT_OK)
         return;
+    if (!is_name(name, local_name(name))) {
+        stop(self, LT_INVALID, "has an element whose name is none");
+        return;
+    }
     if (self->open.len >= self->limits.depth) {
         stop(self, LT_TOO_BIG, "is nested too deeply");
         return;

@@ -494,6 +494,41 @@ static void *on_uri(void *context, const char *uri, struct MHD_Connection *conne
     return self;
 }
 
+/* The library takes any bytes without a blank for one (RFC 9110 section 9.1 wants a token; all that are registered are letters). */
+static bool is_method(const char *method)
+{
+    return method[0] && method[strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-")] == '\0';
+}
+
+static enum MHD_Result find_nameless(void *context, enum MHD_ValueKind kind, const char *name,
+                                     size_t name_len, const char *value, size_t value_len)
+{
+    (void)kind, (void)name, (void)value, (void)value_len;
+    bool *found = context;
+    *found = *found || !name_len;
+    return MHD_YES;
+}
+
+/* It takes ": value" for a header, too. */
+static bool is_head(struct MHD_Connection *connection, const char *method)
+{
+    bool nameless = false;
+    (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, find_nameless, &nameless);
+    return is_method(method) && !nameless;
+}
+
+static enum MHD_Result refuse_head(struct MHD_Connection *connection)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    if (!response)
+        return MHD_NO;
+    (void)MHD_add_response_header(response, "Connection", "close");
+    enum MHD_Result result = MHD_queue_response(connection, 400, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *data,
                                   size_t *data_len, void **slot)
@@ -502,6 +537,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     exchange *self = *slot;
     if (!self)
         return MHD_NO;
+    if (!self->head_seen && !is_head(connection, method))
+        return refuse_head(connection);
     if (!self->head_seen) { /* the first call comes before the body */
         self->head_seen = true;
         atomic_fetch_add(&self->server->busy, 1);

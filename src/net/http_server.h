@@ -21,7 +21,7 @@ typedef LT_VEC(lt_param) lt_params;
 /* Everything is borrowed, until the response is sent. */
 typedef struct lt_server_request {
     lt_http_server *server;
-    lt_text method;
+    lt_text method;    /* letters and -; anything else was answered with 400 */
     lt_text target;    /* raw: "/a%2Fb/c?x=1" */
     lt_text path;      /* raw: "/a%2Fb/c" */
     lt_params headers; /* as they came: order and duplicates */

@@ -264,6 +264,20 @@ def test_bad_xml_is_malformed(server, xml):
     assert (status, code(body)) == (400, "MalformedXML")
 
 
+@pytest.mark.parametrize("element", [b"<:/>", b"<Unknown/>", b"<a:1/>"])
+def test_cors_rules_with_what_is_not_understood_are_not_kept(server, element):
+    rule = b"<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>%s</CORSRule></CORSConfiguration>"
+    status, _, body = server.ask("PUT", "/wire?cors", (), rule % element)
+    assert (status, code(body)) == (400, "MalformedXML")
+    assert server.ask("GET", "/wire?cors")[0] == 404
+
+
+@pytest.mark.parametrize("target", ["/wire?policy=%ff", "/wi%ffre", "/wire/k?prefix=%c3"])
+def test_what_is_no_text_is_refused_with_xml(server, target):
+    status, _, body = server.ask("GET", target, sign=False)
+    assert (status, code(body)) == (400, "InvalidURI") and body.decode()
+
+
 def test_too_much_xml_is_refused_before_it_is_read(server):
     status, _, body = server.ask("POST", "/wire?delete", (), b"<Delete>" + b" " * (3 << 20) + b"</Delete>")
     assert (status, code(body)) == (400, "MaxMessageLengthExceeded")

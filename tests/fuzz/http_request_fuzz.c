@@ -19,6 +19,9 @@ static void must(bool holds)
 static void check_head(const lt_server_request *request)
 {
     must(request->method.len > 0 && request->target.len > 0);
+    for (size_t i = 0; i < request->method.len; i++)
+        must(request->method.ptr[i] == '-' ||
+             (request->method.ptr[i] >= 'A' && request->method.ptr[i] <= 'Z'));
     must(lt_text_starts(request->target, request->path));
     must(lt_text_find_byte(request->path, '?', 0) == SIZE_MAX);
     for (size_t i = 0; i < request->headers.len; i++) {

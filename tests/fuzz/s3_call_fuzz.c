@@ -83,12 +83,23 @@ static lt_text new_bucket(lt_arena *arena)
 
 /* ---- a request ---- */
 
+/* The HTTP server lets no other through. */
+static bool is_method(lt_text method)
+{
+    for (size_t i = 0; i < method.len; i++)
+        if (method.ptr[i] != '-' && (method.ptr[i] < 'A' || method.ptr[i] > 'Z'))
+            return false;
+    return method.len > 0;
+}
+
 /* "METHOD TARGET", lines of headers, an empty line, the body; the bucket that is there is called "b-b". */
 static void read_request(lt_text input, lt_server_request *http, lt_body_pipe *pipe)
 {
     lt_text line = {0};
     (void)lt_text_cut(&input, '\n', &line);
     (void)lt_text_cut(&line, ' ', &http->method);
+    if (!is_method(http->method))
+        http->method = T("GET");
     http->target = line;
     http->path = lt_text_sub(line, 0, lt_text_find_byte(line, '?', 0));
     while (lt_text_cut(&input, '\n', &line) && line.len) {

@@ -74,11 +74,14 @@ lt_status lt_s3_get_policy_status(lt_s3_call *call, lt_err *err)
 
 /* ---- CORS ---- */
 
-static bool is_cors_method(lt_text method)
+static const char *const cors_methods[] = {"GET", "PUT", "HEAD", "POST", "DELETE"};
+static const char *const cors_elements[] = {
+    "ID", "AllowedOrigin", "AllowedMethod", "AllowedHeader", "ExposeHeader", "MaxAgeSeconds"};
+
+static bool is_one_of(lt_text text, const char *const *known, size_t count)
 {
-    static const char *const known[] = {"GET", "PUT", "HEAD", "POST", "DELETE"};
-    for (size_t i = 0; i < LT_COUNT(known); i++)
-        if (lt_text_eq(method, lt_text_of(known[i])))
+    for (size_t i = 0; i < count; i++)
+        if (lt_text_eq(text, lt_text_of(known[i])))
             return true;
     return false;
 }
@@ -98,7 +101,10 @@ static bool is_cors_rule(const lt_xml *rule)
     if (max_age.ptr && (!lt_text_to_i64(max_age, &age) || age < 0))
         return false;
     for (const lt_xml *e = rule->first; e; e = e->next) {
-        if (lt_text_eq(e->name, T("AllowedMethod")) && !is_cors_method(e->text))
+        if (!is_one_of(e->name, cors_elements, LT_COUNT(cors_elements)))
+            return false;
+        if (lt_text_eq(e->name, T("AllowedMethod")) &&
+            !is_one_of(e->text, cors_methods, LT_COUNT(cors_methods)))
             return false;
         if ((lt_text_eq(e->name, T("AllowedOrigin")) || lt_text_eq(e->name, T("AllowedHeader"))) &&
             has_two_stars(e->text))

@@ -185,20 +185,9 @@ static lt_status find_op(lt_s3_call *call, lt_err *err)
     return LT_OK;
 }
 
-/* The HTTP library takes any bytes without a blank for one. */
-static bool is_method(lt_text method)
-{
-    for (size_t i = 0; i < method.len; i++)
-        if (method.ptr[i] < 'A' || method.ptr[i] > 'Z')
-            return false;
-    return method.len > 0;
-}
-
 lt_status lt_s3_parse(lt_s3_call *call, lt_err *err)
 {
     const lt_server_request *http = call->http;
-    if (!is_method(http->method))
-        return lt_s3_fail(call, err, LT_S3_METHOD_NOT_ALLOWED, NULL);
     if (http->head_bytes > HEAD_BYTES)
         return lt_s3_fail(call, err, LT_S3_HEAD_TOO_LARGE, NULL);
     LT_TRY(lt_s3_parse_target(call, http->target, lt_s3_header(call, "Host"),

@@ -85,6 +85,52 @@ static void arm_sqlite(bool armed)
     set_sqlite_pwrite(armed ? pwrite_or_fail : NULL);
 }
 
+/* Its syncs are no system calls that it lets one replace: each file that it opens gets methods of ours. */
+typedef int open_call(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+                      int *out_flags);
+static open_call *real_open;
+static int (*real_sync)(sqlite3_file *file, int flags); /* one for files of every kind */
+static bool syncs_fail;
+static int syncs_failed;
+
+static int sync_or_fail(sqlite3_file *file, int flags)
+{
+    if (syncs_fail && fails()) {
+        syncs_failed++;
+        return SQLITE_IOERR_FSYNC;
+    }
+    return real_sync(file, flags);
+}
+
+static int open_watched(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+                        int *out_flags)
+{
+    static sqlite3_io_methods of_databases, of_logs; /* a log is opened without locks */
+    sqlite3_io_methods *methods = flags & SQLITE_OPEN_WAL ? &of_logs : &of_databases;
+    int result = real_open(vfs, name, file, flags, out_flags);
+    if (result != SQLITE_OK || !(flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_DB)))
+        return result;
+    *methods = *file->pMethods;
+    real_sync = methods->xSync;
+    methods->xSync = sync_or_fail;
+    file->pMethods = methods;
+    return result;
+}
+
+static void watch_syncs(bool watched)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    if (watched)
+        real_open = vfs->xOpen;
+    vfs->xOpen = watched ? open_watched : real_open;
+    syncs_failed = 0;
+}
+
+static void arm_syncs(bool armed)
+{
+    syncs_fail = armed;
+}
+
 static void arm_nothing(LT_UNUSED bool armed)
 {
 }
@@ -314,6 +360,14 @@ Test(fault_store, a_full_disk_is_survived_by_uploads_copies_and_pruning)
 Test(fault_store, each_write_of_the_index_may_fail_in_uploads_copies_and_pruning)
 {
     fail_all_acts(EIO, arm_sqlite);
+}
+
+Test(fault_store, each_sync_of_the_index_may_fail_between_the_other_calls)
+{
+    watch_syncs(true);
+    fail_all_acts(EIO, arm_syncs);
+    CHECK(syncs_failed > 10);
+    watch_syncs(false);
 }
 
 Test(fault_store, each_call_may_fail_and_nothing_is_half)

@@ -44,6 +44,9 @@ Test(xml, refuses_document_types_and_what_is_no_xml)
     CHECK_STATUS(read(T("{}"), &arena, &root, &err), LT_INVALID, err);
     CHECK_STATUS(read(T("<a/><b/>"), &arena, &root, &err), LT_INVALID, err);
     CHECK_STATUS(read(T("<a>\x01</a>"), &arena, &root, &err), LT_INVALID, err);
+    CHECK_STATUS(read(T("<a><:/></a>"), &arena, &root, &err), LT_INVALID, err);
+    CHECK_STATUS(read(T("<a><b:1/></a>"), &arena, &root, &err), LT_INVALID, err);
+    CHECK_HAS(err.message, "name");
 }
 
 Test(xml, keeps_its_limits)

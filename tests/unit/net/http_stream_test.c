@@ -246,6 +246,24 @@ Test(http_stream, heads_are_seen_in_order_with_duplicates_and_head_tells_a_lengt
     lt_http_server_stop(self.server);
 }
 
+Test(http_stream, what_is_no_method_reaches_no_handler)
+{
+    static const char *const none[] = {"get", "G\xffT", "\x1cGET", "G(T", "GET\t"};
+    face self = {0};
+    char got[4096];
+    open_face(&self, 0);
+    for (size_t i = 0; i < LT_COUNT(none); i++) {
+        LT_AUTO(lt_fd) fd = dial(&self);
+        LT_AUTO(lt_chars) request = lt_format("%s /a HTTP/1.1\r\nHost: x\r\n\r\n", none[i]);
+        say(fd, lt_text_of(request));
+        CHECK_HAS(hear(fd, "\r\n\r\n", got, sizeof(got)), "HTTP/1.1 400 ");
+        CHECK_HAS(got, "Connection: close");
+    }
+    lt_http_server_stop(self.server);
+    CHECK_INT(self.handled, 0);
+    CHECK_INT(self.done, 0);
+}
+
 Test(http_stream, a_dripping_head_is_cut_off)
 {
     face self = {0};
