@@ -241,27 +241,60 @@ static lt_status run_debug(dbt_work *work, lt_err *err)
 
 /* ---- deps ---- */
 
-static void say_package(void *user, lt_text line)
+static void say_package(void *user, bool warning, lt_text line)
 {
     dbt_work *work = user;
-    dbt_say(&work->log, LT_LOG_INFO, "M014", "DepsStartPackageInstall", "%.*s", LT_ARG(line));
+    dbt_say(&work->log, warning ? LT_LOG_WARNING : LT_LOG_INFO, "M014", "DepsStartPackageInstall",
+            "%.*s", LT_ARG(line));
+}
+
+/* "dbt-labs/dbt_utils@1.0.0" */
+static lt_status add_package(dbt_work *work, lt_err *err)
+{
+    static const char *const sources[] = {"hub", "git", "local", NULL};
+    const char *said = work->flags->add_package, *at = strrchr(said, '@');
+    const char *source = work->flags->source ? work->flags->source : "hub";
+    bool local = strcmp(source, "local") == 0, known = false, replaced = false;
+    LT_AUTO(lt_chars) path = NULL;
+    for (size_t i = 0; sources[i]; i++)
+        known |= strcmp(sources[i], source) == 0;
+    if (!known)
+        return lt_fail(err, LT_INVALID, "--source: '%s' is none of hub, git, local", source);
+    if (!local && (!at || !at[1])) {
+        lt_ignore(lt_fail(err, LT_INVALID, "--add-package: '%s' names no version", said));
+        return lt_hint(err, "write NAME@VERSION");
+    }
+    LT_AUTO(lt_chars)
+    name = at && !local ? lt_xstrndup(said, (size_t)(at - said)) : lt_xstrdup(said);
+    const lt_dbt_deps_entry entry = {
+        .package = name, .version = local ? NULL : at + 1, .source = source};
+    LT_TRY(lt_dbt_deps_add(work->root, &entry, &replaced, &path, err));
+    if (replaced)
+        dbt_say(&work->log, LT_LOG_INFO, "M023", "DepsFoundDuplicatePackage",
+                "Found duplicate package in packages.yml, removing: %s", name);
+    dbt_say(&work->log, LT_LOG_INFO, "M032", "DepsAddPackage", "Added new package %s to %s", said,
+            path);
+    return LT_OK;
 }
 
 static lt_status run_deps(dbt_work *work, lt_err *err)
 {
     lt_jinja_value project = {0};
+    const char *hub = getenv("DBT_PACKAGE_HUB_URL");
     LT_AUTO(lt_chars) file = lt_path_join(work->root, "dbt_project.yml");
-    if (work->flags->add_package) {
-        lt_ignore(lt_fail(err, LT_INVALID, "--add-package is not there yet"));
-        return lt_hint(err, "write the package into packages.yml");
-    }
     LT_TRY(lt_dbt_yaml_value(file, &work->heap, &project, err));
+    if (work->flags->add_package)
+        LT_TRY(add_package(work, err));
     lt_text place = lt_jinja_as_text(lt_dbt_at(project, "packages-install-path"));
-    lt_dbt_deps_request request = {
+    const lt_dbt_deps_request request = {
         .root = work->root,
         .install_path = place.len ? lt_arena_str(&work->app->arena, place) : "dbt_packages",
+        .project = lt_jinja_as_text(lt_dbt_at(project, "name")),
         .scope = &work->scope,
+        .hub_url = hub && *hub ? hub : "https://hub.getdbt.com/",
+        .any_dbt = work->flags->version_check == 0,
         .lock_only = work->flags->lock == 1,
+        .upgrade = work->flags->upgrade == 1,
         .say = say_package,
         .user = work};
     return lt_dbt_deps(&request, err);

@@ -141,11 +141,8 @@ static const struct {
     {"event-time-start", false},
     {"event-time-end", false},
     {"show", false},
-    {"source", false},
-    {"add-package", false},
     {"inject-ephemeral-ctes", true},
     {"clean-project-files-only", true},
-    {"version-check", true},
 };
 
 static bool is_not_yet(const flag *f, bool off)

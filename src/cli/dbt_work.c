@@ -258,7 +258,8 @@ lt_status dbt_work_load(dbt_work *work, lt_err *err)
                                 .scope = &work->scope,
                                 .parse_cache = cache,
                                 .reads_cache = work->flags->partial_parse != 0,
-                                .full_refresh = work->flags->full_refresh == 1};
+                                .full_refresh = work->flags->full_refresh == 1,
+                                .checks_version = work->flags->version_check != 0};
     LT_TRY(lt_dbt_load(&settings, &work->dbt, err));
     dbt_say(&work->log, LT_LOG_DEBUG, "I040", "PartialParsing", "%s", lt_dbt_parse_note(work->dbt));
     return say_warnings(work, err);

@@ -47,6 +47,7 @@ typedef struct lt_dbt_settings {
     const char *parse_cache; /* file that keeps what reading gave (parse_cache.h); NULL: none */
     bool reads_cache;        /* else it is only written */
     bool full_refresh;
+    bool checks_version; /* require-dbt-version counts */
 } lt_dbt_settings;
 
 /* Everything in *out lives until lt_dbt_close(); what settings point to must live as long. */

@@ -1,5 +1,6 @@
 /* Packages: the project's file, its vars and folders, what is installed in dbt_packages/, and our own macros. */
 #include "dbt/inner.h"
+#include "dbt/semver.h"
 
 #include "base/embed.h"
 #include "base/fs.h"
@@ -376,6 +377,64 @@ static lt_status add_all_built_in(lt_dbt *dbt, lt_err *err)
     return LT_OK;
 }
 
+/* ---- require-dbt-version ---- */
+
+/* A text with commas, or a list of texts. */
+static lt_status read_required(lt_dbt *dbt, const lt_dbt_package *package, lt_dbt_versions *out,
+                               lt_err *err)
+{
+    lt_texts said = {0};
+    lt_dbt_texts_of(dbt, lt_dbt_at(package->project, "require-dbt-version"), &said);
+    for (size_t i = 0; i < said.len; i++) {
+        lt_text rest = said.items[i], part;
+        while (lt_text_cut(&rest, ',', &part)) {
+            lt_dbt_version one;
+            if (lt_dbt_version_read(part, &one, err) != LT_OK)
+                return lt_wrap(err, "require-dbt-version of '%.*s'", LT_ARG(package->name));
+            lt_push_in(&dbt->arena, out, one);
+        }
+    }
+    return LT_OK;
+}
+
+static lt_status check_version(lt_dbt *dbt, const lt_dbt_package *package, lt_err *err)
+{
+    lt_dbt_versions required = {0};
+    lt_dbt_version installed;
+    lt_dbt_version_range range;
+    LT_AUTO(lt_buf) list = {.limit = LT_KIB};
+    LT_TRY(read_required(dbt, package, &required, err));
+    for (size_t i = 0; i < required.len; i++)
+        lt_buf_printf(&list, "%s%.*s", i ? ", " : "", LT_ARG(required.items[i].text));
+    LT_TRY(lt_dbt_version_read(T(LT_DBT_VERSION), &installed, err));
+    if (!lt_dbt_versions_join(required.items, required.len, &range)) {
+        lt_ignore(lt_fail(err, LT_INVALID,
+                          "The package version requirement can never be satisfied for the '%.*s' "
+                          "package. Required versions of dbt for '%.*s': %s",
+                          LT_ARG(package->name), LT_ARG(package->name), lt_buf_chars(&list)));
+    } else {
+        lt_push_in(&dbt->arena, &required, installed);
+        if (lt_dbt_versions_join(required.items, required.len, &range))
+            return LT_OK;
+        lt_ignore(lt_fail(err, LT_INVALID,
+                          "This version of dbt is not supported with the '%.*s' package. Installed "
+                          "version of dbt: =%s. Required version of dbt for '%.*s': %s",
+                          LT_ARG(package->name), LT_DBT_VERSION, LT_ARG(package->name),
+                          lt_buf_chars(&list)));
+    }
+    return lt_hint(err,
+                   "check for a different version of the '%.*s' package, or run again with "
+                   "--no-version-check",
+                   LT_ARG(package->name));
+}
+
+static lt_status check_versions(lt_dbt *dbt, lt_err *err)
+{
+    for (size_t i = 0; i < dbt->packages.len && dbt->settings.checks_version; i++)
+        LT_TRY(check_version(dbt, dbt->packages.items[i], err));
+    return LT_OK;
+}
+
 lt_status lt_dbt_packages_load(lt_dbt *dbt, lt_err *err)
 {
     LT_AUTO(lt_chars) file = lt_path_join(dbt->settings.root, "dbt_project.yml");
@@ -387,6 +446,7 @@ lt_status lt_dbt_packages_load(lt_dbt *dbt, lt_err *err)
     set_paths(dbt, root);
     LT_TRY(enlist(dbt, root, err));
     LT_TRY(add_all_installed(dbt, err));
+    LT_TRY(check_versions(dbt, err));
     LT_TRY(check_installed(dbt, err));
     LT_TRY(add_all_built_in(dbt, err));
     for (size_t i = 0; i < dbt->packages.len; i++)

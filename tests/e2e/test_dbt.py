@@ -184,8 +184,8 @@ def test_packages_of_git_and_folders_are_installed(small, tmp_path):
     assert "revision" in (small.root / "package-lock.yml").read_text(encoding="utf-8")
     small.write("packages.yml", f"packages:\n  - git: '{repository}'\n    subdirectory: ../out\n")
     assert "leads out" in small("deps", code=2)
-    small.write("packages.yml", "packages:\n  - package: dbt-labs/dbt_utils\n    version: 1.0.0\n")
-    assert "packages.yml:2:5" in small("deps", code=2)
+    small.write("packages.yml", "packages:\n  - package: dbt-labs/dbt_utils\n    version: one\n")
+    assert "packages.yml:2:5: \"one\" is not a valid semantic version" in small("deps", code=2)
 
 
 def test_a_warning_is_a_failure_with_warn_error(small):
