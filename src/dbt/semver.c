@@ -24,13 +24,22 @@ static bool read_number(lt_text *rest, int64_t *out)
            lt_text_to_i64(digits, out);
 }
 
-static bool is_tag(lt_text text)
+/* Words between dots; numbers among those of a candidate have no zero in front. */
+static bool is_tag(lt_text text, bool candidate)
 {
-    for (size_t i = 0; i < text.len; i++)
-        if (!lt_is_alpha(text.ptr[i]) && !lt_is_digit(text.ptr[i]) && text.ptr[i] != '-' &&
-            text.ptr[i] != '.')
+    lt_text part;
+    while (lt_text_cut(&text, '.', &part)) {
+        bool number = part.len > 0;
+        for (size_t i = 0; i < part.len; i++) {
+            char c = part.ptr[i];
+            number &= lt_is_digit(c);
+            if (!lt_is_alpha(c) && !lt_is_digit(c) && c != '-')
+                return false;
+        }
+        if (candidate && (!part.len || (number && part.len > 1 && part.ptr[0] == '0')))
             return false;
-    return text.len > 0;
+    }
+    return true;
 }
 
 /* Behind the three numbers: "-rc1", "rc1", "+build". */
@@ -43,8 +52,8 @@ static bool read_tags(lt_text rest, lt_dbt_version *out)
     if (lt_text_starts(pre, T("-")))
         pre = lt_text_sub(pre, 1, SIZE_MAX);
     out->pre = pre;
-    return (!rest.len || pre.len || plus == 0) && (!pre.len || is_tag(pre)) &&
-           (!build.len || is_tag(build));
+    return (!rest.len || pre.len || plus == 0) && (!pre.len || is_tag(pre, true)) &&
+           (!build.len || is_tag(build, false));
 }
 
 lt_status lt_dbt_version_read(lt_text text, lt_dbt_version *out, lt_err *err)

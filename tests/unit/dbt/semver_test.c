@@ -35,7 +35,7 @@ Test(dbt_semver, what_is_no_version_is_refused)
                                         "~1.0.0",
                                         ">=",
                                         "1.0.0-",
-                                        "1.0.0+",
+                                        "1.0.0-01",
                                         "1.0.0 beta",
                                         "99999999999999999999.0.0"};
     lt_dbt_version made;
