@@ -163,10 +163,15 @@ static lt_status clean_one(dbt_work *work, const char *name, lt_err *err)
         return LT_OK;
     size_t len = strlen(work->root);
     bool inside = strncmp(real, work->root, len) == 0 && real[len] == '/';
+    size_t real_len = strlen(real);
+    bool holds = strncmp(work->root, real, real_len) == 0 &&
+                 (work->root[real_len] == '/' || !work->root[real_len] || real_len == 1);
     free(real);
-    if (!inside) {
-        lt_ignore(lt_fail(err, LT_INVALID, "'%s' lies outside of the project", name));
-        return lt_hint(err, "take it out of clean-targets, and remove it yourself");
+    if (holds || (!inside && work->flags->clean_project_only != 0)) {
+        lt_ignore(lt_fail(err, LT_INVALID, "'%s' %s", name,
+                          holds ? "holds the project itself" : "lies outside of the project"));
+        return lt_hint(err, "take it out of clean-targets%s",
+                       holds ? "" : ", or give --no-clean-project-files-only");
     }
     dbt_say(&work->log, LT_LOG_INFO, "Z036", "CheckCleanPath", "Checking %s", path);
     LT_TRY(lt_path_remove(path, err));
@@ -354,9 +359,15 @@ static lt_status dbt(lt_app *app, const void *opts, const lt_args *args, lt_err 
         return flags.help == 1 ? LT_OK : lt_fail(err, LT_INVALID, "a command is missing");
     }
     if (flags.version == 1) {
-        lt_out_printf(&app->out, "Core:\n  - installed: %s\n", LT_DBT_VERSION);
+        lt_out_printf(
+            &app->out,
+            "Core:\n  - installed: %s\n\nPlugins:\n  - duckdb:   leat %s\n"
+            "  - postgres: leat %s\n\nThis is leat %s, which does what dbt-core %s does.\n",
+            LT_DBT_VERSION, LT_VERSION, LT_VERSION, LT_VERSION, LT_DBT_VERSION);
         return LT_OK;
     }
+    if (flags.verb == DBT_INIT)
+        return dbts_status(dbt_run_init(app, &flags, err), err);
     lt_status status = dbt_work_open(app, &flags, &work, err);
     if (status == LT_OK)
         status = run_verb(&work, err);

@@ -3,6 +3,7 @@
 
 #include "base/fs.h"
 #include "cli/dbt_lines.h"
+#include "cli/dbt_rows.h"
 #include "dbt/execute.h"
 #include "dbt/inner.h"
 
@@ -24,8 +25,10 @@ static unsigned kinds_of(dbt_verb verb)
         return 1u << LT_DBT_SNAPSHOT;
     case DBT_CLONE:
         return 1u << LT_DBT_MODEL | 1u << LT_DBT_SEED | 1u << LT_DBT_SNAPSHOT;
-    case DBT_COMPILE:
     case DBT_SHOW:
+        return 1u << LT_DBT_MODEL | TESTS | 1u << LT_DBT_SNAPSHOT | 1u << LT_DBT_ANALYSIS |
+               1u << LT_DBT_SEED;
+    case DBT_COMPILE:
         return 1u << LT_DBT_MODEL | TESTS | 1u << LT_DBT_SNAPSHOT | 1u << LT_DBT_ANALYSIS;
     case DBT_FRESHNESS:
         return 1u << LT_DBT_SOURCE;
@@ -47,9 +50,13 @@ lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *
                        lt_dbt_run **out, lt_err *err)
 {
     const dbt_flags *flags = work->flags;
-    bool defers = flags->defer == 1 && work->has_state;
-    if (flags->defer == 1 && !work->has_state)
-        return lt_fail(err, LT_INVALID, "--defer needs the folder of another run: --state");
+    const lt_dbt_state *deferred = NULL;
+    if (flags->defer == 1)
+        LT_TRY(dbt_work_deferred(work, &deferred, err));
+    if (flags->defer == 1 && !deferred) {
+        lt_ignore(lt_fail(err, LT_INVALID, "--defer needs the folder of another run"));
+        return lt_hint(err, "name it with --state or --defer-state");
+    }
     lt_dbt_run_request request = {.dbt = work->dbt,
                                   .target = &work->profile.target,
                                   .invocation = &work->invocation,
@@ -59,11 +66,14 @@ lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *
                                   .selected = selected,
                                   .threads = dbt_threads(work),
                                   .fail_fast = flags->fail_fast == 1,
-                                  .warn_error = flags->warn_error == 1,
+                                  .warn_error = dbt_warn_is_error(&work->warnings, "LogTestResult"),
                                   .empty = flags->empty == 1,
                                   .favor_state = flags->favor_state == 1,
                                   .tests_gate = flags->verb == DBT_BUILD,
-                                  .defer = defers ? &work->state : NULL,
+                                  .defer = deferred,
+                                  .sample_start = lt_text_of(work->sample.start),
+                                  .sample_end = lt_text_of(work->sample.end),
+                                  .no_ctes = flags->inject_ctes == 0,
                                   .credentials = work->profile.credentials,
                                   .started = dbt_line_started,
                                   .ended = dbt_line_ended,
@@ -106,10 +116,12 @@ lt_status dbt_load_and_choose(dbt_work *work, lt_node_set *chosen, lt_err *err)
     LT_TRY(dbt_work_select(work, kinds_of(work->flags->verb), chosen, err));
     if (lt_node_set_size(chosen))
         return LT_OK;
-    dbt_say(&work->log, LT_LOG_WARNING, "Q024", "NothingToDo",
-            "Nothing to do. Try checking your model configs and model specification args");
-    return LT_OK;
+    return dbt_work_warn(work, "Q024", "NothingToDo", err,
+                         "Nothing to do. Try checking your model configs and model specification "
+                         "args");
 }
+
+static lt_status show_seeds(dbt_work *work, const lt_node_set *chosen, lt_err *err);
 
 lt_status dbt_run_build(dbt_work *work, lt_err *err)
 {
@@ -117,13 +129,16 @@ lt_status dbt_run_build(dbt_work *work, lt_err *err)
     LT_TRY(dbt_load_and_choose(work, &chosen, err));
     if (work->flags->store_failures == 1)
         lt_dbt_store_failures(work->dbt);
-    return dbt_run_nodes(work, LT_DBT_DO_RUN, &chosen, err);
+    lt_status status = dbt_run_nodes(work, LT_DBT_DO_RUN, &chosen, err);
+    if (work->flags->show == 1 && status == LT_OK)
+        return show_seeds(work, &chosen, err);
+    return status;
 }
 
 lt_status dbt_run_clone(dbt_work *work, lt_err *err)
 {
     LT_AUTO(lt_node_set) chosen = {0};
-    if (!work->flags->state)
+    if (!work->flags->state && !work->flags->defer_state)
         return lt_fail(err, LT_INVALID, "clone needs the folder of another run: --state");
     work->flags->defer = 1;
     LT_TRY(dbt_load_and_choose(work, &chosen, err));
@@ -155,29 +170,19 @@ static lt_status show_rows(dbt_work *work, lt_text name, lt_jinja_value rows)
 {
     bool json = work->flags->output && strcmp(work->flags->output, "json") == 0;
     LT_AUTO(lt_buf) text = {0};
-    lt_jinja_value key, value;
     if (json) {
         lt_json_writer w = {.out = &text, .indent = 2};
         lt_json_begin(&w, '{');
         lt_json_set(&w, "node", name);
         lt_json_key(&w, T("show"));
-        lt_dbt_write_value(&w, rows);
+        dbt_rows_json(rows, &w);
         lt_json_end(&w);
         dbt_say_plain(&work->log, lt_buf_text(&text));
         return LT_OK;
     }
     dbt_say(&work->log, LT_LOG_INFO, "Q041", "ShowNode", "Previewing node '%.*s':", LT_ARG(name));
-    for (size_t i = 0; i <= lt_jinja_len(rows) && lt_jinja_len(rows); i++) {
-        lt_jinja_value row = lt_jinja_at(rows, i ? i - 1 : 0);
-        lt_buf_clear(&text);
-        lt_buf_add_str(&text, "|");
-        for (size_t at = 0; lt_jinja_next(row, &at, &key, &value);) {
-            lt_buf_add_byte(&text, ' ');
-            lt_jinja_str(i ? value : key, &text);
-            lt_buf_add_str(&text, " |");
-        }
-        dbt_say_plain(&work->log, lt_buf_text(&text));
-    }
+    dbt_rows_table(rows, &text);
+    dbt_say_plain(&work->log, lt_buf_text(&text));
     return LT_OK;
 }
 
@@ -213,6 +218,39 @@ lt_status dbt_run_compile(dbt_work *work, lt_err *err)
     return LT_OK;
 }
 
+/* A seed has no SQL: its table is shown. */
+static lt_text code_of(dbt_work *work, const lt_dbt_node *node)
+{
+    if (node->kind != LT_DBT_SEED)
+        return node->raw_code;
+    return lt_text_of(lt_arena_format(&work->app->arena, "select * from {{ ref('%.*s', '%.*s') }}",
+                                      LT_ARG(node->package->name), LT_ARG(node->name)));
+}
+
+/* seed --show: the first rows of each. */
+static lt_status show_seeds(dbt_work *work, const lt_node_set *chosen, lt_err *err)
+{
+    enum { ROWS = 10 };
+    const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
+    for (size_t i = 0; i < all->len; i++) {
+        const lt_dbt_node *seed = all->items[i];
+        LT_AUTO(lt_dbt_run_ref) run = NULL;
+        LT_AUTO(lt_buf) sql = {0};
+        LT_AUTO(lt_buf) text = {0};
+        lt_jinja_value rows = {0};
+        if (seed->kind != LT_DBT_SEED || !lt_node_set_has(chosen, i))
+            continue;
+        LT_TRY(dbt_run_open(work, LT_DBT_DO_COMPILE, NULL, &run, err));
+        LT_TRY(lt_dbt_inline(run, code_of(work, seed), ROWS, &sql, &rows, err));
+        dbt_say_blank(work);
+        dbt_say(&work->log, LT_LOG_INFO, "Q004", "SeedHeader", "Random sample of table: %.*s.%.*s",
+                LT_ARG(seed->relation.schema), LT_ARG(seed->relation.name));
+        dbt_rows_table(rows, &text);
+        dbt_say_plain(&work->log, lt_buf_text(&text));
+    }
+    return LT_OK;
+}
+
 lt_status dbt_run_show(dbt_work *work, lt_err *err)
 {
     LT_AUTO(lt_node_set) chosen = {0};
@@ -225,7 +263,7 @@ lt_status dbt_run_show(dbt_work *work, lt_err *err)
     const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
     for (size_t i = 0; i < all->len; i++)
         if (lt_node_set_has(&chosen, i) && !dbt_is_test(all->items[i]))
-            LT_TRY(run_inline(work, all->items[i]->name, all->items[i]->raw_code, true, err));
+            LT_TRY(run_inline(work, all->items[i]->name, code_of(work, all->items[i]), true, err));
     return LT_OK;
 }
 

@@ -109,6 +109,8 @@ static const flag flags[] = {
     {"populate-cache", NULL, 0, SWITCH, AT(populate_cache), "POPULATE_CACHE", 0, NULL},
     {"single-threaded", NULL, 0, SWITCH, AT(single_threaded), "SINGLE_THREADED", 0,
      "one at a time"},
+    {"skip-profile-setup", NULL, 0, SWITCH, AT(skip_profile_setup), NULL, V(INIT),
+     "make the project only"},
     {"version", NULL, 'v', SWITCH, AT(version), NULL, 0, "say the version"},
     {"help", NULL, 'h', SWITCH, AT(help), NULL, 0, "this"},
     /* Taken because scripts give them; what they would change is not there in this program. */
@@ -135,14 +137,8 @@ static const struct {
     const char *name;
     bool off;
 } not_yet[] = {
-    {"warn-error-options", false},
-    {"defer-state", false},
-    {"sample", false},
     {"event-time-start", false},
     {"event-time-end", false},
-    {"show", false},
-    {"inject-ephemeral-ctes", true},
-    {"clean-project-files-only", true},
 };
 
 static bool is_not_yet(const flag *f, bool off)
@@ -174,6 +170,7 @@ static const struct {
     {"snapshot", NULL, DBT_SNAPSHOT},
     {"source", "freshness", DBT_FRESHNESS},
     {"test", NULL, DBT_TEST},
+    {"init", NULL, DBT_INIT},
     {"docs", "generate", DBT_DOCS_GENERATE},
     {"freshness", NULL, DBT_FRESHNESS},
 };
@@ -372,7 +369,8 @@ static lt_status read_words(word_reader *r, lt_err *err)
     if (found && !(r->given & (1u << r->out->verb)))
         return lt_fail(err, LT_INVALID, "'leat dbt %s' has no option %s",
                        dbt_verb_name(r->out->verb), r->misfit ? r->misfit : "like that");
-    if (found && r->out->rest.len && r->out->verb != DBT_OPERATION)
+    if (found && r->out->rest.len && r->out->verb != DBT_OPERATION &&
+        (r->out->verb != DBT_INIT || r->out->rest.len > 1))
         return lt_fail(err, LT_INVALID, "'leat dbt %s' takes no argument '%s'",
                        dbt_verb_name(r->out->verb), r->out->rest.items[0]);
     return LT_OK;

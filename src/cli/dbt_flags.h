@@ -21,6 +21,7 @@ typedef enum dbt_verb {
     DBT_SNAPSHOT,
     DBT_FRESHNESS,
     DBT_TEST,
+    DBT_INIT,
     DBT_VERBS
 } dbt_verb;
 
@@ -36,7 +37,7 @@ typedef struct dbt_flags {
     int debug, quiet, fail_fast, full_refresh, defer, favor_state, empty, store_failures, print,
         use_colors, use_colors_file, warn_error, write_json, version_check, introspect, inject_ctes,
         compile, upgrade, lock, show, empty_catalog, populate_cache, clean_project_only, connection,
-        version, help, partial_parse, single_threaded;
+        skip_profile_setup, version, help, partial_parse, single_threaded;
     lt_strings rest; /* arguments: the macro of run-operation */
 } dbt_flags;
 

@@ -206,6 +206,9 @@ lt_status dbt_work_open(lt_app *app, dbt_flags *flags, dbt_work *out, lt_err *er
                                           .which = lt_text_of(dbt_verb_name(flags->verb)),
                                           .args = dbt_flags_value(flags, &out->heap)};
     read_metadata_env(out);
+    LT_TRY(dbt_warn_read(flags, &out->heap, &out->warnings, err));
+    if (flags->sample)
+        LT_TRY(dbt_sample_read(flags->sample, out->started_at_us, &out->sample, err));
     dbt_say(&out->log, LT_LOG_INFO, "A001", "MainReportVersion", "Running with dbt=%s",
             LT_DBT_VERSION);
     return LT_OK;
@@ -231,14 +234,34 @@ lt_status dbt_work_profile(dbt_work *work, lt_err *err)
     return LT_OK;
 }
 
+lt_status dbt_work_warn(dbt_work *work, const char *code, const char *name, lt_err *err,
+                        const char *format, ...)
+{
+    LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
+    va_list args;
+    va_start(args, format);
+    lt_buf_vprintf(&text, format, args);
+    va_end(args);
+    if (dbt_warn_is_silent(&work->warnings, name))
+        return LT_OK;
+    if (!dbt_warn_is_error(&work->warnings, name)) {
+        dbt_say(&work->log, LT_LOG_WARNING, code, name, "%s[WARNING]%s: %s", DBT_YELLOW, DBT_PLAIN,
+                lt_buf_chars(&text));
+        return LT_OK;
+    }
+    lt_ignore(lt_fail(err, LT_INVALID, "%s", lt_buf_chars(&text)));
+    return lt_hint(err,
+                   "this is a warning (%s) that --warn-error or --warn-error-options made an "
+                   "error",
+                   name);
+}
+
 static lt_status say_warnings(dbt_work *work, lt_err *err)
 {
     const lt_texts *warnings = lt_dbt_warnings(work->dbt);
     for (size_t i = 0; i < warnings->len; i++)
-        dbt_say(&work->log, LT_LOG_WARNING, "D001", "Note", "[WARNING]: %.*s",
-                LT_ARG(warnings->items[i]));
-    if (warnings->len && work->flags->warn_error == 1)
-        return lt_fail(err, LT_INVALID, "%.*s (--warn-error)", LT_ARG(warnings->items[0]));
+        LT_TRY(dbt_work_warn(work, "D001", dbt_warn_event(warnings->items[i]), err, "%.*s",
+                             LT_ARG(warnings->items[i])));
     return LT_OK;
 }
 
@@ -280,6 +303,8 @@ void dbt_work_close(dbt_work *work)
 {
     if (work->has_state)
         lt_dbt_state_cleanup(&work->state);
+    if (work->has_deferred)
+        lt_dbt_state_cleanup(&work->deferred);
     lt_dbt_close(work->dbt);
     lt_dbt_profile_cleanup(&work->profile);
     lt_jinja_heap_cleanup(&work->heap);
@@ -328,6 +353,20 @@ static lt_status need_state(dbt_work *work, lt_err *err)
     return LT_OK;
 }
 
+lt_status dbt_work_deferred(dbt_work *work, const lt_dbt_state **out, lt_err *err)
+{
+    const char *folder = work->flags->defer_state;
+    LT_TRY(need_state(work, err));
+    *out = work->has_state ? &work->state : NULL;
+    if (!folder)
+        return LT_OK;
+    if (!work->has_deferred)
+        LT_TRY(lt_dbt_state_read(folder, work->target_folder, &work->deferred, err));
+    work->has_deferred = true;
+    *out = &work->deferred;
+    return LT_OK;
+}
+
 static lt_dbt_indirect indirect_of(const char *word)
 {
     return is_word(word, "cautious")    ? LT_DBT_CAUTIOUS
@@ -354,8 +393,8 @@ lt_status dbt_work_select(dbt_work *work, unsigned kinds, lt_node_set *out, lt_e
                                   .kinds = kinds};
     LT_TRY(lt_dbt_select(&selecting, &work->app->arena, out, &unmatched, err));
     for (size_t i = 0; i < unmatched.len; i++)
-        dbt_say(&work->log, LT_LOG_WARNING, "M030", "NoNodesForSelectionCriteria",
-                "[WARNING]: The selection criterion '%.*s' does not match any enabled nodes",
-                LT_ARG(unmatched.items[i]));
+        LT_TRY(dbt_work_warn(work, "M030", "NoNodesForSelectionCriteria", err,
+                             "The selection criterion '%.*s' does not match any enabled nodes",
+                             LT_ARG(unmatched.items[i])));
     return LT_OK;
 }

@@ -2,6 +2,8 @@
 #pragma once
 #include "cli/dbt_flags.h"
 #include "cli/dbt_log.h"
+#include "cli/dbt_sample.h"
+#include "cli/dbt_warn.h"
 #include "dbt/manifest.h"
 #include "dbt/profile.h"
 #include "dbt/select.h"
@@ -19,10 +21,13 @@ typedef struct dbt_work {
     int64_t started_at_us;
     lt_dbt_invocation invocation;
     const char *env_names[256], *env_values[256];
-    lt_dbt *dbt;        /* NULL until dbt_work_load() */
-    lt_dbt_state state; /* --state, read when a verb asks for it */
-    bool has_state;
-    bool has_said; /* what went wrong stands in the summary already */
+    lt_dbt *dbt;           /* NULL until dbt_work_load() */
+    lt_dbt_state state;    /* --state, read when a verb asks for it */
+    lt_dbt_state deferred; /* --defer-state, when that is another folder */
+    bool has_state, has_deferred;
+    dbt_warn_rules warnings;
+    dbt_sample sample; /* --sample */
+    bool has_said;     /* what went wrong stands in the summary already */
 } dbt_work;
 
 /* Find the project, its flags, its vars; begin the log. */
@@ -33,6 +38,11 @@ LT_MUST_CHECK lt_status dbt_work_profile(dbt_work *work, lt_err *err);
 LT_MUST_CHECK lt_status dbt_work_load(dbt_work *work, lt_err *err);
 /* manifest.json, and the small files beside it. */
 LT_MUST_CHECK lt_status dbt_work_manifest(dbt_work *work, lt_err *err);
+/* A warning of dbt's event `name`: said, left out, or an error, as --warn-error and its like want it. */
+LT_MUST_CHECK lt_status dbt_work_warn(dbt_work *work, const char *code, const char *name,
+                                      lt_err *err, const char *format, ...) LT_PRINTF(5, 6);
+/* What --defer reads from: --defer-state, else --state. NULL: neither was given. */
+LT_MUST_CHECK lt_status dbt_work_deferred(dbt_work *work, const lt_dbt_state **out, lt_err *err);
 /* What --select, --exclude and --selector mean, among the kinds of `kinds` (bits) that --resource-type lets through. */
 LT_MUST_CHECK lt_status dbt_work_select(dbt_work *work, unsigned kinds, lt_node_set *out,
                                         lt_err *err);

@@ -497,7 +497,7 @@ lt_status lt_dbt_inline(lt_dbt_run *run, lt_text source, int64_t limit, lt_buf *
         for (size_t c = 0; c < found.column_count; c++) {
             lt_text cell = lt_table_cell(&found, row, c);
             lt_jinja_put_value(line, lt_jinja_text(found.names[c]),
-                               cell.ptr ? lt_jinja_text(cell) : lt_jinja_none());
+                               lt_dbt_cell_value(heap, cell, found.types[c]));
         }
         lt_jinja_add(*table, line);
     }

@@ -145,6 +145,8 @@ lt_status lt_dbt_inject_ctes(rendering *r, lt_jinja_heap *heap, lt_buf *sql, lt_
     lt_dbt_nodes list = {0};
     LT_AUTO(lt_arena) scratch = {0};
     LT_AUTO(lt_buf) ctes = {0};
+    if (r->run && r->run->no_ctes)
+        return LT_OK;
     list_ephemerals(r->node, &scratch, &list);
     if (!list.len)
         return LT_OK;

@@ -123,6 +123,25 @@ static lt_status deferred(rendering *r, lt_jinja_render *render, const lt_dbt_no
     return LT_OK;
 }
 
+/* --sample: what has an event_time is cut to the window, for models and snapshots. */
+static void sample(const rendering *r, const lt_dbt_node *node, lt_jinja_heap *heap,
+                   lt_dbt_relation *relation)
+{
+    lt_text field = lt_jinja_as_text(lt_dbt_config_get(r->dbt, node, T("event_time")));
+    bool quoted = false;
+    if (!field.len || !r->node ||
+        (r->node->kind != LT_DBT_MODEL && r->node->kind != LT_DBT_SNAPSHOT))
+        return;
+    for (size_t i = 0; i < node->columns.len; i++)
+        if (lt_text_eq(node->columns.items[i].name, field))
+            quoted = lt_jinja_truth(lt_dbt_at(node->columns.items[i].raw, "quote"));
+    LT_AUTO(lt_buf) name = {.limit = 64 * LT_KIB};
+    lt_quote_name(field, &name);
+    relation->event_field = quoted ? lt_arena_text(&heap->arena, lt_buf_text(&name)) : field;
+    relation->event_start = r->run->sample_start;
+    relation->event_end = r->run->sample_end;
+}
+
 lt_status lt_dbt_ref_value(rendering *r, lt_jinja_render *render, const lt_dbt_node *node,
                            lt_jinja_value *out, lt_err *err)
 {
@@ -135,6 +154,8 @@ lt_status lt_dbt_ref_value(rendering *r, lt_jinja_render *render, const lt_dbt_n
     if (r->run && r->run->empty && made.type != LT_DBT_CTE && r->node &&
         r->node->kind == LT_DBT_MODEL)
         made.limit = 0;
+    if (r->run && r->run->sample_start.len)
+        sample(r, node, heap, &made);
     *out = lt_dbt_relation_value_of(heap, &made);
     return LT_OK;
 }

@@ -374,6 +374,9 @@ lt_status lt_dbt_run_open(const lt_dbt_run_request *request, lt_dbt_run **out, l
     run->settings = (run_settings){.empty = request->empty,
                                    .defer = request->defer,
                                    .favor_state = request->favor_state,
+                                   .no_ctes = request->no_ctes,
+                                   .sample_start = request->sample_start,
+                                   .sample_end = request->sample_end,
                                    .selected = request->selected};
     (void)pthread_mutex_init(&run->lock, NULL);
     (void)pthread_cond_init(&run->changed, NULL);

@@ -60,9 +60,11 @@ typedef struct lt_dbt_run_request {
     const lt_node_set *selected;
     unsigned threads;
     bool fail_fast, empty, favor_state;
-    bool warn_error;           /* a test that would warn fails */
-    bool tests_gate;           /* build: nothing is built on what a test has refused */
-    const lt_dbt_state *defer; /* or NULL */
+    bool no_ctes;                     /* ephemeral models are named, not written out */
+    lt_text sample_start, sample_end; /* references have only rows of this window; empty: all */
+    bool warn_error;                  /* a test that would warn fails */
+    bool tests_gate;                  /* build: nothing is built on what a test has refused */
+    const lt_dbt_state *defer;        /* or NULL */
     lt_jinja_value
         credentials; /* of the profile: extensions, settings and files to attach for DuckDB */
     /* Called under a lock, from any thread. `total` nodes will run. */

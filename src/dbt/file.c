@@ -1,4 +1,5 @@
 /* The files of all packages, listed and then read and taken apart by a few threads. */
+#include "dbt/ignore.h"
 #include "dbt/inner.h"
 
 #include "base/fs.h"
@@ -47,7 +48,7 @@ static lt_status list_folder(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_paths 
         LT_AUTO(lt_chars) path = lt_path_join(name, files.items[i]);
         file.path = lt_arena_str(&dbt->arena, lt_text_of(path));
         file.below = lt_text_of(file.path + strlen(file.path) - strlen(files.items[i]));
-        if (is_wanted(&file))
+        if (is_wanted(&file) && !lt_dbt_ignores(&package->ignored, lt_text_of(file.path)))
             lt_push(out, file);
     }
     return LT_OK;

@@ -91,6 +91,8 @@ typedef struct run_settings {
     bool empty;                /* --empty: references have no rows */
     const lt_dbt_state *defer; /* --defer; or NULL */
     bool favor_state;
+    bool no_ctes;                     /* --no-inject-ephemeral-ctes */
+    lt_text sample_start, sample_end; /* --sample; empty: none */
     const lt_node_set *selected;
 } run_settings;
 

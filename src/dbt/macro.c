@@ -1,4 +1,5 @@
 /* Macros: read from files, found by name as each package sees them, and chosen for an adapter. */
+#include "dbt/ignore.h"
 #include "dbt/inner.h"
 
 #include "base/embed.h"
@@ -93,6 +94,8 @@ static lt_status load_folder(lt_dbt *dbt, lt_dbt_package *package, const char *f
     for (size_t i = 0; i < files.len; i++) {
         LT_AUTO(lt_buf) text = {0};
         LT_AUTO(lt_chars) path = lt_path_join(folder, files.items[i]);
+        if (lt_dbt_ignores(&package->ignored, lt_text_of(path)))
+            continue;
         LT_TRY(lt_dbt_read(package, path, &text, err));
         LT_TRY(lt_dbt_macros_add(dbt, package, lt_text_of(path), lt_buf_text(&text), err));
     }

@@ -64,6 +64,7 @@ struct lt_dbt_package {
     bool is_built_in, is_root;
     bool is_strict; /* a leat.yml: what is not known is an error */
     lt_texts paths[LT_DBT_PATHS];
+    lt_texts ignored;          /* patterns of .dbtignore */
     lt_jinja_value project;    /* dbt_project.yml, rendered: a dict */
     lt_jinja_value unrendered; /* the same as it was written */
     lt_jinja_value vars;       /* that its own templates see: a dict */

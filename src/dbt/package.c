@@ -1,4 +1,5 @@
 /* Packages: the project's file, its vars and folders, what is installed in dbt_packages/, and our own macros. */
+#include "dbt/ignore.h"
 #include "dbt/inner.h"
 #include "dbt/semver.h"
 
@@ -274,6 +275,8 @@ static lt_dbt_package *package_new(lt_dbt *dbt, const char *root)
 static lt_status enlist(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
 {
     const lt_dbt_package *before = lt_map_find(&dbt->package_names, package->name);
+    if (package->root)
+        LT_TRY(lt_dbt_ignore_read(package->root, &dbt->arena, &package->ignored, err));
     if (before)
         return lt_fail(err, LT_INVALID, "two packages have the name '%.*s': %s and %s",
                        LT_ARG(package->name), before->root ? before->root : "a built-in one",

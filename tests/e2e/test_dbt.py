@@ -100,7 +100,7 @@ def test_a_project_is_built_twice_and_its_results_are_written(small):
     assert code.startswith("with __dbt__cte__eph as (") and 'from "small"."main"."orders"' in code
     shown = small("show", "--quiet", "--inline", "select total from {{ ref('last') }} where customer = 'ann'",
                   "--output", "json")
-    assert json.loads(shown)["show"] == [{"total": "6"}]
+    assert json.loads(shown)["show"] == [{"total": 6}]
     assert "5" in small("show", "--quiet", "--inline", "select max(n) as n from ended")
 
 
@@ -145,7 +145,7 @@ def test_wrong_files_are_exit_code_2_with_their_place(small, path, text, parts):
     (["ls", "--selector", "none"], "selectors.yml"),
     (["parse", "--vars", "[1]"], "must be a mapping"),
     (["parse", "--target", "dve"], "did you mean 'dev'"),
-    (["run", "--sample", "1 day"], "--sample is not there yet"),
+    (["run", "--event-time-start", "2024-01-01"], "--event-time-start is not there yet"),
 ])
 def test_wrong_words_are_exit_code_2(small, args, part):
     done = subprocess.run([LEAT, "dbt", *args], cwd=small.root, env=small.env, capture_output=True, text=True,

@@ -270,7 +270,7 @@ lt_status lt_dbt_rt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql,
     if (auto_begin)
         LT_TRY(begin(exec, err));
     exec->last_sql = lt_text_at(lt_arena_str(&exec->heap->arena, sql), sql.len);
-    lt_log(LT_LOG_DEBUG, "%.*s", LT_ARG(sql));
+    lt_dbt_say(exec, false, false, sql);
     lt_status status = fetch ? fetch_rows(exec, heap, sql, limit, table, &rows, err)
                              : lt_exec(exec->session, sql, &rows, err);
     if (status != LT_OK) {
