@@ -1,15 +1,11 @@
 /* leat logs: what the tasks of a run said, also while they say it. */
 #include "cli/cmd.h"
 
-#include "base/fs.h"
 #include "base/proc.h"
 #include "base/time.h"
 #include "cli/work.h"
 #include "run/run.h"
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "task/log_read.h"
 
 typedef struct logs_opts {
     bool follow;
@@ -27,8 +23,7 @@ static const lt_opt table[] = {
 typedef struct shown {
     lt_text task;
     char *path; /* owned */
-    int fd;     /* owned; -1: not there yet */
-    bool began;
+    lt_log_place place;
 } shown;
 typedef LT_VEC(shown) shown_logs;
 
@@ -65,50 +60,17 @@ static void write_heading(showing *s, const shown *log)
 }
 
 /* True when there was something. */
-static bool copy_rest(showing *s, const shown *log)
+static bool show_more(showing *s, shown *log)
 {
     enum { CHUNK = 64 << 10 };
     static char chunk[CHUNK];
     bool any = false;
-    for (ssize_t got; (got = read(log->fd, chunk, sizeof(chunk))) > 0; any = true) {
+    for (size_t got; (got = lt_log_read(log->path, &log->place, chunk, sizeof(chunk))) > 0;
+         any = true) {
         write_heading(s, log);
-        write_text(s->app, lt_text_at(chunk, (size_t)got));
+        write_text(s->app, lt_text_at(chunk, got));
     }
     return any;
-}
-
-static bool was_replaced(const shown *log)
-{
-    struct stat open_one, now;
-    return fstat(log->fd, &open_one) == 0 && stat(log->path, &now) == 0 &&
-           open_one.st_ino != now.st_ino;
-}
-
-/* First what was rotated away, then the file, and the one that takes its place. */
-static bool show_more(showing *s, shown *log)
-{
-    static const char *const older[] = {"head", "1"};
-    bool any = false;
-    for (size_t i = 0; i < LT_COUNT(older) && !log->began; i++) {
-        LT_AUTO(lt_chars) path = lt_format("%s.%s", log->path, older[i]);
-        log->fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (log->fd >= 0)
-            any = copy_rest(s, log) || any;
-        lt_fd_close(log->fd);
-        log->fd = -1;
-    }
-    for (;;) {
-        if (log->fd < 0)
-            log->fd = open(log->path, O_RDONLY | O_CLOEXEC);
-        if (log->fd < 0)
-            return any;
-        log->began = true;
-        any = copy_rest(s, log) || any;
-        if (!was_replaced(log))
-            return any;
-        lt_fd_close(log->fd);
-        log->fd = -1;
-    }
 }
 
 static bool is_meant(const lt_task_record *task, const char *word)
@@ -136,8 +98,7 @@ static lt_status find_logs(showing *s, lt_workspace *workspace, const char *word
         if (!is_meant(task, word) || is_known(s, task->id))
             continue;
         shown log = {.task = lt_arena_text(&s->app->arena, task->id),
-                     .path = lt_run_log_path(workspace->home, s->run_id, task->id),
-                     .fd = -1};
+                     .path = lt_run_log_path(workspace->home, s->run_id, task->id)};
         lt_push(&s->logs, log);
     }
     return LT_OK;
@@ -183,10 +144,8 @@ static lt_status follow(showing *s, lt_workspace *workspace, const char *word, l
 
 static void showing_end(showing *s)
 {
-    for (size_t i = 0; i < s->logs.len; i++) {
-        lt_fd_close(s->logs.items[i].fd);
+    for (size_t i = 0; i < s->logs.len; i++)
         lt_free(s->logs.items[i].path);
-    }
     lt_vec_free(&s->logs);
 }
 

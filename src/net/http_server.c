@@ -26,10 +26,15 @@ enum {
         1024 * 1024, /* of a body that nobody wants: read, so that the client sees the answer */
 };
 
+typedef struct exchange exchange;
+
 struct lt_http_server {
     lt_server_options options;
     struct MHD_Daemon *daemon;
     lt_watch watch;
+    pthread_mutex_t rest_lock;
+    exchange *resting; /* of rest_lock: streams that have nothing to say now */
+    bool no_rest;      /* of rest_lock: the server stops, streams end */
     atomic_bool stopping;
     atomic_int busy;          /* requests between head and response */
     char *tls_cert, *tls_key; /* owned; the daemon reads them as long as it lives */
@@ -38,8 +43,11 @@ struct lt_http_server {
 };
 
 /* One request while it comes in, and until its response is gone. */
-typedef struct exchange {
+struct exchange {
     lt_http_server *server;
+    struct MHD_Connection *connection;
+    exchange *rests_before, *rests_after; /* of rest_lock */
+    bool is_resting;
     lt_arena arena;
     lt_text target;
     lt_buf body; /* of requests that are taken whole */
@@ -51,7 +59,7 @@ typedef struct exchange {
     lt_server_request request;
     lt_server_reply reply;
     lt_body_pipe pipe;
-} exchange;
+};
 
 /* ---- what a handler may ask ---- */
 
@@ -193,6 +201,64 @@ static bool compress_body(lt_buf *body)
     return smaller;
 }
 
+/* ---- streams that wait ---- */
+
+/* With the lock held. */
+static void take_from_rest(exchange *self)
+{
+    if (!self->is_resting)
+        return;
+    if (self->rests_before)
+        self->rests_before->rests_after = self->rests_after;
+    else
+        self->server->resting = self->rests_after;
+    if (self->rests_after)
+        self->rests_after->rests_before = self->rests_before;
+    self->rests_before = self->rests_after = NULL;
+    self->is_resting = false;
+}
+
+/* In the connection's own thread: it is not served again before it is woken. False: the server stops. */
+static bool rest(exchange *self)
+{
+    lt_http_server *server = self->server;
+    (void)pthread_mutex_lock(&server->rest_lock);
+    bool may = !server->no_rest && server->options.threads > 0;
+    if (may) {
+        MHD_suspend_connection(self->connection);
+        self->rests_after = server->resting;
+        if (server->resting)
+            server->resting->rests_before = self;
+        server->resting = self;
+        self->is_resting = true;
+    }
+    (void)pthread_mutex_unlock(&server->rest_lock);
+    return may;
+}
+
+void lt_http_server_wake(lt_http_server *server, bool (*is_ready)(void *context, void *state),
+                         void *context)
+{
+    (void)pthread_mutex_lock(&server->rest_lock);
+    for (exchange *one = server->resting, *next; one; one = next) {
+        next = one->rests_after;
+        if (is_ready && !is_ready(context, one->reply.state))
+            continue;
+        take_from_rest(one);
+        MHD_resume_connection(one->connection);
+    }
+    (void)pthread_mutex_unlock(&server->rest_lock);
+}
+
+/* From now on none rests. */
+static void end_rest(lt_http_server *server)
+{
+    (void)pthread_mutex_lock(&server->rest_lock);
+    server->no_rest = true;
+    (void)pthread_mutex_unlock(&server->rest_lock);
+    lt_http_server_wake(server, NULL, NULL);
+}
+
 static ssize_t read_stream(void *context, uint64_t at, char *out, size_t size)
 {
     (void)at;
@@ -200,6 +266,8 @@ static ssize_t read_stream(void *context, uint64_t at, char *out, size_t size)
     if (!self->reply.stream) /* an announced length without bytes is for HEAD */
         return MHD_CONTENT_READER_END_WITH_ERROR;
     int64_t got = self->reply.stream(self->reply.state, out, size);
+    if (got == LT_STREAM_LATER)
+        return rest(self) ? 0 : MHD_CONTENT_READER_END_OF_STREAM;
     if (got < 0)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     return got == 0 ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)got;
@@ -485,6 +553,7 @@ static void *on_uri(void *context, const char *uri, struct MHD_Connection *conne
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     self->server = server;
+    self->connection = connection;
     self->watched = info ? info->socket_context : NULL;
     self->target = lt_arena_text(&self->arena, lt_text_of(uri));
     self->body.limit = server->options.body_limit;
@@ -562,6 +631,9 @@ static void on_end(void *context, struct MHD_Connection *connection, void **slot
         return;
     lt_http_server *server = self->server;
     const lt_server_options *o = &server->options;
+    (void)pthread_mutex_lock(&server->rest_lock);
+    take_from_rest(self);
+    (void)pthread_mutex_unlock(&server->rest_lock);
     lt_pipe_end(&self->pipe, false);
     bool gave_up = why == MHD_REQUEST_TERMINATED_CLIENT_ABORT ||
                    why == MHD_REQUEST_TERMINATED_READ_ERROR ||
@@ -670,6 +742,7 @@ static void name_url(lt_http_server *server, const char *host, int fd)
 static void free_server(lt_http_server *server)
 {
     lt_watch_end(&server->watch);
+    (void)pthread_mutex_destroy(&server->rest_lock);
     lt_free(server->tls_cert);
     lt_free(server->tls_key);
     lt_free(server);
@@ -679,7 +752,8 @@ static struct MHD_Daemon *start_daemon(lt_http_server *server, int fd)
 {
     const lt_server_options *o = &server->options;
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG | MHD_USE_ITC;
-    flags |= o->threads > 0 ? MHD_USE_EPOLL : (MHD_USE_POLL | MHD_USE_THREAD_PER_CONNECTION);
+    flags |= o->threads > 0 ? MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME
+                            : (MHD_USE_POLL | MHD_USE_THREAD_PER_CONNECTION);
     flags |= o->tls_cert ? MHD_USE_TLS : 0;
     flags |=
         o->accept ? MHD_USE_TURBO : 0; /* no shutdown() before on_end(): see send_last_words() */
@@ -714,6 +788,7 @@ lt_status lt_http_server_start(const lt_server_options *options, lt_http_server 
     LT_TRY(listen_on(host, options->port, &fd, err));
     lt_http_server *server = lt_xcalloc(1, sizeof(*server));
     server->options = *options;
+    (void)pthread_mutex_init(&server->rest_lock, NULL);
     lt_server_options *o = &server->options;
     o->connection_limit = LT_MAX(o->connection_limit ? o->connection_limit : 256, o->threads);
     o->idle_timeout_s = o->idle_timeout_s ? o->idle_timeout_s : 60;
@@ -741,6 +816,7 @@ static void drain(lt_http_server *server)
 {
     int64_t end_us = lt_mono_us() + server->options.drain_s * (int64_t)1000000;
     int fd = MHD_quiesce_daemon(server->daemon);
+    end_rest(server);
     while (atomic_load(&server->busy) > 0 && lt_mono_us() < end_us)
         lt_sleep_us(5000);
     lt_fd_close(fd);
@@ -753,6 +829,7 @@ void lt_http_server_stop(lt_http_server *server)
     if (server->options.drain_s)
         drain(server);
     atomic_store(&server->stopping, true);
+    end_rest(server);
     MHD_stop_daemon(server->daemon);
     free_server(server);
 }

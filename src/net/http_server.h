@@ -59,7 +59,8 @@ typedef struct lt_server_reply {
     int fd;    /* instead of body, if >= 0: owned; `fd_size` bytes from `fd_offset` */
     int64_t fd_offset, fd_size;
     /* Instead of body: called again and again; fills up to `size` bytes, gives their number, 0 at the end, -1 to break off.
-     * May block only on a server with `threads` 0. */
+     * May block only on a server with `threads` 0; on others it may give LT_STREAM_LATER: nothing now. Then the connection rests, and
+     * costs no thread, until lt_http_server_wake(); when the server stops, it ends. */
     int64_t (*stream)(void *state, char *out, size_t size);
     int64_t
         length; /* of `stream`, when known: -1 is chunked. Also what is announced to HEAD: with it nothing else is needed */
@@ -68,6 +69,8 @@ typedef struct lt_server_reply {
     bool compress; /* gzip the body (not parts, fd, stream) when the client takes it */
     bool hang_up;  /* answer nothing: close the connection */
 } lt_server_reply;
+
+enum { LT_STREAM_LATER = -2 };
 
 /* Add a response header; copied. Control characters in the value become spaces. */
 void lt_server_reply_header(const lt_server_request *request, lt_server_reply *reply, lt_text name,
@@ -116,6 +119,10 @@ LT_MUST_CHECK lt_status lt_http_server_start(const lt_server_options *options, l
 void lt_http_server_stop(lt_http_server *server);
 LT_OWNED(lt_http_server_ref, lt_http_server *, lt_http_server_stop)
 
+/* Go on with connections whose stream gave LT_STREAM_LATER: those for which `is_ready(context, state)` says so; NULL: all. It is called with a
+ * lock held, never at the same time as their `stream`, and must not block. Any thread. */
+void lt_http_server_wake(lt_http_server *server, bool (*is_ready)(void *context, void *state),
+                         void *context);
 unsigned lt_http_server_port(const lt_http_server *server);
 const char *lt_http_server_url(
     const lt_http_server *server); /* "http://127.0.0.1:34567", borrowed */

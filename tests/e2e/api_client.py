@@ -51,7 +51,8 @@ class Client:
         try:
             connection.request(method, path, body, headers)
             reply = connection.getresponse()
-            answer = Answer(reply.status, reply.headers, reply.read())
+            streams = reply.headers.get("Content-Type") == "text/event-stream"
+            answer = Answer(reply.status, reply.headers, b"" if streams else reply.read())
         finally:
             connection.close()
         if status is not None:
@@ -76,28 +77,29 @@ class Client:
         self.cookie, self.csrf = f"{name}={cookie[name].value}", answer.json()["csrf"]
 
     def events(self, path, headers=None):
-        """Server-sent events, as they come: (id, event, data)."""
+        """Server-sent events, as they come: (id, event, data). Asked for at once."""
         connection = self.connect()
         connection.request("GET", path, headers={**self.headers("GET", None), **(headers or {})})
         reply = connection.getresponse()
         assert reply.status == 200, (reply.status, reply.read())
-        try:
-            fields = {}
-            while line := reply.readline():
-                line = line.rstrip(b"\n").decode(errors="surrogateescape")
-                if not line:
-                    if "data" in fields:
-                        yield fields.get("id"), fields.get("event", "message"), "\n".join(fields["data"])
-                    fields = {}
-                elif not line.startswith(":"):
-                    name, _, value = line.partition(":")
-                    value = value[1:] if value.startswith(" ") else value
-                    if name == "data":
-                        fields.setdefault("data", []).append(value)
-                    else:
-                        fields[name] = value
-        finally:
-            connection.close()
+        return read_events(connection, reply)
+
+
+def read_events(connection, reply):
+    try:
+        fields = {}
+        while line := reply.readline():
+            line = line.rstrip(b"\n").decode()
+            if not line:
+                if "data" in fields:
+                    yield fields.get("id"), fields["event"], fields["data"]
+                fields = {}
+            elif not line.startswith(":"):
+                name, _, value = line.partition(": ")
+                assert name in ("id", "event", "data") and name not in fields, line
+                fields[name] = value
+    finally:
+        connection.close()
 
 
 class Server:

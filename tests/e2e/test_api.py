@@ -1,6 +1,7 @@
 """The server's API: who may do what, and what is answered."""
 
 import json
+import pathlib
 import re
 
 import pytest
@@ -478,3 +479,131 @@ def test_users_and_tokens_are_managed_and_every_change_is_told(project, up):
                  ("ada", "user.password", "ada"), ("t-admin", "user.role", "ada"), ("t-admin", "user.remove", "ada")):
         assert line in said, (line, said)
     assert all(line["from"] in ("127.0.0.1", "command line", "terminal") for line in log)
+
+
+# ---- while it happens ----
+
+TALKS = {
+    "leat.yml": "name: t\n",
+    "pipelines/talks.yml": """\
+name: talks
+tasks:
+  talk:
+    shell: |
+      echo begin; printf 'gr\\303'; until [ -e go ]; do sleep 0.05; done; printf '\\274n\\n\\377 bytes\\n'; echo end
+""",
+    "pipelines/other.yml": "name: other\ntasks: {one: {shell: 'true'}}\n",
+}
+
+
+def test_changes_are_told_in_order_and_again_from_where_one_was(project, up):
+    leat = project(TALKS)
+    server = up(leat)
+    client = server.client("operator")
+    stream = client.events("/api/v1/events")
+    run = client.post("/api/v1/pipelines/talks/runs", {}, 201).json()["id"]
+    (leat.project / "go").touch()
+    seen = []
+    for at, kind, data in stream:
+        seen.append((int(at), kind, json.loads(data)))
+        if kind == "run" and seen[-1][2]["status"] == "succeeded":
+            break
+    assert [one[0] for one in seen] == list(range(seen[0][0], seen[0][0] + len(seen)))
+    runs = [data["status"] for _, kind, data in seen if kind == "run" and data["run"] == run]
+    tasks = [data["status"] for _, kind, data in seen if kind == "task"]
+    assert (runs[0], runs[-2:]) == ("queued", ["running", "succeeded"]) and tasks == ["running", "succeeded"]
+    assert all(data["pipeline"] == "talks" for _, _, data in seen)
+    client.post("/api/v1/pipelines/talks/pause", {}, 200)
+    again = client.events("/api/v1/events", {"Last-Event-ID": str(seen[1][0])})
+    for was in seen[2:]:
+        at, kind, data = next(again)
+        assert (int(at), kind, json.loads(data)) == was
+    assert json.loads(next(again)[2])["status"] == "paused"
+    # who was away for too long, or was with another home, has to ask anew
+    lost = client.events("/api/v1/events", {"Last-Event-ID": "999999"})
+    assert next(lost)[1] == "missed"
+    client.ask("GET", "/api/v1/events", headers={"Last-Event-ID": "x"}, status=400)
+
+
+def test_a_narrow_token_hears_of_its_pipelines_only(project, up):
+    leat = project(TALKS)
+    server = up(leat)
+    admin = server.client("admin")
+    token = admin.post("/api/v1/tokens", {"role": "viewer", "pipelines": ["other"]}, 201).json()["token"]
+    stream = Client(server.url, token).events("/api/v1/events")
+    admin.post("/api/v1/pipelines/talks/runs", {"at": "2999-01-01T00:00:00Z"}, 201)
+    admin.post("/api/v1/pipelines/other/runs", {}, 201)
+    heard = []
+    for _, kind, data in stream:
+        heard.append(json.loads(data)["pipeline"])
+        if kind == "run" and json.loads(data)["status"] == "succeeded":
+            break
+    assert set(heard) == {"other"}
+
+
+def test_a_log_is_followed_to_its_end(project, up):
+    leat = project(TALKS)
+    server = up(leat)
+    client = server.client("operator")
+    run = client.post("/api/v1/pipelines/talks/runs", {}, 201).json()["id"]
+    wait_for(lambda: client.get(f"/api/v1/runs/{run}")["status"] == "running", "the run")
+    path = f"/api/v1/runs/{run}/tasks/talk/log"
+    stream, text, last = client.events(f"{path}?follow=true"), "", None
+    while "begin\n" not in text or not text.endswith("gr"):
+        last, kind, data = next(stream)
+        assert kind == "log"
+        text += json.loads(data)
+    (leat.project / "go").touch()
+    rest = ""
+    for _, kind, data in stream:
+        if kind == "end":
+            assert json.loads(data) == "succeeded"
+            break
+        rest += json.loads(data)
+    assert "ün\n\ufffd bytes\nend\n" in rest
+    again = "".join(json.loads(data) for _, kind, data in client.events(f"{path}?follow=true", {"Last-Event-ID": last}) if kind == "log")
+    assert again == rest
+    whole = client.ask("GET", path, status=200)
+    assert b"gr\xc3\xbcn\n\xff bytes\nend\n" in whole.body and whole.headers["Content-Type"].startswith("text/plain")
+    size = len(whole.body)
+    for asked, got in (("bytes=0-4", whole.body[:5]), ("bytes=3-", whole.body[3:]), ("bytes=-4", whole.body[-4:])):
+        part = client.ask("GET", path, headers={"Range": asked}, status=206)
+        assert part.body == got and part.headers["Content-Range"].endswith(f"/{size}")
+    client.ask("GET", path, headers={"Range": f"bytes={size}-"}, status=416)
+    client.ask("GET", f"/api/v1/runs/{run}/tasks/tlak/log", status=404)
+
+
+def test_five_hundred_follow_a_log_without_a_thread_each(project, up):
+    leat = project(TALKS)
+    server = up(leat, "--rate", "0")
+    client = server.client("operator")
+    run = client.post("/api/v1/pipelines/talks/runs", {}, 201).json()["id"]
+    wait_for(lambda: client.get(f"/api/v1/runs/{run}")["status"] == "running", "the run")
+    streams = [client.events(f"/api/v1/runs/{run}/tasks/talk/log?follow=true") for _ in range(500)]
+    for stream in streams:
+        assert next(stream)[1] == "log"
+    threads = len(list(pathlib.Path(f"/proc/{server.process.pid}/task").iterdir()))
+    files = len(list(pathlib.Path(f"/proc/{server.process.pid}/fd").iterdir()))
+    assert threads < 20 and files < 600, (threads, files)
+    (leat.project / "go").touch()
+    for stream in streams:
+        text = ""
+        for _, kind, data in stream:
+            if kind == "end":
+                break
+            text += json.loads(data)
+        assert "bytes\nend\n" in text
+    assert client.get(f"/api/v1/runs/{run}")["status"] == "succeeded"
+
+
+def test_followers_are_sent_away_when_the_server_stops(project, up):
+    server = up(project(TALKS))
+    client = server.client("viewer")
+    streams = [client.events("/api/v1/events") for _ in range(3)]
+    server.client("admin").post("/api/v1/pipelines/talks/pause", {}, 200)
+    for stream in streams:
+        next(stream)
+    server.process.terminate()
+    assert [list(stream) for stream in streams] == [[], [], []]
+    assert server.process.wait(60) == 0
+    server.process.communicate()

@@ -52,6 +52,7 @@ static const char *title_of(int http)
         {405, "Not done with this method"},
         {409, "Things are otherwise by now"},
         {413, "Too much"},
+        {416, "Not that part of it"},
         {415, "Not this type of body"},
         {421, "Not the server of this name"},
         {422, "The data, models or files are wrong"},
@@ -282,6 +283,11 @@ lt_status lt_api_start(const lt_api_options *options, lt_api **out, lt_err *err)
         lt_api_stop(api);
         return status;
     }
+    status = lt_live_begin(api, err);
+    if (status != LT_OK) {
+        lt_api_stop(api);
+        return status;
+    }
     *out = api;
     return LT_OK;
 }
@@ -290,6 +296,7 @@ void lt_api_stop(lt_api *api)
 {
     if (!api)
         return;
+    lt_live_end(api);
     lt_http_server_stop(api->http);
     lt_limits_cleanup(&api->limits);
     lt_free(api);

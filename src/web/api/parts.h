@@ -30,6 +30,10 @@ LT_MUST_CHECK lt_status lt_api_write_run(lt_api_call *call, const lt_run_record 
 /* The body's "params" as "name=value". */
 LT_MUST_CHECK lt_status lt_api_read_params(lt_api_call *call, lt_texts *out, lt_err *err);
 
+/* live.c */
+lt_api_handle lt_api_follow_changes, lt_api_get_log;
+extern const lt_api_shape lt_api_log_query;
+
 /* people.c */
 lt_api_handle lt_api_list_users, lt_api_add_user, lt_api_change_user, lt_api_reset_user,
     lt_api_remove_user, lt_api_list_tokens, lt_api_add_token, lt_api_revoke_token,

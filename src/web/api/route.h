@@ -9,6 +9,7 @@
 #include "state/users.h"
 #include "web/api/api.h"
 #include "web/api/limit.h"
+#include "web/api/live.h"
 
 /* ---- what is taken and given ---- */
 
@@ -99,6 +100,7 @@ struct lt_api {
     lt_state *state; /* borrowed from the scheduler */
     lt_http_server *http;
     lt_limits limits;
+    lt_live live;
     bool is_loopback;
     int64_t started_at_us;
 };

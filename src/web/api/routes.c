@@ -75,6 +75,15 @@ const lt_api_route lt_api_routes[] = {
     {"POST", "/api/v1/runs/{run}/tasks/{task}/reject", "rejectTask", "runs",
      "say no to what it waits for", LT_ROLE_OPERATOR, .body = &lt_api_decide_shape,
      .handle = lt_api_reject_task},
+    {"GET", "/api/v1/runs/{run}/tasks/{task}/log", "getLog", "runs",
+     "its log: bytes, also of a Range; with follow a stream of events, 'log' (a JSON string) and "
+     "'end'",
+     LT_ROLE_VIEWER, .media = "text/plain", .query = &lt_api_log_query, .handle = lt_api_get_log},
+    {"GET", "/api/v1/events", "followChanges", "runs",
+     "a stream of events, as things change: 'run', 'task', 'schedule'; 'missed' when some are not "
+     "kept any more. Goes on behind Last-Event-ID",
+     LT_ROLE_VIEWER, .flags = LT_API_NARROW, .media = "text/event-stream",
+     .handle = lt_api_follow_changes},
 
     {"GET", "/api/v1/users", "listUsers", "people", "users", LT_ROLE_ADMIN,
      .answer = &lt_api_users_shape, .handle = lt_api_list_users},
