@@ -462,6 +462,21 @@ static int64_t announced_size(const lt_server_request *request)
                                                                                              : 0;
 }
 
+/* RFC 9112 section 6.1: who announces a body in two ways may mean one thing to a proxy and another to us. */
+static bool is_framed_once(const lt_server_request *request)
+{
+    size_t lengths = 0, codings = 0;
+    bool known = true;
+    for (size_t i = 0; i < request->headers.len; i++) {
+        const lt_param *header = &request->headers.items[i];
+        bool is_coding = lt_text_eq_nocase(header->name, T("Transfer-Encoding"));
+        lengths += lt_text_eq_nocase(header->name, T("Content-Length"));
+        codings += is_coding;
+        known = known && (!is_coding || lt_text_eq_nocase(header->value, T("chunked")));
+    }
+    return known && lengths + codings <= 1 && !(codings && request->is_http_1_0);
+}
+
 static void take_head(exchange *self, struct MHD_Connection *connection, const char *method,
                       const char *version)
 {
@@ -612,6 +627,14 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         self->head_seen = true;
         atomic_fetch_add(&self->server->busy, 1);
         take_head(self, connection, method, version);
+        if (!is_framed_once(&self->request)) {
+            self->refused = true;
+            lt_server_reply_error(&self->request, &self->reply, 400,
+                                  "the length of the body is announced twice, or in a way that "
+                                  "is not known here");
+            lt_server_reply_header(&self->request, &self->reply, T("Connection"), T("close"));
+            return send_reply(connection, &self->request, self);
+        }
         return self->server->options.accept ? begin_stream(self, connection) : MHD_YES;
     }
     if (*data_len > 0) {

@@ -51,6 +51,29 @@ def test_continue_comes_at_once_and_only_for_who_is_accepted(server):
         assert status == 403 and headers["connection"].lower() == "close"
 
 
+# ---------------------------------------------------------------- framing
+
+@pytest.mark.parametrize("framing", [
+    "Content-Length: 5\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 5",
+    "Content-Length: 5\r\nContent-Length: 6", "Content-Length: 5\r\nContent-Length: 5",
+    "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", "Transfer-Encoding: gzip, chunked",
+    "Transfer-Encoding: chunked, chunked", "Transfer-Encoding: xchunked",
+])
+def test_a_body_that_is_announced_in_two_ways_is_refused(server, framing):
+    """What a proxy may read otherwise than we do must not be read at all."""
+    with server.dial() as connection:
+        connection.sendall(f"PUT /wire/framed HTTP/1.1\r\nHost: 127.0.0.1\r\n{framing}\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+                           "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        answer = b""
+        try:
+            while piece := connection.recv(65536):
+                answer += piece
+        except ConnectionResetError:
+            pass
+        assert answer.startswith(b"HTTP/1.1 400 ") and answer.count(b"HTTP/1.1 ") == 1
+    assert get(server, "framed")[0] == 404
+
+
 # ---------------------------------------------------------------- aws-chunked
 
 def chunked(server, key, chunks, mode, trailer=b"", spoil=lambda frames: frames, decoded=None, extra=(), te=False, trailer_secret=ROOT[1]):
