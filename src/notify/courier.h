@@ -20,6 +20,6 @@ typedef struct lt_courier_options {
 /* What options name is copied. The caller ends it with lt_courier_end(). */
 lt_courier *lt_courier_new(const lt_courier_options *options);
 /* Any thread; never blocks for the network. */
-void lt_courier_send(lt_courier *courier, lt_text body);
+void lt_courier_send(lt_courier *self, lt_text body);
 /* Give what waits until `grace_us` from now, then stop. A warning is logged when something was left out. NULL is fine. */
-void lt_courier_end(lt_courier *courier, int64_t grace_us);
+void lt_courier_end(lt_courier *self, int64_t grace_us);

@@ -161,11 +161,12 @@ static lt_lineage_dataset source_of(const lt_conf_resource *resource, lt_arena *
 
 static bool relation_of(const lt_step *step, lt_relation *out)
 {
+    *out = (lt_relation){0};
     if (step->kind == LT_STEP_LOAD)
         *out = step->relation;
-    else if (step->kind == LT_STEP_MODEL)
+    else if (step->kind == LT_STEP_MODEL && step->node)
         *out = step->node->relation;
-    return (step->kind == LT_STEP_LOAD || step->kind == LT_STEP_MODEL) && out->name.len;
+    return out->name.len > 0;
 }
 
 static void add_needed_tables(const executor *run, const lt_run_task *task, lt_arena *arena,
