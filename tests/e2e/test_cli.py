@@ -125,15 +125,15 @@ def test_doctor_finds_what_is_wrong(project):
     assert "chmod 600 .env" in done.stdout and "leat.yml:2:1" in done.stdout
 
 
-def test_every_command_warns_of_an_env_file_that_git_tracks(project):
+def test_a_command_that_reads_the_project_warns_of_an_env_file_that_git_tracks(project):
     (project / ".env").write_text("A=1\n")
     (project / ".env").chmod(0o600)
     git = ["git", "-c", "user.email=a@example.org", "-c", "user.name=a"]
     for words in (["init", "-q"], ["add", "-f", ".env"], ["commit", "-qm", "all"]):
         subprocess.run([*git, *words], cwd=project, check=True)
-    assert "git tracks" in leat("runs", cwd=project).stderr
+    assert "git tracks" in leat("run", "--dry-run", cwd=project).stderr
     subprocess.run(["git", "rm", "-q", "--cached", ".env"], cwd=project, check=True)
-    assert "git tracks" not in leat("runs", cwd=project).stderr
+    assert "git tracks" not in leat("run", "--dry-run", cwd=project).stderr
 
 
 # ---------------------------------------------------------------- store

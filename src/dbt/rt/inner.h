@@ -188,7 +188,7 @@ void lt_dbt_table_set_kind(lt_jinja_value table, size_t column, lt_dbt_cell_kind
 /* seed.c: load_agate_table() */
 lt_status lt_dbt_seed_table(lt_dbt_exec *exec, lt_jinja_value *out, lt_err *err);
 
-/* moment.c: datetime, date, time, timedelta, timezone */
+/* moment_types.c: datetime, date, time, timedelta, timezone */
 typedef struct lt_dbt_zone lt_dbt_zone;
 extern const lt_dbt_zone lt_dbt_utc;
 lt_jinja_value lt_dbt_date_value(lt_jinja_heap *heap, int64_t days);
