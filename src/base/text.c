@@ -2,6 +2,7 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -143,6 +144,13 @@ bool lt_text_to_double(lt_text text, double *out)
         return false;
     *out = value;
     return true;
+}
+
+bool lt_text_fits(lt_text text, lt_text pattern)
+{
+    LT_AUTO(lt_chars) name = lt_text_dup(text);
+    LT_AUTO(lt_chars) form = lt_text_dup(pattern);
+    return fnmatch(form, name, lt_text_has(pattern, T("**")) ? 0 : FNM_PATHNAME) == 0;
 }
 
 char *lt_text_dup(lt_text text)

@@ -55,6 +55,9 @@ LT_MUST_CHECK bool lt_text_to_u64(lt_text text, uint64_t *out);
 /* As strtod() in the C locale, finite only. At most 512 bytes. */
 LT_MUST_CHECK bool lt_text_to_double(lt_text text, double *out);
 
+/* Does the whole text have this form? As in fnmatch(3): `*` and `?` stop at '/', but not in a pattern that has `**`. */
+bool lt_text_fits(lt_text text, lt_text pattern);
+
 char *lt_text_dup(
     lt_text
         text); /* a heap string; the caller frees it. Bytes after a NUL are there but unseen by C. */

@@ -10,6 +10,7 @@
 #include "cli/target.h"
 #include "cli/work.h"
 #include "git/git.h"
+#include "state/trigger.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -288,8 +289,6 @@ static void check_target(examination *e, const lt_conf_target *conf, finding *f)
         then(f, "check its settings in leat.yml, and that the server runs");
 }
 
-/* ---- all of them ---- */
-
 static void show(examination *e, const finding *f)
 {
     static const char *const words[] = {"OK", "WARN", "FAIL"};
@@ -312,6 +311,78 @@ static void show(examination *e, const finding *f)
     lt_out_text(&e->app->out, lt_buf_text(&safe));
 }
 
+/* ---- triggers ---- */
+
+/* What a trigger needs and can be looked at from here. */
+static lt_status try_trigger(lt_workspace *workspace, const lt_conf_trigger *trigger, lt_err *err)
+{
+    lt_versioning versioning;
+    if (trigger->kind == LT_ON_OBJECT)
+        return lt_bucket_find(workspace->store, trigger->object.bucket, &versioning, err);
+    if (trigger->kind == LT_ON_FILE) {
+        LT_AUTO(lt_chars) name = lt_text_dup(trigger->file.folder);
+        LT_AUTO(lt_chars) folder = lt_path_join(workspace->root, name);
+        return lt_path_is_folder(folder)
+                   ? LT_OK
+                   : lt_fail(err, LT_NOT_FOUND, "there is no folder '%s'", name);
+    }
+    if (trigger->kind == LT_ON_WEBHOOK) {
+        LT_AUTO(lt_buf) value = {.limit = LT_SECRET_VALUE_MAX};
+        lt_status status = lt_secret_get(workspace->secrets, trigger->webhook.secret, &value, err);
+        lt_secret_wipe(&value);
+        return status;
+    }
+    return LT_OK;
+}
+
+static lt_status check_trigger(lt_workspace *workspace, const lt_conf_pipeline *pipeline,
+                               const lt_conf_trigger *trigger, lt_arena *arena, lt_err *err)
+{
+    lt_trigger_record record;
+    LT_TRY(try_trigger(workspace, trigger, err));
+    LT_TRY(
+        lt_state_trigger_get(workspace->state, pipeline->name, trigger->name, arena, &record, err));
+    return record.trouble.len ? lt_fail(err, LT_FAILED, "%.*s", LT_ARG(record.trouble)) : LT_OK;
+}
+
+static void check_triggers_of(examination *e, lt_workspace *workspace,
+                              const lt_conf_pipeline *pipeline, size_t *good)
+{
+    for (size_t i = 0; i < pipeline->triggers.len; i++) {
+        const lt_conf_trigger *trigger = &pipeline->triggers.items[i];
+        lt_err err = {0};
+        finding f = {0};
+        if (check_trigger(workspace, pipeline, trigger, &e->app->arena, &err) == LT_OK) {
+            ++*good;
+            continue;
+        }
+        lt_ignore(lt_wrap(&err, "%s:%u:%u: the trigger '%.*s' of '%.*s'", trigger->place.file,
+                          trigger->place.line, trigger->place.col, LT_ARG(trigger->name),
+                          LT_ARG(pipeline->name)));
+        bad(&f, WARN, &err);
+        show(e, &f);
+    }
+}
+
+static void check_triggers(examination *e)
+{
+    lt_err err = {0};
+    finding f = {0};
+    size_t good = 0;
+    LT_AUTO(lt_workspace_ref) workspace = NULL;
+    if (!e->project || lt_work_open(e->app, NULL, &workspace, &err) != LT_OK)
+        return; /* what is wrong was told by the checks before */
+    for (size_t i = 0; i < workspace->project->pipelines.len; i++)
+        check_triggers_of(e, workspace, &workspace->project->pipelines.items[i], &good);
+    if (good) {
+        (void)say(&f, GOOD, "%zu trigger%s can do %s work", good, good == 1 ? "" : "s",
+                  good == 1 ? "its" : "their");
+        show(e, &f);
+    }
+}
+
+/* ---- all of them ---- */
+
 static void examine(examination *e)
 {
     static void (*const checks[])(examination *, finding *) = {
@@ -326,6 +397,7 @@ static void examine(examination *e)
         check_target(e, &e->project->targets.items[i], &f);
         show(e, &f);
     }
+    check_triggers(e);
 }
 
 static lt_status doctor(lt_app *app, const void *opts, const lt_args *args, lt_err *err)

@@ -33,13 +33,26 @@ static lt_text names_of_params(lt_app *app, const lt_conf_params *params)
     return lt_arena_text(&app->arena, lt_buf_text(&out));
 }
 
+/* What begins runs of it by itself: "schedule", and triggers as "name (kind)". */
+static lt_text names_of_triggers(lt_app *app, const lt_conf_pipeline *pipeline)
+{
+    LT_AUTO(lt_buf) out = {0};
+    lt_buf_add_str(&out, pipeline->schedule.place.line ? "schedule" : "");
+    for (size_t i = 0; i < pipeline->triggers.len; i++)
+        lt_buf_printf(&out, "%s%.*s (%s)", out.len ? ", " : "",
+                      LT_ARG(pipeline->triggers.items[i].name),
+                      lt_conf_trigger_kinds[pipeline->triggers.items[i].kind]);
+    return lt_arena_text(&app->arena, lt_buf_text(&out));
+}
+
 static lt_status list_all(lt_app *app, lt_workspace *workspace, lt_err *err)
 {
     enum { LOOK_BACK = 10000 };
     static const lt_grid_column columns[] = {
-        {T("pipeline"), LT_CELL_TEXT},    {T("tasks"), LT_CELL_NUMBER}, {T("params"), LT_CELL_TEXT},
-        {T("last_run"), LT_CELL_NUMBER},  {T("status"), LT_CELL_TEXT},  {T("asked"), LT_CELL_TEXT},
-        {T("description"), LT_CELL_TEXT},
+        {T("pipeline"), LT_CELL_TEXT},  {T("tasks"), LT_CELL_NUMBER},
+        {T("params"), LT_CELL_TEXT},    {T("last_run"), LT_CELL_NUMBER},
+        {T("status"), LT_CELL_TEXT},    {T("asked"), LT_CELL_TEXT},
+        {T("begins_by"), LT_CELL_TEXT}, {T("description"), LT_CELL_TEXT},
     };
     lt_run_records runs = {0};
     LT_AUTO(lt_grid) grid = {0};
@@ -55,6 +68,7 @@ static lt_status list_all(lt_app *app, lt_workspace *workspace, lt_err *err)
                            run ? number(app, run->id) : (lt_text){0},
                            run ? lt_text_of(lt_run_status_name(run->status)) : (lt_text){0},
                            run ? moment(app, run->asked_at_us) : (lt_text){0},
+                           names_of_triggers(app, pipeline),
                            pipeline->description};
         lt_grid_row(&grid, cells);
     }

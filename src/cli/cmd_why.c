@@ -5,6 +5,7 @@
 #include "cli/grid.h"
 #include "cli/work.h"
 #include "sched/ask.h"
+#include "sched/watch.h"
 #include "state/why.h"
 
 #include <stdio.h>
@@ -88,6 +89,31 @@ static lt_text moment_of(lt_app *app, int64_t at_s)
     return lt_text_of(lt_arena_format(&app->arena, "%.19sZ", lt_time_write(at_s * 1000000, text)));
 }
 
+/* A row for each trigger: what it waits for. */
+static lt_status add_triggers(lt_app *app, lt_workspace *workspace,
+                              const lt_conf_pipeline *pipeline, bool paused, lt_grid *grid,
+                              lt_err *err)
+{
+    for (size_t i = 0; i < pipeline->triggers.len; i++) {
+        const lt_conf_trigger *trigger = &pipeline->triggers.items[i];
+        LT_AUTO(lt_buf) why = {0};
+        lt_trigger_record record;
+        LT_TRY(lt_state_trigger_get(workspace->state, pipeline->name, trigger->name, &app->arena,
+                                    &record, err));
+        lt_watch_why(trigger, &record, &why);
+        lt_text cells[] = {
+            (lt_text){0},
+            lt_text_of(lt_arena_format(&app->arena, "%.*s.%.*s", LT_ARG(pipeline->name),
+                                       LT_ARG(trigger->name))),
+            paused               ? T("paused")
+            : record.trouble.len ? T("in trouble")
+                                 : T("waiting"),
+            lt_buf_text(&why)};
+        lt_grid_row(grid, cells);
+    }
+    return LT_OK;
+}
+
 /* What is to come, first; then the runs that are under way, else the newest one. */
 static lt_status why_pipeline(lt_app *app, lt_workspace *workspace,
                               const lt_conf_pipeline *pipeline, lt_grid *grid, lt_err *err)
@@ -107,7 +133,10 @@ static lt_status why_pipeline(lt_app *app, lt_workspace *workspace,
                        : view.next_s.len        ? T("scheduled")
                                                 : T("-"),
                        why};
-    lt_grid_row(grid, cells);
+    bool paused = view.record.paused_at_us != 0;
+    if (pipeline->schedule.place.line || paused || !pipeline->triggers.len)
+        lt_grid_row(grid, cells);
+    LT_TRY(add_triggers(app, workspace, pipeline, paused, grid, err));
     LT_TRY(lt_state_runs_open(workspace->state, pipeline->name, &app->arena, &open, err));
     for (size_t i = 0; i < open.len; i++)
         LT_TRY(why_run(app, workspace, &open.items[i], grid, err));

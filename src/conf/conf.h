@@ -486,6 +486,73 @@ typedef struct lt_conf_schedule {
     int64_t window_us;
 } lt_conf_schedule;
 
+/* ---- triggers of a pipeline ---- */
+
+typedef enum lt_conf_trigger_kind {
+    LT_ON_OBJECT,
+    LT_ON_DATASET,
+    LT_ON_FILE,
+    LT_ON_HTTP,
+    LT_ON_SQL,
+    LT_ON_WEBHOOK,
+    LT_ON_KINDS
+} lt_conf_trigger_kind;
+extern const char *const lt_conf_trigger_kinds[LT_ON_KINDS]; /* "object", ... */
+
+typedef struct lt_conf_on_object {
+    lt_conf_place place;
+    lt_text bucket, prefix, key; /* key: a pattern; empty: any */
+} lt_conf_on_object;
+typedef struct lt_conf_on_dataset {
+    lt_conf_place place;
+    lt_conf_texts any_of, all_of; /* "bucket/prefix/"; one of the two */
+} lt_conf_on_dataset;
+typedef struct lt_conf_on_file {
+    lt_conf_place place;
+    lt_text folder, name; /* name: a pattern of the path below it */
+    int64_t quiet_us;
+} lt_conf_on_file;
+typedef enum lt_conf_signed_by { LT_CONF_BY_HMAC, LT_CONF_BY_BEARER } lt_conf_signed_by;
+typedef struct lt_conf_on_webhook {
+    lt_conf_place place;
+    lt_text secret; /* its name */
+    lt_conf_signed_by by;
+    int64_t tolerance_us;
+} lt_conf_on_webhook;
+
+/* A parameter out of an event. */
+typedef struct lt_conf_mapped {
+    lt_text name;
+    lt_conf_place place;
+    lt_json_path path;
+} lt_conf_mapped;
+
+typedef struct lt_conf_trigger {
+    lt_text name;
+    lt_conf_place place;
+    lt_conf_trigger_kind kind;
+    lt_conf_on_object object;
+    lt_conf_on_dataset dataset;
+    lt_conf_on_file file;
+    lt_conf_http http;
+    lt_json_path watch; /* http; source.len 0: the whole answer */
+    lt_conf_text sql;
+    lt_text target; /* sql; empty: the project's */
+    lt_conf_on_webhook webhook;
+    int64_t every_us;
+    int64_t batch_us, batch_most; /* batch_us 0: each event is a run */
+    lt_conf_yes_no_auto existing;
+    lt_conf_pairs params; /* as written */
+    struct {
+        lt_conf_mapped *items;
+        size_t len, cap;
+    } mapped; /* the same, understood */
+} lt_conf_trigger;
+typedef struct lt_conf_triggers {
+    lt_conf_trigger *items;
+    size_t len, cap;
+} lt_conf_triggers;
+
 /* calendars/NAME.yml: days off */
 typedef struct lt_conf_calendar {
     lt_text name;
@@ -509,6 +576,7 @@ typedef struct lt_conf_pipeline {
     lt_conf_overlap overlap;
     int64_t max_active;
     lt_conf_schedule schedule;
+    lt_conf_triggers triggers;
     lt_text zone_name;
     const lt_zone *zone; /* `timezone`, else UTC */
     lt_conf_defaults defaults;

@@ -88,12 +88,17 @@ bool lt_conf_is_snake_case(lt_text text);
 lt_conf_place lt_conf_place_of(const lt_conf_reader *reader, const lt_yaml *node);
 
 extern const lt_setting_group lt_conf_project_group, lt_conf_source_group, lt_conf_pipeline_group,
-    lt_conf_calendar_group, lt_conf_schedule_group;
+    lt_conf_calendar_group, lt_conf_schedule_group, lt_conf_http_group, lt_conf_trigger_group;
 
 /* ---- table_calendar.c ---- */
 /* The zone of this name; an error is placed at `timezone` in the mapping. An empty name changes nothing. */
 LT_MUST_CHECK lt_status lt_conf_read_zone(const lt_conf_reader *reader, const lt_yaml *node,
                                           lt_text name, const lt_zone **out, lt_err *err);
+
+/* ---- table_trigger.c ---- */
+/* Do the triggers give the parameters that there are, and all that have no default? */
+LT_MUST_CHECK lt_status lt_conf_check_triggers(const lt_conf_triggers *triggers,
+                                               const lt_conf_params *params, lt_err *err);
 
 /* ---- params.c ---- */
 LT_MUST_CHECK lt_status lt_conf_read_params(const lt_conf_reader *reader,

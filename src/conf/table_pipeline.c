@@ -66,13 +66,13 @@ static lt_status check_http(const lt_conf_reader *reader, void *made, const lt_y
     return LT_OK;
 }
 
-static const lt_setting_group http_group = {.name = "'http'",
-                                            .help = "A request. The answer is the task's output: "
-                                                    "`status`, and `body` as JSON or text.",
-                                            SETTINGS(http_settings),
-                                            .size = sizeof(lt_conf_http),
-                                            .place_offset = AT(lt_conf_http, place),
-                                            .check = check_http};
+const lt_setting_group lt_conf_http_group = {.name = "'http'",
+                                             .help = "A request. The answer is the task's output: "
+                                                     "`status`, and `body` as JSON or text.",
+                                             SETTINGS(http_settings),
+                                             .size = sizeof(lt_conf_http),
+                                             .place_offset = AT(lt_conf_http, place),
+                                             .check = check_http};
 
 /* ---- notify ---- */
 
@@ -205,7 +205,7 @@ static const lt_setting wait_settings[] = {
     {.name = "http",
      .type = LT_SET_GROUP,
      .offset = AT(lt_conf_wait, http),
-     .group = &http_group,
+     .group = &lt_conf_http_group,
      .help = "until the answer is one that is expected"},
     {.name = "every",
      .type = LT_SET_LENGTH,
@@ -380,7 +380,7 @@ static const char *const when_words[] = {"success",     "failed",     "always", 
     {.name = "http",                                                                               \
      .type = LT_SET_GROUP,                                                                         \
      TASK(http),                                                                                   \
-     .group = &http_group,                                                                         \
+     .group = &lt_conf_http_group,                                                                 \
      .help = "a request to a web server"},                                                         \
         {.name = "notify",                                                                         \
          .type = LT_SET_GROUP,                                                                     \
@@ -886,6 +886,11 @@ static const lt_setting pipeline_settings[] = {
      .wanted = "a crontab line, or a mapping",
      .help = "when runs begin by themselves, while `leat up` runs: a line as in crontab(5), or a "
              "mapping"},
+    {.name = "triggers",
+     .type = LT_SET_MAP,
+     .offset = AT(lt_conf_pipeline, triggers),
+     .group = &lt_conf_trigger_group,
+     .help = "events that begin runs by themselves, while `leat up` runs, by name"},
     {.name = "timezone",
      .type = LT_SET_WORD,
      .offset = AT(lt_conf_pipeline, zone_name),
@@ -905,8 +910,7 @@ static const lt_setting pipeline_settings[] = {
              "help: ..., options: [...]}`; types are string, int, number, bool, date and enum. A "
              "mapping without `default` must be given: `--param name=value`"},
 };
-static const char *const pipeline_later[] = {"on_object", "triggers",    "trigger",     "notify",
-                                             "when",      "concurrency", "environment", NULL};
+static const char *const pipeline_later[] = {"notify", "when", "concurrency", "environment", NULL};
 
 static lt_status check_unique(const lt_conf_reader *reader, const lt_conf_tasks *handlers,
                               const lt_conf_tasks *tasks, lt_err *err)
@@ -958,7 +962,7 @@ static lt_status check_pipeline(const lt_conf_reader *reader, void *made, const 
             return lt_conf_fail(pipeline->typed.items[i].place, err,
                                 "a schedule cannot give the parameter '%.*s': it needs a default",
                                 LT_ARG(pipeline->typed.items[i].name));
-    return LT_OK;
+    return lt_conf_check_triggers(&pipeline->triggers, &pipeline->typed, err);
 }
 
 const lt_setting_group lt_conf_pipeline_group = {.name = "a pipeline",

@@ -148,6 +148,7 @@ void lt_work_names(lt_work *work)
                                                      : T("running")));
     lt_jinja_put(names, "run_summary", lt_jinja_text_copy(&work->heap, lt_buf_text(&summary)));
     put_interval(work, names);
+    lt_jinja_put(names, "trigger", value_of(&work->heap, run->record->trigger_json));
     put_item(work, names);
     work->scope.names = names;
 }

@@ -2,7 +2,6 @@
 #include "base/time.h"
 #include "run/inner.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 
 /* What one look has found. */
@@ -64,18 +63,9 @@ static size_t fixed_prefix(lt_text pattern)
     return pattern.len;
 }
 
-/* `*` stops at '/', `**` does not. */
-static bool fits_key(const char *pattern, lt_text key)
-{
-    LT_AUTO(lt_chars) name = lt_text_dup(key);
-    bool deep = strstr(pattern, "**") != NULL;
-    return fnmatch(pattern, name, deep ? 0 : FNM_PATHNAME) == 0;
-}
-
 static lt_status count_objects(lt_work *work, lt_text bucket, lt_text pattern, look *out,
                                lt_err *err)
 {
-    LT_AUTO(lt_chars) glob = lt_text_dup(pattern);
     lt_list_request request = {.prefix = lt_text_sub(pattern, 0, fixed_prefix(pattern))};
     int64_t count = 0, size = 0;
     lt_text first = {0};
@@ -85,7 +75,7 @@ static lt_status count_objects(lt_work *work, lt_text bucket, lt_text pattern, l
                              err));
         for (size_t i = 0; i < listing.objects.len; i++) {
             const lt_object_info *object = &listing.objects.items[i];
-            if (!fits_key(glob, object->key))
+            if (!lt_text_fits(object->key, pattern))
                 continue;
             first = count++ ? first : object->key;
             size = count == 1 ? object->size_bytes : size;

@@ -1,6 +1,8 @@
 /* Looking at schedules, and filling ranges of them. */
 #include "sched/ask.h"
 
+#include "sched/watch.h"
+
 #include "base/time.h"
 
 static const int64_t SECOND_US = 1000000;
@@ -26,9 +28,22 @@ lt_status lt_sched_pipeline(const lt_project *project, lt_text name, const lt_co
 
 /* ---- looking ---- */
 
-static lt_text why_not(const lt_schedule_record *record, bool has_schedule, lt_arena *arena)
+static lt_text triggers_of(const lt_conf_pipeline *pipeline, lt_arena *arena)
+{
+    LT_AUTO(lt_buf) out = {0};
+    for (size_t i = 0; i < pipeline->triggers.len; i++) {
+        lt_buf_add_str(&out, i ? ", or " : "waits for ");
+        lt_watch_describe(&pipeline->triggers.items[i], &out);
+    }
+    return lt_arena_text(arena, lt_buf_text(&out));
+}
+
+static lt_text why_not(const lt_conf_pipeline *pipeline, const lt_schedule_record *record,
+                       bool has_schedule, lt_arena *arena)
 {
     char moment[LT_TIME_CHARS];
+    if (!record->paused_at_us && pipeline->triggers.len)
+        return triggers_of(pipeline, arena);
     if (!record->paused_at_us)
         return has_schedule ? T("")
                             : T("no schedule: a run is asked for by 'leat run --pipeline' or "
@@ -62,7 +77,7 @@ lt_status lt_sched_look_at(const lt_project *project, const lt_conf_pipeline *pi
     LT_TRY(lt_state_runs_find(state, &filter, arena, &newest, err));
     if (made.has_schedule && !made.record.paused_at_us)
         add_next(&schedule, times, arena, &made);
-    made.why_not = why_not(&made.record, made.has_schedule, arena);
+    made.why_not = why_not(pipeline, &made.record, made.has_schedule, arena);
     made.has_run = newest.len > 0;
     if (made.has_run)
         made.newest = newest.items[0];

@@ -8,6 +8,7 @@
 #include "run/run.h"
 #include "run/workspace.h"
 #include "sched/tick.h"
+#include "sched/watch.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -57,8 +58,9 @@ struct lt_sched {
     lt_sched_options options;
     lt_state *state; /* owned */
     int lock, inotify;
-    pthread_rwlock_t files_lock; /* guards workspace and files_trouble against readers elsewhere */
-    lt_workspace *workspace;     /* owned */
+    pthread_rwlock_t files_lock; /* guards files and files_trouble against readers elsewhere */
+    lt_sched_files *files;       /* held */
+    lt_watch *watch;             /* owned */
     char *files_trouble;         /* owned; what is wrong with the files, or NULL */
     lt_arena arena;              /* of the entries */
     LT_VEC(entry) entries;
@@ -74,6 +76,11 @@ struct lt_sched {
 };
 
 /* ---- the files ---- */
+
+static lt_project *project_of(const lt_sched *self)
+{
+    return lt_sched_files_workspace(self->files)->project;
+}
 
 static void watch_folder(lt_sched *self, const char *path, size_t *left)
 {
@@ -123,7 +130,7 @@ static lt_status plan_entry(lt_sched *self, const lt_conf_pipeline *pipeline, lt
 
 static lt_status make_entries(lt_sched *self, lt_err *err)
 {
-    lt_project *project = self->workspace->project;
+    lt_project *project = project_of(self);
     lt_vec_free(&self->entries);
     lt_arena_cleanup(&self->arena);
     self->arena = (lt_arena){0};
@@ -166,7 +173,7 @@ static lt_status load_files(lt_sched *self, bool changed, lt_err *err)
     lt_err why = {0};
     self->look = true;
     lt_status status = lt_workspace_open(&options, &made, &why);
-    if (status != LT_OK && !self->workspace) {
+    if (status != LT_OK && !self->files) {
         *err = why;
         return status;
     }
@@ -176,10 +183,12 @@ static lt_status load_files(lt_sched *self, bool changed, lt_err *err)
     (void)pthread_rwlock_wrlock(&self->files_lock);
     set_trouble(self, status == LT_OK ? NULL : &why);
     if (status == LT_OK) {
-        lt_workspace *old = self->workspace;
-        self->workspace = made;
+        lt_sched_files *old = self->files;
+        self->files = lt_sched_files_new(made);
         status = make_entries(self, err);
-        lt_workspace_close(old);
+        if (self->watch)
+            lt_watch_use(self->watch, self->files);
+        lt_sched_files_leave(old);
     } else {
         status = LT_OK;
     }
@@ -191,7 +200,7 @@ const lt_project *lt_sched_project(lt_sched *self, lt_text *wrong)
 {
     (void)pthread_rwlock_rdlock(&self->files_lock);
     *wrong = lt_text_of(self->files_trouble);
-    return self->workspace->project;
+    return project_of(self);
 }
 
 void lt_sched_project_done(lt_sched *self)
@@ -222,8 +231,7 @@ static lt_status plan_entry(lt_sched *self, const lt_conf_pipeline *pipeline, lt
 {
     lt_schedule_record record;
     entry made = {.pipeline = pipeline, .next_s = INT64_MAX};
-    made.has_schedule =
-        lt_sched_read(self->workspace->project, pipeline, &made.calendar, &made.schedule);
+    made.has_schedule = lt_sched_read(project_of(self), pipeline, &made.calendar, &made.schedule);
     lt_push(&self->entries, made);
     if (!made.has_schedule)
         return LT_OK;
@@ -458,7 +466,7 @@ static lt_status collect_children(lt_sched *self, lt_err *err)
 static int64_t in_front(const lt_sched *self, const lt_run_records *open, size_t index)
 {
     const lt_run_record *run = &open->items[index];
-    const lt_conf_pipeline *pipeline = lt_project_pipeline(self->workspace->project, run->pipeline);
+    const lt_conf_pipeline *pipeline = lt_project_pipeline(project_of(self), run->pipeline);
     int64_t count = 0, first = 0;
     if (!pipeline || pipeline->overlap != LT_CONF_OVERLAP_QUEUE)
         return 0;
@@ -662,7 +670,8 @@ static lt_status open_all(lt_sched *self, lt_err *err)
     if (self->inotify < 0)
         return lt_fail_errno(err, errno, "cannot watch files");
     watch_files(self);
-    return load_files(self, true, err);
+    LT_TRY(load_files(self, true, err));
+    return lt_watch_start(self->state, self->files, &self->watch, err);
 }
 
 lt_status lt_sched_open(const lt_sched_options *options, lt_sched **out, lt_err *err)
@@ -688,13 +697,14 @@ void lt_sched_close(lt_sched *self)
 {
     if (!self)
         return;
+    lt_watch_stop(self->watch);
     for (size_t i = 0; i < self->children.len; i++)
         lt_fd_close(self->children.items[i].pidfd);
     lt_vec_free(&self->children);
     lt_vec_free(&self->troubles);
     lt_vec_free(&self->entries);
     lt_arena_cleanup(&self->arena);
-    lt_workspace_close(self->workspace);
+    lt_sched_files_leave(self->files);
     lt_free(self->files_trouble);
     lt_fd_close(self->inotify);
     lt_state_close(self->state);

@@ -5,7 +5,7 @@
 #include "fmt/json.h"
 #include "run/run.h"
 
-enum { PARAMS_BYTES = 64 * 1024 };
+enum { PARAMS_BYTES = 64 * 1024, EVENT_BYTES = 2 << 20 };
 
 bool lt_sched_read(const lt_project *project, const lt_conf_pipeline *pipeline,
                    lt_calendar *calendar, lt_schedule *out)
@@ -102,5 +102,65 @@ lt_status lt_sched_wish_run(const lt_conf_pipeline *pipeline, const lt_sched_wis
             lt_arena_format(arena, "trigger:%.*s:%.*s", LT_ARG(pipeline->name), LT_ARG(wish->key)));
     if (wish->at_us)
         out->waiting = (lt_waiting){.kind = T("time"), .next_us = wish->at_us};
+    return LT_OK;
+}
+
+/* ---- events ---- */
+
+static void write_event(const lt_conf_trigger *trigger, const lt_sched_event *events, size_t count,
+                        lt_buf *out)
+{
+    lt_json_writer w = {.out = out};
+    lt_json_begin(&w, '{');
+    lt_json_set(&w, "kind", lt_text_of(lt_conf_trigger_kinds[trigger->kind]));
+    lt_json_set(&w, "trigger", trigger->name);
+    if (trigger->batch_us) {
+        lt_json_set_int(&w, "count", (int64_t)count);
+        lt_json_key(&w, T("events"));
+        lt_json_begin(&w, '[');
+        for (size_t i = 0; i < count; i++)
+            lt_json_raw(&w, events[i].json);
+        lt_json_end(&w);
+    } else {
+        lt_json_key(&w, T("event"));
+        lt_json_raw(&w, events[0].json);
+    }
+    lt_json_end(&w);
+}
+
+/* A parameter as somebody would have typed it: texts without quotes. */
+static lt_status map_param(const lt_conf_mapped *mapped, lt_text event, lt_arena *arena,
+                           lt_texts *out, lt_err *err)
+{
+    lt_json_token token;
+    LT_TRY(lt_json_path_find(&mapped->path, event, "the event", &token, err));
+    if (token.kind == LT_JSON_END || token.kind == LT_JSON_NULL)
+        return LT_OK; /* its default */
+    lt_text value = token.kind == LT_JSON_STRING ? lt_json_string_in(arena, token.raw) : token.raw;
+    if (memchr(value.ptr, '\0', value.len))
+        return lt_fail(err, LT_INVALID, "the parameter '%.*s' has a NUL in it",
+                       LT_ARG(mapped->name));
+    lt_push_in(
+        arena, out,
+        lt_text_of(lt_arena_format(arena, "%.*s=%.*s", LT_ARG(mapped->name), LT_ARG(value))));
+    return LT_OK;
+}
+
+lt_status lt_sched_event_run(const lt_conf_pipeline *pipeline, const lt_conf_trigger *trigger,
+                             const lt_sched_event *events, size_t count, lt_arena *arena,
+                             lt_run_record *out, lt_err *err)
+{
+    LT_AUTO(lt_buf) json = {.limit = EVENT_BYTES};
+    lt_texts params = {0};
+    write_event(trigger, events, count, &json);
+    LT_TRY(lt_buf_check(&json, "the event", err));
+    for (size_t i = 0; i < trigger->mapped.len; i++)
+        LT_TRY(map_param(&trigger->mapped.items[i], lt_buf_text(&json), arena, &params, err));
+    *out = (lt_run_record){
+        .command = T("run"), .pipeline = pipeline->name, .clock_us = events[count - 1].at_us};
+    LT_TRY(params_of(pipeline, &params, arena, &out->params_json, err));
+    out->trigger_json = lt_arena_text(arena, lt_buf_text(&json));
+    out->run_key = lt_text_of(lt_arena_format(arena, "event:%.*s:%.*s:%.*s", LT_ARG(pipeline->name),
+                                              LT_ARG(trigger->name), LT_ARG(events[0].id)));
     return LT_OK;
 }

@@ -15,6 +15,21 @@ lt_text lt_sched_text(const lt_conf_pipeline *pipeline, lt_arena *arena);
 LT_MUST_CHECK lt_status lt_sched_tick_run(const lt_conf_pipeline *pipeline, const lt_tick *tick,
                                           const char *kind, const lt_texts *given, lt_arena *arena,
                                           lt_run_record *out, lt_err *err);
+/* The runs of a trigger: of one event, or of several. The run's record of it is what `params` of the trigger and the template name `trigger`
+ * read: {"kind": "object", "trigger": NAME, "event": {...}}, or with `batch` {..., "events": [...], "count": N}. */
+typedef struct lt_sched_event {
+    lt_text id;   /* the same for the same event, whenever it is seen */
+    lt_text json; /* an object */
+    lt_text what; /* for people: "in/a.csv" */
+    int64_t at_us;
+} lt_sched_event;
+typedef LT_VEC(lt_sched_event) lt_sched_events;
+/* LT_INVALID: a parameter is not in the event, or not of its type. */
+LT_MUST_CHECK lt_status lt_sched_event_run(const lt_conf_pipeline *pipeline,
+                                           const lt_conf_trigger *trigger,
+                                           const lt_sched_event *events, size_t count,
+                                           lt_arena *arena, lt_run_record *out, lt_err *err);
+
 /* A run that somebody asks for. `key` may be empty; `at_us` 0: now. */
 typedef struct lt_sched_wish {
     lt_text by, key;

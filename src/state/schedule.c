@@ -74,7 +74,7 @@ static int64_t find_key(lt_tx *tx, lt_text key)
     return key.len && lt_query_next(&q) ? lt_query_i64(&q, 0) : 0;
 }
 
-static lt_status insert_supervised(lt_tx *tx, lt_run_record *run, lt_err *err)
+lt_status lt_state_insert_supervised(lt_tx *tx, lt_run_record *run, lt_err *err)
 {
     lt_waiting waiting = run->waiting;
     int64_t known = find_key(tx, run->run_key);
@@ -94,7 +94,7 @@ static lt_status record_ticks(lt_tx *tx, void *context, lt_err *err)
     const supervising *s = context;
     for (size_t i = 0; i < s->count; i++) {
         lt_tick_run *one = &s->ticks[i];
-        LT_TRY(insert_supervised(tx, &one->run, err));
+        LT_TRY(lt_state_insert_supervised(tx, &one->run, err));
         LT_TRY(lt_tx_exec(tx, err, "update schedules set at_s = ?, wall_s = ? where pipeline = ?",
                           V(one->at_s), V(one->wall_s), V(one->run.pipeline)));
     }
@@ -111,7 +111,7 @@ static lt_status supervise(lt_tx *tx, void *context, lt_err *err)
 {
     const supervising *s = context;
     for (size_t i = 0; i < s->count; i++)
-        LT_TRY(insert_supervised(tx, &s->runs[i], err));
+        LT_TRY(lt_state_insert_supervised(tx, &s->runs[i], err));
     return LT_OK;
 }
 

@@ -1,0 +1,25 @@
+/* watch.h - triggers: what happens elsewhere becomes runs.
+ *
+ * Two threads look: one at what is near and quick (events of the store, commits, folders), many times a second; one at what is far
+ * or slow (web servers, queries, listings of S3), so that nothing holds up the other, nor the ticks of schedules. Each step of a
+ * trigger is one transaction (state/trigger.h). */
+#pragma once
+#include "sched/files.h"
+#include "state/trigger.h"
+
+typedef struct lt_watch lt_watch;
+
+/* Begin to look at what the triggers of `files` say. `state` must stay until lt_watch_stop(). */
+LT_MUST_CHECK lt_status lt_watch_start(lt_state *state, lt_sched_files *files, lt_watch **out,
+                                       lt_err *err);
+/* Other files from now on. */
+void lt_watch_use(lt_watch *watch, lt_sched_files *files);
+/* Waits for looks under way (half a minute at most). NULL is fine. */
+void lt_watch_stop(lt_watch *watch);
+
+/* What a trigger looks at, as one text: another text is another trigger. In `arena`. */
+lt_text lt_watch_text(const lt_conf_trigger *trigger, lt_arena *arena);
+/* For people: "an object below in/daily/", "the query ...". */
+void lt_watch_describe(const lt_conf_trigger *trigger, lt_buf *out);
+/* Why it has not begun a run: what it waits for, since when, the last event, what is wrong. */
+void lt_watch_why(const lt_conf_trigger *trigger, const lt_trigger_record *record, lt_buf *out);
