@@ -408,6 +408,35 @@ static void add_tests_of(lt_plan *plan, lt_node_set *set)
     }
 }
 
+static lt_text node_name_at(const void *context, size_t i)
+{
+    const lt_plan *plan = context;
+    return plan->graph.nodes.items[i]->name;
+}
+
+/* "orders" where a source has it is "shop.orders". */
+static bool find_qualified(const lt_plan *plan, lt_text word, lt_text *out)
+{
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        lt_text name = plan->graph.nodes.items[i]->name;
+        if (name.len > word.len + 1 && lt_text_ends(name, word) &&
+            name.ptr[name.len - word.len - 1] == '.') {
+            *out = name;
+            return true;
+        }
+    }
+    return lt_text_nearest(word, plan->graph.nodes.len, node_name_at, plan, out);
+}
+
+static lt_status hint_names(const lt_plan *plan, lt_text unmatched, lt_err *err)
+{
+    lt_text nearest;
+    if (find_qualified(plan, unmatched, &nearest))
+        return lt_hint(err, "did you mean '%.*s'? 'leat run --dry-run' lists all", LT_ARG(nearest));
+    return lt_hint(err, "select by name, tag:x, path:models/x, source:x, resource_type:model; "
+                        "'leat run --dry-run' lists all");
+}
+
 static lt_status select_members(lt_plan *plan, const lt_conf_task *task, lt_node_set *out,
                                 lt_err *err)
 {
@@ -415,9 +444,11 @@ static lt_status select_members(lt_plan *plan, const lt_conf_task *task, lt_node
     for (size_t i = 0; i < task->selection.len; i++) {
         lt_text unmatched = {0};
         LT_TRY(lt_graph_select(&plan->graph, task->selection.items[i].raw, out, &unmatched, err));
-        if (unmatched.len)
-            return lt_conf_fail(task->selection.items[i].place, err,
-                                "the selection '%.*s' matches nothing", LT_ARG(unmatched));
+        if (unmatched.len) {
+            lt_ignore(lt_conf_fail(task->selection.items[i].place, err,
+                                   "the selection '%.*s' matches nothing", LT_ARG(unmatched)));
+            return hint_names(plan, unmatched, err);
+        }
     }
     if (task->kind == LT_DO_TEST || task->kind == LT_DO_BUILD)
         add_tests_of(plan, out);
@@ -552,25 +583,15 @@ static lt_status add_tasks(lt_plan *plan, lt_err *err)
 
 /* ---- selection ---- */
 
-static lt_text node_name_at(const void *context, size_t i)
-{
-    const lt_plan *plan = context;
-    return plan->graph.nodes.items[i]->name;
-}
-
 static lt_status select_words(lt_plan *plan, lt_text words, lt_node_set *set, lt_err *err)
 {
     lt_text unmatched;
     LT_TRY(lt_graph_select(&plan->graph, words, set, &unmatched, err));
     if (!unmatched.len)
         return LT_OK;
-    lt_text nearest;
     lt_ignore(
         lt_fail(err, LT_NOT_FOUND, "the selection '%.*s' matches nothing", LT_ARG(unmatched)));
-    if (lt_text_nearest(unmatched, plan->graph.nodes.len, node_name_at, plan, &nearest))
-        return lt_hint(err, "did you mean '%.*s'? 'leat run --dry-run' lists all", LT_ARG(nearest));
-    return lt_hint(err, "select by name, tag:x, path:models/x, source:x, resource_type:model; "
-                        "'leat run --dry-run' lists all");
+    return hint_names(plan, unmatched, err);
 }
 
 static lt_status select_texts(lt_plan *plan, const lt_conf_texts *texts, lt_node_set *set,

@@ -247,6 +247,10 @@ static lt_status plan_retry(lt_work *work, lt_status status, lt_err *err)
                                      (long long)task->tries + 2, (long long)retries_of(work) + 1)),
                                  .detail = message};
     lt_work_log(work, "attempt failed, another one follows: %s", why.message);
+    char pause[LT_TIME_CHARS];
+    lt_log(LT_LOG_WARNING, "%.*s: %.*s in %s: %s", LT_ARG(task->record.name),
+           LT_ARG(work->waiting.what), lt_length_write(work->wake_at_us - lt_now_us(), pause),
+           why.message);
     if (task->record.token)
         LT_TRY(lt_state_attempt_finish(work->run->workspace->state, task->record.token,
                                        status == LT_CANCELLED ? LT_TASK_CANCELLED : LT_TASK_FAILED,

@@ -148,6 +148,18 @@ static void make_tasks(executor *run)
     }
 }
 
+/* As it is recorded at first: why a handler has not begun is in its role. */
+static lt_task_record first_record(const lt_run_task *task)
+{
+    static const char *const causes[] = {[LT_ROLE_ON_SUCCESS] = "on_success",
+                                         [LT_ROLE_ON_FAILURE] = "on_failure",
+                                         [LT_ROLE_ON_LATE] = "on_late"};
+    lt_task_record made = task->record;
+    if (made.status == LT_TASK_PENDING && task->step->role != LT_ROLE_MAIN)
+        made.cause = lt_text_of(causes[task->step->role]);
+    return made;
+}
+
 static const lt_task_record *record_before(const lt_task_records *before, lt_text id)
 {
     for (size_t i = 0; i < before->len; i++)
@@ -249,7 +261,7 @@ static lt_status resume_tasks(executor *run, lt_err *err)
         if (then)
             resume_task(run->tasks[i], then);
         else
-            lt_push(&added, run->tasks[i]->record);
+            lt_push(&added, first_record(run->tasks[i]));
     }
     lt_status status = LT_OK;
     if (added.len)
@@ -298,7 +310,7 @@ static lt_status begin_new(executor *run, const lt_admission *rule, lt_err *err)
 {
     lt_task_record *records = lt_xcalloc(run->task_count + 1, sizeof(*records));
     for (size_t i = 0; i < run->task_count; i++)
-        records[i] = run->tasks[i]->record;
+        records[i] = first_record(run->tasks[i]);
     lt_status status =
         lt_state_run_ask(run->workspace->state, run->record, rule, records, run->task_count, err);
     lt_free(records);
@@ -375,11 +387,11 @@ static lt_status judge(const executor *run, const lt_run_report *report, lt_err 
     if (!first)
         return LT_OK;
     const lt_task_record *failure = &first->record;
-    if (report->failed == 1)
-        lt_ignore(lt_fail(err, first->ended_with, "%.*s", LT_ARG(failure->message)));
-    else
-        lt_ignore(lt_fail(err, first->ended_with, "%zu tasks failed; one of them: %.*s",
-                          report->failed, LT_ARG(failure->message)));
+    lt_ignore(lt_fail(err, first->ended_with, "%.*s", LT_ARG(failure->message)));
+    if (first->step->task) /* a model's message names its file, a command's nothing */
+        (void)lt_wrap(err, "the task '%.*s' failed", LT_ARG(failure->name));
+    if (report->failed > 1)
+        (void)lt_wrap(err, "%zu tasks failed; one of them", report->failed);
     return lt_hint(err, "%.*s%s'leat retry %lld' goes on from here", LT_ARG(failure->hint),
                    failure->hint.len ? "; then " : "mend it, then ", (long long)run->record->id);
 }

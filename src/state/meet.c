@@ -409,16 +409,50 @@ lt_status lt_state_run_cancel_idle(lt_state *state, int64_t run_id, lt_text by, 
     return lt_db_write(state->db, cancel_idle, &cancel, err);
 }
 
+typedef struct marking {
+    int64_t run_id;
+    lt_text task, message;
+    lt_task_status status;
+} marking;
+
+/* A run whose last failure is taken back has succeeded, and the other way round. What its failures had skipped is still to be done:
+ * then it stays failed, for 'leat retry'. */
+static lt_status judge_run(lt_tx *tx, const marking *m, lt_err *err)
+{
+    static const char bad[] = "exists (select 1 from tasks where run_id = ? and (status in "
+                              "('failed', 'cancelled', 'pending', 'waiting', 'running') or (status "
+                              "= 'skipped' and cause = 'upstream')))";
+    LT_AUTO(lt_chars)
+    good = lt_format("update runs set status = 'succeeded', message = ? where id = ? and status in "
+                     "('failed', 'cancelled', 'lost') and not %s",
+                     bad);
+    if (m->status == LT_TASK_FAILED)
+        return lt_tx_exec(tx, err,
+                          "update runs set status = 'failed', message = ? where id = ? and status "
+                          "= 'succeeded'",
+                          V(m->message), V(m->run_id));
+    return lt_tx_exec(tx, err, good, V(m->message), V(m->run_id), V(m->run_id));
+}
+
+static lt_status mark_task(lt_tx *tx, void *context, lt_err *err)
+{
+    const marking *m = context;
+    LT_TRY(lt_tx_exec(tx, err,
+                      "update tasks set status = ?, message = ?, hint = '', cause = '', wait_kind "
+                      "= '', finished_at_us = ? where run_id = ? and id = ?",
+                      V(lt_task_status_name(m->status)), V(m->message), V(lt_now_us()),
+                      V(m->run_id), V(m->task)));
+    return judge_run(tx, m, err);
+}
+
 lt_status lt_state_task_mark(lt_state *state, int64_t run_id, lt_text task, lt_task_status status,
                              lt_text by, lt_err *err)
 {
     LT_AUTO(lt_chars)
-    message = lt_format("marked as %s by %.*s", lt_task_status_name(status), LT_ARG(by));
-    return lt_db_exec(state->db, err,
-                      "update tasks set status = ?, message = ?, hint = '', cause = '', wait_kind "
-                      "= '', finished_at_us = ? where run_id = ? and id = ?",
-                      V(lt_task_status_name(status)), V(message), V(lt_now_us()), V(run_id),
-                      V(task));
+    message = lt_format("%.*s was marked as %s by %.*s", LT_ARG(task), lt_task_status_name(status),
+                        LT_ARG(by));
+    marking m = {run_id, task, lt_text_of(message), status};
+    return lt_db_write(state->db, mark_task, &m, err);
 }
 
 /* ---- approvals ---- */

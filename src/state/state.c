@@ -173,13 +173,13 @@ static lt_status insert_task(lt_tx *tx, int64_t run_id, int64_t ordinal, const l
 {
     return lt_tx_exec(tx, err,
                       "insert into tasks (run_id, ordinal, id, kind, name, status, rows_in, "
-                      "rows_out, result_json, output_json, needs_json, parent, item_json) "
-                      "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                      "rows_out, result_json, output_json, needs_json, parent, item_json, cause) "
+                      "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                       V(run_id), V(ordinal), V(task->id), V(task->kind), V(task->name),
                       V(lt_task_status_name(task->status)), V(task->rows_in), V(task->rows_out),
                       V(task->result_json), V(task->output_json),
                       V(task->needs_json.len ? task->needs_json : T("[]")), V(task->parent),
-                      V(task->item_json));
+                      V(task->item_json), V(task->cause));
 }
 
 lt_status lt_state_insert_tasks(lt_tx *tx, int64_t run_id, const lt_task_record *tasks,

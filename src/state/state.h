@@ -108,7 +108,7 @@ typedef struct lt_task_record {
     lt_text item_json;   /* of such a task: {"index": 0, "task": "x", "item": ...} */
     lt_text output_json; /* an object that later tasks read, or empty */
     lt_text
-        cause; /* skipped: "upstream", "choice", "rule"; not ended: "lost" when its process had died */
+        cause; /* skipped: "upstream", "choice", "rule"; not ended: "lost" when its process had died; not begun: "on_failure" and the like of a handler */
     lt_waiting waiting;
 } lt_task_record;
 typedef LT_VEC(lt_run_record) lt_run_records;

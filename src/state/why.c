@@ -138,6 +138,24 @@ static bool is_open(const lt_task_record *task)
            task->status == LT_TASK_WAITING;
 }
 
+/* Tasks for the end of a run wait for nothing that has a name. */
+static bool say_handler(const lt_task_record *task, lt_buf *out)
+{
+    static const struct {
+        const char *cause, *says;
+    } handlers[] = {
+        {"on_failure", "begins only if the run fails ('on_failure')"},
+        {"on_success", "begins when all else has succeeded ('on_success')"},
+        {"on_late", "begins only if the run is not over after 'late_after' ('on_late')"},
+    };
+    for (size_t i = 0; i < LT_COUNT(handlers); i++)
+        if (lt_text_eq(task->cause, lt_text_of(handlers[i].cause))) {
+            lt_buf_add_str(out, handlers[i].says);
+            return true;
+        }
+    return false;
+}
+
 static lt_status say_pending(const lt_task_records *tasks, const lt_task_record *task, lt_buf *out,
                              lt_err *err)
 {
@@ -157,6 +175,8 @@ static lt_status say_pending(const lt_task_records *tasks, const lt_task_record 
     if (open > MOST)
         lt_buf_printf(out, " and %zu more", open - MOST);
     if (open)
+        return LT_OK;
+    if (say_handler(task, out))
         return LT_OK;
     if (task->parent.len)
         lt_buf_add_str(out, "waits for the turn of its item: 'parallel' items are under way");
@@ -193,7 +213,8 @@ lt_status lt_why_task(lt_state *state, const lt_run_record *run, const lt_task_r
                       LT_ARG(task->message));
         return LT_OK;
     default:
-        lt_buf_add_str(out, lt_task_status_name(task->status));
+        lt_buf_printf(out, "%s%s%.*s", lt_task_status_name(task->status),
+                      task->message.len ? ": " : "", LT_ARG(task->message));
         return LT_OK;
     }
 }

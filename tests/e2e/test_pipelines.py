@@ -598,3 +598,56 @@ def test_the_pipelines_of_a_real_team_run(name, project):
     leat("run", "--pipeline", name, "--quiet", timeout=180)
     wait_until(lambda: all(run["status"] not in ("running", "queued") for run in leat.runs()), 120)
     assert {run["status"] for run in leat.runs()} == {"succeeded"}, leat.runs()
+
+
+def test_each_attempt_that_fails_is_a_line_and_the_run_names_its_task(project):
+    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": """\
+name: p
+tasks:
+  flaky: {shell: "echo no >&2; exit 75", retries: 2, backoff: 10ms}
+on_failure:
+  tell: {shell: "true"}
+"""})
+    done = leat("run", "--pipeline", "p", code=1)
+    assert done.err.count("attempt 2 of 3 in ") == 1 and done.err.count("attempt 3 of 3 in ") == 1
+    assert "the task 'flaky' failed: the command ended with exit code 75" in done.err
+    (run,) = leat.runs()
+    assert "flaky" in json.dumps(run)
+
+
+def test_marking_the_last_failure_mends_the_run(project):
+    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": "name: p\ntasks: {a: {shell: 'exit 1'}, b: {shell: 'exit 1'}}\n"})
+    leat("run", "--pipeline", "p", code=1)
+    leat("mark", "1", "a", "success")
+    assert leat.runs()[0]["status"] == "failed"
+    leat("mark", "1", "b", "success")
+    assert leat.runs()[0]["status"] == "succeeded"
+    assert "marked as succeeded by" in leat("why", "1", "b").out
+    leat("mark", "1", "b", "failed")
+    assert leat.runs()[0]["status"] == "failed"
+
+
+def test_a_handler_says_what_it_waits_for(project):
+    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": """\
+name: p
+tasks: {ask: {approve: {message: sure?}}}
+on_failure: {tell: {shell: "true"}}
+"""})
+    running = leat.start("run", "--pipeline", "p")
+    try:
+        until = time.monotonic() + 60
+        while "approval" not in leat("status").out:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert "begins only if the run fails" in leat("why", "1", "tell").out
+        leat("approve", "1", "ask")
+    finally:
+        running.communicate(timeout=60)
+    assert leat.runs()[0]["status"] == "succeeded"
+
+
+def test_a_selection_that_lacks_its_source_is_told_the_whole_name(project):
+    leat = project({"leat.yml": "name: t\n", "in/a.csv": "id\n1\n",
+                    "sources/shop.yml": "name: shop\nkind: files\nresources: [{name: orders, path: in/a.csv}]\n",
+                    "pipelines/p.yml": "name: p\ntasks: {get: {extract: orders}}\n"})
+    leat.edge(leat("run", "--pipeline", "p", code=2), "pipelines/p.yml:2:", "did you mean 'shop.orders'?")
