@@ -7,6 +7,7 @@
  * Threads: lt_sched_run() belongs to one thread; lt_sched_project() may be used by others meanwhile. */
 #pragma once
 #include "conf/conf.h"
+#include "sched/hook.h"
 #include "state/state.h"
 
 typedef struct lt_sched lt_sched;
@@ -40,3 +41,6 @@ void lt_sched_look(lt_sched *self, lt_sched_figures *out);
 /* Hold the project as it was read last; what is wrong with the files now is *wrong (empty: nothing). Give it back soon. */
 const lt_project *lt_sched_project(lt_sched *self, lt_text *wrong);
 void lt_sched_project_done(lt_sched *self);
+/* lt_hook_take() with the files as they were read last. Any thread. */
+LT_MUST_CHECK lt_status lt_sched_hook(lt_sched *self, const lt_hook_message *message,
+                                      int64_t *run_id, lt_err *err);

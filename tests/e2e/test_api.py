@@ -70,6 +70,8 @@ def test_every_endpoint_is_for_its_role_and_those_above(project, up):
     seen = 0
     for method, path, operation in operations(server):
         needed = rank[operation["x-role"]]
+        if operation["operationId"] == "hook":
+            continue  # the message itself says who sends it: test_triggers.py
         for name, client in callers.items():
             answer = client.ask(method, path, headers={"Accept": "application/json"})
             seen += 1

@@ -1,6 +1,7 @@
 """Triggers: what happens elsewhere becomes one run, whatever happens to the server."""
 
-import collections
+import hashlib
+import hmac
 import http.server
 import json
 import os
@@ -10,6 +11,7 @@ import time
 
 import pytest
 
+from api_client import Client
 from harness import PATIENCE
 
 
@@ -296,3 +298,64 @@ def test_pipelines_and_status_name_triggers(project):
     (row,) = leat("status", "p", "--json").json()
     assert "waits for an object under inbox/daily/" in row["why"]
     assert "it begins to look when 'leat up' runs" in leat("why", "p").out
+
+
+SECRET = "a secret of at least sixteen bytes"
+HOOKS = """\
+  signed: {webhook: {secret: HOOK_SECRET}, params: {key: $.event.body.ref}}
+  token: {webhook: {secret: HOOK_SECRET, by: bearer}, params: {key: $.event.body}}
+"""
+
+
+def signature(body, at=None, secret=SECRET):
+    at = str(int(time.time() if at is None else at))
+    sum_ = hmac.new(secret.encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return {"X-Leat-Timestamp": at, "X-Leat-Signature": "sha256=" + sum_}
+
+
+@pytest.fixture
+def hooked(project, up):
+    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": pipeline(HOOKS)})
+    leat.env["HOOK_SECRET"] = SECRET
+    server = leat.start("up", "--listen", "127.0.0.1:0")
+    line = server.stdout.readline()
+    while "http://" not in line:
+        assert line, server.stderr.read()
+        line = server.stdout.readline()
+    client = Client("http://" + line.split("http://")[1].split()[0].rstrip(":"))
+    yield leat, client
+    server.kill()
+    server.communicate()
+
+
+def test_a_signed_message_is_one_run_and_a_replay_is_refused(hooked):
+    leat, client = hooked
+    body = b'{"ref": "main"}'
+    path, headers = "/api/v1/hooks/p/signed", signature(body)
+    run = client.ask("POST", path, body, headers, status=202).json()["run"]
+    wait_for(lambda: lines(leat) == ["main"], "its run")
+    again = client.ask("POST", path, body, headers, status=409)
+    assert f"run {run}" in again.body.decode()
+    client.ask("POST", path, body, {**headers, "X-Leat-Signature": headers["X-Leat-Signature"].upper()}, status=401)
+    client.ask("POST", path, b'{"ref": "evil"}', headers, status=401)
+    client.ask("POST", path, body, signature(body, secret="another secret of some length"), status=401)
+    client.ask("POST", path, body, signature(body, at=time.time() - 3600), status=401)
+    client.ask("POST", path, body, signature(body, at=time.time() + 3600), status=401)
+    client.ask("POST", path, body, {**headers, "X-Leat-Timestamp": "1e9"}, status=401)
+    client.ask("POST", path, body, {"X-Leat-Token": SECRET}, status=401)
+    client.ask("POST", path, body, status=401)
+    client.ask("POST", "/api/v1/hooks/p/none", body, headers, status=401)
+    client.ask("POST", "/api/v1/hooks/none/signed", body, headers, status=401)
+    assert len(leat.runs()) == 1
+    assert "last event a message" in leat("why", "p").out
+
+
+def test_a_message_with_the_token_is_a_run_each_unless_it_has_a_key(hooked):
+    leat, client = hooked
+    path, headers = "/api/v1/hooks/p/token", {"X-Leat-Token": SECRET}
+    client.ask("POST", path, b"hello", headers, status=202)
+    client.ask("POST", path, b"hello", headers, status=202)
+    client.ask("POST", path, b"keyed", {**headers, "Idempotency-Key": "k"}, status=202)
+    client.ask("POST", path, b"keyed", {**headers, "Idempotency-Key": "k"}, status=409)
+    client.ask("POST", path, b"no", {"X-Leat-Token": SECRET + "x"}, status=401)
+    wait_for(lambda: lines(leat) == ["hello", "hello", "keyed"], "the runs")

@@ -41,3 +41,6 @@ lt_api_handle lt_api_list_users, lt_api_add_user, lt_api_change_user, lt_api_res
 extern const lt_api_shape lt_api_user_shape, lt_api_users_shape, lt_api_new_user_shape,
     lt_api_changed_user_shape, lt_api_token_shape, lt_api_tokens_shape, lt_api_new_token_shape,
     lt_api_audits_shape, lt_api_page_query;
+
+lt_api_handle lt_api_hook;
+extern const lt_api_shape lt_api_hooked_shape;

@@ -44,6 +44,12 @@ const lt_api_route lt_api_routes[] = {
      "ask for the runs of a range of ticks", LT_ROLE_EDITOR, .body = &lt_api_backfill_shape,
      .answer = &lt_api_filled_shape, .handle = lt_api_backfill},
 
+    {"POST", "/api/v1/hooks/{pipeline}/{trigger}", "hook", "pipelines",
+     "a message for a webhook of a pipeline: signed, or with its token; 409 when it was taken "
+     "already",
+     LT_ROLE_NONE, .status = 202, .flags = LT_API_RAW | LT_API_NO_AUDIT,
+     .answer = &lt_api_hooked_shape, .handle = lt_api_hook},
+
     {"GET", "/api/v1/runs", "listRuns", "runs", "runs, the newest first", LT_ROLE_VIEWER,
      .flags = LT_API_NARROW, .query = &lt_api_runs_query, .answer = &lt_api_runs_shape,
      .handle = lt_api_list_runs},
