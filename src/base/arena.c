@@ -2,10 +2,18 @@
 #include "base/arena.h"
 
 #include <stdalign.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 16, FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20 };
+enum {
+    ALIGNMENT = 16,
+    FIRST_BLOCK = 4096,
+    LARGEST_BLOCK = 1 << 20,
+    HUGE_BLOCK = 8 << 20,
+    PAGE = 4096
+};
 
 struct lt_arena_block {
     lt_arena_block *older; /* owned */
@@ -19,6 +27,11 @@ static lt_arena_block *block_new(lt_arena *arena, size_t least)
         arena->newest ? LT_MIN(arena->newest->size * 2, (size_t)LARGEST_BLOCK) : FIRST_BLOCK;
     size = LT_MAX(size, least);
     lt_arena_block *block = lt_xcalloc(1, sizeof(*block) + size);
+    if (size >= HUGE_BLOCK) { /* one fault for 2 MiB instead of 512; only a wish */
+        uintptr_t start = ((uintptr_t)block + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+        (void)madvise((void *)start, ((uintptr_t)block + size - start) & ~(uintptr_t)(PAGE - 1),
+                      MADV_HUGEPAGE);
+    }
     block->size = size;
     block->older = arena->newest;
     arena->newest = block;

@@ -108,6 +108,29 @@ lt_status lt_file_write_durably(const char *path, lt_text content, unsigned mode
     return replace(path, content, mode, true, err);
 }
 
+static bool holds(const char *path, lt_text content)
+{
+    char piece[16 * 1024];
+    struct stat info;
+    LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) ||
+        (uint64_t)info.st_size != content.len)
+        return false;
+    for (size_t at = 0; at < content.len;) {
+        ssize_t got = read(fd, piece, sizeof(piece));
+        if (got <= 0 || (size_t)got > content.len - at ||
+            memcmp(piece, content.ptr + at, (size_t)got) != 0)
+            return false;
+        at += (size_t)got;
+    }
+    return true;
+}
+
+lt_status lt_file_update(const char *path, lt_text content, unsigned mode, lt_err *err)
+{
+    return holds(path, content) ? LT_OK : lt_file_write(path, content, mode, err);
+}
+
 bool lt_path_exists(const char *path)
 {
     return access(path, F_OK) == 0;
@@ -235,6 +258,17 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*left, *right);
 }
 
+/* DT_REG, DT_DIR, or something else; some file systems do not tell unasked. */
+static unsigned char type_of(int folder, const struct dirent *entry)
+{
+    struct stat info;
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type;
+    if (fstatat(folder, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+        return DT_UNKNOWN;
+    return S_ISDIR(info.st_mode) ? DT_DIR : S_ISREG(info.st_mode) ? DT_REG : DT_UNKNOWN;
+}
+
 /* The names in root/folder: files that fit go to `files`, folders (relative) to `folders`. */
 static lt_status list_folder(const char *root, const char *folder, const char *suffix,
                              lt_path_list *files, lt_path_list *folders, lt_err *err)
@@ -248,12 +282,10 @@ static lt_status list_folder(const char *root, const char *folder, const char *s
         if (entry->d_name[0] == '.')
             continue;
         char *name = folder[0] ? lt_path_join(folder, entry->d_name) : lt_xstrdup(entry->d_name);
-        struct stat info;
-        bool known = fstatat(dirfd(opened), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0;
-        if (known && S_ISDIR(info.st_mode))
+        unsigned char type = type_of(dirfd(opened), entry);
+        if (type == DT_DIR)
             lt_push(folders, name);
-        else if (known && S_ISREG(info.st_mode) &&
-                 lt_text_ends(lt_text_of(name), lt_text_of(suffix)))
+        else if (type == DT_REG && lt_text_ends(lt_text_of(name), lt_text_of(suffix)))
             lt_push(files, name);
         else
             lt_free(name);

@@ -242,9 +242,14 @@ static uint32_t utf8_decode(lt_text text, size_t at, size_t *len)
 size_t lt_utf8_valid_len(lt_text text)
 {
     size_t at = 0, len;
+    uint64_t eight;
     while (at < text.len) {
-        if ((unsigned char)text.ptr[at] < 0x80) {
-            at++;
+        if ((unsigned char)text.ptr[at] < 0x80) { /* ASCII goes fast */
+            for (at++; text.len - at >= sizeof(eight); at += sizeof(eight)) {
+                memcpy(&eight, text.ptr + at, sizeof(eight));
+                if (eight & 0x8080808080808080u)
+                    break;
+            }
             continue;
         }
         if (utf8_decode(text, at, &len) == UINT32_MAX)

@@ -1,4 +1,4 @@
-/* Growth of vectors: by half, from 8. */
+/* Growth of vectors: by half. */
 #include "base/vec.h"
 
 static size_t next_cap(size_t cap)
@@ -15,7 +15,8 @@ void *lt_vec_grow(void *items, size_t *cap, size_t item_size)
 void *lt_vec_grow_in(lt_arena *arena, const void *items, size_t *cap, size_t item_size)
 {
     size_t held = *cap;
-    *cap = next_cap(held);
+    *cap =
+        held < 2 ? held + 1 : next_cap(held); /* an arena keeps what was left behind: begin small */
     void *grown = lt_alloc_array(arena, *cap, item_size);
     if (held)
         memcpy(grown, items, held * item_size);

@@ -37,7 +37,7 @@ static lt_status write_compiled(const attempt *a, lt_err *err)
                      generic ? (int)node->file.len : 0, node->file.ptr ? node->file.ptr : "");
     LT_AUTO(lt_chars) folder = lt_xstrndup(path, (size_t)(strrchr(path, '/') - path));
     LT_TRY(lt_folder_make(folder, 0755, err));
-    return lt_file_write(path, a->sql, 0644, err);
+    return lt_file_update(path, a->sql, 0644, err);
 }
 
 /* The node belongs to this thread, the project's arena to whoever has the lock. */

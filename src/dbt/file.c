@@ -85,7 +85,7 @@ typedef struct reading {
     project_files *files;
     atomic_size_t *next;
     size_t end;
-    lt_arena arena;
+    lt_arena arena, trees;
 } reading;
 
 static lt_status read_text(reading *r, project_file *file, lt_err *err)
@@ -97,8 +97,8 @@ static lt_status read_text(reading *r, project_file *file, lt_err *err)
         whole = lt_text_sub(whole, 3, SIZE_MAX);
     if (has_suffix(file->path, ".yml") || has_suffix(file->path, ".yaml")) {
         lt_dbt_sha256(whole, file->checksum);
-        static const lt_yaml_options options = {.yaml11 = true};
-        return lt_yaml_read(whole, file->path, &options, &r->arena, &file->yaml, err);
+        const lt_yaml_options options = {.yaml11 = true, .texts = &r->arena};
+        return lt_yaml_read(whole, file->path, &options, &r->trees, &file->yaml, err);
     }
     lt_text trimmed = lt_text_trim(whole);
     lt_dbt_sha256(file->kind == LT_DBT_SEED_PATHS ? whole : trimmed, file->checksum);
@@ -183,10 +183,14 @@ static void share_out(lt_dbt *dbt, project_files *files, size_t from, size_t to,
     atomic_size_t next = from;
     size_t count = thread_count(to - from);
     while (dbt->arenas.len < count) /* one for each thread, used again for the next files */
-        lt_push_in(&dbt->arena, &dbt->arenas, ((lt_arena){0}));
+        lt_push_in(&dbt->arena, &dbt->arenas, ((file_arenas){0}));
     for (size_t i = 0; i < count; i++) {
-        readings[i] = (reading){
-            .dbt = dbt, .files = files, .next = &next, .end = to, .arena = dbt->arenas.items[i]};
+        readings[i] = (reading){.dbt = dbt,
+                                .files = files,
+                                .next = &next,
+                                .end = to,
+                                .arena = dbt->arenas.items[i].texts,
+                                .trees = dbt->arenas.items[i].trees};
         if (i)
             started[i] = pthread_create(&threads[i], NULL, work, &readings[i]) == 0;
     }
@@ -194,7 +198,7 @@ static void share_out(lt_dbt *dbt, project_files *files, size_t from, size_t to,
     for (size_t i = 0; i < count; i++) {
         if (started[i])
             (void)pthread_join(threads[i], NULL);
-        dbt->arenas.items[i] = readings[i].arena;
+        dbt->arenas.items[i] = (file_arenas){readings[i].arena, readings[i].trees};
     }
 }
 
@@ -206,6 +210,15 @@ void lt_dbt_files_look(lt_dbt *dbt, project_files *files)
 void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to)
 {
     share_out(dbt, files, from, to, read_some);
+}
+
+void lt_dbt_trees_free(lt_dbt *dbt)
+{
+    for (size_t i = 0; i < dbt->arenas.len; i++)
+        lt_arena_cleanup(&dbt->arenas.items[i].trees);
+    dbt->patch_list.len = dbt->source_tests.len = 0;
+    lt_map_cleanup(&dbt->patches);
+    lt_map_cleanup(&dbt->versions);
 }
 
 static bool is_early(const project_file *file)

@@ -27,6 +27,11 @@ typedef struct patch {
     lt_dbt_node *node;      /* whom it was given to */
 } patch;
 
+/* What a thread has read: texts stay, trees of .yml files go when all is made of them. */
+typedef struct file_arenas {
+    lt_arena texts, trees;
+} file_arenas;
+
 struct lt_dbt {
     lt_arena arena;
     lt_dbt_settings settings;
@@ -64,14 +69,13 @@ struct lt_dbt {
     lt_texts warnings;
     lt_map versions;                            /* "package.stem" of a file -> patch of a version */
     LT_VEC(struct source_tests *) source_tests; /* made when all models are known */
-    LT_VEC(lt_arena) arenas;                    /* of the threads that read the files */
+    LT_VEC(file_arenas) arenas;                 /* of the threads that read the files */
     bool is_strict;                             /* the root is a leat.yml */
     lt_map
         env_reads; /* names that env_var() was asked for while loading -> lt_text: digest of the value */
     bool reads_clock;                   /* something that cannot be evaluated alone did */
     bool is_kept;                       /* the parse cache is as the project is */
     size_t first_warning, last_warning; /* those that the parse cache keeps */
-    lt_buf parsed_before;               /* owned: content of the parse cache */
     const char *parse_note;             /* for lt_dbt_parse_note() */
 };
 
@@ -216,6 +220,7 @@ lt_jinja_value lt_dbt_plain(lt_dbt *dbt, lt_jinja_value value);
 /* A list of texts from a list or one text. */
 void lt_dbt_texts_of(lt_dbt *dbt, lt_jinja_value value, lt_texts *out);
 void lt_dbt_sha256(lt_text content, char out[65]);
+lt_text lt_dbt_checksum(lt_dbt *dbt, lt_text content); /* SHA-256 in hex, in the arena */
 void lt_dbt_md5_hex(lt_text content, char out[33]);
 bool lt_dbt_texts_have(const lt_texts *texts, lt_text text);
 
@@ -269,6 +274,8 @@ lt_status lt_dbt_files_list(lt_dbt *dbt, project_files *out, size_t *early, lt_e
 void lt_dbt_files_look(lt_dbt *dbt, project_files *files);
 /* Read those that are wanted among some, with a few threads. What they hold lives in arenas of the project. */
 void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to);
+/* The trees of .yml files are of no more use; their texts are. */
+void lt_dbt_trees_free(lt_dbt *dbt);
 
 /* ---- load.c ---- */
 

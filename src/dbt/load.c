@@ -337,7 +337,7 @@ static lt_status add_node(lt_dbt *dbt, const project_file *file, unsigned place,
     if (kind == LT_DBT_ANALYSIS)
         node->file = lt_text_of(lt_arena_format(&dbt->arena, "analysis/%.*s", LT_ARG(file->below)));
     node->raw_code = kind == LT_DBT_SEED ? T("") : file->text;
-    memcpy(node->checksum, file->checksum, sizeof(node->checksum));
+    node->checksum = lt_arena_text(&dbt->arena, lt_text_of(file->checksum));
     lt_dbt_fqn(dbt, node, node->file, node->name);
     take_version(dbt, node);
     if (file->compiled)
@@ -393,7 +393,7 @@ lt_status lt_dbt_node_again(lt_dbt *dbt, lt_dbt_node *node, const project_file *
     size_t warnings = dbt->warnings.len;
     *node = before_evaluation(&before);
     node->raw_code = node->kind == LT_DBT_SEED ? T("") : file->text;
-    memcpy(node->checksum, file->checksum, sizeof(node->checksum));
+    node->checksum = lt_arena_text(&dbt->arena, lt_text_of(file->checksum));
     if (file->compiled)
         LT_TRY(record_with(dbt, node, file->compiled, &call, err));
     LT_TRY(settle(dbt, node, &call, err));
@@ -420,7 +420,7 @@ static lt_status add_snapshot(lt_dbt *dbt, const project_file *file, const lt_ji
     node->file = file->below;
     node->raw_code = lt_arena_text(&dbt->arena, block->body);
     node->line = block->line;
-    memcpy(node->checksum, file->checksum, sizeof(node->checksum));
+    node->checksum = lt_arena_text(&dbt->arena, lt_text_of(file->checksum));
     const char *inside = lt_arena_str(&dbt->arena, lt_text_of(base[0] == '/' ? base + 1 : base));
     lt_dbt_fqn(dbt, node, lt_text_of(inside), node->name);
     LT_TRY(lt_dbt_record(dbt, node, &call, err));
@@ -508,7 +508,7 @@ static lt_status add_operation(lt_dbt *dbt, lt_dbt_package *package, const char 
     node->line = (unsigned)i; /* `index` of the manifest */
     LT_AUTO(lt_buf) file = {0};
     LT_TRY(lt_dbt_read(package, "dbt_project.yml", &file, err));
-    lt_dbt_sha256(lt_text_trim(lt_buf_text(&file)), node->checksum);
+    node->checksum = lt_dbt_checksum(dbt, lt_text_trim(lt_buf_text(&file)));
     lt_dbt_fqn(dbt, node, node->file, node->name);
     LT_TRY(lt_dbt_record(dbt, node, &call, err));
     LT_TRY(lt_dbt_settle(dbt, node, NULL, NULL, &call, err));
@@ -594,7 +594,9 @@ static lt_status add_everything(lt_dbt *dbt, project_files *files, size_t early,
     LT_TRY(add_files(dbt, files, early, err));
     for (size_t i = 0; i < dbt->packages.len; i++)
         LT_TRY(add_operations(dbt, dbt->packages.items[i], err));
-    return lt_dbt_patches_apply(dbt, err);
+    LT_TRY(lt_dbt_patches_apply(dbt, err));
+    lt_dbt_trees_free(dbt);
+    return LT_OK;
 }
 
 static lt_status read_listed(lt_dbt *dbt, project_files *files, bool from_cache, lt_err *err)
@@ -738,10 +740,10 @@ void lt_dbt_close(lt_dbt *dbt)
         lt_map_cleanup(&dbt->packages.items[i]->macros);
     for (size_t i = 0; i < LT_COUNT(maps); i++)
         lt_map_cleanup(maps[i]);
+    lt_dbt_trees_free(dbt);
     for (size_t i = 0; i < dbt->arenas.len; i++)
-        lt_arena_cleanup(&dbt->arenas.items[i]);
+        lt_arena_cleanup(&dbt->arenas.items[i].texts);
     lt_dbt_rt_close(dbt->parse_rt);
-    lt_buf_cleanup(&dbt->parsed_before);
     lt_jinja_heap_cleanup(&dbt->heap);
     lt_arena_cleanup(&dbt->arena);
     lt_free(dbt);

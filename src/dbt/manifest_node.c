@@ -123,8 +123,8 @@ static void checksum(writer *w, const subject *s)
 {
     lt_json_key(w, T("checksum"));
     lt_json_begin(w, '{');
-    lt_json_set(w, "name", s->node->checksum[0] ? T("sha256") : T("none"));
-    lt_json_set(w, "checksum", lt_text_of(s->node->checksum));
+    lt_json_set(w, "name", s->node->checksum.len ? T("sha256") : T("none"));
+    lt_json_set(w, "checksum", s->node->checksum);
     lt_json_end(w);
 }
 
@@ -242,7 +242,7 @@ static void contract(writer *w, const subject *s)
     lt_json_begin(w, '{');
     lt_json_set_bool(w, "enforced", lt_jinja_truth(lt_dbt_at(said, "enforced")));
     lt_json_set_bool(w, "alias_types", !lt_dbt_is_set(types) || lt_jinja_truth(types));
-    lt_manifest_text(w, "checksum", lt_text_of(s->node->contract_checksum));
+    lt_manifest_null(w, "checksum");
     lt_json_end(w);
 }
 

@@ -122,7 +122,7 @@ struct lt_dbt_node {
     lt_dbt_package *package;
     lt_texts fqn;
     lt_text raw_code;
-    char checksum[65]; /* SHA-256 of the file, hex; empty for generic tests */
+    lt_text checksum; /* SHA-256 of the file, hex; empty for generic tests */
     LT_VEC(lt_dbt_column) columns;
     lt_dbt_config config;
     lt_jinja_value raw;   /* what its .yml entry says, rendered: a dict, or undefined */
@@ -165,5 +165,4 @@ struct lt_dbt_node {
     bool is_disabled; /* listed apart */
     bool is_compiled;
     lt_text compiled_path, compiled_code;
-    char contract_checksum[65];
 };

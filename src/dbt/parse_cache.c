@@ -4,29 +4,53 @@
 #include "base/fs.h"
 #include "base/time.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-/* ---- the checksum: against damage, not against people ---- */
+/* ---- the checksum ---- */
 
-uint64_t lt_parse_sum(const void *data, size_t len)
+static void add_block(lt_parse_summing *sum, const unsigned char *block)
 {
-    enum { LANES = 4 };
-    const uint64_t odd = 0x9e3779b97f4a7c15ULL;
-    const unsigned char *at = data;
-    uint64_t lanes[LANES] = {1, 2, 3, 4}, word, sum = len;
-    for (; len >= sizeof(lanes); at += sizeof(lanes), len -= sizeof(lanes))
-        for (size_t i = 0; i < LANES; i++) {
-            memcpy(&word, at + i * sizeof(word), sizeof(word));
-            lanes[i] = (lanes[i] ^ word) * odd;
-            lanes[i] ^= lanes[i] >> 29;
-        }
-    for (size_t i = 0; i < len; i++)
-        lanes[0] = (lanes[0] ^ at[i]) * odd;
-    for (size_t i = 0; i < LANES; i++)
-        sum = (sum ^ lanes[i] ^ lanes[i] >> 31) * odd;
-    return sum;
+    for (size_t i = 0; i < LT_PARSE_LANES; i++) {
+        uint64_t word;
+        memcpy(&word, block + i * sizeof(word), sizeof(word));
+        sum->lanes[i] = (sum->lanes[i] ^ word ^ i) * 0x9e3779b97f4a7c15ULL;
+        sum->lanes[i] ^= sum->lanes[i] >> 29;
+    }
+}
+
+void lt_parse_sum_add(lt_parse_summing *sum, lt_text part)
+{
+    size_t held = sum->len % sizeof(sum->rest), at = 0;
+    sum->len += part.len;
+    if (held) {
+        at = LT_MIN(part.len, sizeof(sum->rest) - held);
+        memcpy(sum->rest + held, part.ptr, at);
+        if (held + at < sizeof(sum->rest))
+            return;
+        add_block(sum, sum->rest);
+    }
+    for (; part.len - at >= sizeof(sum->rest); at += sizeof(sum->rest))
+        add_block(sum, (const unsigned char *)part.ptr + at);
+    if (part.len > at)
+        memcpy(sum->rest, part.ptr + at, part.len - at);
+}
+
+uint64_t lt_parse_sum_end(lt_parse_summing *sum)
+{
+    uint64_t end = sum->len;
+    size_t held = sum->len % sizeof(sum->rest);
+    memset(sum->rest + held, 0, sizeof(sum->rest) - held);
+    add_block(sum, sum->rest);
+    for (size_t i = 0; i < LT_PARSE_LANES; i++)
+        end = (end ^ sum->lanes[i] ^ sum->lanes[i] >> 31) * 0x9e3779b97f4a7c15ULL;
+    return end;
 }
 
 /* ---- the key ---- */
@@ -249,7 +273,8 @@ static lt_status refresh_texts(lt_dbt *dbt, lt_err *err)
         bool alone = false;
         if (!node->reads_clock || node->file_place)
             continue;
-        memcpy(file.checksum, node->checksum, sizeof(file.checksum));
+        memcpy(file.checksum, node->checksum.ptr,
+               LT_MIN(node->checksum.len, sizeof(file.checksum) - 1));
         LT_TRY(lt_dbt_compile_template(dbt, node, true, &file.compiled, err));
         lt_status status = lt_dbt_node_again(dbt, node, &file, &alone, err);
         lt_jinja_template_free(file.compiled);
@@ -282,17 +307,31 @@ static bool is_near(const refreshing *r)
 
 /* ---- using and keeping ---- */
 
+/* Into the arena, in one piece; empty: there is none that can be read. */
+static lt_text read_whole(lt_arena *arena, const char *path)
+{
+    struct stat info;
+    LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) ||
+        info.st_size < (off_t)sizeof(lt_parse_head) || info.st_size > LT_PARSE_MOST_BYTES)
+        return (lt_text){0};
+    size_t size = (size_t)info.st_size, len = 0;
+    char *content = lt_alloc(arena, size);
+    for (ssize_t got; len < size && (got = read(fd, content + len, size - len)) > 0;)
+        len += (size_t)got;
+    return len == size ? lt_text_at(content, len) : (lt_text){0};
+}
+
 lt_status lt_parse_cache_use(lt_dbt *dbt, project_files *files, bool *used, lt_err *err)
 {
     lt_parsed parsed;
     unsigned char key[LT_PARSE_KEY_BYTES];
     lt_err none = {0};
     *used = false;
-    dbt->parsed_before.limit = LT_PARSE_MOST_BYTES;
-    if (lt_file_read(dbt->settings.parse_cache, &dbt->parsed_before, &none) != LT_OK ||
-        lt_parse_key(dbt, key, &none) != LT_OK)
+    lt_text content = read_whole(&dbt->arena, dbt->settings.parse_cache);
+    if (!content.len || lt_parse_key(dbt, key, &none) != LT_OK)
         return LT_OK;
-    lt_status status = lt_parse_unpack(dbt, lt_buf_text(&dbt->parsed_before), key, &parsed, err);
+    lt_status status = lt_parse_unpack(dbt, content, key, &parsed, err);
     if (status == LT_NOT_FOUND)
         return LT_OK;
     LT_TRY(status);
@@ -311,18 +350,31 @@ lt_status lt_parse_cache_use(lt_dbt *dbt, project_files *files, bool *used, lt_e
     return LT_OK;
 }
 
-static lt_status write(const lt_dbt *dbt, const project_files *files, lt_err *err)
+static lt_status write_new(const lt_dbt *dbt, const project_files *files, const char *fresh,
+                           lt_err *err)
 {
     unsigned char key[LT_PARSE_KEY_BYTES];
-    LT_AUTO(lt_buf) content = {0};
     LT_TRY(lt_parse_key(dbt, key, err));
-    LT_TRY(lt_parse_pack(dbt, files, key, &content, err));
-    LT_AUTO(lt_chars) folder = lt_format("%s", dbt->settings.parse_cache);
-    char *slash = strrchr(folder, '/');
-    if (slash)
-        *slash = '\0';
+    LT_AUTO(lt_fd) fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return lt_fail_errno(err, errno, "cannot create '%s'", fresh);
+    return lt_parse_pack(dbt, files, key, fd, err);
+}
+
+/* Readers see the old file or the new one. */
+static lt_status write_cache(const lt_dbt *dbt, const project_files *files, lt_err *err)
+{
+    const char *path = dbt->settings.parse_cache;
+    LT_AUTO(lt_chars) fresh = lt_format("%s.%08x", path, arc4random());
+    LT_AUTO(lt_chars)
+    folder = lt_text_dup(lt_text_sub(lt_text_of(path), 0, (size_t)(lt_path_name(path) - path)));
     LT_TRY(lt_folder_make(folder, 0755, err));
-    return lt_file_write(dbt->settings.parse_cache, lt_buf_text(&content), 0644, err);
+    lt_status status = write_new(dbt, files, fresh, err);
+    if (status == LT_OK && rename(fresh, path) != 0)
+        status = lt_fail_errno(err, errno, "cannot rename '%s'", fresh);
+    if (status != LT_OK)
+        (void)unlink(fresh);
+    return status;
 }
 
 /* What cannot be evaluated alone. */
@@ -346,7 +398,7 @@ void lt_parse_cache_keep(lt_dbt *dbt, const project_files *files)
     if (reads_clock_elsewhere(dbt))
         dbt->parse_note =
             "parsed from scratch, and not kept: a .yml file or a test reads the clock";
-    else if (write(dbt, files, &err) != LT_OK)
+    else if (write_cache(dbt, files, &err) != LT_OK)
         dbt->parse_note =
             lt_arena_format(&dbt->arena, "parsed from scratch, and not kept: %s", err.message);
 }

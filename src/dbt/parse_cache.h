@@ -40,7 +40,6 @@ typedef enum lt_parse_type {
     LT_PARSE_FLAG, /* bool */
     LT_PARSE_INT,  /* int */
     LT_PARSE_UINT,
-    LT_PARSE_CHECKSUM, /* char[65] */
     LT_PARSE_REFS
 } lt_parse_type;
 
@@ -59,16 +58,24 @@ static inline uint32_t lt_parse_place(size_t i)
     return (uint32_t)(i + 1);
 }
 
-uint64_t lt_parse_sum(const void *data, size_t len);
+/* A sum over parts, one after the other: against damage, not against people. Zero-initialise. */
+enum { LT_PARSE_LANES = 4 };
+typedef struct lt_parse_summing {
+    uint64_t lanes[LT_PARSE_LANES];
+    uint64_t len;
+    unsigned char rest[LT_PARSE_LANES * sizeof(uint64_t)];
+} lt_parse_summing;
+void lt_parse_sum_add(lt_parse_summing *sum, lt_text part);
+uint64_t lt_parse_sum_end(lt_parse_summing *sum);
 
 /* What the project's state is now. */
 lt_status lt_parse_key(const lt_dbt *dbt, unsigned char out[LT_PARSE_KEY_BYTES], lt_err *err);
 
 /* ---- parse_pack.c, parse_unpack.c ---- */
 
-/* The file's content. LT_INVALID: there is a value that cannot be kept. */
+/* Write the content to an empty file. LT_INVALID: there is a value that cannot be kept. */
 lt_status lt_parse_pack(const lt_dbt *dbt, const project_files *files, const unsigned char *key,
-                        lt_buf *out, lt_err *err);
+                        int fd, lt_err *err);
 
 /* What a cached file looked like. */
 typedef struct lt_parse_file {

@@ -1,15 +1,25 @@
 /* The parse cache is written: texts and values once each, then files, environment, docs, macros and nodes as numbers. */
 #include "dbt/parse_cache.h"
 
+#include "base/fs.h"
 #include "base/time.h"
+
+#include <errno.h>
+#include <unistd.h>
 
 typedef struct packing {
     const lt_dbt *dbt;
     lt_arena arena; /* keys of the maps */
     lt_map text_ids, value_ids, node_places, macro_places, package_places;
     lt_buf words, texts, values, bytes;
+    lt_buf scratch[LT_PARSE_MOST_DEPTH + 2]; /* of a value, by depth */
     uint32_t text_count, value_count;
+    uint64_t word_count;
     bool failed; /* a value is of a kind that cannot be kept */
+    int fd;
+    lt_parse_summing sum;
+    lt_status status; /* of writing so far */
+    lt_err *err;
 } packing;
 
 /* Numbers live in maps as pointers. */
@@ -55,6 +65,25 @@ static void put_texts(packing *p, const lt_texts *texts)
         put_text(p, texts->items[i]);
 }
 
+/* What is written so far goes to the file. */
+static void flush(packing *p, lt_buf *part)
+{
+    if (p->status == LT_OK && part->overflow)
+        p->status = lt_fail(p->err, LT_TOO_BIG, "it would be larger than 256 MiB");
+    if (p->status == LT_OK)
+        p->status = lt_fd_write(p->fd, lt_buf_text(part), "the parse cache", p->err);
+    lt_parse_sum_add(&p->sum, lt_buf_text(part));
+    lt_buf_clear(part);
+}
+
+static void flush_words(packing *p, size_t least)
+{
+    if (p->words.len < least)
+        return;
+    p->word_count += p->words.len / sizeof(uint32_t);
+    flush(p, &p->words);
+}
+
 /* ---- values ---- */
 
 static uint32_t value_id(packing *p, lt_jinja_value value, unsigned depth);
@@ -77,22 +106,23 @@ static void add_items(packing *p, lt_jinja_value value, unsigned depth, lt_buf *
 /* Equal values get one number: what is inside has its number already. */
 static uint32_t value_id(packing *p, lt_jinja_value value, unsigned depth)
 {
-    LT_AUTO(lt_buf) made = {.limit = LT_PARSE_MOST_BYTES};
+    lt_buf *made = &p->scratch[depth];
     uint32_t id;
-    add_word(&made, value.type);
+    lt_buf_clear(made);
+    add_word(made, value.type);
     switch (value.type) {
     case LT_JINJA_UNDEFINED:
     case LT_JINJA_NONE:
         break;
     case LT_JINJA_BOOL:
-        add_word(&made, value.as.b);
+        add_word(made, value.as.b);
         break;
     case LT_JINJA_INT:
     case LT_JINJA_FLOAT:
-        lt_buf_add(&made, lt_text_at((const char *)&value.as.i, sizeof(value.as.i)));
+        lt_buf_add(made, lt_text_at((const char *)&value.as.i, sizeof(value.as.i)));
         break;
     case LT_JINJA_STR:
-        add_word(&made, text_id(p, lt_jinja_as_text(value)));
+        add_word(made, text_id(p, lt_jinja_as_text(value)));
         break;
     case LT_JINJA_LIST:
     case LT_JINJA_TUPLE:
@@ -100,15 +130,15 @@ static uint32_t value_id(packing *p, lt_jinja_value value, unsigned depth)
         if (depth == LT_PARSE_MOST_DEPTH)
             p->failed = true;
         else
-            add_items(p, value, depth, &made);
+            add_items(p, value, depth, made);
         break;
     default:
         p->failed = true;
     }
-    if (find_number(&p->value_ids, lt_buf_text(&made), &id))
+    if (find_number(&p->value_ids, lt_buf_text(made), &id))
         return id;
-    lt_buf_add(&p->values, lt_buf_text(&made));
-    (void)lt_map_put(&p->value_ids, lt_arena_text(&p->arena, lt_buf_text(&made)),
+    lt_buf_add(&p->values, lt_buf_text(made));
+    (void)lt_map_put(&p->value_ids, lt_arena_text(&p->arena, lt_buf_text(made)),
                      boxed(p->value_count));
     return p->value_count++;
 }
@@ -177,9 +207,6 @@ static void put_field(packing *p, const lt_parse_field *field, const void *at)
     case LT_PARSE_INT:
     case LT_PARSE_UINT:
         add_word(&p->words, *(const uint32_t *)at);
-        return;
-    case LT_PARSE_CHECKSUM:
-        put_text(p, lt_text_of(at));
         return;
     case LT_PARSE_REFS:
         put_refs(p, at);
@@ -323,17 +350,20 @@ static void put_all(packing *p, const project_files *files)
     put_macros(p);
     put_warnings(p);
     add_word(&p->words, (uint32_t)dbt->parsed.len);
-    for (size_t i = 0; i < dbt->parsed.len; i++)
+    for (size_t i = 0; i < dbt->parsed.len; i++) {
         put_node(p, dbt->parsed.items[i]);
+        flush_words(p, LT_MIB);
+    }
     put_sources(p, &dbt->sources);
     put_named_nodes(p, &dbt->groups);
     put_named_nodes(p, &dbt->metrics);
 }
 
-static void put_together(const packing *p, const unsigned char *key, lt_buf *out)
+/* The head comes last: without it, the file is none. */
+static lt_status put_head(packing *p, const unsigned char *key)
 {
     lt_parse_head head = {.format = LT_PARSE_FORMAT,
-                          .words = (uint32_t)(p->words.len / sizeof(uint32_t)),
+                          .words = (uint32_t)p->word_count,
                           .texts = p->text_count,
                           .values = p->value_count,
                           .value_words = (uint32_t)(p->values.len / sizeof(uint32_t)),
@@ -341,39 +371,42 @@ static void put_together(const packing *p, const unsigned char *key, lt_buf *out
                           .written_us = lt_now_us()};
     memcpy(head.magic, "leatprse", sizeof(head.magic));
     memcpy(head.key, key, sizeof(head.key));
-    lt_buf_add(out, lt_text_at((const char *)&head, sizeof(head)));
-    const lt_buf *parts[] = {&p->words, &p->texts, &p->values, &p->bytes};
-    for (size_t i = 0; i < LT_COUNT(parts); i++)
-        lt_buf_add(out, lt_buf_text(parts[i]));
-    if (out->overflow)
-        return;
-    head.sum = lt_parse_sum(out->data + sizeof(head), out->len - sizeof(head));
-    memcpy(out->data, &head, sizeof(head));
+    flush(p, &p->texts);
+    flush(p, &p->values);
+    flush(p, &p->bytes);
+    head.sum = lt_parse_sum_end(&p->sum);
+    LT_TRY(p->status);
+    if (p->failed)
+        return lt_fail(p->err, LT_INVALID, "a value of the project is of a kind that is not kept");
+    if (pwrite(p->fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
+        return lt_fail_errno(p->err, errno, "cannot write the parse cache");
+    return LT_OK;
 }
 
 lt_status lt_parse_pack(const lt_dbt *dbt, const project_files *files, const unsigned char *key,
-                        lt_buf *out, lt_err *err)
+                        int fd, lt_err *err)
 {
-    packing p = {.dbt = dbt};
-    lt_buf *const bufs[] = {&p.words, &p.texts, &p.values, &p.bytes};
-    lt_map *const maps[] = {&p.text_ids, &p.value_ids, &p.node_places, &p.macro_places,
-                            &p.package_places};
-    bool too_big = false;
-    out->limit = LT_PARSE_MOST_BYTES;
+    packing *p = lt_xcalloc(1, sizeof(*p));
+    lt_buf *const bufs[] = {&p->words, &p->texts, &p->values, &p->bytes};
+    lt_map *const maps[] = {&p->text_ids, &p->value_ids, &p->node_places, &p->macro_places,
+                            &p->package_places};
+    p->dbt = dbt;
+    p->fd = fd;
+    p->err = err;
+    if (lseek(fd, sizeof(lt_parse_head), SEEK_SET) < 0)
+        p->status = lt_fail_errno(err, errno, "cannot write the parse cache");
     for (size_t i = 0; i < LT_COUNT(bufs); i++)
         bufs[i]->limit = LT_PARSE_MOST_BYTES;
-    put_all(&p, files);
-    put_together(&p, key, out);
-    for (size_t i = 0; i < LT_COUNT(bufs); i++) {
-        too_big |= bufs[i]->overflow;
+    put_all(p, files);
+    flush_words(p, 0);
+    lt_status status = put_head(p, key);
+    for (size_t i = 0; i < LT_COUNT(bufs); i++)
         lt_buf_cleanup(bufs[i]);
-    }
+    for (size_t i = 0; i < LT_COUNT(p->scratch); i++)
+        lt_buf_cleanup(&p->scratch[i]);
     for (size_t i = 0; i < LT_COUNT(maps); i++)
         lt_map_cleanup(maps[i]);
-    lt_arena_cleanup(&p.arena);
-    if (p.failed)
-        return lt_fail(err, LT_INVALID, "a value of the project is of a kind that is not kept");
-    if (too_big || out->overflow)
-        return lt_fail(err, LT_TOO_BIG, "it would be larger than 256 MiB");
-    return LT_OK;
+    lt_arena_cleanup(&p->arena);
+    lt_free(p);
+    return status;
 }

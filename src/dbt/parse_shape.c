@@ -20,7 +20,7 @@ const lt_parse_field lt_parse_fields[] = {
     NODE(TEXTS, doc_blocks),
     NODE(TEXTS, fqn),
     NODE(TEXT, raw_code),
-    NODE(CHECKSUM, checksum),
+    NODE(TEXT, checksum),
     CONFIG(DICT, all),
     CONFIG(DICT, unrendered),
     CONFIG(DICT, entry),

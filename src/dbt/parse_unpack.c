@@ -289,15 +289,6 @@ static void next_refs(unpacking *u, lt_dbt_refs *out)
     }
 }
 
-static void next_checksum(unpacking *u, char *out)
-{
-    lt_text text = next_text(u);
-    if (text.len != 0 && text.len != 64)
-        u->bad = true;
-    else
-        memcpy(out, text.ptr, text.len);
-}
-
 static void next_field(unpacking *u, const lt_parse_field *field, void *at)
 {
     switch (field->type) {
@@ -319,9 +310,6 @@ static void next_field(unpacking *u, const lt_parse_field *field, void *at)
     case LT_PARSE_INT:
     case LT_PARSE_UINT:
         *(uint32_t *)at = next(u);
-        return;
-    case LT_PARSE_CHECKSUM:
-        next_checksum(u, at);
         return;
     case LT_PARSE_REFS:
         next_refs(u, at);
@@ -476,13 +464,20 @@ static void read_warnings(unpacking *u)
         lt_push_in(&u->dbt->arena, &u->dbt->warnings, next_text(u));
 }
 
+static uint64_t sum_of(lt_text body)
+{
+    lt_parse_summing sum = {0};
+    lt_parse_sum_add(&sum, body);
+    return lt_parse_sum_end(&sum);
+}
+
 static bool is_ours(lt_text content, const lt_parse_head *head, const unsigned char *key)
 {
     uint64_t words = (uint64_t)head->words + 2 * (uint64_t)head->texts + head->value_words;
     return memcmp(head->magic, "leatprse", sizeof(head->magic)) == 0 &&
            head->format == LT_PARSE_FORMAT && memcmp(head->key, key, sizeof(head->key)) == 0 &&
            content.len == sizeof(*head) + words * sizeof(uint32_t) + head->bytes &&
-           head->sum == lt_parse_sum(content.ptr + sizeof(*head), content.len - sizeof(*head));
+           head->sum == sum_of(lt_text_sub(content, sizeof(*head), SIZE_MAX));
 }
 
 lt_status lt_parse_unpack(lt_dbt *dbt, lt_text content, const unsigned char *key, lt_parsed *out,

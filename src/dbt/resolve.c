@@ -367,6 +367,21 @@ static lt_status check_names(const lt_dbt *dbt, lt_err *err)
     return LT_OK;
 }
 
+/* "database.schema.name" in small letters. */
+static const char *place_of(const lt_relation *relation, lt_arena *arena)
+{
+    const lt_text parts[] = {relation->database, relation->schema, relation->name};
+    size_t len = 0;
+    char *made = lt_alloc(arena, parts[0].len + parts[1].len + parts[2].len + LT_COUNT(parts));
+    for (size_t i = 0; i < LT_COUNT(parts); i++) {
+        if (i)
+            made[len++] = '.';
+        for (size_t k = 0; k < parts[i].len; k++)
+            made[len++] = lt_lower(parts[i].ptr[k]);
+    }
+    return made;
+}
+
 /* Two nodes that write one relation would overwrite each other. */
 static lt_status check_relations(const lt_dbt *dbt, lt_err *err)
 {
@@ -377,10 +392,7 @@ static lt_status check_relations(const lt_dbt *dbt, lt_err *err)
         lt_dbt_node *node = dbt->all.items[i];
         if (!is_refable(node) || node->no_relation)
             continue;
-        char *key = lt_arena_format(&arena, "%.*s.%.*s.%.*s", LT_ARG(node->relation.database),
-                                    LT_ARG(node->relation.schema), LT_ARG(node->relation.name));
-        for (char *c = key; *c; c++)
-            *c = lt_lower(*c);
+        const char *key = place_of(&node->relation, &arena);
         const lt_dbt_node *twin = lt_map_put(&places, lt_text_of(key), node);
         if (!twin)
             continue;

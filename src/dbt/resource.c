@@ -471,7 +471,7 @@ lt_status lt_dbt_add_yaml_snapshot(const value_source *source, const lt_yaml *en
         lt_text_of(lt_arena_format(&dbt->arena, "%.*s/%.*s.sql", LT_ARG(below), LT_ARG(name)));
     LT_AUTO(lt_buf) file = {0};
     LT_TRY(lt_dbt_read(source->package, source->path, &file, err));
-    lt_dbt_sha256(lt_text_trim(lt_buf_text(&file)), node->checksum);
+    node->checksum = lt_dbt_checksum(dbt, lt_text_trim(lt_buf_text(&file)));
     LT_TRY(lt_dbt_record(dbt, node, &call, err));
     patch *given = lt_dbt_patch_of(dbt, node);
     if (given)

@@ -209,6 +209,13 @@ void lt_dbt_sha256(lt_text content, char out[65])
     digest(EVP_sha256(), content, out);
 }
 
+lt_text lt_dbt_checksum(lt_dbt *dbt, lt_text content)
+{
+    char sum[65];
+    lt_dbt_sha256(content, sum);
+    return lt_arena_text(&dbt->arena, lt_text_of(sum));
+}
+
 void lt_dbt_md5_hex(lt_text content, char out[33])
 {
     digest(EVP_md5(), content, out);

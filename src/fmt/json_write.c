@@ -104,8 +104,35 @@ static void add_escaped(lt_text text, lt_buf *out)
     lt_buf_add(out, lt_text_sub(text, start, text.len - start));
 }
 
+/* True when nothing of it needs an escape or a second look: most keys and names. */
+static bool is_plain(lt_text value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        if (c < ' ' || c == '"' || c == '\\' || c >= 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static void quote_plain(lt_text value, lt_buf *out)
+{
+    char *room = lt_buf_room(out, value.len + 2);
+    if (!room)
+        return;
+    room[0] = '"';
+    if (value.len)
+        memcpy(room + 1, value.ptr, value.len);
+    room[value.len + 1] = '"';
+    lt_buf_grown(out, value.len + 2);
+}
+
 void lt_json_quote(lt_text value, lt_buf *out)
 {
+    if (is_plain(value)) {
+        quote_plain(value, out);
+        return;
+    }
     lt_buf_add_byte(out, '"');
     while (value.len) {
         size_t valid = lt_utf8_valid_len(value);

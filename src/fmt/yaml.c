@@ -174,7 +174,7 @@ static lt_status new_node(builder *self, lt_yaml_kind kind, struct fy_token *tag
         return fail_too_many(self, err);
     lt_yaml *node = make_node(self, kind);
     if (tag)
-        node->tag = lt_arena_text(self->arena, token_text(tag));
+        node->tag = lt_arena_text(self->options.texts, token_text(tag));
     *out = node;
     return LT_OK;
 }
@@ -282,8 +282,8 @@ static lt_text scalar_text(builder *self, struct fy_token *token)
 {
     LT_AUTO(lt_buf) decoded = {.limit = self->text.len + 1};
     if (token && style_of(token) == LT_YAML_SINGLE_QUOTED && decode_quoted(self, token, &decoded))
-        return lt_arena_text(self->arena, lt_buf_text(&decoded));
-    return lt_arena_text(self->arena, token_text(token));
+        return lt_arena_text(self->options.texts, lt_buf_text(&decoded));
+    return lt_arena_text(self->options.texts, token_text(token));
 }
 
 static lt_status on_scalar(builder *self, const struct fy_event *event, lt_err *err)
@@ -579,6 +579,8 @@ lt_status lt_yaml_read(lt_text text, const char *path, const lt_yaml_options *op
     LT_AUTO(builder) self = {.path = path, .arena = arena, .line = 1, .col = 1};
     if (options)
         self.options = *options;
+    if (!self.options.texts)
+        self.options.texts = arena;
     if (self.options.depth == 0)
         self.options.depth = DEPTH_LIMIT;
     if (self.options.node_limit == 0)

@@ -55,6 +55,7 @@ typedef struct lt_yaml_options {
         yaml11; /* as dbt reads: YAML 1.1 scalars (yes, 0777, 1_000, 1:30, dates), merge keys (<<), last key wins */
     uint32_t depth;    /* 0: 64 */
     size_t node_limit; /* 0: 1,000,000 */
+    lt_arena *texts;   /* where texts of scalars and tags live; NULL: with the tree */
 } lt_yaml_options;
 
 /* Read `text`. `path` is for messages and may be NULL; `options` too. The tree lives in `arena` and borrows nothing. An empty

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { SMALL = 8, HASH_BUDGET = 10000 };
+enum { SMALLEST = 2, SMALL = 8, HASH_BUDGET = 10000 };
 
 static uint32_t mix(uint64_t bits)
 {
@@ -120,7 +120,7 @@ static void place(lt_jinja_table *dict, size_t entry)
 /* Room for one more: drop the dead entries, double if that is not enough. */
 static void grow(lt_jinja_table *dict)
 {
-    size_t cap = dict->live * 2 < SMALL ? SMALL : dict->live * 2;
+    size_t cap = LT_MAX(dict->live * 2, (size_t)SMALLEST);
     dict_entry *entries = lt_jinja_alloc(dict->heap, cap * sizeof(*entries));
     size_t len = 0;
     for (size_t i = 0; i < dict->len; i++)

@@ -42,6 +42,23 @@ Test(fs, file_is_written_whole_and_read_back)
     }
 }
 
+Test(fs, an_update_leaves_a_file_alone_that_holds_it_already)
+{
+    lt_err err = {0};
+    struct stat before, after;
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_chars) path = lt_path_join(folder, "file");
+    LT_AUTO(lt_buf) content = {0};
+    CHECK_OK(lt_file_update(path, T("one"), 0600, &err), err);
+    CHECK(stat(path, &before) == 0);
+    CHECK_OK(lt_file_update(path, T("one"), 0600, &err), err);
+    CHECK(stat(path, &after) == 0 && after.st_ino == before.st_ino);
+    CHECK_OK(lt_file_update(path, T("two"), 0600, &err), err);
+    CHECK_OK(lt_file_update(path, T("twofold"), 0600, &err), err);
+    CHECK_OK(lt_file_read(path, &content, &err), err);
+    CHECK_TEXT(lt_buf_text(&content), "twofold");
+}
+
 Test(fs, a_relative_file_without_a_folder_can_be_written)
 {
     lt_err err = {0};
