@@ -15,7 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FORMAT = 1, STAMP_CHARS = 17, LOGS_MOST = 5000000, RECORD_BYTES = 1024 * 1024 };
+enum {
+    FORMAT = 1,
+    STAMP_CHARS = 17,
+    LOGS_MOST = 5000000,
+    RECORD_BYTES = 1024 * 1024,
+    SECOND_US = 1000000
+};
 
 /* ---- the folder of backups ---- */
 
@@ -31,13 +37,30 @@ static void write_stamp(int64_t now_us, char out[STAMP_CHARS])
     out[len] = '\0';
 }
 
-static bool is_stamp(const char *name)
+static bool read_stamp(const char *name, int64_t *moment_us)
 {
     static const char shape[] = "00000000T000000Z";
     for (size_t i = 0; i < sizeof(shape); i++) /* with the end */
         if (shape[i] == '0' ? name[i] < '0' || name[i] > '9' : name[i] != shape[i])
             return false;
-    return true;
+    LT_AUTO(lt_chars)
+    text = lt_format("%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", name, name + 4, name + 6, name + 9,
+                     name + 11, name + 13);
+    return lt_time_read(lt_text_of(text), moment_us);
+}
+
+/* Something else may have such a name. */
+static bool is_backup(const char *folder, const char *name)
+{
+    int64_t moment_us;
+    LT_AUTO(lt_chars) record = lt_format("%s/%s/backup.json", folder, name);
+    return read_stamp(name, &moment_us) && lt_path_exists(record);
+}
+
+static bool is_unfinished(const char *name)
+{
+    int64_t moment_us;
+    return name[0] == '.' && read_stamp(name + 1, &moment_us);
 }
 
 typedef LT_VEC(char *) names; /* each owned */
@@ -63,8 +86,7 @@ static lt_status list_backups(const char *folder, bool hidden, names *out, lt_er
         return lt_fail_errno(err, errno, "cannot read the folder '%s'", folder);
     struct dirent *entry;
     while ((entry = readdir(opened)))
-        if (hidden ? entry->d_name[0] == '.' && is_stamp(entry->d_name + 1)
-                   : is_stamp(entry->d_name))
+        if (hidden ? is_unfinished(entry->d_name) : is_backup(folder, entry->d_name))
             lt_push(out, lt_xstrdup(entry->d_name));
     (void)closedir(opened);
     if (out->len)
@@ -143,14 +165,15 @@ static lt_status copy_logs(const making *it, lt_err *err)
     return LT_OK;
 }
 
-/* DuckDB locks the file that it has open for writing in this way, from whatever program. */
+/* DuckDB locks the file that it has open for writing, from whatever program. Its lock is the process's, ours the descriptor's: that
+ * one stays when the copy closes the same file. */
 static lt_status lock_file(const char *path, int *fd, lt_err *err)
 {
     struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
     LT_AUTO(lt_fd) opened = open(path, O_RDONLY | O_CLOEXEC);
     if (opened < 0)
         return lt_fail_errno(err, errno, "cannot open '%s'", path);
-    if (fcntl(opened, F_SETLK, &lock) != 0) {
+    if (fcntl(opened, F_OFD_SETLK, &lock) != 0) {
         lt_ignore(lt_fail(err, LT_CONFLICT, "another program has '%s' open for writing", path));
         return lt_hint(err, "close it (a duckdb shell, a notebook), or leave the targets out with "
                             "--no-targets");
@@ -168,8 +191,11 @@ static lt_status copy_target_files(making *it, const lt_target *target, lt_err *
     LT_AUTO(lt_chars) to = lt_format("%s/targets/%s.duckdb", it->to, target->name);
     LT_AUTO(lt_chars) log = lt_format("%s.wal", target->path);
     LT_AUTO(lt_chars) log_to = lt_format("%s.wal", to);
-    LT_TRY(lock_file(target->path, &lock, err));
-    LT_TRY(lt_file_copy(target->path, to, &bytes, err));
+    LT_AUTO(lt_chars) file = realpath(target->path, NULL); /* it may be a link to a larger disk */
+    if (!file)
+        return lt_fail_errno(err, errno, "cannot open '%s'", target->path);
+    LT_TRY(lock_file(file, &lock, err));
+    LT_TRY(lt_file_copy(file, to, &bytes, err));
     it->out->target_bytes += bytes;
     lt_status status = lt_file_copy(log, log_to, &bytes, err);
     return status == LT_NOT_FOUND ? LT_OK : status;
@@ -276,6 +302,20 @@ static lt_status make(making *it, const char *stamp, lt_err *err)
     return finish(it, stamp, err);
 }
 
+/* The newest is the last by name, whatever the clock says: else it is what --keep removes and what restore passes over. */
+static int64_t next_moment(const names *all)
+{
+    int64_t now_us = lt_now_us(), newest_us;
+    if (!all->len || !read_stamp(all->items[0], &newest_us) || now_us >= newest_us + SECOND_US)
+        return now_us;
+    if (now_us < newest_us)
+        lt_log(LT_LOG_WARNING,
+               "the clock stands before the newest backup, '%s': this one is named as the second "
+               "after it; its backup.json has what the clock says",
+               all->items[0]);
+    return newest_us + SECOND_US;
+}
+
 static lt_status make_next(making *it, lt_err *err)
 {
     char stamp[STAMP_CHARS];
@@ -286,11 +326,7 @@ static lt_status make_next(making *it, lt_err *err)
     LT_TRY(remove_all(folder, &left, 0, err));
     LT_TRY(list_backups(folder, false, &all, err));
     it->earlier = all.len ? lt_path_join(folder, all.items[0]) : NULL;
-    write_stamp(lt_now_us(), stamp);
-    while (all.len && strcmp(stamp, all.items[0]) == 0) { /* two in a second */
-        lt_sleep_us(100000);
-        write_stamp(lt_now_us(), stamp);
-    }
+    write_stamp(next_moment(&all), stamp);
     it->to = lt_format("%s/.%s", folder, stamp);
     lt_status status = make(it, stamp, err);
     lt_err later;
@@ -408,18 +444,32 @@ static bool is_below(lt_text path)
     return true;
 }
 
+/* A file that has another name until the end. */
+typedef struct aside {
+    const char *to, *temp; /* in the arena */
+} aside;
+
 typedef struct restoring {
     const lt_restore_plan *plan;
     lt_arena *arena;
     lt_restored *out;
     const lt_json *record;
     char *from, *home; /* owned; the backup, and the new home under another name */
+    LT_VEC(aside) asides;
 } restoring;
 
 static void restoring_cleanup(restoring *it)
 {
     lt_free(it->from);
     lt_free(it->home);
+    lt_vec_free(&it->asides);
+}
+
+static void remove_asides(restoring *it)
+{
+    lt_err later;
+    for (size_t i = 0; i < it->asides.len; i++)
+        lt_ignore(lt_path_remove(it->asides.items[i].temp, &later));
 }
 
 /* Called twice for each: to see that nothing is in the way, and to copy. NULL: it has no place here. */
@@ -442,26 +492,69 @@ static bool is_name(lt_text name)
     return is_below(name) && !memchr(name.ptr, '/', name.len);
 }
 
-static lt_status check_target(const restoring *it, const lt_json *target, lt_err *err)
+/* Also the log: DuckDB would take an old one for that of the file that comes. */
+static lt_status need_no_target(const restoring *it, const char *place, lt_err *err)
+{
+    const char *log = lt_arena_format(it->arena, "%s.wal", place);
+    if (lt_path_exists(place))
+        return need_nothing(place, "the file", err);
+    return lt_path_exists(log) ? need_nothing(log, "the file", err) : LT_OK;
+}
+
+static lt_status check_target(restoring *it, const lt_json *target, lt_err *err)
 {
     const char *place = target_place(it, target, true);
     if (!is_name(lt_json_text_or(target, "name", T(""))))
         return lt_fail(err, LT_INVALID, "'%s/backup.json' names no target", it->from);
-    return place && lt_path_exists(place) ? need_nothing(place, "the file", err) : LT_OK;
+    return place ? need_no_target(it, place, err) : LT_OK;
 }
 
-static lt_status copy_back(const char *from, const char *to, lt_err *err)
+/* Under another name first. What lies in the home gets its name with the home. */
+static lt_status copy_aside(restoring *it, const char *from, const char *to, bool in_home,
+                            lt_err *err)
 {
-    LT_AUTO(lt_chars) log = lt_format("%s.wal", from);
-    LT_AUTO(lt_chars) log_to = lt_format("%s.wal", to);
+    aside one = {.to = to, .temp = to};
     LT_AUTO(lt_chars) folder = lt_xstrdup(to);
     *strrchr(folder, '/') = '\0';
     LT_TRY(lt_folder_make(folder, 0750, err));
-    LT_TRY(lt_file_copy(from, to, NULL, err));
-    return lt_path_exists(log) ? lt_file_copy(log, log_to, NULL, err) : LT_OK;
+    if (!in_home) {
+        one.temp = lt_arena_format(it->arena, "%s.restoring-%08x", to, arc4random());
+        lt_push(&it->asides, one);
+    }
+    LT_TRY(lt_file_copy(from, one.temp, NULL, err));
+    LT_AUTO(lt_fd) file = open(one.temp, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || fsync(file) != 0)
+        return lt_fail_errno(err, errno, "cannot sync '%s'", one.temp);
+    return LT_OK;
 }
 
-static lt_status restore_target(const restoring *it, const lt_json *target, lt_err *err)
+/* The log before the file: a file without its log would lack what it holds. */
+static lt_status copy_back(restoring *it, const char *from, const char *to, bool in_home,
+                           lt_err *err)
+{
+    const char *log = lt_arena_format(it->arena, "%s.wal", from);
+    const char *log_to = lt_arena_format(it->arena, "%s.wal", to);
+    if (lt_path_exists(log))
+        LT_TRY(copy_aside(it, log, log_to, in_home, err));
+    return copy_aside(it, from, to, in_home, err);
+}
+
+/* Never over what has come meanwhile. */
+static lt_status place_asides(restoring *it, lt_err *err)
+{
+    for (size_t i = 0; i < it->asides.len; i++) {
+        aside *one = &it->asides.items[i];
+        if (renameat2(AT_FDCWD, one->temp, AT_FDCWD, one->to, RENAME_NOREPLACE) != 0)
+            return lt_fail_errno(err, errno, "cannot name '%s'", one->to);
+        one->temp = one->to;
+        LT_AUTO(lt_chars) folder = lt_xstrdup(one->to);
+        *strrchr(folder, '/') = '\0';
+        LT_TRY(lt_folder_sync(folder, err));
+    }
+    return LT_OK;
+}
+
+static lt_status restore_target(restoring *it, const lt_json *target, lt_err *err)
 {
     const char *place = target_place(it, target, false);
     lt_text name = lt_json_text_or(target, "name", T(""));
@@ -471,15 +564,15 @@ static lt_status restore_target(const restoring *it, const lt_json *target, lt_e
                    lt_text_of(lt_arena_format(it->arena, "%.*s: %s", LT_ARG(name), from)));
         return LT_OK;
     }
-    LT_TRY(copy_back(from, place, err));
+    bool in_home = lt_text_eq(lt_json_text_or(target, "below", T("")), T("home"));
+    LT_TRY(copy_back(it, from, place, in_home, err));
     lt_push_in(it->arena, &it->out->targets, lt_text_of(target_place(it, target, true)));
     return LT_OK;
 }
 
 /* Called with each target of the record. */
-static lt_status each_target(const restoring *it,
-                             lt_status (*call)(const restoring *it, const lt_json *target,
-                                               lt_err *err),
+static lt_status each_target(restoring *it,
+                             lt_status (*call)(restoring *it, const lt_json *target, lt_err *err),
                              lt_err *err)
 {
     const lt_json *targets = lt_json_find(it->record, "targets");
@@ -534,12 +627,14 @@ static lt_status fill_home(const restoring *it, lt_err *err)
 static lt_status restore(restoring *it, lt_err *err)
 {
     LT_TRY(each_target(it, check_target, err));
+    LT_TRY(lt_path_remove(it->home, err)); /* of one that was killed */
     LT_TRY(lt_folder_make(it->home, 0750, err));
     LT_TRY(fill_home(it, err));
     LT_TRY(each_target(it, restore_target, err));
     LT_AUTO(lt_fd) folder = open(it->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0 || syncfs(folder) != 0)
         return lt_fail_errno(err, errno, "cannot sync '%s'", it->home);
+    LT_TRY(place_asides(it, err));
     if (rename(it->home, it->plan->home) != 0)
         return lt_fail_errno(err, errno, "cannot name '%s'", it->plan->home);
     LT_AUTO(lt_chars) parent = lt_xstrdup(it->plan->home);
@@ -547,23 +642,38 @@ static lt_status restore(restoring *it, lt_err *err)
     return lt_folder_sync(parent[0] ? parent : "/", err);
 }
 
+static lt_status lock_home(const char *home, const char *lock_path, int *lock, lt_err *err)
+{
+    LT_TRY(need_nothing(home, "the home", err));
+    lt_status status = lt_file_lock(lock_path, 0, lock, err);
+    if (status == LT_CONFLICT)
+        return lt_fail(err, LT_CONFLICT, "another restore of '%s' is under way", home);
+    LT_TRY(status);
+    return need_nothing(home, "the home", err); /* one may have ended just now */
+}
+
 lt_status lt_backup_restore(const lt_restore_plan *plan, lt_arena *arena, lt_restored *out,
                             lt_err *err)
 {
     LT_AUTO(restoring) it = {.plan = plan, .arena = arena, .out = out};
     lt_json *record = NULL;
+    LT_AUTO(lt_fd) lock = -1;
+    LT_AUTO(lt_chars) lock_path = lt_format("%s.restoring.lock", plan->home);
     *out = (lt_restored){0};
     LT_TRY(find_backup(plan->from, &it.from, err));
     LT_TRY(read_record(it.from, arena, &record, err));
-    LT_TRY(need_nothing(plan->home, "the home", err));
-    it.record = record;
-    it.home = lt_format("%s.restoring-%08x", plan->home, arc4random());
     out->from = lt_arena_text(arena, lt_text_of(it.from));
     if (!lt_time_read(lt_json_text_or(record, "made_at", T("")), &out->made_at_us))
         return lt_fail(err, LT_INVALID, "'%s/backup.json' has no moment", it.from);
+    LT_TRY(lock_home(plan->home, lock_path, &lock, err));
+    it.record = record;
+    it.home = lt_format("%s.restoring", plan->home);
     lt_status status = restore(&it, err);
     lt_err later;
-    if (status != LT_OK)
+    if (status != LT_OK) {
+        remove_asides(&it);
         lt_ignore(lt_path_remove(it.home, &later));
+    }
+    (void)unlink(lock_path);
     return status;
 }

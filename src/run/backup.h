@@ -4,13 +4,14 @@
  * the store that the one before has too are shared with it by hard links, so a backup takes the room of what is new. In each:
  *     backup.json            what it is; written last
  *     state.db               the memory of runs, schedules and users, as it was at one moment
- *     logs/, attempts/       of runs
+ *     logs/                  of runs
  *     store/                 index and contents, as they were at a later moment: all that state.db speaks of is there
  *     targets/NAME.duckdb    DuckDB's files of the targets, each between two runs
  * Secrets are in it as they are in the home: sealed. The master key is not.
  *
  * What is not: the project's own files (git has them), caches, and what lies on other machines (a PostgreSQL target, a store on S3).
- * Killed at any moment, a backup leaves a hidden folder that the next one removes. */
+ * Killed at any moment, a backup leaves a hidden folder that the next one removes; a restore leaves HOME.restoring, and the next one
+ * removes it. The last by name is the newest, even when the clock was set back between two. */
 #pragma once
 #include "run/workspace.h"
 #include "store/backup.h"
@@ -46,7 +47,7 @@ typedef struct lt_restored {
         other_targets; /* files put back; "NAME: file" that have no place below the project */
 } lt_restored;
 
-/* Everything in *out lives in the arena. All or nothing for the home; every content's checksum and both databases are verified before it
- * gets its name. LT_CONFLICT: something is there already. LT_NOT_FOUND, LT_INVALID: it is no backup. */
+/* Everything in *out lives in the arena. All or nothing, for the home and for targets below the project; every content's checksum and both databases are verified before it
+ * gets its name. LT_CONFLICT: something is there already, or another restore is under way. LT_NOT_FOUND, LT_INVALID: it is no backup. */
 LT_MUST_CHECK lt_status lt_backup_restore(const lt_restore_plan *plan, lt_arena *arena,
                                           lt_restored *out, lt_err *err);

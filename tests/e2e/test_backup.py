@@ -204,3 +204,76 @@ def test_targets_elsewhere_in_the_project_and_stores_elsewhere(project, tmp_path
     (leat.project / "out" / "w.duckdb").unlink()
     leat("restore", tmp_path / "backups")
     assert leat.rows("select * from n") == [[2]]
+
+
+def test_a_clock_that_was_set_back_costs_no_backup(shop):
+    """By name the newest is the last made: neither --keep nor restore takes an older one for it."""
+    shop("backup", shop.backups)
+    backups(shop)[0].rename(shop.backups / "20991231T235959Z")
+    put(shop, "b", b"b" * LARGE)
+    shop.edge(shop("backup", shop.backups, "--keep", "1"), "the clock stands before the newest backup", "21000101T000000Z")
+    assert [path.name for path in backups(shop)] == ["21000101T000000Z"]
+    lose(shop)
+    shop("restore", shop.backups)
+    assert shop("store", "cat", "keep/b").out == "b" * LARGE
+
+
+def test_what_only_has_the_name_of_a_backup_is_none(shop):
+    shop.backups.mkdir()
+    (shop.backups / "20260101T000000Z").write_text("mine")
+    (shop.backups / "20260102T000000Z").mkdir()
+    shop.edge(shop("restore", shop.backups, "--home", shop.project.parent / "other", code=2), "is no backup, and holds none")
+    shop("backup", shop.backups, "--keep", "1")
+    assert len(backups(shop)) == 3
+
+
+def elsewhere(project):
+    leat = project({**FILES, "leat.yml": "name: shop\ntargets:\n  dev: {engine: duckdb, path: out/w.duckdb}\n"})
+    (leat.project / "out").mkdir()
+    leat("run")
+    leat.backups = leat.project.parent / "backups"
+    return leat
+
+
+def test_a_target_behind_a_link_is_copied(project, tmp_path):
+    leat = elsewhere(project)
+    (tmp_path / "disk").mkdir()
+    (leat.project / "out" / "w.duckdb").rename(tmp_path / "disk" / "w.duckdb")
+    (leat.project / "out" / "w.duckdb").symlink_to(tmp_path / "disk" / "w.duckdb")
+    leat("backup", leat.backups)
+    (leat.project / "out" / "w.duckdb").unlink()
+    lose(leat)
+    leat("restore", leat.backups)
+    assert leat.rows("select * from n") == [[2]]
+
+
+def test_an_old_log_does_not_become_that_of_a_restored_target(project):
+    leat = elsewhere(project)
+    leat("backup", leat.backups)
+    lose(leat)
+    (leat.project / "out" / "w.duckdb").rename(leat.project / "out" / "w.duckdb.wal")
+    leat.edge(leat("restore", leat.backups, code=2), "w.duckdb.wal' is there already")
+    assert not list(leat.home.iterdir())
+
+
+def test_a_restore_that_fails_leaves_no_target_in_the_project(project):
+    leat = elsewhere(project)
+    leat("backup", leat.backups)
+    lose(leat)
+    (leat.project / "out" / "w.duckdb").unlink()
+    record = backups(leat)[0] / "backup.json"
+    said = json.loads(record.read_text())
+    said["targets"].append({"name": "lost", "below": "project", "path": "out/lost.duckdb"})
+    record.write_text(json.dumps(said))
+    leat("restore", leat.backups, code=(1, 2, 3))
+    assert not list((leat.project / "out").iterdir()) and not list(leat.project.glob(".leat?*"))
+
+
+def test_what_a_killed_restore_left_is_swept(shop):
+    shop("backup", shop.backups)
+    lose(shop)
+    left = shop.home.with_name(shop.home.name + ".restoring")
+    left.mkdir()
+    (left / "state.db").write_text("half")
+    shop("restore", shop.backups)
+    assert shop.rows("select * from n") == [[2]] and not list(shop.home.parent.glob(".leat.*"))
