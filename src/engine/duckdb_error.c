@@ -7,12 +7,15 @@
 static const struct {
     const char *type; /* "exception_type", without " Error" */
     lt_status status;
-    const char *hint; /* where DuckDB has none */
+    const char *hint; /* beside DuckDB's own; "=": instead of it */
 } kinds[] = {
     {"INTERRUPT", LT_CANCELLED, ""},
     {"Interrupt", LT_CANCELLED, ""},
     {"IO", LT_IO, ""},
-    {"Out of Memory", LT_IO, "give the target more memory, or fewer threads"},
+    /* DuckDB names settings that nobody reaches here */
+    {"Out of Memory", LT_IO,
+     "=raise 'memory' in leat.yml, of the project or of the target: it is the most that DuckDB may "
+     "use; tables with thousands of columns need gigabytes"},
     {"Permission", LT_DENIED, ""},
     {"FATAL", LT_IO, ""},
     {"INTERNAL", LT_IO, ""},
@@ -150,7 +153,9 @@ lt_status lt_duckdb_fail(lt_session *session, const char *text, lt_err *err)
         return lt_fail(err, LT_CANCELLED, "cancelled");
     lt_ignore(lt_fail(err, status, "%s%s%.*s", lt_buf_chars(&found.type),
                       found.type.len ? " Error: " : "", LT_ARG(lt_text_sub(message, 0, line_end))));
-    if (more.len || hint[0])
+    if (hint[0] == '=')
+        (void)lt_hint(err, "%s", hint + 1);
+    else if (more.len || hint[0])
         (void)lt_hint(err, "%.*s%s%s", LT_ARG(more), more.len && hint[0] ? " " : "", hint);
     return status;
 }

@@ -20,12 +20,12 @@ enum { WIDE_COLUMNS = 500, COLUMN_BYTES = 128 * 1024, DICTIONARY_BYTES = 64 * 10
 lt_status lt_extraction_session(lt_extraction *self, lt_session **out, lt_err *err)
 {
     if (!self->session) {
-        size_t cap = self->job->memory_bytes ? self->job->memory_bytes : 128 * LT_MIB;
+        self->memory_bytes = self->job->memory_bytes ? self->job->memory_bytes : 128 * LT_MIB;
         lt_target *target = LT_NEW(self->arena, lt_target);
         *target = (lt_target){.name = "extract",
                               .kind = "duckdb",
                               .path = ":memory:",
-                              .memory_bytes = cap,
+                              .memory_bytes = self->memory_bytes,
                               .threads = 1,
                               .temp_folder =
                                   lt_arena_format(self->arena, "%s/spill", self->job->scratch)};
@@ -36,6 +36,36 @@ lt_status lt_extraction_session(lt_extraction *self, lt_session **out, lt_err *e
     }
     *out = self->session;
     return LT_OK;
+}
+
+static bool is_out_of_memory(const lt_err *err)
+{
+    return lt_text_has(lt_text_of(err->message), T("Out of Memory"));
+}
+
+static size_t most_memory(const lt_extraction *self)
+{
+    return self->job->memory_most_bytes ? self->job->memory_most_bytes : 2 * LT_GIB;
+}
+
+static lt_status raise_cap(lt_extraction *self, size_t bytes, lt_err *err)
+{
+    LT_AUTO(lt_buf) sql = {0};
+    if (bytes <= self->memory_bytes)
+        return LT_OK;
+    lt_buf_printf(&sql, "SET memory_limit = '%zuMiB'", bytes / LT_MIB);
+    LT_TRY(lt_exec(self->session, lt_buf_text(&sql), NULL, err));
+    self->memory_bytes = bytes;
+    return LT_OK;
+}
+
+/* It failed for want of memory, and now has all that the job may use. */
+static bool got_memory(lt_extraction *self, const lt_err *err)
+{
+    lt_err later;
+    size_t most = most_memory(self);
+    return is_out_of_memory(err) && !self->job->memory_bytes && self->memory_bytes < most &&
+           raise_cap(self, most, &later) == LT_OK;
 }
 
 static bool is_container(const lt_schema_column *column)
@@ -243,33 +273,23 @@ static size_t present_count(const lt_schema *schema)
     return count;
 }
 
-static size_t wide_cap(const lt_extraction *self, size_t columns)
+static lt_status widen_cap(lt_extraction *self, size_t columns, lt_err *err)
 {
-    const lt_extract_job *job = self->job;
-    size_t most = job->memory_most_bytes ? job->memory_most_bytes : 2 * LT_GIB;
     size_t wanted = 128 * LT_MIB + columns * COLUMN_BYTES;
-    return LT_MAX(LT_MIN(wanted, most), 128 * LT_MIB);
-}
-
-static lt_status widen_cap(lt_extraction *self, lt_session *session, size_t columns, lt_err *err)
-{
-    LT_AUTO(lt_buf) sql = {0};
     if (columns <= WIDE_COLUMNS || self->job->memory_bytes)
         return LT_OK;
-    lt_buf_printf(&sql, "SET memory_limit = '%zuMiB'", wide_cap(self, columns) / LT_MIB);
-    return lt_exec(session, lt_buf_text(&sql), NULL, err);
+    return raise_cap(self, LT_MIN(wanted, most_memory(self)), err);
 }
 
 static lt_status writing_failed(const lt_extraction *self, size_t columns, lt_err *err)
 {
-    bool memory = lt_text_has(lt_text_of(err->message), T("Out of Memory"));
+    bool memory = is_out_of_memory(err);
     lt_wrap(err, "writing the records of '%.*s' as Parquet", LT_ARG(self->resource->name));
     if (memory && columns > WIDE_COLUMNS)
-        return lt_hint(
-            err,
-            "%zu columns need about %zu MiB: raise 'memory' in leat.yml, or leave columns "
-            "out at the source",
-            columns, (128 * LT_MIB + columns * COLUMN_BYTES) / LT_MIB);
+        return lt_hint(err,
+                       "%zu columns need more than %zu MiB: raise 'memory' in leat.yml, or leave "
+                       "columns out at the source",
+                       columns, self->memory_bytes / LT_MIB);
     return err->status;
 }
 
@@ -291,10 +311,11 @@ static lt_status write_parquet(lt_extraction *self, const lt_schema *schema,
         lt_buf_printf(&sql, ", STRING_DICTIONARY_PAGE_SIZE_LIMIT %zu", DICTIONARY_BYTES / columns);
     lt_buf_add_byte(&sql, ')');
     LT_TRY(lt_buf_check(&sql, "the statement that writes Parquet", err));
-    LT_TRY(widen_cap(self, session, columns, err));
-    if (lt_exec(session, lt_buf_text(&sql), rows, err) != LT_OK)
-        return writing_failed(self, columns, err);
-    return LT_OK;
+    LT_TRY(widen_cap(self, columns, err));
+    lt_status status = lt_exec(session, lt_buf_text(&sql), rows, err);
+    if (status != LT_OK && got_memory(self, err))
+        status = lt_exec(session, lt_buf_text(&sql), rows, err);
+    return status == LT_OK ? LT_OK : writing_failed(self, columns, err);
 }
 
 static lt_status ask_count(lt_extraction *self, const lt_buf *sql, lt_arena *arena, int64_t *out,

@@ -21,6 +21,7 @@ typedef struct lt_extraction {
     lt_text from_raw;  /* the stored cursor value, raw JSON; empty: none */
     lt_engine *engine; /* in memory, with a small cap; made by lt_extraction_session() */
     lt_session *session;
+    size_t memory_bytes; /* its cap now */
     lt_extract_result *result;
 } lt_extraction;
 

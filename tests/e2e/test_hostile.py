@@ -84,3 +84,11 @@ def test_models_alone_spill_on_a_fresh_home(project):
                                     "from range(3000000) order by t\n"})
     leat("run")
     assert leat.rows("select count(*) from a") == [[3000000]]
+
+
+def test_who_runs_out_of_memory_is_told_of_a_setting_that_is_there(project):
+    leat = project({"leat.yml": "name: big\ntargets:\n  dev: {engine: duckdb, memory: 64MiB}\n",
+                    "models/a.sql": "{{ config(materialized='table') }}\nselect list(repeat('x', 500) || range) as l from range(3000000)\n"})
+    result = leat("run", code=3)
+    leat.edge(result, "Out of Memory", "raise 'memory' in leat.yml")
+    assert "SET " not in result.text
