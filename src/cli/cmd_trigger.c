@@ -107,6 +107,7 @@ typedef struct backfill_opts {
     const char *from, *to;
     lt_strings params;
     bool dry_run, reverse;
+    int64_t parallel;
 } backfill_opts;
 
 static const lt_opt backfill_table[] = {
@@ -130,6 +131,13 @@ static const lt_opt backfill_table[] = {
      .type = LT_OPT_FLAG,
      LT_AT(backfill_opts, reverse),
      .help = "the newest first"},
+    {.name = "parallel",
+     .type = LT_OPT_INT,
+     LT_AT(backfill_opts, parallel),
+     .value = "N",
+     .min = 1,
+     .max = 1000,
+     .help = "so many of the pipeline's backfills at once; else as 'overlap' and 'max_active' say"},
     {.name = "dry-run",
      .type = LT_OPT_FLAG,
      LT_AT(backfill_opts, dry_run),
@@ -195,7 +203,8 @@ static lt_status backfill(lt_app *app, const void *opts, const lt_args *args, lt
     lt_run_record *runs = NULL;
     size_t count = 0;
     lt_texts params = texts_of(app, &given->params);
-    lt_sched_range range = {.reverse = given->reverse, .params = &params};
+    lt_sched_range range = {
+        .reverse = given->reverse, .parallel = given->parallel, .params = &params};
     LT_TRY(read_range(given, &range, err));
     LT_TRY(lt_work_open_some(app, LT_FILES_GOOD, &workspace, err));
     LT_TRY(lt_work_pipeline(workspace, args->items[0], &pipeline, err));
@@ -210,7 +219,8 @@ const lt_cmd lt_cmd_backfill = {
     .args = "PIPELINE",
     .about = "One run for each tick of the schedule in the range that has none yet, with that "
              "tick's clock and interval. Asking again for the same range does nothing twice. How "
-             "many run at once is what 'overlap' and 'max_active' of the pipeline say.",
+             "many run at once is what 'overlap' and 'max_active' of the pipeline say, and "
+             "'--parallel'.",
     .examples = "leat backfill daily --from 2026-01-01 --to 2026-02-01 --dry-run\n"
                 "leat backfill daily --from 2026-01-01 --to 2026-02-01 --reverse\tthe newest "
                 "first\n",

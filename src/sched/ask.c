@@ -103,6 +103,13 @@ static lt_status find_ticks(const lt_project *project, const lt_conf_pipeline *p
     return lt_hint(err, "fill a shorter range at a time");
 }
 
+static lt_text with_parallel(lt_text object, int64_t parallel, lt_arena *arena)
+{
+    return lt_text_of(lt_arena_format(arena, "%.*s,\"parallel\":%lld}",
+                                      LT_ARG(lt_text_sub(object, 0, object.len - 1)),
+                                      (long long)parallel));
+}
+
 lt_status lt_sched_backfill(const lt_project *project, const lt_conf_pipeline *pipeline,
                             const lt_sched_range *range, lt_arena *arena, lt_run_record **runs,
                             size_t *count, lt_err *err)
@@ -114,6 +121,8 @@ lt_status lt_sched_backfill(const lt_project *project, const lt_conf_pipeline *p
         const lt_tick *tick = &ticks.items[range->reverse ? ticks.len - 1 - i : i];
         status = lt_sched_tick_run(pipeline, tick, "backfill", range->params, arena, &made[i], err);
         made[i].waiting = (lt_waiting){0};
+        if (range->parallel && status == LT_OK) /* whoever begins it reads this */
+            made[i].trigger_json = with_parallel(made[i].trigger_json, range->parallel, arena);
     }
     if (status == LT_OK) {
         *runs = made;

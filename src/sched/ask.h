@@ -24,6 +24,7 @@ LT_MUST_CHECK lt_status lt_sched_look_at(const lt_project *project,
 typedef struct lt_sched_range {
     int64_t from_us, to_us; /* [from, to) */
     bool reverse;           /* the newest first */
+    int64_t parallel;       /* so many at once; 0: as 'overlap' of the pipeline says */
     const lt_texts *params; /* "name=value"; may be NULL */
 } lt_sched_range;
 enum { LT_BACKFILL_MOST = 10000 };

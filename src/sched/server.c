@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/time.h"
+#include "fmt/json.h"
 #include "run/run.h"
 #include "run/workspace.h"
 #include "sched/tick.h"
@@ -474,20 +475,45 @@ static lt_status collect_children(lt_sched *self, lt_err *err)
     return LT_OK;
 }
 
-/* The runs of a pipeline that queues stay rows until it is their turn: no processes that only wait. 0: it is its turn. */
+static bool is_backfill(const lt_run_record *run)
+{
+    return lt_text_starts(run->trigger_json, T("{\"kind\":\"backfill\""));
+}
+
+/* How many runs of its backfill may be under way at once; 0: nobody said. */
+static int64_t parallel_of(const lt_run_record *run)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_json *root = NULL;
+    lt_err err;
+    if (!is_backfill(run) ||
+        lt_json_read(run->trigger_json, "trigger", NULL, &arena, &root, &err) != LT_OK)
+        return 0;
+    return lt_json_i64_or(root, "parallel", 0);
+}
+
+/* The first of the runs of its pipeline that were asked for before, if `most` of them (only backfills, with `fills`) have not ended. */
+static int64_t first_ahead(const lt_run_records *open, size_t index, int64_t most, bool fills)
+{
+    int64_t count = 0, first = 0;
+    for (size_t i = 0; i < index && count < most; i++)
+        if (lt_text_eq(open->items[i].pipeline, open->items[index].pipeline) &&
+            (!fills || is_backfill(&open->items[i]))) {
+            first = first ? first : open->items[i].id;
+            count++;
+        }
+    return count >= most ? first : 0;
+}
+
+/* The runs of a pipeline that queues, and those of a backfill, stay rows until it is their turn: no processes that only wait. 0: it is its turn. */
 static int64_t in_front(const lt_sched *self, const lt_run_records *open, size_t index)
 {
     const lt_run_record *run = &open->items[index];
     const lt_conf_pipeline *pipeline = lt_project_pipeline(project_of(self), run->pipeline);
-    int64_t count = 0, first = 0;
-    if (!pipeline || pipeline->overlap != LT_CONF_OVERLAP_QUEUE)
-        return 0;
-    for (size_t i = 0; i < index; i++)
-        if (lt_text_eq(open->items[i].pipeline, run->pipeline)) {
-            first = first ? first : open->items[i].id;
-            count++;
-        }
-    return count >= pipeline->max_active ? first : 0;
+    int64_t parallel = parallel_of(run), first = 0;
+    if (pipeline && pipeline->overlap == LT_CONF_OVERLAP_QUEUE)
+        first = first_ahead(open, index, pipeline->max_active, false);
+    return first || !parallel ? first : first_ahead(open, index, parallel, true);
 }
 
 static lt_status hold_back(lt_sched *self, const lt_run_record *run, int64_t behind, lt_err *err)

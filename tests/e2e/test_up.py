@@ -205,6 +205,26 @@ tasks: {one: {shell: "echo {{ interval_start }} {{ run_date }} >> days.txt"}}
         "2025-12-31T06:00:00.000000Z 2026-01-01"]
 
 
+def test_a_backfill_runs_so_many_at_once(project, up):
+    leat = project({"leat.yml": "name: t\n", "pipelines/d.yml": """\
+name: d
+schedule: "0 6 * * *"
+tasks: {one: {shell: "echo x >> began.txt; until [ -e go ]; do sleep 0.05; done"}}
+"""})
+    began = lambda: (leat.project / "began.txt").read_text().count("x") if (leat.project / "began.txt").exists() else 0
+    leat("backfill", "d", "--from", "2026-01-01", "--to", "2026-01-07", "--parallel", "2")
+    server = up(leat)
+    wait_for(lambda: began() == 2, "two runs")
+    wait_for(lambda: sum("its turn" in row["why"] for row in leat("status", "--json").json()) == 4, "four that wait")
+    assert began() == 2
+    os.kill(server.pid, signal.SIGKILL)  # what was asked for is in state.db
+    server.wait()
+    up(leat)
+    (leat.project / "go").touch()
+    wait_for(lambda: [run["status"] for run in leat.runs()] == ["succeeded"] * 6, "six runs")
+    assert began() == 6
+
+
 def test_one_server_for_a_home(project, up):
     leat = project({"leat.yml": "name: t\n"})
     server = up(leat)
