@@ -281,6 +281,27 @@ static lt_admission admission_of(const executor *run)
     return (lt_admission){.overlap = (lt_overlap)pipeline->overlap, .most = pipeline->max_active};
 }
 
+/* One that is queued may have nobody to begin it. */
+static void tell_turn(const executor *run)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_run_record other = {0};
+    lt_err err;
+    long long mine = (long long)run->record->id, its = (long long)run->record->waiting.run;
+    bool queued = lt_state_run_get(run->workspace->state, run->record->waiting.run, &arena, &other,
+                                   &err) == LT_OK &&
+                  other.status == LT_RUN_QUEUED;
+    if (queued)
+        lt_log(
+            LT_LOG_INFO,
+            "run %lld waits for its turn: run %lld of the pipeline was asked for before it; 'leat "
+            "up' begins that one, 'leat cancel %lld' takes it away",
+            mine, its, its);
+    else
+        lt_log(LT_LOG_INFO, "run %lld waits for its turn: run %lld of the pipeline is under way",
+               mine, its);
+}
+
 static lt_status wait_for_turn(executor *run, const lt_admission *rule, lt_err *err)
 {
     static const int64_t LOOK_US = 50000;
@@ -298,9 +319,7 @@ static lt_status wait_for_turn(executor *run, const lt_admission *rule, lt_err *
         LT_TRY(
             lt_state_run_admit(run->workspace->state, run->record, rule, &run->plan->arena, err));
         if (!told && run->record->status == LT_RUN_QUEUED)
-            lt_log(LT_LOG_INFO,
-                   "run %lld waits for its turn: run %lld of the pipeline is under way",
-                   (long long)run->record->id, (long long)run->record->waiting.run);
+            tell_turn(run);
         told = true;
     }
     return LT_OK;

@@ -31,7 +31,8 @@ static lt_status find_key(lt_tx *tx, lt_run_record *run, lt_err *err)
                    LT_ARG(run->run_key));
 }
 
-/* The run that is in the way; 0: none. A run that is queued stands behind those that asked before it. */
+/* The run that is in the way; 0: none. A run that is queued stands behind those that asked before it, but for those whose moment has
+ * not come. */
 static int64_t in_the_way(lt_tx *tx, const lt_run_record *run, const lt_admission *rule)
 {
     if (!rule || rule->overlap == LT_OVERLAP_ALLOW)
@@ -41,8 +42,9 @@ static int64_t in_the_way(lt_tx *tx, const lt_run_record *run, const lt_admissio
     LT_AUTO(lt_query)
     q = lt_tx_query(tx,
                     "select id from runs where pipeline = ? and id <> ? and (status = 'running' or "
-                    "(status = 'queued' and (? = 0 or id < ?))) order by id",
-                    V(run->pipeline), V(run->id), V(run->id), V(run->id));
+                    "(status = 'queued' and (? = 0 or id < ?) and not (wait_kind = 'time' and "
+                    "wait_next_us > ?))) order by id",
+                    V(run->pipeline), V(run->id), V(run->id), V(run->id), V(lt_now_us()));
     while (lt_query_next(&q)) {
         first = first ? first : lt_query_i64(&q, 0);
         count++;

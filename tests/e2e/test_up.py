@@ -258,3 +258,20 @@ def test_a_wrong_file_stops_nobody_from_looking(project):
     for words in (["status"], ["runs"], ["why", "1"], ["logs", "1", "a"], ["mark", "1", "a", "failed"]):
         leat(*words)
     leat.edge(leat("sql", "select 1 as a", code=2), "leat.yml:2:1")
+
+
+def test_a_run_whose_moment_has_not_come_holds_nobody_up(project):
+    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": "name: p\noverlap: queue\ntasks: {a: {shell: 'true'}}\n"})
+    leat("trigger", "p", "--at", "2999-01-01T06:00:00Z")
+    leat("run", "--pipeline", "p")
+    assert [run["status"] for run in leat.runs()] == ["succeeded", "queued"]
+
+
+def test_who_waits_behind_a_queued_run_is_told_what_to_do(project):
+    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": "name: p\noverlap: queue\ntasks: {a: {shell: 'true'}}\n"})
+    leat("trigger", "p")  # there is no server to begin it
+    waiting = leat.start("run", "--pipeline", "p")
+    said = waiting.stderr.readline()
+    assert "run 1 of the pipeline was asked for before it" in said and "'leat cancel 1'" in said
+    leat("cancel", "1")
+    assert waiting.wait(timeout=PATIENCE) == 0
