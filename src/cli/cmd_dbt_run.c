@@ -2,6 +2,7 @@
 #include "cli/cmd_dbt.h"
 
 #include "base/fs.h"
+#include "base/time.h"
 #include "cli/dbt_lines.h"
 #include "cli/dbt_rows.h"
 #include "dbt/execute.h"
@@ -46,6 +47,26 @@ unsigned dbt_threads(const dbt_work *work)
     return work->flags->single_threaded == 1 || said < 1 ? 1u : (unsigned)LT_MIN(said, 1000);
 }
 
+static lt_status read_moment(const char *option, const char *text, int64_t *out, lt_err *err)
+{
+    if (!text || lt_time_read(lt_text_of(text), out))
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_INVALID, "--%s: '%s' is no moment", option, text));
+    return lt_hint(err, "write 2024-09-01 or 2024-09-01T12:00:00");
+}
+
+/* As dbt: an end without a start would begin at each model's lookback, which nobody means. */
+static lt_status read_span(const dbt_flags *flags, lt_dbt_run_request *out, lt_err *err)
+{
+    LT_TRY(read_moment("event-time-start", flags->event_time_start, &out->event_from_us, err));
+    LT_TRY(read_moment("event-time-end", flags->event_time_end, &out->event_to_us, err));
+    if (!flags->event_time_start != !flags->event_time_end)
+        return lt_fail(err, LT_INVALID, "--event-time-start and --event-time-end go together");
+    if (flags->event_time_start && out->event_from_us >= out->event_to_us)
+        return lt_fail(err, LT_INVALID, "--event-time-start is not before --event-time-end");
+    return LT_OK;
+}
+
 lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *selected,
                        lt_dbt_run **out, lt_err *err)
 {
@@ -74,11 +95,14 @@ lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *
                                   .sample_start = lt_text_of(work->sample.start),
                                   .sample_end = lt_text_of(work->sample.end),
                                   .no_ctes = flags->inject_ctes == 0,
+                                  .again = work->again.items,
+                                  .again_count = work->again.len,
                                   .credentials = work->profile.credentials,
                                   .started = dbt_line_started,
                                   .ended = dbt_line_ended,
                                   .say = dbt_line_said,
                                   .user = work};
+    LT_TRY(read_span(flags, &request, err));
     if (flags->introspect == 0)
         request.target = NULL;
     return lt_dbt_run_open(&request, out, err);
@@ -297,12 +321,30 @@ lt_status dbt_run_operation(dbt_work *work, lt_err *err)
 
 static bool failed_before(const lt_json *result)
 {
-    static const char *const bad[] = {"error", "fail", "skipped", "runtime error"};
+    static const char *const bad[] = {"error", "fail", "skipped", "runtime error",
+                                      "partial success"};
     lt_text status = lt_json_text_or(result, "status", (lt_text){0});
     for (size_t i = 0; i < LT_COUNT(bad); i++)
         if (lt_text_eq(status, lt_text_of(bad[i])))
             return true;
     return false;
+}
+
+/* Of a microbatch model only the batches that failed. */
+static void add_batches(dbt_work *work, const lt_dbt_node *node, const lt_json *result)
+{
+    const lt_json *failed = lt_json_find(lt_json_find(result, "batch_results"), "failed");
+    lt_dbt_again again = {.node = node};
+    for (size_t i = 0; failed && i < failed->count; i++) {
+        const lt_json *pair = &failed->items[i];
+        lt_dbt_span span;
+        if (pair->kind == LT_JSON_ARRAY && pair->count == 2 &&
+            lt_time_read(pair->items[0].text, &span.start_us) &&
+            lt_time_read(pair->items[1].text, &span.end_us))
+            lt_push_in(&work->app->arena, &again.spans, span);
+    }
+    if (again.spans.len)
+        lt_push_in(&work->app->arena, &work->again, again);
 }
 
 lt_status dbt_run_retry(dbt_work *work, lt_err *err)
@@ -327,8 +369,10 @@ lt_status dbt_run_retry(dbt_work *work, lt_err *err)
     for (size_t i = 0; results && i < results->count; i++) {
         const lt_dbt_node *node =
             lt_dbt_find(work->dbt, lt_json_text_or(&results->items[i], "unique_id", (lt_text){0}));
-        if (node && failed_before(&results->items[i]))
-            lt_node_set_add(&chosen, node->index);
+        if (!node || !failed_before(&results->items[i]))
+            continue;
+        lt_node_set_add(&chosen, node->index);
+        add_batches(work, node, &results->items[i]);
     }
     lt_text which = lt_json_text_or(lt_json_find(before, "args"), "which", T("run"));
     if (lt_text_eq(which, T("build")))

@@ -132,23 +132,6 @@ static const flag flags[] = {
 };
 #undef AT
 
-/* What would be read and not done is refused: where it is given, or where it is turned off. */
-static const struct {
-    const char *name;
-    bool off;
-} not_yet[] = {
-    {"event-time-start", false},
-    {"event-time-end", false},
-};
-
-static bool is_not_yet(const flag *f, bool off)
-{
-    for (size_t i = 0; i < LT_COUNT(not_yet); i++)
-        if (strcmp(not_yet[i].name, f->name) == 0 && not_yet[i].off == off)
-            return true;
-    return false;
-}
-
 static const struct {
     const char *name, *second; /* "source freshness" is two words */
     dbt_verb verb;
@@ -426,21 +409,6 @@ static lt_status from_environment(dbt_flags *out, lt_arena *arena, lt_err *err)
     return LT_OK;
 }
 
-static lt_status refuse_not_yet(const dbt_flags *out, lt_err *err)
-{
-    for (size_t i = 0; i < LT_COUNT(flags); i++) {
-        const flag *f = &flags[i];
-        const char *at = (const char *)out + f->offset;
-        bool off = f->type == SWITCH && *(const int *)(const void *)at == 0;
-        if (!is_said(out, f) || !is_not_yet(f, off))
-            continue;
-        lt_ignore(lt_fail(err, LT_INVALID, "--%s%s is not there yet", off ? "no-" : "", f->name));
-        return lt_hint(err, "run without it%s%s", f->env ? ", and without DBT_" : "",
-                       f->env ? f->env : "");
-    }
-    return LT_OK;
-}
-
 lt_status dbt_flags_read(lt_app *app, const lt_args *words, dbt_flags *out, lt_err *err)
 {
     word_reader r = {.words = words, .out = out, .arena = &app->arena, .given = ~0u};
@@ -452,8 +420,7 @@ lt_status dbt_flags_read(lt_app *app, const lt_args *words, dbt_flags *out, lt_e
         out->target = app->globals.target;
     if (app->globals.quiet && out->quiet < 0)
         out->quiet = 1;
-    LT_TRY(from_environment(out, &app->arena, err));
-    return refuse_not_yet(out, err);
+    return from_environment(out, &app->arena, err);
 }
 
 /* "full_refresh" of --full-refresh */
@@ -545,8 +512,7 @@ void dbt_flags_help(lt_app *app, const dbt_flags *given)
     lt_out_str(&app->out, "Options:\n");
     for (size_t i = 0; i < LT_COUNT(flags); i++) {
         const flag *f = &flags[i];
-        if (!f->help || is_not_yet(f, false) ||
-            (one && f->verbs && !(f->verbs & (1u << given->verb))))
+        if (!f->help || (one && f->verbs && !(f->verbs & (1u << given->verb))))
             continue;
         LT_AUTO(lt_chars)
         left = lt_format("%s%c%s--%s%s", f->letter ? "-" : "", f->letter ? f->letter : ' ',

@@ -97,7 +97,9 @@ static const char *done_word(const lt_dbt_node_result *result)
         return bad ? "ERROR loading" : "OK loaded";
     if (kind == LT_DBT_SNAPSHOT)
         return bad ? "ERROR snapshotting" : "OK snapshotted";
-    return bad ? "ERROR creating" : "OK created";
+    return bad                                         ? "ERROR creating"
+           : result->outcome == LT_DBT_PARTIAL_SUCCESS ? "PARTIALLY created"
+                                                       : "OK created";
 }
 
 static void add_skip(const lt_dbt_node *node, lt_buf *out)
@@ -147,6 +149,12 @@ static line line_of(const lt_dbt_node_result *result, char *word, size_t size)
     switch (result->outcome) {
     case LT_DBT_SKIPPED:
         return (line){LT_LOG_INFO, "Q034", "SkippingDetails", DBT_YELLOW, "SKIP", -1};
+    case LT_DBT_PARTIAL_SUCCESS:
+        (void)snprintf(word, size, "PARTIAL SUCCESS (%zu/%zu)", result->done.len,
+                       result->done.len + result->failed.len);
+        made.color = DBT_YELLOW;
+        made.level = LT_LOG_ERROR;
+        return made;
     case LT_DBT_NO_OP:
         return (line){LT_LOG_INFO, "Q019", "LogNodeNoOpResult", DBT_YELLOW, "NO-OP", seconds};
     case LT_DBT_ERROR:
@@ -337,14 +345,15 @@ static void say_problem(dbt_work *work, const lt_dbt_node_result *result)
         say_failures_place(work, node);
 }
 
-static void say_result(dbt_work *work, size_t errors, size_t warnings)
+static void say_result(dbt_work *work, size_t errors, size_t partial, size_t warnings)
 {
-    const char *color = errors ? DBT_RED : warnings ? DBT_YELLOW : DBT_GREEN;
+    const char *color = errors || partial ? DBT_RED : warnings ? DBT_YELLOW : DBT_GREEN;
     LT_AUTO(lt_buf) text = {.limit = LT_KIB};
-    if (errors)
-        lt_buf_printf(&text,
-                      "Completed with %zu error%s, 0 partial successes, and %zu warning%s:", errors,
-                      errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+    if (errors || partial)
+        lt_buf_printf(
+            &text, "Completed with %zu error%s, %zu partial success%s, and %zu warning%s:", errors,
+            errors == 1 ? "" : "s", partial, partial == 1 ? "" : "es", warnings,
+            warnings == 1 ? "" : "s");
     else if (warnings)
         lt_buf_printf(&text, "Completed with %zu warning%s:", warnings, warnings == 1 ? "" : "s");
     else
@@ -365,11 +374,12 @@ void dbt_say_end(dbt_work *work, const lt_dbt_run *run)
     count_kinds(run, &kinds);
     if (!is_silent(work))
         say_finished(work, lt_buf_text(&kinds), lt_dbt_elapsed_us(run));
-    say_result(work, errors, counts[LT_DBT_WARN]);
+    say_result(work, errors, counts[LT_DBT_PARTIAL_SUCCESS], counts[LT_DBT_WARN]);
     for (int warned = 0; warned <= 1; warned++)
         for (size_t i = 0; (result = lt_dbt_result_at(run, i)); i++)
             if (warned ? result->outcome == LT_DBT_WARN
-                       : result->outcome == LT_DBT_ERROR || result->outcome == LT_DBT_FAIL)
+                       : result->outcome == LT_DBT_ERROR || result->outcome == LT_DBT_FAIL ||
+                             result->outcome == LT_DBT_PARTIAL_SUCCESS)
                 say_problem(work, result);
     dbt_say_blank(work);
     dbt_say(&work->log, LT_LOG_INFO, "Z023", "StatsLine",

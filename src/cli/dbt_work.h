@@ -4,6 +4,7 @@
 #include "cli/dbt_log.h"
 #include "cli/dbt_sample.h"
 #include "cli/dbt_warn.h"
+#include "dbt/execute.h"
 #include "dbt/manifest.h"
 #include "dbt/profile.h"
 #include "dbt/select.h"
@@ -26,8 +27,9 @@ typedef struct dbt_work {
     lt_dbt_state deferred; /* --defer-state, when that is another folder */
     bool has_state, has_deferred;
     dbt_warn_rules warnings;
-    dbt_sample sample; /* --sample */
-    bool has_said;     /* what went wrong stands in the summary already */
+    dbt_sample sample;          /* --sample */
+    LT_VEC(lt_dbt_again) again; /* of retry: the batches that are left */
+    bool has_said;              /* what went wrong stands in the summary already */
 } dbt_work;
 
 /* Find the project, its flags, its vars; begin the log. */

@@ -251,24 +251,47 @@ static void failed(attempt *a, const lt_err *err)
     (void)pthread_mutex_unlock(&a->run->lock);
 }
 
-void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
-                    const lt_attempt *token, lt_dbt_node_result *result)
+static lt_status give_true(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
+{
+    LT_TRY(lt_jinja_bind(call, "", NULL, err));
+    *out = lt_jinja_bool(true);
+    return LT_OK;
+}
+
+static lt_status give_false(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
+{
+    LT_TRY(lt_jinja_bind(call, "", NULL, err));
+    *out = lt_jinja_bool(false);
+    return LT_OK;
+}
+
+/* Batches behind the first add to what it has built, also when that was built anew. */
+static void give_batch(attempt *a, const lt_dbt_batch *batch)
+{
+    static const lt_jinja_func yes = {"is_incremental", give_true, NULL},
+                               no = {"should_full_refresh", give_false, NULL};
+    a->r.batch = batch;
+    if (!batch->increments)
+        return;
+    a->r.extra = lt_jinja_dict(a->heap);
+    lt_jinja_put(a->r.extra, "is_incremental", lt_jinja_func_value(&yes));
+    lt_jinja_put(a->r.extra, "should_full_refresh", lt_jinja_func_value(&no));
+}
+
+void lt_dbt_attempt_once(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
+                         const lt_attempt *token, const lt_dbt_batch *batch,
+                         lt_dbt_node_result *result)
 {
     lt_err err = {0};
     lt_jinja_heap heap = {0};
     attempt a = {.run = run, .node = node, .result = result, .heap = &heap};
-    if (node->kind == LT_DBT_EXPOSURE || node->kind == LT_DBT_SAVED_QUERY) {
-        result->outcome = LT_DBT_NO_OP; /* it waits for what it reads, and has nothing to do */
-        result->compile_started_us = result->compile_ended_us = lt_now_us();
-        result->execute_started_us = result->execute_ended_us = result->compile_ended_us;
-        result->message = T("NO-OP");
-        return;
-    }
     lt_dbt_rendering_init(&a.r, run->request.dbt, node);
     a.r.session = session;
     a.r.rt = run->rt;
     a.r.run = &run->settings;
     a.r.heap = &heap;
+    if (batch)
+        give_batch(&a, batch);
     lt_dbt_fence_init(&a.fence, run, &a.r, token, &heap.arena);
     result->compile_started_us = lt_now_us();
     lt_status status = begin_and_compile(&a, &err);
@@ -282,6 +305,22 @@ void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
         failed(&a, &err);
     lt_dbt_compiled_cleanup(&a.compiled);
     lt_jinja_heap_cleanup(&heap);
+}
+
+void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
+                    const lt_attempt *token, lt_dbt_node_result *result)
+{
+    if (node->kind == LT_DBT_EXPOSURE || node->kind == LT_DBT_SAVED_QUERY) {
+        result->outcome = LT_DBT_NO_OP; /* it waits for what it reads, and has nothing to do */
+        result->compile_started_us = result->compile_ended_us = lt_now_us();
+        result->execute_started_us = result->execute_ended_us = result->compile_ended_us;
+        result->message = T("NO-OP");
+        return;
+    }
+    if (lt_dbt_is_microbatch(node) && session && run->request.action == LT_DBT_DO_RUN)
+        lt_dbt_attempt_batches(run, node, session, token, result);
+    else
+        lt_dbt_attempt_once(run, node, session, token, NULL, result);
 }
 
 /* ---- hooks ---- */

@@ -123,13 +123,22 @@ static lt_status deferred(rendering *r, lt_jinja_render *render, const lt_dbt_no
     return LT_OK;
 }
 
-/* --sample: what has an event_time is cut to the window, for models and snapshots. */
-static void sample(const rendering *r, const lt_dbt_node *node, lt_jinja_heap *heap,
-                   lt_dbt_relation *relation)
+/* "2024-01-01 00:00:00+00:00", as Python writes it. */
+static lt_text moment_text(lt_jinja_heap *heap, int64_t at_us)
+{
+    LT_AUTO(lt_buf) text = {.limit = 64};
+    lt_jinja_str(lt_dbt_datetime_value(heap, at_us), &text);
+    return lt_jinja_as_text(lt_jinja_text_copy(heap, lt_buf_text(&text)));
+}
+
+/* What has an event_time is cut to the batch and to the window of --sample, for models and snapshots. Moments are written alike, so they
+ * compare as texts. */
+static void cut_to_window(const rendering *r, const lt_dbt_node *node, lt_jinja_heap *heap,
+                          lt_dbt_relation *relation)
 {
     lt_text field = lt_jinja_as_text(lt_dbt_config_get(r->dbt, node, T("event_time")));
     bool quoted = false;
-    if (!field.len || !r->node ||
+    if (!field.len || !r->node || relation->type == LT_DBT_CTE ||
         (r->node->kind != LT_DBT_MODEL && r->node->kind != LT_DBT_SNAPSHOT))
         return;
     for (size_t i = 0; i < node->columns.len; i++)
@@ -138,8 +147,16 @@ static void sample(const rendering *r, const lt_dbt_node *node, lt_jinja_heap *h
     LT_AUTO(lt_buf) name = {.limit = 64 * LT_KIB};
     lt_quote_name(field, &name);
     relation->event_field = quoted ? lt_arena_text(&heap->arena, lt_buf_text(&name)) : field;
-    relation->event_start = r->run->sample_start;
-    relation->event_end = r->run->sample_end;
+    relation->event_start = r->run ? r->run->sample_start : (lt_text){0};
+    relation->event_end = r->run ? r->run->sample_end : (lt_text){0};
+    if (!r->batch)
+        return;
+    lt_text start = moment_text(heap, r->batch->span.start_us);
+    lt_text end = moment_text(heap, r->batch->span.end_us);
+    if (!relation->event_start.len || lt_text_cmp(start, relation->event_start) > 0)
+        relation->event_start = start;
+    if (!relation->event_end.len || lt_text_cmp(end, relation->event_end) < 0)
+        relation->event_end = end;
 }
 
 lt_status lt_dbt_ref_value(rendering *r, lt_jinja_render *render, const lt_dbt_node *node,
@@ -154,8 +171,8 @@ lt_status lt_dbt_ref_value(rendering *r, lt_jinja_render *render, const lt_dbt_n
     if (r->run && r->run->empty && made.type != LT_DBT_CTE && r->node &&
         r->node->kind == LT_DBT_MODEL)
         made.limit = 0;
-    if (r->run && r->run->sample_start.len)
-        sample(r, node, heap, &made);
+    if (r->batch || (r->run && r->run->sample_start.len))
+        cut_to_window(r, node, heap, &made);
     *out = lt_dbt_relation_value_of(heap, &made);
     return LT_OK;
 }

@@ -84,3 +84,9 @@ typedef struct lt_dbt_compiled {
     lt_buf sql;
 } lt_dbt_compiled;
 void lt_dbt_compiled_cleanup(lt_dbt_compiled *compiled);
+
+/* A batch of a microbatch model: from, and up to but without. */
+typedef struct lt_dbt_span {
+    int64_t start_us, end_us;
+} lt_dbt_span;
+typedef LT_VEC(lt_dbt_span) lt_dbt_spans;

@@ -10,9 +10,10 @@
 #include <stdlib.h>
 
 static const char *const outcome_names[LT_DBT_OUTCOMES] = {
-    [LT_DBT_SUCCESS] = "success", [LT_DBT_ERROR] = "error", [LT_DBT_SKIPPED] = "skipped",
-    [LT_DBT_PASS] = "pass",       [LT_DBT_FAIL] = "fail",   [LT_DBT_WARN] = "warn",
-    [LT_DBT_NO_OP] = "no-op"};
+    [LT_DBT_SUCCESS] = "success", [LT_DBT_ERROR] = "error",
+    [LT_DBT_SKIPPED] = "skipped", [LT_DBT_PASS] = "pass",
+    [LT_DBT_FAIL] = "fail",       [LT_DBT_WARN] = "warn",
+    [LT_DBT_NO_OP] = "no-op",     [LT_DBT_PARTIAL_SUCCESS] = "partial success"};
 
 const char *lt_dbt_outcome_name(lt_dbt_outcome outcome)
 {
@@ -21,7 +22,8 @@ const char *lt_dbt_outcome_name(lt_dbt_outcome outcome)
 
 static bool is_bad(lt_dbt_outcome outcome)
 {
-    return outcome == LT_DBT_ERROR || outcome == LT_DBT_FAIL || outcome == LT_DBT_SKIPPED;
+    return outcome == LT_DBT_ERROR || outcome == LT_DBT_FAIL || outcome == LT_DBT_SKIPPED ||
+           outcome == LT_DBT_PARTIAL_SUCCESS;
 }
 
 /* ---- what waits for what ---- */

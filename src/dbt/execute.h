@@ -17,6 +17,7 @@ typedef enum lt_dbt_outcome {
     LT_DBT_FAIL,
     LT_DBT_WARN,
     LT_DBT_NO_OP,
+    LT_DBT_PARTIAL_SUCCESS, /* of a microbatch model: some batches are built */
     LT_DBT_OUTCOMES
 } lt_dbt_outcome;
 const char *lt_dbt_outcome_name(
@@ -31,7 +32,8 @@ typedef struct lt_dbt_node_result {
     int64_t failures;         /* of a test; -1: none */
     int64_t
         rows; /* that the last statement made or changed; failing rows of a test; -1: not known */
-    bool incremental; /* what was there stayed, and was added to */
+    bool incremental;          /* what was there stayed, and was added to */
+    lt_dbt_spans done, failed; /* of a microbatch model: its batches */
     int64_t compile_started_us, compile_ended_us, execute_started_us, execute_ended_us;
     unsigned thread;      /* from 1 */
     size_t place;         /* from 1, in the order of starting */
@@ -47,6 +49,12 @@ typedef struct lt_dbt_guard {
     bool (*takes_over)(const void *context, const lt_relation *relation); /* may be NULL */
     const void *context;
 } lt_dbt_guard;
+
+/* Of an earlier run: what is left of a microbatch model. */
+typedef struct lt_dbt_again {
+    const lt_dbt_node *node;
+    lt_dbt_spans spans;
+} lt_dbt_again;
 
 typedef struct lt_dbt_run_request {
     lt_dbt *dbt;
@@ -65,6 +73,10 @@ typedef struct lt_dbt_run_request {
     bool warn_error;                  /* a test that would warn fails */
     bool tests_gate;                  /* build: nothing is built on what a test has refused */
     const lt_dbt_state *defer;        /* or NULL */
+    int64_t event_from_us,
+        event_to_us;           /* what microbatch models build; 0: as they say themselves */
+    const lt_dbt_again *again; /* only these batches of these models */
+    size_t again_count;
     lt_jinja_value
         credentials; /* of the profile: extensions, settings and files to attach for DuckDB */
     /* Called under a lock, from any thread. `total` nodes will run. */

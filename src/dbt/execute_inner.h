@@ -43,6 +43,14 @@ lt_status lt_dbt_run_connect(lt_dbt_run *run, lt_err *err);
 /* Compile a node, and run it; the result says how that went. `token` is NULL when nobody else can be given the node. */
 void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
                     const lt_attempt *token, lt_dbt_node_result *result);
+/* The same for one batch (NULL: the node is no microbatch model). */
+void lt_dbt_attempt_once(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
+                         const lt_attempt *token, const lt_dbt_batch *batch,
+                         lt_dbt_node_result *result);
+/* batches.c */
+bool lt_dbt_is_microbatch(const lt_dbt_node *node);
+void lt_dbt_attempt_batches(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
+                            const lt_attempt *token, lt_dbt_node_result *result);
 lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err);
 
 /* ---- call.c ---- */

@@ -131,6 +131,15 @@ lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt
     return lt_dbt_rt_open(&settings, out, err);
 }
 
+static lt_jinja_value batch_value(const lt_dbt_batch *batch, lt_jinja_heap *heap)
+{
+    lt_jinja_value made = lt_jinja_dict(heap);
+    lt_jinja_put(made, "id", lt_jinja_text_copy(heap, lt_text_of(batch->id)));
+    lt_jinja_put(made, "event_time_start", lt_dbt_datetime_value(heap, batch->span.start_us));
+    lt_jinja_put(made, "event_time_end", lt_dbt_datetime_value(heap, batch->span.end_us));
+    return made;
+}
+
 lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled, lt_err *err)
 {
     const lt_dbt_node *node = r->node;
@@ -148,6 +157,8 @@ lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled
         if (!node->relation.database.len)
             lt_jinja_put(settings.model, "database",
                          lt_jinja_text(lt_dbt_rt_settings_of(settings.rt)->database));
+        if (r->batch)
+            lt_jinja_put(settings.model, "batch", batch_value(r->batch, heap));
         if (compiled.len)
             lt_jinja_put(settings.model, "compiled_code", lt_jinja_text(compiled));
         settings.this_relation = lt_dbt_node_relation(r, node, heap);

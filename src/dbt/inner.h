@@ -100,6 +100,13 @@ typedef struct run_settings {
     const lt_node_set *selected;
 } run_settings;
 
+/* A microbatch model is built for one span of time. */
+typedef struct lt_dbt_batch {
+    lt_dbt_span span;
+    bool increments; /* the table is there: is_incremental() */
+    char id[24];
+} lt_dbt_batch;
+
 /* One rendering: what the context functions know. `user` of the jinja context. */
 typedef struct rendering {
     lt_scope scope; /* first: what secret() and the clock read */
@@ -122,6 +129,8 @@ typedef struct rendering {
     lt_jinja_heap *heap;             /* where values go when no template is running */
     lt_jinja_value extra;            /* more names: a dict, or undefined */
     lt_jinja_value model;            /* `model`: made when it is asked for */
+    const lt_dbt_batch *batch;       /* or NULL */
+    lt_jinja_value env; /* what env_var() gives before the environment: a dict, or undefined */
     lt_jinja_object config, builtins, var;
     lt_jinja_value kwargs;          /* _dbt_generic_test_kwargs */
     const struct lt_dbt_unit *unit; /* a model that is rendered for a unit test; else NULL */

@@ -189,6 +189,8 @@ static lt_status env_var(lt_jinja_call *call, lt_jinja_value *result, lt_err *er
                           LT_ARG(name)));
         return lt_hint(err, "names that begin with DBT_ENV_SECRET are secrets");
     }
+    if (r->env.type == LT_JINJA_DICT && lt_jinja_find(r->env, name, result))
+        return LT_OK;
     LT_AUTO(lt_chars) key = lt_text_dup(name);
     const char *value = getenv(key);
     if (r->loading && !r->may_read_secrets)

@@ -23,6 +23,32 @@ static void set_text(lt_json_writer *w, const char *key, lt_text text)
         lt_json_null(w);
 }
 
+static void write_spans(lt_json_writer *w, const char *key, const lt_dbt_spans *spans)
+{
+    char text[LT_TIME_CHARS];
+    lt_json_key(w, lt_text_of(key));
+    lt_json_begin(w, '[');
+    for (size_t i = 0; i < spans->len; i++) {
+        lt_json_begin(w, '[');
+        lt_json_string(w, lt_text_of(lt_time_write(spans->items[i].start_us, text)));
+        lt_json_string(w, lt_text_of(lt_time_write(spans->items[i].end_us, text)));
+        lt_json_end(w);
+    }
+    lt_json_end(w);
+}
+
+static void write_batches(lt_json_writer *w, const lt_dbt_node_result *result)
+{
+    if (!result->done.len && !result->failed.len) {
+        lt_json_null(w);
+        return;
+    }
+    lt_json_begin(w, '{');
+    write_spans(w, "successful", &result->done);
+    write_spans(w, "failed", &result->failed);
+    lt_json_end(w);
+}
+
 static void write_result(lt_json_writer *w, const lt_dbt_node_result *result)
 {
     const lt_dbt_node *node = result->node;
@@ -61,7 +87,7 @@ static void write_result(lt_json_writer *w, const lt_dbt_node_result *result)
     set_text(w, "compiled_code", node->compiled_code);
     set_text(w, "relation_name", lt_buf_text(&relation));
     lt_json_key(w, T("batch_results"));
-    lt_json_null(w);
+    write_batches(w, result);
     lt_json_end(w);
 }
 

@@ -261,6 +261,7 @@ lt_status lt_dbt_unit_compile(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled
     inner.run = r->run;
     inner.unit = &unit;
     override_vars(&inner, lt_dbt_at(overrides, "vars"), heap);
+    inner.env = lt_dbt_at(overrides, "env_vars");
     LT_TRY(lt_dbt_exec_attach(&inner, heap, (lt_text){0}, err));
     lt_status status = lt_dbt_compile_own(&inner, heap, out, err);
     lt_dbt_exec_close(inner.exec);

@@ -260,7 +260,7 @@ static lt_status build(lt_work *work, lt_err *err)
         lt_dbt_run_node(work->run->dbt, node, session, &work->attempt);
     if (node->compiled_code.len)
         lt_work_log(work, "SQL:\n%.*s", LT_ARG(node->compiled_code));
-    if (result->outcome == LT_DBT_ERROR) {
+    if (result->outcome == LT_DBT_ERROR || result->outcome == LT_DBT_PARTIAL_SUCCESS) {
         *err = result->err;
         return err->status;
     }

@@ -53,6 +53,20 @@ def test_unit_tests_pass_and_show_what_differs(tmp_path):
     assert "| 2 | None |" not in out  # what is the same is not shown
 
 
+def test_a_unit_test_gives_variables_and_the_environment(tmp_path):
+    write_files(tmp_path, {**PROJECT, "models/double.sql": "select id, '{{ env_var('WHO') }}{{ var('x') }}' as who from {{ ref('raw') }}\n",
+                           "models/double.yml": """
+unit_tests:
+  - name: who
+    model: double
+    overrides: {env_vars: {WHO: ann}, vars: {x: 1}}
+    given: [{input: ref('raw'), rows: [{id: 1}]}]
+    expect: {rows: [{id: 1, who: ann1}]}
+"""})
+    dbt(tmp_path, "seed", "--vars", "{x: 2}")
+    assert "PASS=1" in dbt(tmp_path, "test", "--vars", "{x: 2}")
+
+
 def test_a_unit_test_must_give_all_that_its_model_reads(tmp_path):
     wrong = PROJECT["models/double.yml"].replace("ref('raw')", "this")
     write_files(tmp_path, {**PROJECT, "models/double.yml": wrong})

@@ -188,3 +188,20 @@ def test_a_late_attempt_of_leat_run_writes_nothing(project, postgres):
     result = leat("run", "--target", "pg", code=None)
     assert result.code == 2 and "later attempt" in result.text
     assert postgres.psql("select id from analytics.a", url) == [["1"]]
+
+
+def test_a_large_seed_goes_to_postgresql_whole_and_with_its_types(project, postgres):
+    url = postgres.database()
+    lines = [f'{i},c{i % 999},{i / 8},2024-01-{i % 28 + 1:02},{"true" if i % 2 else ""},"a, ""{i}"" é"' for i in range(3000)]
+    leat = project({**{k: PROJECT[k] for k in ("leat.yml", "profiles.yml")},
+                    "dbt_project.yml": "name: shop\nprofile: shop\nseeds: {shop: {+column_types: {code: varchar(4), price: 'numeric(10,2)'}}}\n",
+                    "seeds/s.csv": "id,code,price,day,flag,note\n" + "\n".join(lines) + "\n"}, **pg_env(url))
+    for words in (["dbt", "seed", "--profiles-dir", ".", "--target", "pg"], ["run", "--target", "pg"]):
+        leat(*words)
+        assert postgres.psql("select count(*), sum(price), count(flag), max(day), max(note), min(pg_typeof(id)::text) from analytics.s", url) == \
+            [["3000", "562320.00", "1500", "2024-01-28", 'a, "999" é', "integer"]]
+        if words[0] == "dbt":
+            postgres.psql("drop table analytics.s", url)
+    leat.edit("seeds/s.csv", "2999,c1,", "2999,toolong,")
+    leat.edge(leat("run", "--target", "pg", code=1), "too long")
+    assert postgres.psql("select count(*) from analytics.s", url) == [["3000"]]

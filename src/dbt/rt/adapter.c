@@ -104,7 +104,8 @@ METHOD(add_query)
     return lt_dbt_rt_execute(exec, call->heap, sql, begin, false, -1, &response, &table, err);
 }
 
-/* Rows of a table as INSERT statements of some hundred: what load_csv_rows does, without a template's turn for each cell. */
+/* Rows of a table: few as one INSERT, many as INSERTs of some hundred, or by COPY where there is one. What load_csv_rows does, without
+ * a template's turn for each cell. */
 enum { INSERT_ROWS = 500 };
 
 METHOD(insert_rows)
@@ -115,6 +116,9 @@ METHOD(insert_rows)
     if (!lt_dbt_table_look(args[2], &view))
         return lt_fail(err, LT_INVALID, "adapter.insert_rows() wants a table");
     lt_text head = lt_dbt_str(call->heap, args[0]), columns = lt_dbt_str(call->heap, args[1]);
+    *out = lt_jinja_none();
+    if (lt_text_eq(exec->rt->adapter->kind, T("postgres")) && view.row_count > INSERT_ROWS)
+        return lt_dbt_copy_rows(exec, call->heap, head, columns, args[2], err);
     for (size_t row = 0; row < view.row_count;) {
         LT_AUTO(lt_buf) sql = {.limit = 256 * LT_MIB};
         lt_buf_printf(&sql, "insert into %.*s (%.*s) values\n", LT_ARG(head), LT_ARG(columns));

@@ -185,6 +185,10 @@ void lt_dbt_table_add_row(lt_jinja_value value, const lt_jinja_value *cells);
 lt_dbt_cell_kind lt_dbt_table_kind(lt_jinja_value table, size_t column);
 void lt_dbt_table_set_kind(lt_jinja_value table, size_t column, lt_dbt_cell_kind kind);
 
+/* copy.c: a table's rows into a relation of PostgreSQL, whose columns (as SQL) are the table's, in order. */
+lt_status lt_dbt_copy_rows(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text relation,
+                           lt_text columns, lt_jinja_value table, lt_err *err);
+
 /* seed.c: load_agate_table() */
 lt_status lt_dbt_seed_table(lt_dbt_exec *exec, lt_jinja_value *out, lt_err *err);
 

@@ -1,0 +1,135 @@
+"""Microbatch models: one span of time after the other, each replaced whole; what failed is built again, what is missing is filled."""
+
+import datetime
+import json
+
+import pytest
+
+from harness import write_files
+
+DAY = datetime.timedelta(days=1)
+TODAY = datetime.datetime.now(datetime.timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def day(back):
+    return (TODAY - back * DAY).strftime("%Y-%m-%d")
+
+
+MODEL = """{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='ts', begin='%s', batch_size='%s',
+          lookback=1, unique_key=('id' if target.type == 'postgres' else none)) }}
+select id, ts, cast(case when id = {{ var('bad', -1) }} then 'x' else cast(v as varchar) end as int) as v,
+       '{{ model.batch.id if model.batch }}' as batch, {{ is_incremental() }} as adds
+from {{ ref('events') }}
+"""
+
+PROJECT = {
+    "leat.yml": "name: shop\ntargets:\n  dev: {engine: duckdb, path: shop.duckdb, threads: 2}\n"
+                "  pg: {engine: postgres, url: \"{{ env_var('PG_URL', '') }}\", schema: analytics}\n",
+    "dbt_project.yml": "name: shop\nprofile: shop\nseeds: {shop: {+event_time: ts, +column_types: {ts: timestamp}}}\n",
+    "profiles.yml": "shop:\n  target: dev\n  outputs:\n"
+                    "    dev: {type: duckdb, path: shop.duckdb, threads: 2}\n"
+                    "    pg: {type: postgres, host: \"{{ env_var('PG_HOST', '') }}\", user: postgres, pass: x, port: 5432,\n"
+                    "         dbname: \"{{ env_var('PG_DB', '') }}\", schema: analytics, threads: 2}\n",
+    "models/m.sql": MODEL % (day(4), "day"),
+    "models/below.sql": "{{ config(materialized='table') }}\nselect count(*) as n from {{ ref('m') }}\n",
+}
+
+
+class Batches:
+    def __init__(self, leat, target, rows):
+        self.leat, self.target, self.rows = leat, target, rows
+
+    def seed(self, *events):
+        self.leat.write("seeds/events.csv", "\n".join(["id,ts,v", *(f"{i},{at} 05:00:00,{v}" for i, at, v in events)]) + "\n")
+
+    def dbt(self, *words, code=0):
+        return self.leat("dbt", *words, "--profiles-dir", ".", "--target", self.target, code=code).text
+
+    def run(self, *words, code=0):
+        return self.leat("run", "--target", self.target, *words, code=code)
+
+    def result(self, name):
+        found = json.loads((self.leat.project / "target" / "run_results.json").read_text())["results"]
+        return next(r for r in found if r["unique_id"].endswith("." + name))
+
+    def values(self):
+        return [tuple(str(v) for v in row) for row in self.rows("select id, v from m order by id, v")]
+
+
+@pytest.fixture(params=["dev", "pg"])
+def batches(request, project, postgres):
+    if request.param == "dev":
+        leat = project(PROJECT)
+        return Batches(leat, "dev", leat.rows)
+    url = postgres.database()
+    leat = project(PROJECT, PG_URL=url, PG_HOST=url.split("host=")[1], PG_DB=url.split("@/")[1].split("?")[0])
+    return Batches(leat, "pg", lambda sql: postgres.psql("set search_path = analytics; " + sql, url))
+
+
+def test_each_batch_sees_and_replaces_its_own_span(batches):
+    batches.seed((1, day(4), 1), (2, day(3), 2), (3, day(1), 3), (9, day(9), 9))
+    batches.dbt("build")
+    assert batches.values() == [("1", "1"), ("2", "2"), ("3", "3")]  # what is before `begin` is left out
+    first = [tuple(map(str, row)) for row in batches.rows("select batch, adds from m order by id")]
+    assert [b for b, _ in first] == [day(n).replace("-", "") for n in (4, 3, 1)]
+    assert first[0][1].lower()[0] == "f" and first[1][1].lower()[0] == "t"
+    batches.seed((1, day(4), 10), (2, day(3), 20), (3, day(1), 30), (4, day(0), 4))
+    batches.dbt("build")  # only `lookback` batches back
+    assert batches.values() == [("1", "1"), ("2", "2"), ("3", "30"), ("4", "4")]
+    batches.dbt("run", "--event-time-start", day(4), "--event-time-end", day(3))
+    assert batches.values() == [("1", "10"), ("2", "2"), ("3", "30"), ("4", "4")]
+    batches.dbt("build", "--full-refresh")
+    assert batches.values() == [("1", "10"), ("2", "20"), ("3", "30"), ("4", "4")]
+
+
+def test_a_batch_that_failed_is_built_by_retry_alone(batches):
+    batches.seed((1, day(4), 1), (2, day(3), 2), (3, day(2), 3), (4, day(0), 4))
+    out = batches.dbt("build", "--vars", "{bad: 2}", code=1)
+    assert "PARTIAL SUCCESS (4/5)" in out and "1 partial success," in out
+    assert batches.result("m")["status"] == "partial success" and batches.result("below")["status"] == "skipped"
+    assert batches.values() == [("1", "1"), ("3", "3"), ("4", "4")]
+    out = batches.dbt("retry")
+    assert out.count("START batch") == 1 and f"batch {day(3).replace('-', '')}" in out
+    assert batches.values() == [("1", "1"), ("2", "2"), ("3", "3"), ("4", "4")]
+    assert [tuple(map(str, row)) for row in batches.rows("select n from below")] == [("4",)]
+
+
+def test_nothing_is_built_when_the_first_batch_fails(batches):
+    batches.seed((1, day(4), 1), (2, day(3), 2))
+    batches.dbt("build", "--vars", "{bad: 1}", code=1)
+    assert batches.result("m")["status"] == "error" and len(batches.result("m")["batch_results"]["failed"]) == 5
+
+
+def test_leat_run_goes_back_to_what_is_missing(batches):
+    batches.seed((1, day(4), 1), (2, day(3), 2), (3, day(2), 3), (4, day(0), 4))
+    assert batches.run("--vars", "{bad: 3}", code=1)
+    assert batches.values() == [("1", "1"), ("2", "2")]  # not a batch behind the one that failed
+    batches.run()
+    assert batches.values() == [("1", "1"), ("2", "2"), ("3", "3"), ("4", "4")]
+
+
+def test_months_and_hours_are_batches_too(batches):
+    batches.seed((1, "2024-01-20", 1), (2, "2024-02-29", 2), (3, "2024-03-09", 3), (4, "2024-03-10", 4))
+    batches.leat.write("models/m.sql", MODEL % ("2020-01-01", "month"))
+    batches.dbt("seed")
+    out = batches.dbt("run", "-s", "m", "--event-time-start", "2024-01-15", "--event-time-end", "2024-03-10")
+    assert [word for word in ("202401 ", "202402 ", "202403 ", "202404 ") if f"START batch {word}" in out] == ["202401 ", "202402 ", "202403 "]
+    assert batches.values() == [("1", "1"), ("2", "2"), ("3", "3")]  # the last one ends where it was said
+    batches.leat.write("models/m.sql", MODEL % ("2020-01-01", "hour"))
+    out = batches.dbt("run", "-s", "m", "--event-time-start", "2024-03-10T04:30:00", "--event-time-end", "2024-03-10T06:00:00")
+    assert "batch 20240310T04 " in out and "batch 20240310T05 " in out and out.count("START batch") == 2
+    assert ("4", "4") in batches.values()
+
+
+@pytest.mark.parametrize("old,new,said", [("event_time='ts', ", "", "needs 'event_time'"), ("batch_size='day'", "batch_size='week'", "not 'week'"),
+                                          (f"begin='{day(4)}'", "begin='soon'", "no moment: 'soon'")])
+def test_what_a_microbatch_model_lacks_is_told(project, old, new, said):
+    leat = project({**PROJECT, "models/m.sql": PROJECT["models/m.sql"].replace(old, new), "seeds/events.csv": "id,ts,v\n1,2024-01-01,1\n"})
+    leat.edge(leat("dbt", "build", "--profiles-dir", ".", code=1), "models/m.sql", said)
+
+
+def test_a_span_needs_both_its_ends(project):
+    leat = project(PROJECT)
+    write_files(leat.project, {"seeds/events.csv": "id,ts,v\n1,2024-01-01,1\n"})
+    leat.edge(leat("dbt", "run", "--profiles-dir", ".", "--event-time-start", "2024-01-01", code=2), "go together")
+    leat.edge(leat("dbt", "run", "--profiles-dir", ".", "--event-time-start", "x", "--event-time-end", "y", code=2), "no moment")
