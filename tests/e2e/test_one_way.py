@@ -202,6 +202,6 @@ def test_a_large_seed_goes_to_postgresql_whole_and_with_its_types(project, postg
             [["3000", "562320.00", "1500", "2024-01-28", 'a, "999" é', "integer"]]
         if words[0] == "dbt":
             postgres.psql("drop table analytics.s", url)
-    leat.edit("seeds/s.csv", "2999,c1,", "2999,toolong,")
+    leat.edit("seeds/s.csv", "2999,c2,", "2999,toolong,")
     leat.edge(leat("run", "--target", "pg", code=1), "too long")
     assert postgres.psql("select count(*) from analytics.s", url) == [["3000"]]
