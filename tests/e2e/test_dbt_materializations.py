@@ -54,7 +54,7 @@ def test_unit_tests_pass_and_show_what_differs(tmp_path):
 
 
 def test_a_unit_test_gives_variables_and_the_environment(tmp_path):
-    write_files(tmp_path, {**PROJECT, "models/double.sql": "select id, '{{ env_var('WHO') }}{{ var('x') }}' as who from {{ ref('raw') }}\n",
+    write_files(tmp_path, {**PROJECT, "models/double.sql": "select id, '{{ env_var('WHO', 'nobody') }}{{ var('x') }}' as who from {{ ref('raw') }}\n",
                            "models/double.yml": """
 unit_tests:
   - name: who
