@@ -1,4 +1,4 @@
-/* embed.h - the text files that are compiled into the program: sql/, macros/ and templates/ of the source tree.
+/* embed.h - the text files that are compiled into the program: sql/, macros/, templates/ and ui/ of the source tree.
  *
  * The build writes their bytes into a C file (tools/embed); nothing is read from disk at run time.
  * Threads: everything here is constant; any number may read. */

@@ -1,8 +1,14 @@
 """The server's API: who may do what, and what is answered."""
 
+import base64
+import hashlib
+import http.client
 import json
 import pathlib
 import re
+import shutil
+import ssl
+import subprocess
 
 import pytest
 
@@ -609,3 +615,162 @@ def test_followers_are_sent_away_when_the_server_stops(project, up):
     assert [list(stream) for stream in streams] == [[], [], []]
     assert server.process.wait(60) == 0
     server.process.communicate()
+
+
+# ---- figures ----
+
+NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
+LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*"'
+SAMPLE = re.compile(rf"({NAME})(?:\{{({LABEL}(?:,{LABEL})*)\}})? ([-+]?(?:[0-9.]+(?:e[-+]?[0-9]+)?|Inf)|NaN)")
+
+
+def read_metrics(text):
+    """Prometheus' text format 0.0.4, strictly: {name: (type, {labels: value})}."""
+    assert text.endswith("\n")
+    families, samples, current = {}, set(), None
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            _, _, current, said = line.split(" ", 3)
+            assert re.fullmatch(NAME, current) and current not in families and said, line
+            families[current] = [None, {}]
+        elif line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name == current and families[name][0] is None and not families[name][1], line
+            assert kind in ("counter", "gauge", "histogram", "summary"), line
+            families[name][0] = kind
+        else:
+            match = SAMPLE.fullmatch(line)
+            assert match, f"no sample: {line!r}"
+            name, labels, value = match.groups()
+            kind = families[current][0]
+            suffixes = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}.get(kind, ("",))
+            assert name in [current + suffix for suffix in suffixes], line
+            assert kind != "counter" or name.endswith("_total"), line
+            assert (name, labels) not in samples, f"twice: {line}"
+            samples.add((name, labels))
+            families[current][1][name + ("{%s}" % labels if labels else "")] = float(value)
+    for name, (kind, values) in families.items():
+        if kind == "histogram":
+            buckets = [value for key, value in values.items() if key.startswith(name + "_bucket")]
+            assert buckets == sorted(buckets) and buckets[-1] == values[name + "_count"], name
+            assert name + '_bucket{le="+Inf"}' in values
+    return families
+
+
+def test_figures_are_in_prometheus_own_format(project, up):
+    server = up(project(WORK))
+    client = server.client("operator")
+    run = client.post("/api/v1/pipelines/quick/runs", {}, 201).json()["id"]
+    wait_run(client, run, "succeeded")
+    client.post("/api/v1/pipelines/long/runs", {"at": "2999-01-01T00:00:00Z"}, 201)
+    client.ask("GET", "/nothing", status=404)
+
+    def figures():
+        answer = client.ask("GET", "/metrics", status=200)
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        return read_metrics(answer.body.decode())
+
+    wait_for(lambda: figures()["leat_task_seconds"][1]["leat_task_seconds_count"] == 1, "the task's length")
+    found = figures()
+    assert found["leat_runs"][1]['leat_runs{pipeline="quick",status="succeeded"}'] == 1
+    assert found["leat_runs"][1]['leat_runs{pipeline="long",status="queued"}'] == 1
+    requests = found["leat_http_requests_total"][1]
+    assert requests['leat_http_requests_total{operation="startRun",status="2xx"}'] == 2
+    assert requests['leat_http_requests_total{operation="none",status="4xx"}'] == 1
+    assert 1e6 < found["process_resident_memory_bytes"][1]["process_resident_memory_bytes"] < 1e10
+    assert found["leat_scheduler_beat_age_seconds"][1]["leat_scheduler_beat_age_seconds"] < 30
+    assert found["leat_state_bytes"][1]["leat_state_bytes"] > 0
+    for name in ("leat_schedule_lag_seconds", "leat_pool_places", "leat_tasks_waiting", "leat_followers", "process_open_fds"):
+        assert name in found
+
+
+def test_the_parser_of_figures_is_strict():
+    good = "# HELP a b\n# TYPE a counter\n"
+    for wrong in ("a_total 1", good + "b_total 1\n", good + "a_total{x=1} 1\n", good + 'a_total{x="1" 1\n', good + "a_total one\n",
+                  "# HELP h b\n# TYPE h histogram\nh_bucket{le=\"1\"} 3\nh_bucket{le=\"+Inf\"} 2\nh_sum 1\nh_count 2\n"):
+        with pytest.raises((AssertionError, KeyError)):
+            read_metrics(wrong)
+
+
+# ---- the page ----
+
+
+def test_the_page_needs_nothing_from_elsewhere(project, up):
+    server = up(project(PIPELINES))
+    answer = server.nobody().ask("GET", "/", status=200)
+    page, policy = answer.body.decode(), answer.headers["Content-Security-Policy"]
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8" and len(answer.headers.get_all("Content-Security-Policy")) == 1
+    assert not re.search(r"""(?:src|href)=["'](?!#)""", page) and "http" + "://" not in page and "https" + "://" not in page
+    for tag, source in (("script", "script-src"), ("style", "style-src")):
+        (inner,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.S)
+        digest = base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()
+        assert f"{source} 'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+    assert " on" + "click=" not in page and " style=" not in page  # the policy would not let them be
+    assert '<html lang="en">' in page and 'name="viewport"' in page
+    ids = re.findall(r'id="([^"]+)"', page)
+    assert len(ids) == len(set(ids)) and set(re.findall(r'\$\("([^"]+)"\)', page)) <= set(ids)
+    node = shutil.which("node")
+    if node:
+        script = re.findall(r"<script>(.*?)</script>", page, re.S)[0]
+        done = subprocess.run([node, "--check", "-"], input=script, text=True, capture_output=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_browser_shows_the_form_to_sign_in(project, up, tmp_path):
+    browser = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+    if not browser:
+        pytest.skip("no chromium here: the page is looked at only as a text")
+    server = up(project(PIPELINES))
+    done = subprocess.run([browser, "--headless", "--no-sandbox", f"--user-data-dir={tmp_path}", "--virtual-time-budget=5000",
+                           "--dump-dom", server.url + "/"], capture_output=True, text=True, timeout=120)
+    assert re.search(r'<form id="sign-in" class="stack">', done.stdout), done.stdout[-2000:]
+
+
+# ---- other addresses ----
+
+
+def certificate(folder):
+    """A certificate for 127.0.0.1, signed by itself."""
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=leat", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)],
+                   check=True, capture_output=True)
+    return cert, key
+
+
+def test_tls_protects_cookies_and_events(project, up, tmp_path):
+    cert, key = certificate(tmp_path)
+    leat = project(TALKS)
+    server = up(leat, "--tls-cert", cert, "--tls-key", key)
+    assert server.url.startswith("https")
+    client = server.client("operator")
+    context = ssl.create_default_context(cafile=str(cert))
+    client.connect = lambda: http.client.HTTPSConnection(client.host, timeout=60, context=context)
+    answer = client.post("/api/v1/session", {"user": "t-operator", "password": PASSWORD}, 200)
+    assert answer.headers["Set-Cookie"].startswith("__Host-leat_session=") and "Secure" in answer.headers["Set-Cookie"]
+    assert "max-age" in answer.headers["Strict-Transport-Security"]
+    stream = client.events("/api/v1/events")
+    run = client.post("/api/v1/pipelines/talks/runs", {}, 201).json()["id"]
+    (leat.project / "go").touch()
+    for _, kind, data in stream:
+        if kind == "run" and json.loads(data)["status"] == "succeeded":
+            break
+    log = "".join(json.loads(data) for _, kind, data in client.events(f"/api/v1/runs/{run}/tasks/talk/log?follow=true") if kind == "log")
+    assert "begin" in log and "end" in log
+
+
+def test_others_are_listened_for_only_when_it_is_safe(project, up, tmp_path):
+    cert, key = certificate(tmp_path)
+    leat = project(PIPELINES)
+    tls = ("--tls-cert", cert, "--tls-key", key)
+    assert "others could read" in leat("up", "--listen", "0.0.0.0:0", code=2).err
+    assert "there is no user yet" in leat("up", "--listen", "0.0.0.0:0", *tls, code=2).err
+    assert leat("user", "list", "--json").json() == []
+    leat("user", "add", "ada", "--role", "admin")
+    assert "one-time password" in leat("up", "--listen", "0.0.0.0:0", *tls, code=2).err
+    leat("user", "reset", "ada", "--password-stdin", stdin=PASSWORD)
+    up(leat, "--listen", "0.0.0.0:0", *tls).stop()
+    up(leat, "--listen", "0.0.0.0:0", "--insecure-listen").stop()
+    leat("up", "--listen", "nonsense", code=2)
+    leat("up", "--tls-cert", cert, code=2)

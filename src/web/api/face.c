@@ -246,7 +246,9 @@ static void on_request(void *context, const lt_server_request *request, lt_serve
                         .arena = request->arena,
                         .state = api->state,
                         .actor = {.from = lt_text_of(request->peer), .at_us = lt_now_us()}};
+    int64_t began_us = lt_mono_us();
     answer(&call);
+    lt_api_count(api, call.route, reply->status, lt_mono_us() - began_us);
     if (api->options.log_requests)
         lt_log(LT_LOG_INFO, "%s %.*s %.*s %d", request->peer, LT_ARG(request->method),
                LT_ARG(lt_text_sub(request->path, 0, 200)), reply->status);
@@ -266,6 +268,7 @@ lt_status lt_api_start(const lt_api_options *options, lt_api **out, lt_err *err)
     api->state = lt_sched_state(options->sched);
     api->is_loopback = is_loopback(options->host ? options->host : "127.0.0.1");
     api->started_at_us = lt_now_us();
+    (void)pthread_mutex_init(&api->lengths_lock, NULL);
     lt_limits_init(&api->limits, options->per_minute);
     lt_server_options http = {.host = options->host,
                               .port = options->port,
@@ -299,6 +302,7 @@ void lt_api_stop(lt_api *api)
     lt_live_end(api);
     lt_http_server_stop(api->http);
     lt_limits_cleanup(&api->limits);
+    (void)pthread_mutex_destroy(&api->lengths_lock);
     lt_free(api);
 }
 

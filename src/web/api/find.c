@@ -12,7 +12,7 @@ static bool fits(const lt_api_route *route, const lt_texts *segments,
 {
     lt_text rest = lt_text_of(route->path + 1), part;
     size_t at = 0, count = 0;
-    for (; lt_text_cut(&rest, '/', &part); at++) {
+    for (; rest.len && lt_text_cut(&rest, '/', &part); at++) {
         if (at == segments->len)
             return false;
         lt_text given = segments->items[at];

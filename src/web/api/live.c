@@ -226,6 +226,20 @@ static bool is_ready(void *context, void *state)
     return self->look || lt_log_has_more(self->path, &self->place);
 }
 
+/* A task that has ended is counted once, at the change that says so. */
+static void add_lengths(lt_api *api, int64_t after, int64_t until)
+{
+    lt_err err;
+    lt_lengths found = {0};
+    if (lt_state_lengths(api->state, after, until, &found, &err) != LT_OK)
+        lt_log(LT_LOG_WARNING, "lengths of tasks are left out of the metrics: %s", err.message);
+    (void)pthread_mutex_lock(&api->lengths_lock);
+    for (size_t i = 0; i < LT_LENGTH_BUCKETS; i++)
+        api->lengths.buckets[i] += found.buckets[i];
+    api->lengths.sum_us += found.sum_us;
+    (void)pthread_mutex_unlock(&api->lengths_lock);
+}
+
 static void look_around(lt_api *api, lt_state_stamp *stamp)
 {
     LT_AUTO(lt_arena) arena = {0};
@@ -238,6 +252,8 @@ static void look_around(lt_api *api, lt_state_stamp *stamp)
                          &err) == LT_OK &&
         changes.len)
         atomic_store(&api->live.newest, changes.items[changes.len - 1].sequence);
+    if (changes.len)
+        add_lengths(api, newest, changes.items[changes.len - 1].sequence);
     if (changes.len == CHANGES_AT_A_LOOK)
         *stamp = (lt_state_stamp){0}; /* there may be more */
     lt_http_server_wake(api->http, is_ready, &n);

@@ -30,6 +30,9 @@ LT_MUST_CHECK lt_status lt_api_write_run(lt_api_call *call, const lt_run_record 
 /* The body's "params" as "name=value". */
 LT_MUST_CHECK lt_status lt_api_read_params(lt_api_call *call, lt_texts *out, lt_err *err);
 
+/* metrics.c, page.c */
+lt_api_handle lt_api_get_metrics, lt_api_get_page;
+
 /* live.c */
 lt_api_handle lt_api_follow_changes, lt_api_get_log;
 extern const lt_api_shape lt_api_log_query;

@@ -6,10 +6,12 @@
 #include "base/vec.h"
 #include "fmt/json.h"
 #include "net/http_server.h"
+#include "state/figures.h"
 #include "state/users.h"
 #include "web/api/api.h"
 #include "web/api/limit.h"
 #include "web/api/live.h"
+#include "web/api/metrics.h"
 
 /* ---- what is taken and given ---- */
 
@@ -72,7 +74,7 @@ typedef enum lt_api_flag {
         16, /* a change that the called function writes into the log itself, or that is none */
 } lt_api_flag;
 
-typedef struct lt_api_route {
+struct lt_api_route {
     const char *method, *path; /* "POST", "/api/v1/runs/{run}/cancel" */
     const char *id;            /* "cancelRun": operationId; what the log of changes says, too */
     const char *tag;           /* which part of the document it stands in */
@@ -83,7 +85,7 @@ typedef struct lt_api_route {
     const char *media; /* of the answer; NULL: application/json, as `answer` says */
     const lt_api_shape *query, *body, *answer; /* NULL: none */
     lt_api_handle *handle;
-} lt_api_route;
+};
 
 extern const lt_api_route lt_api_routes[];
 extern const size_t lt_api_route_count;
@@ -101,6 +103,9 @@ struct lt_api {
     lt_http_server *http;
     lt_limits limits;
     lt_live live;
+    lt_api_counts counts;
+    pthread_mutex_t lengths_lock;
+    lt_lengths lengths; /* of tasks that have ended since the server began */
     bool is_loopback;
     int64_t started_at_us;
 };

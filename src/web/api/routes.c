@@ -2,6 +2,10 @@
 #include "web/api/parts.h"
 
 const lt_api_route lt_api_routes[] = {
+    {"GET", "/", "getPage", "server", "the page for people", LT_ROLE_NONE, .media = "text/html",
+     .handle = lt_api_get_page},
+    {"GET", "/metrics", "getMetrics", "server", "figures for Prometheus", LT_ROLE_VIEWER,
+     .media = "text/plain", .handle = lt_api_get_metrics},
     {"GET", "/health", "getHealth", "server", "whether it can do its work; 503 when not",
      LT_ROLE_NONE, .answer = &lt_api_health_shape, .handle = lt_api_get_health},
     {"GET", "/health/live", "getAlive", "server", "whether it answers at all", LT_ROLE_NONE,
@@ -117,3 +121,4 @@ const lt_api_route lt_api_routes[] = {
      .query = &lt_api_page_query, .answer = &lt_api_audits_shape, .handle = lt_api_list_audit},
 };
 const size_t lt_api_route_count = LT_COUNT(lt_api_routes);
+_Static_assert(LT_COUNT(lt_api_routes) < LT_API_ROUTES_MOST, "they are counted, too");
