@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/proc.h"
+#include "cli/dbt_flags.h"
 
 #include <assert.h>
 
@@ -73,6 +74,11 @@ static lt_status unknown_command(const lt_app *app, const lt_cmd *const *cmds, c
     while (cmds[count])
         count++;
     lt_ignore(lt_fail(err, LT_INVALID, "'%s' has no command '%s'", app->cmd_name, name));
+    if (lt_cmd_find(cmds, "dbt") && dbt_has_verb(name))
+        return lt_hint(err,
+                       "'leat run' extracts, loads, builds and tests; dbt's command of that name "
+                       "is 'leat dbt %s'",
+                       name);
     if (lt_text_nearest(lt_text_of(name), count, cmd_name_at, cmds, &nearest) && nearest.len)
         return lt_hint(err, "did you mean '%s %.*s'?", app->cmd_name, LT_ARG(nearest));
     return lt_hint(err, "'%s --help' lists what there is", app->cmd_name);

@@ -3,6 +3,8 @@
 
 #include "base/embed.h"
 #include "base/fs.h"
+#include "base/log.h"
+#include "conf/conf.h"
 #include "fmt/json.h"
 
 #include <errno.h>
@@ -147,6 +149,17 @@ static void tell(lt_app *app, const char *folder, const lt_path_list *files)
     lt_out_str(&app->out, "\n");
 }
 
+/* Seldom meant: `leat init shop` once more, typed in shop. */
+static void warn_inside(const char *folder)
+{
+    LT_AUTO(lt_chars) outer = NULL;
+    lt_err none;
+    bool elsewhere = folder[0] == '/' || strncmp(folder, "..", 2) == 0;
+    if (!elsewhere &&
+        lt_project_find(strcmp(folder, ".") == 0 ? ".." : ".", &outer, &none) == LT_OK)
+        lt_log(LT_LOG_WARNING, "the new project lies inside of another one, '%s'", outer);
+}
+
 static lt_status init(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
     const init_opts *o = opts;
@@ -157,6 +170,7 @@ static lt_status init(lt_app *app, const void *opts, const lt_args *args, lt_err
         LT_TRY(check_name(o->name, err));
     if (!o->force)
         LT_TRY(find_conflicts(folder, err));
+    warn_inside(folder);
     LT_TRY(lt_folder_make(folder, 0755, err));
     lt_text name = o->name ? lt_text_of(o->name) : project_name(app, folder);
     for (size_t at = 0; (file = next_file(&at));) {

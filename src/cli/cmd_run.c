@@ -72,7 +72,7 @@ static const lt_opt run_table[] = {
      .type = LT_OPT_LIST,
      LT_AT(run_opts, params),
      .value = "NAME=VALUE",
-     .help = "a parameter of the pipeline; may be given several times"},
+     .help = "a parameter of the pipeline"},
     {.name = "key",
      .type = LT_OPT_TEXT,
      LT_AT(run_opts, key),

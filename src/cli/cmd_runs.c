@@ -226,7 +226,7 @@ static lt_status prune(lt_app *app, const void *opts, const lt_args *args, lt_er
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     lt_prune_request request;
     lt_prune_report report;
-    LT_TRY(lt_work_open_some(app, LT_FILES_NONE, &workspace, err));
+    LT_TRY(lt_work_open_some(app, LT_FILES_LEAT, &workspace, err)); /* 'retention', and the store */
     LT_TRY(prune_request(opts, workspace, &request, err));
     LT_TRY(lt_prune(workspace, &request, &app->arena, &report, err));
     write_pruned(app, &request, &report);

@@ -195,6 +195,7 @@ static lt_status versions(lt_app *app, const void *opts, const lt_args *args, lt
     LT_TRY(lt_app_store_at(app, args->items[0], false, &store, &at, err));
     lt_grid_begin(&list.grid, &app->out, lt_show_for(app->globals.json), columns,
                   LT_COUNT(columns));
+    list.grid.missing = T("-");
     lt_list_request request = {.prefix = at.key, .versions = true};
     LT_TRY(lt_store_walk(store, at.bucket, &request, version_row, &list, err));
     lt_grid_end(&list.grid);

@@ -177,6 +177,7 @@ static lt_status list(lt_app *app, const void *opts, const lt_args *args, lt_err
     LT_TRY(lt_app_store(app, &store, err));
     LT_TRY(lt_access_list(store, &app->arena, &keys, err));
     lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), columns, LT_COUNT(columns));
+    grid.missing = T("-");
     for (size_t i = 0; i < keys.len; i++) {
         const lt_access_key *key = &keys.items[i];
         char created[LT_TIME_CHARS], expires[LT_TIME_CHARS], used[LT_TIME_CHARS];

@@ -30,7 +30,7 @@ static const lt_opt create_table[] = {
      .type = LT_OPT_LIST,
      LT_AT(create_opts, pipelines),
      .value = "NAME",
-     .help = "it reaches only this pipeline; may be given several times"},
+     .help = "it reaches only this pipeline"},
     {.name = "expires",
      .type = LT_OPT_LENGTH,
      LT_AT(create_opts, expires_us),

@@ -168,6 +168,14 @@ const char *dbt_verb_name(dbt_verb verb)
     return "";
 }
 
+bool dbt_has_verb(const char *word)
+{
+    for (size_t i = 0; i < LT_COUNT(verbs); i++)
+        if (strcmp(verbs[i].name, word) == 0)
+            return true;
+    return false;
+}
+
 /* ---- setting one ---- */
 
 static void *place(dbt_flags *out, const flag *f)

@@ -49,6 +49,8 @@ void dbt_flags_from_project(dbt_flags *out, lt_jinja_value project, lt_arena *ar
 /* Numbers that nobody said get their usual value. */
 void dbt_flags_finish(dbt_flags *out);
 const char *dbt_verb_name(dbt_verb verb);
+/* Does dbt have a command that begins with this word? */
+bool dbt_has_verb(const char *word);
 /* The options as templates and run_results see them: a dict with lower-case keys. */
 lt_jinja_value dbt_flags_value(const dbt_flags *given, lt_jinja_heap *heap);
 void dbt_flags_help(lt_app *app, const dbt_flags *given);

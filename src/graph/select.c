@@ -46,10 +46,23 @@ static bool fqn_matches(const lt_node *node, const char *pattern)
     return fnmatch(below, lt_buf_chars(&fqn), 0) == 0; /* a folder selects what is in it */
 }
 
+static bool path_matches(const lt_node *node, const char *pattern)
+{
+    pattern += strncmp(pattern, "./", 2) == 0 ? 2 : 0;
+    lt_text folder = lt_text_of(pattern);
+    while (folder.len > 1 && lt_text_ends(folder, T("/")))
+        folder.len--;
+    bool below = lt_text_starts(node->path, folder) && node->path.len > folder.len &&
+                 node->path.ptr[folder.len] == '/';
+    return below || matches(pattern, node->path);
+}
+
+/* Without a method: as in dbt, what has a slash is a path too. */
 static bool name_matches(const lt_node *node, const char *pattern)
 {
     return matches(pattern, node->name) || matches(pattern, node->id) ||
-           matches(pattern, file_name(node->path)) || fqn_matches(node, pattern);
+           matches(pattern, file_name(node->path)) || fqn_matches(node, pattern) ||
+           (strchr(pattern, '/') && path_matches(node, pattern));
 }
 
 static bool tag_matches(const lt_node *node, const char *pattern)
@@ -58,16 +71,6 @@ static bool tag_matches(const lt_node *node, const char *pattern)
         if (matches(pattern, node->tags.items[i]))
             return true;
     return false;
-}
-
-static bool path_matches(const lt_node *node, const char *pattern)
-{
-    lt_text folder = lt_text_of(pattern);
-    while (folder.len > 1 && lt_text_ends(folder, T("/")))
-        folder.len--;
-    bool below = lt_text_starts(node->path, folder) && node->path.len > folder.len &&
-                 node->path.ptr[folder.len] == '/';
-    return below || matches(pattern, node->path);
 }
 
 static bool source_matches(const lt_node *node, const char *pattern)

@@ -119,11 +119,13 @@ static lt_status from_own_profile(lt_aws_search *search, lt_aws_credentials *out
     return lt_aws_from_profile(search, ((own_search *)search)->profile, out, err);
 }
 
+static const char where_keys_go[] = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or make a "
+                                    "profile with 'aws configure'";
+
 static lt_status nobody(const lt_buf *tried, lt_err *err)
 {
     lt_ignore(lt_fail(err, LT_DENIED, "no AWS credentials: %s", lt_buf_chars(tried)));
-    return lt_hint(err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or make a profile with "
-                        "'aws configure'");
+    return lt_hint(err, "%s", where_keys_go);
 }
 
 static lt_status find_credentials(lt_aws_identity *self, lt_arena *arena, lt_aws_credentials *out,
@@ -150,6 +152,8 @@ static lt_status find_credentials(lt_aws_identity *self, lt_arena *arena, lt_aws
             lt_ignore(lt_wrap(err, "AWS credentials (%s)%s%s%s", places[i].name,
                               tried.len ? " [before: " : "", lt_buf_chars(&tried),
                               tried.len ? "]" : ""));
+            if (!err->hint[0])
+                lt_hint(err, "%s", where_keys_go);
             return status;
         }
         lt_buf_printf(&tried, "%s%s: %s", tried.len ? "; " : "", places[i].name, err->message);

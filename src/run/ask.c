@@ -28,7 +28,10 @@ lt_status lt_run_find_task(lt_state *state, const lt_run_record *run, lt_text wo
                       LT_ARG(lt_text_sub(word, 0, 200))));
     if (lt_text_nearest(word, tasks.len, task_name_at, &tasks, &nearest))
         return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
-    return lt_hint(err, "'leat runs %lld' lists its tasks", (long long)run->id);
+    return lt_hint(err,
+                   "'leat runs %lld' lists its tasks; the number of another run may stand before "
+                   "the task",
+                   (long long)run->id);
 }
 
 /* ---- cancel, mark ---- */

@@ -411,6 +411,12 @@ static lt_status judge(const executor *run, const lt_run_report *report, lt_err 
         (void)lt_wrap(err, "the task '%.*s' failed", LT_ARG(failure->name));
     if (report->failed > 1)
         (void)lt_wrap(err, "%zu tasks failed; one of them", report->failed);
+    if (lt_text_eq(failure->kind, T("test")))
+        return lt_hint(err,
+                       "%.*s%smend the data, its model or the test, and say 'leat run' ('leat "
+                       "retry %lld' only tests again)",
+                       LT_ARG(failure->hint), failure->hint.len ? "; then " : "",
+                       (long long)run->record->id);
     return lt_hint(err, "%.*s%s'leat retry %lld' goes on from here", LT_ARG(failure->hint),
                    failure->hint.len ? "; then " : "mend it, then ", (long long)run->record->id);
 }

@@ -1,4 +1,4 @@
-/* Says when a full read leaves little of what a dataset had: no rows at all, or none of its columns. */
+/* Says when a full read lacks what a dataset had: all rows, all columns, or some while others are new. */
 #include "base/log.h"
 #include "source/source_ops.h"
 
@@ -30,6 +30,26 @@ static void count_columns(const lt_schema *schema, size_t *had, size_t *came, lt
     }
 }
 
+/* Only while other columns are new: what is just gone would be told again by each later read. */
+static void say_renamed(const lt_extraction *self, const lt_schema *schema)
+{
+    LT_AUTO(lt_buf) gone = {.limit = LT_KIB};
+    LT_AUTO(lt_buf) new = {.limit = LT_KIB};
+    for (size_t i = 0; i < schema->columns.len; i++) {
+        const lt_schema_column *column = &schema->columns.items[i];
+        if (column->is_new ? !column->present : column->null_only || column->present)
+            continue;
+        lt_buf *names = column->is_new ? &new : &gone;
+        lt_buf_printf(names, "%s'%.*s'", names->len ? ", " : "", LT_ARG(column->name));
+    }
+    if (gone.len && new.len)
+        lt_log(LT_LOG_WARNING,
+               "%.*s.%.*s: no record has %s any more, and %s is new: if the source has renamed it, "
+               "its models must read the new name",
+               LT_ARG(self->source->name), LT_ARG(self->resource->name), lt_buf_chars(&gone),
+               lt_buf_chars(&new));
+}
+
 void lt_extraction_say_emptied(const lt_extraction *self, const lt_schema *schema,
                                lt_commit_mode mode, int64_t rows)
 {
@@ -53,4 +73,6 @@ void lt_extraction_say_emptied(const lt_extraction *self, const lt_schema *schem
             "%lld that came have other columns; has the header changed?",
             LT_ARG(self->source->name), LT_ARG(self->resource->name), had, lt_buf_chars(&names),
             had > 3 ? ", ..." : "", (long long)before, (long long)rows);
+    else if (before > 0)
+        say_renamed(self, schema);
 }

@@ -65,9 +65,11 @@ lt_status lt_index_access_get(lt_tx *tx, lt_text id, lt_arena *arena, lt_access_
 {
     LT_AUTO(lt_query)
     q = lt_tx_query(tx, "SELECT " KEY_COLUMNS " FROM access_keys WHERE id = ?", V(id));
-    if (!lt_query_next(&q))
-        return lt_store_fail(err, LT_WHY_NO_SUCH_ACCESS_KEY, "there is no access key '%.*s'",
-                             LT_ARG(id));
+    if (!lt_query_next(&q)) {
+        lt_ignore(lt_store_fail(err, LT_WHY_NO_SUCH_ACCESS_KEY, "there is no access key '%.*s'",
+                                LT_ARG(id)));
+        return lt_hint(err, "'leat store key list' shows the ids");
+    }
     read_key(tx, &q, arena, out);
     return lt_query_check(&q, err);
 }

@@ -55,3 +55,37 @@ def test_what_a_retry_reuses_keeps_its_counts(project):
     said = leat("retry", "last")
     reused = [line.split() for line in said.out.splitlines() if "reused" in line]
     assert reused and reused[0][:4] == ["model.shop.numbers", "reused", "-", "1"], said
+
+
+def test_commands_of_dbt_name_what_does_it_here(project):
+    leat = project(WARNS)
+    leat.edge(leat("build", code=2), "'leat' has no command 'build'", "'leat run' extracts, loads, builds and tests", "'leat dbt build'")
+    leat.edge(leat("rnu", code=2), "did you mean 'leat run'?")
+
+
+def test_a_file_that_the_shell_completes_is_a_selection(project):
+    leat = project(WARNS)
+    assert "numbers" in leat("run", "models/numbers.sql", "--dry-run").out
+    assert "numbers" in leat("run", "./models/numbers.sql", "--dry-run").out
+    leat.edge(leat("run", "models/number.sql", code=2), "the selection 'models/number.sql' matches nothing")
+
+
+def test_after_a_failed_test_a_run_is_named_and_not_only_the_retry(project):
+    leat = project({**WARNS, "models/m.yml": WARNS["models/m.yml"].replace("warn", "error")})
+    leat.edge(leat("run", code=1), "then mend the data, its model or the test, and say 'leat run' ('leat retry 1' only tests again)")
+
+
+def test_a_project_inside_of_another_is_told(project):
+    leat = project(WARNS)
+    leat.edge(leat("init", "inner"), "warning: the new project lies inside of another one")
+
+
+def test_tables_of_the_store_have_no_null(project):
+    leat = project(WARNS)
+    leat("store", "mb", "notes")
+    leat("store", "cp", "leat.yml", "notes/x")
+    leat("store", "rm", "notes/x")
+    leat("store", "key", "create", "--name", "anna", "--allow", "read")
+    said = leat("store", "versions", "notes/").out + leat("store", "key", "list").out
+    assert "NULL" not in said and " - " in said
+    leat.edge(leat("store", "key", "revoke", "anna", code=2), "there is no access key 'anna'", "'leat store key list' shows the ids")

@@ -201,6 +201,18 @@ def test_a_full_read_that_empties_a_table_is_told_with_its_counts(project, feed)
     leat.edge(leat("run"), "warning: f.items: none of the 2 columns that it had came (id, city): it had 3 rows, and the 1 that came")
 
 
+def test_a_column_that_the_source_has_renamed_is_told_once(project):
+    files = "name: f\nkind: files\nresources:\n  - {name: items, path: 'data/*.csv', load: {table: raw.items}}\n"
+    leat = project({"leat.yml": SHOP["leat.yml"], "sources/f.yml": files, "data/a.csv": "id,price\n1,5\n2,6\n"})
+    leat("run")
+    leat.write("data/a.csv", "id,cost\n1,5\n2,6\n3,7\n")
+    leat.edge(leat("run"), "warning: f.items: no record has 'price' any more, and 'cost' is new: if the source has renamed it")
+    leat.write("data/a.csv", "id,cost\n1,5\n")
+    assert "warning" not in leat("run").text, "it is told once"
+    leat.write("data/a.csv", "id,cost,note\n1,5,x\n")
+    assert "'price'" in leat("run").text
+
+
 def test_an_api_that_has_no_records_any_more_is_told(project, feed):
     server = feed([{"id": n} for n in range(7)])
     source = ("name: api\nkind: rest\nbase_url: \"{{ env_var('API_URL') }}/v1\"\nresources:\n"
