@@ -127,7 +127,9 @@ static bool files_changed(lt_sched *self)
     return changed;
 }
 
-static lt_status plan_entry(lt_sched *self, const lt_conf_pipeline *pipeline, lt_err *err);
+typedef LT_VEC(lt_schedule_seen) seen_list;
+static lt_status plan_entry(lt_sched *self, const lt_conf_pipeline *pipeline, seen_list *seen,
+                            lt_err *err);
 
 static lt_status make_entries(lt_sched *self, lt_err *err)
 {
@@ -135,13 +137,18 @@ static lt_status make_entries(lt_sched *self, lt_err *err)
     lt_vec_free(&self->entries);
     lt_arena_cleanup(&self->arena);
     self->arena = (lt_arena){0};
-    for (size_t i = 0; i < project->pipelines.len; i++)
-        LT_TRY(plan_entry(self, &project->pipelines.items[i], err));
+    seen_list seen = {0};
+    lt_status status = LT_OK;
+    for (size_t i = 0; i < project->pipelines.len && status == LT_OK; i++)
+        status = plan_entry(self, &project->pipelines.items[i], &seen, err);
+    if (status == LT_OK)
+        status = lt_state_schedules_seen(self->state, seen.items, seen.len, err);
+    lt_vec_free(&seen);
     /* They have moved while the list grew. */
     for (size_t i = 0; i < self->entries.len; i++)
         if (self->entries.items[i].schedule.days_off)
             self->entries.items[i].schedule.days_off = &self->entries.items[i].calendar;
-    return LT_OK;
+    return status;
 }
 
 static void set_trouble(lt_sched *self, const lt_err *why)
@@ -231,16 +238,18 @@ static void plan_next(entry *one)
                       : INT64_MAX;
 }
 
-static lt_status see(lt_sched *self, entry *one, lt_cron_tick tick, lt_err *err)
+/* To be remembered with the others of this moment. */
+static void see(entry *one, lt_cron_tick tick, seen_list *seen)
 {
+    lt_schedule_seen now = {one->pipeline->name, one->text, tick.at_s, tick.wall_s};
     one->seen = tick;
     plan_next(one);
-    return lt_state_schedule_seen(self->state, one->pipeline->name, one->text, tick.at_s,
-                                  tick.wall_s, err);
+    lt_push(seen, now);
 }
 
-/* Go on where the last server has stopped; a schedule that is new or another one begins now. */
-static lt_status plan_entry(lt_sched *self, const lt_conf_pipeline *pipeline, lt_err *err)
+/* Go on where the last server has stopped; a schedule that is new or another one begins now, and is added to `seen`. */
+static lt_status plan_entry(lt_sched *self, const lt_conf_pipeline *pipeline, seen_list *seen,
+                            lt_err *err)
 {
     lt_schedule_record record;
     entry made = {.pipeline = pipeline, .next_s = INT64_MAX};
@@ -254,10 +263,11 @@ static lt_status plan_entry(lt_sched *self, const lt_conf_pipeline *pipeline, lt
     one->text = lt_sched_text(pipeline, &self->arena);
     LT_TRY(lt_state_schedule_get(self->state, pipeline->name, &self->arena, &record, err));
     one->paused = record.paused_at_us != 0;
-    if (!lt_text_eq(record.schedule, one->text))
-        return see(self, one, lt_cron_from(lt_divide_down(lt_now_us(), SECOND_US)), err);
     one->seen = (lt_cron_tick){.at_s = record.at_s, .wall_s = record.wall_s};
-    plan_next(one);
+    if (lt_text_eq(record.schedule, one->text))
+        plan_next(one);
+    else
+        see(one, lt_cron_from(lt_divide_down(lt_now_us(), SECOND_US)), seen);
     return LT_OK;
 }
 
@@ -293,23 +303,33 @@ static bool is_set_back(const entry *one, int64_t now_s)
     return one->has_schedule && one->seen.at_s > now_s;
 }
 
+static lt_status gather_ticks_of(entry *one, int64_t now_s, lt_arena *arena, tick_runs *out,
+                                 seen_list *seen, lt_err *err)
+{
+    bool nothing = false;
+    if (is_set_back(one, now_s))
+        see(one, lt_cron_from(now_s), seen);
+    if (one->paused || one->next_s > now_s)
+        return LT_OK;
+    LT_TRY(add_ticks(one, now_s, arena, out, &nothing, err));
+    if (nothing)
+        see(one, lt_cron_from(now_s), seen);
+    else
+        plan_next(one);
+    return LT_OK;
+}
+
 static lt_status gather_ticks(lt_sched *self, int64_t now_s, lt_arena *arena, tick_runs *out,
                               lt_err *err)
 {
-    for (size_t i = 0; i < self->entries.len; i++) {
-        entry *one = &self->entries.items[i];
-        bool nothing = false;
-        if (is_set_back(one, now_s))
-            LT_TRY(see(self, one, lt_cron_from(now_s), err));
-        if (one->paused || one->next_s > now_s)
-            continue;
-        LT_TRY(add_ticks(one, now_s, arena, out, &nothing, err));
-        if (nothing)
-            LT_TRY(see(self, one, lt_cron_from(now_s), err));
-        else
-            plan_next(one);
-    }
-    return LT_OK;
+    seen_list seen = {0};
+    lt_status status = LT_OK;
+    for (size_t i = 0; i < self->entries.len && status == LT_OK; i++)
+        status = gather_ticks_of(&self->entries.items[i], now_s, arena, out, &seen, err);
+    if (status == LT_OK)
+        status = lt_state_schedules_seen(self->state, seen.items, seen.len, err);
+    lt_vec_free(&seen);
+    return status;
 }
 
 /* ---- figures ---- */

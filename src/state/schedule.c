@@ -50,14 +50,29 @@ lt_status lt_state_schedule_get(lt_state *state, lt_text pipeline, lt_arena *are
     return LT_OK;
 }
 
-lt_status lt_state_schedule_seen(lt_state *state, lt_text pipeline, lt_text schedule, int64_t at_s,
-                                 int64_t wall_s, lt_err *err)
+typedef struct seeing {
+    const lt_schedule_seen *list;
+    size_t count;
+} seeing;
+
+static lt_status see_schedules(lt_tx *tx, void *context, lt_err *err)
 {
-    return lt_db_exec(state->db, err,
-                      "insert into schedules (pipeline, schedule, at_s, wall_s) values (?, ?, ?, "
-                      "?) on conflict (pipeline) do update set schedule = excluded.schedule, at_s "
-                      "= excluded.at_s, wall_s = excluded.wall_s",
-                      V(pipeline), V(schedule), V(at_s), V(wall_s));
+    const seeing *it = context;
+    for (size_t i = 0; i < it->count; i++)
+        LT_TRY(lt_tx_exec(tx, err,
+                          "insert into schedules (pipeline, schedule, at_s, wall_s) values (?, ?, "
+                          "?, ?) on conflict (pipeline) do update set schedule = "
+                          "excluded.schedule, at_s = excluded.at_s, wall_s = excluded.wall_s",
+                          V(it->list[i].pipeline), V(it->list[i].schedule), V(it->list[i].at_s),
+                          V(it->list[i].wall_s)));
+    return LT_OK;
+}
+
+lt_status lt_state_schedules_seen(lt_state *state, const lt_schedule_seen *list, size_t count,
+                                  lt_err *err)
+{
+    seeing it = {.list = list, .count = count};
+    return count ? lt_db_write(state->db, see_schedules, &it, err) : LT_OK;
 }
 
 /* ---- runs for the server ---- */

@@ -20,9 +20,13 @@ LT_MUST_CHECK lt_status lt_state_schedules(lt_state *state, lt_arena *arena,
 /* A zeroed record with its name when nothing is remembered. */
 LT_MUST_CHECK lt_status lt_state_schedule_get(lt_state *state, lt_text pipeline, lt_arena *arena,
                                               lt_schedule_record *out, lt_err *err);
-/* Remember this tick as the last one that was seen to, without a run. `schedule` as in the record. */
-LT_MUST_CHECK lt_status lt_state_schedule_seen(lt_state *state, lt_text pipeline, lt_text schedule,
-                                               int64_t at_s, int64_t wall_s, lt_err *err);
+/* Remember these ticks as the last ones that were seen to, without runs, in one transaction. `schedule` as in the record. */
+typedef struct lt_schedule_seen {
+    lt_text pipeline, schedule;
+    int64_t at_s, wall_s;
+} lt_schedule_seen;
+LT_MUST_CHECK lt_status lt_state_schedules_seen(lt_state *state, const lt_schedule_seen *list,
+                                                size_t count, lt_err *err);
 typedef struct lt_tick_run {
     int64_t at_s, wall_s;
     lt_run_record run;

@@ -19,7 +19,8 @@ static memory memory_open(void)
     lt_err err = {0};
     memory m = {0};
     CHECK_OK(lt_state_open(lt_test_folder(), &m.state, &err), err);
-    CHECK_OK(lt_state_schedule_seen(m.state, T("daily"), T("@daily"), 100, 100, &err), err);
+    lt_schedule_seen daily = {T("daily"), T("@daily"), 100, 100};
+    CHECK_OK(lt_state_schedules_seen(m.state, &daily, 1, &err), err);
     return m;
 }
 
