@@ -80,7 +80,8 @@ static lt_status prepare_duckdb(lt_dbt_run *run, lt_err *err)
 {
     LT_AUTO(lt_session_ref) session = NULL;
     lt_jinja_value said = run->request.credentials;
-    if (strcmp(run->request.target->kind, "duckdb") != 0 || said.type != LT_JINJA_DICT)
+    const lt_target *target = run->request.target;
+    if (!target || strcmp(target->kind, "duckdb") != 0 || said.type != LT_JINJA_DICT)
         return LT_OK;
     LT_TRY(lt_session_open(run->engine, &session, err));
     LT_TRY(load_extensions(session, lt_dbt_at(said, "extensions"), err));

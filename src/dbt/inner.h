@@ -337,7 +337,7 @@ typedef struct source_tests {
 
 /* ---- resource.c: what .yml files define by themselves ---- */
 
-lt_status lt_dbt_add_source(const value_source *source, const lt_yaml *entry, lt_err *err);
+lt_status lt_dbt_add_source(const value_source *given, const lt_yaml *entry, lt_err *err);
 lt_status lt_dbt_add_exposure(const value_source *source, const lt_yaml *entry, lt_err *err);
 lt_status lt_dbt_add_group(const value_source *source, const lt_yaml *entry, lt_err *err);
 lt_status lt_dbt_add_unit_test(const value_source *source, const lt_yaml *entry, lt_err *err);

@@ -2,9 +2,11 @@
 #include "engine/duckdb_session.h"
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/proc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,6 +128,24 @@ static lt_status open_failed(const char *path, const char *reason, lt_err *err)
     return status;
 }
 
+/* A full disk, or a kill, while DuckDB made a file leaves less than its three headers: DuckDB cannot open that, and nothing can be in
+ * it. Who makes one just now holds it locked. */
+static void remove_unfinished(const char *path)
+{
+    enum { HEADERS = 3 * 4096, MAGIC_AT = 8, MAGIC = 4 };
+    char head[MAGIC_AT + MAGIC];
+    struct stat info;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    LT_AUTO(lt_fd) fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size >= HEADERS ||
+        pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+        memcmp(head + MAGIC_AT, "DUCK", MAGIC) != 0 || fcntl(fd, F_OFD_SETLK, &lock) != 0)
+        return;
+    if (unlink(path) == 0)
+        lt_log(LT_LOG_WARNING, "'%s' was never made to its end, and holds nothing: made anew",
+               path);
+}
+
 static lt_status open_file(const lt_target *target, duckdb_file **out, lt_err *err)
 {
     const char *path = in_memory(target) ? ":memory:" : target->path;
@@ -133,6 +153,8 @@ static lt_status open_file(const lt_target *target, duckdb_file **out, lt_err *e
     LT_AUTO(duck_chars) reason = NULL;
     duckdb_database database = NULL;
     LT_TRY(configure(target, &config, err));
+    if (!in_memory(target) && !target->read_only)
+        remove_unfinished(path);
     if (lt_duck.open_ext(path, &database, config, &reason) != DuckDBSuccess)
         return open_failed(path, reason, err);
     struct stat info = {0};

@@ -129,7 +129,7 @@ static void keep_bound(const char *folder, int64_t most_bytes)
         return;
     entries list = {0};
     int64_t sum = list_entries(opened, &list);
-    if (sum > most_bytes)
+    if (list.len)
         qsort(list.items, list.len, sizeof(*list.items), by_age);
     int64_t young_us = lt_now_us() - in_use_us;
     for (size_t i = 0; i < list.len; i++) {
