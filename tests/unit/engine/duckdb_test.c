@@ -266,6 +266,26 @@ Test(duckdb, an_unknown_kind_is_told_with_the_nearest)
     CHECK_HAS(err.hint, "duckdb");
 }
 
+Test(duckdb, a_file_that_was_never_made_to_its_end_is_made_anew_and_no_other_is_touched)
+{
+    lt_err err = {0};
+    char half[8192] = {0};
+    lt_engine *engine = NULL;
+    LT_AUTO(lt_buf) left = {0};
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_chars) path = lt_path_join(folder, "half.duckdb");
+    lt_target target = {.name = "t", .kind = "duckdb", .path = path};
+    memcpy(half + 8, "DUCK", 4);
+    CHECK_OK(lt_file_write(path, lt_text_at(half, sizeof(half)), 0600, &err), err);
+    CHECK_OK(lt_engine_open(&target, &engine, &err), err);
+    lt_engine_close(engine);
+    half[8] = 'd'; /* somebody's own file */
+    CHECK_OK(lt_file_write(path, lt_text_at(half, sizeof(half)), 0600, &err), err);
+    CHECK(lt_engine_open(&target, &engine, &err) != LT_OK);
+    CHECK_OK(lt_file_read(path, &left, &err), err);
+    CHECK(lt_text_eq(lt_buf_text(&left), lt_text_at(half, sizeof(half))));
+}
+
 Test(duckdb, a_file_that_is_not_a_database_is_invalid_and_a_missing_one_not_found)
 {
     lt_err err = {0};
