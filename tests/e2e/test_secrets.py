@@ -10,7 +10,7 @@ WAYS = {
     "api_key query": ("{type: api_key, in: query, name: api_key, value: \"{{ secret('API_TOKEN') }}\"}", ["--api-key", TOKEN]),
     "basic": ("{type: basic, username: me, password: \"{{ secret('API_TOKEN') }}\"}", ["--basic", f"me:{TOKEN}"]),
     "oauth2": ("{type: oauth2, token_url: \"{{ env_var('API_URL') }}/oauth/token\", client_id: me, "
-               "client_secret: \"{{ secret('API_TOKEN') }}\"}", ["--oauth2", f"me:{TOKEN}", "--oauth2-uses", 7]),
+               "client_secret: \"{{ secret('API_TOKEN') }}\"}", ["--oauth2", f"me:{TOKEN}", "--oauth2-uses", 20]),
 }
 
 
