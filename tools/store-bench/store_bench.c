@@ -188,8 +188,8 @@ static lt_status seed(const char *folder, int64_t count, lt_err *err)
         "DROP INDEX versions_blob",
         "INSERT INTO buckets (id, name, versioning, created_at_us) VALUES (1, 'bench', 1, 0)",
         /* 4 KiB of zeros, under their SHA-256 and MD5 */
-        "INSERT INTO blobs (id, sha256, size_bytes, place) VALUES (1, "
-        "x'ad7facb2586fc6e966c004d7d1d16b024f5805ff7cb47c7a85dabd8b48892ca7', 4096, 2)",
+        ("INSERT INTO blobs (id, sha256, size_bytes, place) VALUES (1, "
+         "x'ad7facb2586fc6e966c004d7d1d16b024f5805ff7cb47c7a85dabd8b48892ca7', 4096, 2)"),
         "INSERT INTO bodies VALUES (1, zeroblob(4096))"};
     static const char *const later[] = {
         ("CREATE UNIQUE INDEX versions_key ON versions (bucket_id, key, sequence DESC, is_current, "
