@@ -109,3 +109,22 @@ def pytest_terminal_summary(terminalreporter):
     for report in terminalreporter.stats.get("skipped", []):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         terminalreporter.write_line(f"skipped: {report.nodeid.split('/')[-1]}: {reason.removeprefix('Skipped: ')}")
+
+
+@pytest.fixture
+def up():
+    """up(leat) starts a server; all are killed at the end."""
+    servers = []
+
+    def start(leat, *args):
+        server = leat.start("up", *args)
+        servers.append(server)
+        line = server.stdout.readline()
+        assert line.startswith("the server works"), (line, server.stderr.read() if not line else "")
+        return server
+
+    yield start
+    for server in servers:
+        if server.poll() is None:
+            server.kill()
+        server.communicate()

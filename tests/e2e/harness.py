@@ -416,14 +416,19 @@ def tree_digest(folder):
     return digest.hexdigest()
 
 
-def wait_until(condition, seconds=20.0, every=0.02):
+def wait_until(condition, seconds=20.0, every=0.02, what=None):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = condition()
         if found:
             return found
         time.sleep(every)
-    raise AssertionError(f"it did not happen within {seconds} s: {condition}")
+    raise AssertionError(f"it did not happen within {seconds} s: {what or condition}")
+
+
+def wait_for(condition, what, patience=PATIENCE):
+    """The same, for what may take long on a busy machine."""
+    return wait_until(condition, patience, 0.05, what)
 
 
 def end_group(process, sig=signal.SIGKILL):

@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 from api_client import PASSWORD, ROLES, Client, Server
-from test_up import wait_for
+from harness import wait_for
 
 PIPELINES = {
     "leat.yml": "name: t\n",

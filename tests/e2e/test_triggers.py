@@ -12,33 +12,7 @@ import time
 import pytest
 
 from api_client import Client
-from harness import PATIENCE
-
-
-@pytest.fixture
-def up():
-    """up(leat) starts a server and waits until it looks at `triggers` triggers; all are killed at the end."""
-    servers = []
-
-    def start(leat, *args):
-        server = leat.start("up", *args)
-        servers.append(server)
-        line = server.stdout.readline()
-        assert line.startswith("the server works"), (line, server.stderr.read() if not line else "")
-        return server
-
-    yield start
-    for server in servers:
-        if server.poll() is None:
-            server.kill()
-        server.communicate()
-
-
-def wait_for(true, what, patience=PATIENCE):
-    until = time.monotonic() + patience
-    while not true():
-        assert time.monotonic() < until, f"waited in vain: {what}"
-        time.sleep(0.05)
+from harness import wait_for
 
 
 def kill(server):

@@ -6,9 +6,7 @@ import os
 import signal
 import time
 
-import pytest
-
-from harness import PATIENCE
+from harness import PATIENCE, wait_for
 
 SECONDLY = """\
 name: beat
@@ -16,32 +14,6 @@ schedule: {cron: "* * * * * *", catch_up: all}
 tasks:
   one: {shell: "echo {{ interval_end }} >> beats.txt"}
 """
-
-
-@pytest.fixture
-def up():
-    """up(leat) starts a server; all are killed at the end."""
-    servers = []
-
-    def start(leat, *args):
-        server = leat.start("up", *args)
-        servers.append(server)
-        line = server.stdout.readline()
-        assert line.startswith("the server works"), (line, server.stderr.read() if not line else "")
-        return server
-
-    yield start
-    for server in servers:
-        if server.poll() is None:
-            server.kill()
-        server.communicate()
-
-
-def wait_for(true, what, patience=PATIENCE):
-    until = time.monotonic() + patience
-    while not true():
-        assert time.monotonic() < until, f"waited in vain: {what}"
-        time.sleep(0.05)
 
 
 def line_with(stream, words):
