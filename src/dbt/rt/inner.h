@@ -213,7 +213,7 @@ lt_jinja_value lt_dbt_response_value(lt_jinja_heap *heap, lt_text message, lt_te
 int64_t lt_dbt_response_changed(lt_jinja_value response); /* -1: not known */
 extern const lt_jinja_func lt_dbt_result_functions[], lt_dbt_builtin_functions[];
 
-/* adapter.c */
+/* adapter.c, adapter_relation.c */
 lt_status lt_dbt_list_schema(lt_dbt_exec *exec, lt_jinja_render *render,
                              const lt_dbt_relation *wanted, lt_err *err);
 lt_status lt_dbt_call_macro(lt_dbt_exec *exec, lt_jinja_render *render, const char *name,
