@@ -237,6 +237,15 @@ static lt_status execute(attempt *a, lt_err *err)
     return a->node->kind == LT_DBT_UNIT_TEST ? judge_unit(a, &made, err) : LT_OK;
 }
 
+void lt_dbt_result_failed(lt_dbt_run *run, lt_dbt_node_result *result, const lt_err *err)
+{
+    lt_err *kept = LT_NEW(&run->arena, lt_err);
+    *kept = *err;
+    result->err = kept;
+    result->outcome = LT_DBT_ERROR;
+    result->message = lt_text_of(kept->message);
+}
+
 static void failed(attempt *a, const lt_err *err)
 {
     LT_AUTO(lt_buf) text = {.limit = 8 * LT_KIB};
@@ -245,9 +254,8 @@ static void failed(attempt *a, const lt_err *err)
     if (a->fence.is_closed) /* what was done and then undone is not there */
         lt_dbt_rt_forget_schema(a->run->rt, relation->database, relation->schema);
     (void)pthread_mutex_lock(&a->run->lock);
-    a->result->outcome = LT_DBT_ERROR;
+    lt_dbt_result_failed(a->run, a->result, err);
     a->result->message = lt_arena_text(&a->run->arena, lt_buf_text(&text));
-    a->result->err = *err;
     (void)pthread_mutex_unlock(&a->run->lock);
 }
 

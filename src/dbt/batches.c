@@ -303,7 +303,7 @@ static void build(batching *b)
             continue;
         if (!stopped)
             bad = made;
-        stopped = stopped || !goes_on(b, i) || made.err.status == LT_CANCELLED;
+        stopped = stopped || !goes_on(b, i) || (made.err && made.err->status == LT_CANCELLED);
     }
     judge(b, &bad);
 }
@@ -319,9 +319,7 @@ void lt_dbt_attempt_batches(lt_dbt_run *run, lt_dbt_node *node, lt_session *sess
         build(&b);
     } else {
         (void)pthread_mutex_lock(&run->lock);
-        result->outcome = LT_DBT_ERROR;
-        result->err = err;
-        result->message = lt_arena_text(&run->arena, lt_text_of(err.message));
+        lt_dbt_result_failed(run, result, &err);
         (void)pthread_mutex_unlock(&run->lock);
     }
     lt_arena_cleanup(&b.scratch);

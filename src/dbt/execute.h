@@ -28,7 +28,7 @@ typedef struct lt_dbt_node_result {
     lt_dbt_outcome outcome;
     lt_text message;          /* "SELECT 100", or what went wrong */
     lt_text adapter_response; /* JSON */
-    lt_err err;               /* of LT_DBT_ERROR: why */
+    const lt_err *err;        /* of LT_DBT_ERROR: why, as long as the run; else NULL */
     int64_t failures;         /* of a test; -1: none */
     int64_t
         rows; /* that the last statement made or changed; failing rows of a test; -1: not known */

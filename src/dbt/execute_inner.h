@@ -47,6 +47,8 @@ void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
 void lt_dbt_attempt_once(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
                          const lt_attempt *token, const lt_dbt_batch *batch,
                          lt_dbt_node_result *result);
+/* The node failed: that is kept as long as the run. With the run's lock. */
+void lt_dbt_result_failed(lt_dbt_run *run, lt_dbt_node_result *result, const lt_err *err);
 /* batches.c */
 bool lt_dbt_is_microbatch(const lt_dbt_node *node);
 void lt_dbt_attempt_batches(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,

@@ -131,15 +131,6 @@ lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt
     return lt_dbt_rt_open(&settings, out, err);
 }
 
-static lt_jinja_value batch_value(const lt_dbt_batch *batch, lt_jinja_heap *heap)
-{
-    lt_jinja_value made = lt_jinja_dict(heap);
-    lt_jinja_put(made, "id", lt_jinja_text_copy(heap, lt_text_of(batch->id)));
-    lt_jinja_put(made, "event_time_start", lt_dbt_datetime_value(heap, batch->span.start_us));
-    lt_jinja_put(made, "event_time_end", lt_dbt_datetime_value(heap, batch->span.end_us));
-    return made;
-}
-
 lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled, lt_err *err)
 {
     const lt_dbt_node *node = r->node;
@@ -153,14 +144,8 @@ lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled
                                      .thread_name = T("MainThread"),
                                      .user = r};
     if (node && r->session && !r->loading) {
-        settings.model = r->model = lt_dbt_node_value(r->dbt, node, heap);
-        if (!node->relation.database.len)
-            lt_jinja_put(settings.model, "database",
-                         lt_jinja_text(lt_dbt_rt_settings_of(settings.rt)->database));
-        if (r->batch)
-            lt_jinja_put(settings.model, "batch", batch_value(r->batch, heap));
-        if (compiled.len)
-            lt_jinja_put(settings.model, "compiled_code", lt_jinja_text(compiled));
+        r->model = (lt_jinja_value){0};
+        r->compiled = compiled;
         settings.this_relation = lt_dbt_node_relation(r, node, heap);
         settings.write_path = lt_text_of(lt_arena_format(
             &heap->arena, "%.*s/%.*s%s%.*s", LT_ARG(node->package->name), LT_ARG(node->path),

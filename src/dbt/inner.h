@@ -129,6 +129,7 @@ typedef struct rendering {
     lt_jinja_heap *heap;             /* where values go when no template is running */
     lt_jinja_value extra;            /* more names: a dict, or undefined */
     lt_jinja_value model;            /* `model`: made when it is asked for */
+    lt_text compiled;                /* its SQL, once that is known */
     const lt_dbt_batch *batch;       /* or NULL */
     lt_jinja_value env; /* what env_var() gives before the environment: a dict, or undefined */
     lt_jinja_object config, builtins, var;

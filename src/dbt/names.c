@@ -567,6 +567,29 @@ static lt_jinja_heap *heap_for(rendering *r, lt_jinja_render *render)
     return render ? lt_jinja_heap_of(render) : r->heap;
 }
 
+static lt_jinja_value batch_value(const lt_dbt_batch *batch, lt_jinja_heap *heap)
+{
+    lt_jinja_value made = lt_jinja_dict(heap);
+    lt_jinja_put(made, "id", lt_jinja_text_copy(heap, lt_text_of(batch->id)));
+    lt_jinja_put(made, "event_time_start", lt_dbt_datetime_value(heap, batch->span.start_us));
+    lt_jinja_put(made, "event_time_end", lt_dbt_datetime_value(heap, batch->span.end_us));
+    return made;
+}
+
+static lt_jinja_value model_value(const rendering *r, lt_jinja_heap *heap)
+{
+    lt_jinja_value made = lt_dbt_node_value(r->dbt, r->node, heap);
+    if (r->loading || !r->session)
+        return made;
+    if (!r->node->relation.database.len)
+        lt_jinja_put(made, "database", lt_jinja_text(lt_dbt_database_of(r)));
+    if (r->batch)
+        lt_jinja_put(made, "batch", batch_value(r->batch, heap));
+    if (r->compiled.len)
+        lt_jinja_put(made, "compiled_code", lt_jinja_text(r->compiled));
+    return made;
+}
+
 /* What takes work to make: `this`, `model`, `graph`. */
 static bool find_made(rendering *r, lt_jinja_heap *heap, lt_text name, lt_jinja_value *out)
 {
@@ -578,7 +601,7 @@ static bool find_made(rendering *r, lt_jinja_heap *heap, lt_text name, lt_jinja_
     }
     if (lt_text_eq(name, T("model")) && r->node) {
         if (r->model.type != LT_JINJA_DICT)
-            r->model = lt_dbt_node_value(r->dbt, r->node, heap);
+            r->model = model_value(r, r->heap ? r->heap : heap);
         *out = r->model;
         return true;
     }

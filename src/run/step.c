@@ -261,7 +261,7 @@ static lt_status build(lt_work *work, lt_err *err)
     if (node->compiled_code.len)
         lt_work_log(work, "SQL:\n%.*s", LT_ARG(node->compiled_code));
     if (result->outcome == LT_DBT_ERROR || result->outcome == LT_DBT_PARTIAL_SUCCESS) {
-        *err = result->err;
+        *err = *result->err;
         return err->status;
     }
     if (work->step->kind == LT_STEP_TEST)

@@ -139,6 +139,8 @@ static inline bool lt_dbt_is_none(lt_jinja_value value) /* None, undefined, abse
 }
 /* value[key] of a dict or an object with items; None when there is none. */
 lt_jinja_value lt_dbt_get(lt_jinja_value dict, const char *key);
+/* The same of the node, as its templates see it as `model`. */
+lt_jinja_value lt_dbt_of_model(lt_dbt_exec *exec, const char *key);
 /* str() of anything, in the heap. */
 lt_text lt_dbt_str(lt_jinja_heap *heap, lt_jinja_value value);
 

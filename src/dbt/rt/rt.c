@@ -333,16 +333,30 @@ static bool find_object(lt_dbt_exec *exec, lt_text name, lt_jinja_value *out)
     return false;
 }
 
-static lt_jinja_value of_model(const lt_dbt_exec *exec, const char *key, lt_text otherwise)
+lt_jinja_value lt_dbt_of_model(lt_dbt_exec *exec, const char *key)
 {
-    lt_jinja_value value = lt_dbt_get(exec->settings.model, key);
+    const lt_dbt_rt_settings *settings = &exec->rt->settings;
+    lt_jinja_value model = {0};
+    lt_err ignored = {0}; /* a node without a `model` has none of its values */
+    bool found = false;
+    if (!exec->session ||
+        settings->host->find_name(settings->user, exec, T("model"), &model, &found, &ignored) !=
+            LT_OK ||
+        !found)
+        return lt_jinja_none();
+    return lt_dbt_get(model, key);
+}
+
+static lt_jinja_value of_model(lt_dbt_exec *exec, const char *key, lt_text otherwise)
+{
+    lt_jinja_value value = lt_dbt_of_model(exec, key);
     return lt_dbt_is_none(value) && otherwise.ptr ? lt_jinja_text(otherwise) : value;
 }
 
 /* Hooks of the node's config: a list, of {sql, transaction}. */
-static lt_jinja_value hooks(const lt_dbt_exec *exec, const char *key, const char *other_key)
+static lt_jinja_value hooks(lt_dbt_exec *exec, const char *key, const char *other_key)
 {
-    lt_jinja_value config = lt_dbt_get(exec->settings.model, "config");
+    lt_jinja_value config = lt_dbt_of_model(exec, "config");
     lt_jinja_value list = lt_dbt_get(config, key);
     if (lt_dbt_is_none(list))
         list = lt_dbt_get(config, other_key);

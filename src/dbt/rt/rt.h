@@ -94,7 +94,7 @@ typedef struct lt_dbt_host {
     /* {% materialization name, adapter=... %}: root project, packages, built in; the adapter's before the default. */
     lt_status (*find_materialization)(void *user, lt_dbt_exec *exec, lt_text name,
                                       lt_jinja_value *macro, lt_err *err);
-    /* Any name as a template of the node sees it: for `context` and `builtins`. */
+    /* Any name as a template of the node sees it: for `context` and `builtins`; `model` for what the node is. */
     lt_status (*find_name)(void *user, lt_dbt_exec *exec, lt_text name, lt_jinja_value *value,
                            bool *found, lt_err *err);
     /* Render a text in the node's context: hooks, render(). */
@@ -164,7 +164,6 @@ typedef struct lt_dbt_exec_settings {
     lt_jinja_heap *heap;             /* outlives the exec */
     lt_session *session;             /* NULL: parse mode */
     lt_dbt_transaction *transaction; /* borrowed; NULL: one of its own */
-    lt_jinja_value model;            /* the node as a dict (as `model`), or undefined */
     lt_jinja_value this_relation;    /* a relation, or undefined */
     lt_jinja_value defer_relation;   /* a relation, or undefined */
     lt_text compiled;                /* `sql`, `compiled_code` */

@@ -220,7 +220,7 @@ lt_status lt_dbt_seed_table(lt_dbt_exec *exec, lt_jinja_value *out, lt_err *err)
     LT_AUTO(lt_arena) arena = {0};
     LT_AUTO(lt_buf) file = {.limit = MAX_SEED};
     text_rows rows = {0};
-    lt_jinja_value config = lt_dbt_get(exec->settings.model, "config");
+    lt_jinja_value config = lt_dbt_of_model(exec, "config");
     lt_text delimiter = lt_jinja_as_text(lt_dbt_get(config, "delimiter"));
     LT_AUTO(lt_chars) given = lt_text_dup(exec->settings.seed_path);
     LT_AUTO(lt_chars)

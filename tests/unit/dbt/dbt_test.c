@@ -103,7 +103,7 @@ static lt_status build(shop *s, const char *name, lt_dbt_node_result *result, lt
     if (!s->run)
         CHECK_OK(lt_dbt_run_open(&request, &s->run, err), *err);
     *result = *lt_dbt_run_node(s->run, node, s->session, &attempt);
-    *err = result->err;
+    *err = result->err ? *result->err : (lt_err){0};
     return result->outcome == LT_DBT_ERROR  ? err->status
            : result->outcome == LT_DBT_FAIL ? LT_FAILED
                                             : LT_OK;

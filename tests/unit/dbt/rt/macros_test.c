@@ -277,7 +277,6 @@ static lt_status build(project *p, const char *materialization, const char *name
     lt_dbt_exec_settings settings = {.rt = p->rt,
                                      .heap = &p->heap,
                                      .session = p->session,
-                                     .model = p->model,
                                      .compiled = lt_text_of(sql),
                                      .seed_path = lt_text_of(seed)};
     lt_dbt_exec_close(p->exec);

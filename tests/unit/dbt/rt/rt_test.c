@@ -124,7 +124,6 @@ static void begin(fixture *f, const char *kind, bool with_session)
                                    .user = f};
     CHECK_OK(lt_dbt_rt_open(&settings, &f->rt, &err), err);
     lt_dbt_exec_settings exec = {.rt = f->rt, .heap = &f->heap, .session = f->session};
-    exec.model = lt_jinja_dict(&f->heap);
     CHECK_OK(lt_dbt_exec_open(&exec, &f->exec, &err), err);
     CHECK_OK(
         lt_jinja_compile(&f->env, T("macros"), lt_text_of(macro_source), &f->macros, NULL, &err),
