@@ -84,6 +84,18 @@ static lt_status list_runs(lt_app *app, lt_workspace *workspace, size_t limit, l
     return LT_OK;
 }
 
+static void name_notebooks(lt_app *app, const lt_workspace *workspace, int64_t run_id,
+                           const lt_task_records *tasks)
+{
+    for (size_t i = 0; i < tasks->len; i++) {
+        LT_AUTO(lt_chars)
+        path = lt_run_notebook_path(workspace->home, run_id, tasks->items[i].id);
+        if (lt_path_exists(path))
+            lt_out_printf(&app->out, "executed notebook of %.*s: %s\n", LT_ARG(tasks->items[i].id),
+                          path);
+    }
+}
+
 static lt_status show_run(lt_app *app, lt_workspace *workspace, int64_t run_id, lt_err *err)
 {
     static const lt_grid_column columns[] = {
@@ -114,6 +126,8 @@ static lt_status show_run(lt_app *app, lt_workspace *workspace, int64_t run_id, 
         lt_grid_row(&grid, cells);
     }
     lt_grid_end(&grid);
+    if (!app->globals.json)
+        name_notebooks(app, workspace, run.id, &tasks);
     return LT_OK;
 }
 

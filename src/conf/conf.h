@@ -296,6 +296,7 @@ typedef enum lt_conf_task_kind {
     LT_DO_SQL,
     LT_DO_SHELL,
     LT_DO_PYTHON,
+    LT_DO_NOTEBOOK,
     LT_DO_HTTP,
     LT_DO_NOTIFY,
     LT_DO_WAIT,
@@ -391,7 +392,7 @@ struct lt_conf_task {
     lt_conf_place place;
     lt_conf_task_kind kind;
     lt_conf_texts selection; /* extract, load, build, test */
-    lt_conf_text command;    /* sql, shell, python, pipeline */
+    lt_conf_text command;    /* sql, shell, python, notebook (its path), pipeline */
     lt_conf_returns returns; /* sql */
     lt_conf_http http;
     lt_conf_notify notify;
@@ -404,9 +405,13 @@ struct lt_conf_task {
     } choose;
     lt_conf_texts after; /* names of tasks, or selectors of nodes, that must have ended before */
     lt_conf_rule_when when;
-    lt_conf_pairs params;            /* pipeline */
+    lt_conf_pairs params;            /* pipeline, notebook */
+    const lt_yaml *params_node;      /* notebook: the same, with their types; NULL: none */
     lt_conf_yes_no_auto wait_for_it; /* pipeline; NO: only start it */
-    lt_conf_pairs env;               /* shell, python */
+    lt_conf_text interpreter;        /* python, notebook */
+    lt_text kernel;                  /* notebook; empty: as the file says */
+    int64_t cell_timeout_us;         /* notebook; 0: none */
+    lt_conf_pairs env;               /* shell, python, notebook */
     lt_conf_texts args;              /* python; may be templates */
     lt_conf_text cwd;                /* relative to the project */
     int64_t retries, backoff_us, backoff_max_us, timeout_us, grace_us, memory_bytes, processes,

@@ -7,11 +7,11 @@
 #define MOST_WAIT (366 * DAY)
 
 const char *const lt_conf_task_kinds[LT_DO_KINDS] = {
-    [LT_DO_EXTRACT] = "extract",   [LT_DO_LOAD] = "load",       [LT_DO_BUILD] = "build",
-    [LT_DO_TEST] = "test",         [LT_DO_SQL] = "sql",         [LT_DO_SHELL] = "shell",
-    [LT_DO_PYTHON] = "python",     [LT_DO_HTTP] = "http",       [LT_DO_NOTIFY] = "notify",
-    [LT_DO_WAIT] = "wait",         [LT_DO_APPROVE] = "approve", [LT_DO_PIPELINE] = "pipeline",
-    [LT_DO_FOR_EACH] = "for_each", [LT_DO_CHOOSE] = "choose",
+    [LT_DO_EXTRACT] = "extract",   [LT_DO_LOAD] = "load",         [LT_DO_BUILD] = "build",
+    [LT_DO_TEST] = "test",         [LT_DO_SQL] = "sql",           [LT_DO_SHELL] = "shell",
+    [LT_DO_PYTHON] = "python",     [LT_DO_NOTEBOOK] = "notebook", [LT_DO_HTTP] = "http",
+    [LT_DO_NOTIFY] = "notify",     [LT_DO_WAIT] = "wait",         [LT_DO_APPROVE] = "approve",
+    [LT_DO_PIPELINE] = "pipeline", [LT_DO_FOR_EACH] = "for_each", [LT_DO_CHOOSE] = "choose",
 };
 
 /* ---- http ---- */
@@ -327,7 +327,32 @@ static const char *const when_words[] = {"success",     "failed",     "always", 
          .fits = lt_fits_set,                                                                      \
          .wanted = "a script",                                                                     \
          .help = "a script below the project (`scripts/clean.py`), or, over several lines, the "   \
-                 "code itself; `python3` of the PATH runs it"},                                    \
+                 "code itself"},                                                                   \
+        {.name = "notebook",                                                                       \
+         .type = LT_SET_TEXT,                                                                      \
+         TASK(command),                                                                            \
+         .fits = lt_fits_set,                                                                      \
+         .wanted = "a notebook",                                                                   \
+         .help = "a Jupyter notebook below the project, run with a kernel of its own "             \
+                 "(`notebooks/report.ipynb`). Output: as of `python`"},                            \
+        {.name = "interpreter",                                                                    \
+         .type = LT_SET_TEXT,                                                                      \
+         TASK(interpreter),                                                                        \
+         .shown = "python3",                                                                       \
+         .help = "of `python` and `notebook`: which Python, of the PATH or below the project "     \
+                 "(`.venv/bin/python`)"},                                                          \
+        {.name = "kernel",                                                                         \
+         .type = LT_SET_WORD,                                                                      \
+         TASK(kernel),                                                                             \
+         .shown = "the one that the file names",                                                   \
+         .help = "of `notebook`: which kernel, as `jupyter kernelspec list` names it"},            \
+        {.name = "cell_timeout",                                                                   \
+         .type = LT_SET_LENGTH,                                                                    \
+         TASK(cell_timeout_us),                                                                    \
+         .min = SECOND,                                                                            \
+         .max = 30 * DAY,                                                                          \
+         .shown = "none",                                                                          \
+         .help = "of `notebook`: how long one cell may take"},                                     \
         {.name = "args",                                                                           \
          .type = LT_SET_TEXTS,                                                                     \
          TASK(args),                                                                               \
@@ -396,7 +421,8 @@ static const char *const when_words[] = {"success",     "failed",     "always", 
         {.name = "params",                                                                         \
          .type = LT_SET_PAIRS,                                                                     \
          TASK(params),                                                                             \
-         .help = "of `pipeline`: its parameters"},                                                 \
+         .help = "of `pipeline`: its parameters; of `notebook`: variables, set behind its cell "   \
+                 "that is tagged `parameters`"},                                                   \
         {.name = "fire",                                                                           \
          .type = LT_SET_SWITCH,                                                                    \
          TASK(wait_for_it),                                                                        \
@@ -463,7 +489,8 @@ static const char *const when_words[] = {"success",     "failed",     "always", 
 
 #define DO(kind) (1U << LT_DO_##kind)
 #define SELECTIONS (DO(EXTRACT) | DO(LOAD) | DO(BUILD) | DO(TEST))
-#define COMMANDS (DO(SHELL) | DO(PYTHON))
+#define PYTHONS (DO(PYTHON) | DO(NOTEBOOK))
+#define COMMANDS (DO(SHELL) | PYTHONS)
 #define TRIED (SELECTIONS | DO(SQL) | COMMANDS | DO(HTTP) | DO(NOTIFY) | DO(PIPELINE))
 
 static const struct {
@@ -472,6 +499,9 @@ static const struct {
 } belongs[] = {
     {"returns", DO(SQL)},
     {"args", DO(PYTHON)},
+    {"interpreter", PYTHONS},
+    {"kernel", DO(NOTEBOOK)},
+    {"cell_timeout", DO(NOTEBOOK)},
     {"env", COMMANDS},
     {"cwd", COMMANDS},
     {"memory", COMMANDS},
@@ -479,7 +509,7 @@ static const struct {
     {"processes", COMMANDS},
     {"grace", COMMANDS},
     {"log", COMMANDS},
-    {"params", DO(PIPELINE)},
+    {"params", DO(PIPELINE) | DO(NOTEBOOK)},
     {"fire", DO(PIPELINE)},
     {"retries", TRIED},
     {"backoff", TRIED},
@@ -601,6 +631,17 @@ static lt_status check_items(const lt_conf_reader *reader, const lt_conf_task *t
                            lt_yaml_name(items));
 }
 
+static lt_status check_variables(lt_conf_task *task, const lt_yaml *node, lt_err *err)
+{
+    task->params_node = lt_yaml_find(node, T("params"));
+    for (size_t i = 0; i < task->params.len; i++)
+        if (!lt_fits_identifier(task->params.items[i].name))
+            return lt_conf_fail(task->params.items[i].value.place, err,
+                                "'%.*s' cannot be a variable of a notebook",
+                                LT_ARG(task->params.items[i].name));
+    return LT_OK;
+}
+
 static lt_status check_task(const lt_conf_reader *reader, void *made, const lt_yaml *node,
                             lt_err *err)
 {
@@ -617,6 +658,8 @@ static lt_status check_task(const lt_conf_reader *reader, void *made, const lt_y
         return lt_setting_fail(reader, written, err, "'%s' is empty", key);
     LT_TRY(check_belongings(reader, task, node, err));
     mark_missing(task, node);
+    if (task->kind == LT_DO_NOTEBOOK)
+        LT_TRY(check_variables(task, node, err));
     LT_TRY(read_cpu(reader, task, node, err));
     LT_TRY(check_errors(reader, node, "retry_on", &task->retry_on, err));
     LT_TRY(check_errors(reader, node, "retry_never", &task->retry_never, err));
@@ -629,14 +672,14 @@ static lt_status check_task(const lt_conf_reader *reader, void *made, const lt_y
 
 static const lt_setting item_task_settings[] = {SQL_SETTINGS, COMMAND_SETTINGS, OTHER_LEAF_SETTINGS,
                                                 RETRY_SETTINGS};
-static const char *const item_later[] = {"notebook", "glue", "emr", NULL};
+static const char *const item_later[] = {"glue", "emr", NULL};
 static const lt_setting_group item_task_group = {
     .name = "a task of an item",
     .help = "One step for each item; `after` names tasks of the same item.",
     SETTINGS(item_task_settings),
     .size = sizeof(lt_conf_task),
     .place_offset = AT(lt_conf_task, place),
-    .alone = {"sql", "shell", "python", "http", "notify", "pipeline"},
+    .alone = {"sql", "shell", "python", "notebook", "http", "notify", "pipeline"},
     .one_of_them = true,
     .later = item_later,
     .check = check_task};
@@ -730,19 +773,19 @@ static const lt_setting task_settings[] = {
              "on purpose is fine; `some_success` also one succeeded; `all_failed`"},
     RETRY_SETTINGS,
 };
-static const char *const task_later[] = {"notebook", "glue", "emr", NULL};
+static const char *const task_later[] = {"glue", "emr", NULL};
 
-static const lt_setting_group task_group = {.name = "a task",
-                                            .help = "One step that references cannot say.",
-                                            SETTINGS(task_settings),
-                                            .size = sizeof(lt_conf_task),
-                                            .place_offset = AT(lt_conf_task, place),
-                                            .alone = {"extract", "load", "build", "test", "sql",
-                                                      "shell", "python", "http", "notify", "wait",
-                                                      "approve", "pipeline", "for_each", "choose"},
-                                            .one_of_them = true,
-                                            .later = task_later,
-                                            .check = check_task};
+static const lt_setting_group task_group = {
+    .name = "a task",
+    .help = "One step that references cannot say.",
+    SETTINGS(task_settings),
+    .size = sizeof(lt_conf_task),
+    .place_offset = AT(lt_conf_task, place),
+    .alone = {"extract", "load", "build", "test", "sql", "shell", "python", "notebook", "http",
+              "notify", "wait", "approve", "pipeline", "for_each", "choose"},
+    .one_of_them = true,
+    .later = task_later,
+    .check = check_task};
 
 /* ---- the pipeline ---- */
 

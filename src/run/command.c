@@ -1,4 +1,4 @@
-/* Commands: shell and python, each attempt behind a leat-task of its own; taking over those that outlived their run's process. */
+/* Commands: shell, python and notebooks, each attempt behind a leat-task of its own; taking over those that outlived their run's process. */
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mask.h"
@@ -73,7 +73,7 @@ static bool is_ours(const char *variable)
 {
     static const char *const ours[] = {
         "LEAT_KEY=",      "LEAT_ATTEMPT=", "LEAT_TASK=", "LEAT_OUTPUT=", "LEAT_RUN_ID=",
-        "LEAT_RUN_DATE=", "LEAT_PARAM_",   "LEAT_ITEM=", "LEAT_HOME="};
+        "LEAT_RUN_DATE=", "LEAT_PARAM_",   "LEAT_ITEM=", "LEAT_HOME=",   "LEAT_NOTEBOOK="};
     for (size_t i = 0; i < LT_COUNT(ours); i++)
         if (strncmp(variable, ours[i], strlen(ours[i])) == 0)
             return true;
@@ -125,7 +125,22 @@ static lt_status make_env(lt_work *work, const char *base, const lt_task_spec *s
     return LT_OK;
 }
 
-static lt_status make_args(lt_work *work, lt_texts *args, lt_err *err)
+/* A word is looked for on the PATH; a path is below the project, whatever 'cwd' says. */
+static lt_status add_interpreter(lt_work *work, lt_texts *args, lt_err *err)
+{
+    lt_text word;
+    LT_TRY(lt_work_render(work, &work->step->task->interpreter, &word, err));
+    if (lt_text_find_byte(word, '/', 0) != SIZE_MAX) {
+        LT_AUTO(lt_chars) given = lt_text_dup(word);
+        LT_AUTO(lt_chars) path = lt_path_join(work->run->workspace->root, given);
+        word = lt_arena_text(work->arena, lt_text_of(path));
+    }
+    lt_push_in(work->arena, args, word.len ? word : T("python3"));
+    return LT_OK;
+}
+
+static lt_status make_args(lt_work *work, const char *base, lt_texts *args, lt_texts *env,
+                           lt_err *err)
 {
     const lt_conf_task *task = work->step->task;
     lt_text command = {0};
@@ -139,7 +154,9 @@ static lt_status make_args(lt_work *work, lt_texts *args, lt_err *err)
         lt_push_in(work->arena, args, command);
         return LT_OK;
     }
-    lt_push_in(work->arena, args, T("python3"));
+    LT_TRY(add_interpreter(work, args, err));
+    if (task->kind == LT_DO_NOTEBOOK)
+        return lt_notebook_order(work, base, command, args, env, err);
     if (lt_text_find_byte(lt_text_trim(command), '\n', 0) != SIZE_MAX)
         lt_push_in(work->arena, args, T("-c"));
     lt_push_in(work->arena, args, command);
@@ -196,8 +213,8 @@ static lt_status make_order(lt_work *work, const char *base, lt_task_spec *spec,
             lt_text_of(lt_arena_format(work->arena, "%.*s-%lld-%016llx", LT_ARG(work->attempt.home),
                                        (long long)work->run->record->id,
                                        (unsigned long long)lt_text_hash(work->task->node->id)))};
-    LT_TRY(make_args(work, &spec->args, err));
     LT_TRY(make_env(work, base, spec, &spec->env, err));
+    LT_TRY(make_args(work, base, &spec->args, &spec->env, err));
     lt_mask_list(work->arena, &spec->secrets);
     return LT_OK;
 }
@@ -357,13 +374,19 @@ static lt_status fail_exit(lt_work *work, const lt_task_result *result, lt_err *
     work->exit_code = result->code;
     if (result->log_bytes)
         last_line(work, &line);
+    if (work->step->task->kind == LT_DO_NOTEBOOK)
+        return lt_notebook_fail(result->code, lt_buf_text(&line), err);
     return lt_fail(err, LT_FAILED, "the command ended with exit code %lld%s%s",
                    (long long)result->code, line.len ? ": " : "", lt_buf_chars(&line));
 }
 
 static lt_status fail_start(lt_work *work, const lt_task_result *result, lt_err *err)
 {
-    lt_text command = work->step->task->kind == LT_DO_SHELL ? T("/bin/sh") : T("python3");
+    lt_text command = {0};
+    if (work->step->task->interpreter.raw.ptr)
+        LT_TRY(lt_work_render(work, &work->step->task->interpreter, &command, err));
+    if (!command.len)
+        command = work->step->task->kind == LT_DO_SHELL ? T("/bin/sh") : T("python3");
     lt_ignore(lt_fail_errno(err, (int)result->code, "cannot start '%.*s'", LT_ARG(command)));
     err->status = LT_INVALID;
     return lt_hint(err, "is it on the PATH, and does 'cwd' name a folder?");
@@ -491,7 +514,10 @@ lt_status lt_step_command(lt_work *work, lt_err *err)
     work->log_fd = -1;
     LT_TRY(lt_work_log_open(work, err));
     keep_figures(work, &result);
-    LT_TRY(judge(work, &result, err));
+    lt_status status = judge(work, &result, err);
+    if (work->step->task->kind == LT_DO_NOTEBOOK)
+        lt_notebook_keep(work, work->command->base);
+    LT_TRY(status);
     return take_output(work, work->command, err);
 }
 

@@ -169,6 +169,16 @@ typedef struct lt_command lt_command;
 /* Everything of the attempt is recorded: the wrapper may go. Also when there is none. */
 void lt_command_close(lt_work *work, bool recorded);
 
+/* ---- notebook.c ---- */
+
+/* What the embedded runner needs to run the notebook at `path`: arguments of Python, and its order in the environment. */
+lt_status lt_notebook_order(lt_work *work, const char *base, lt_text path, lt_texts *args,
+                            lt_texts *env, lt_err *err);
+/* What the runner meant by its exit code; `line` is the last one that it wrote. */
+lt_status lt_notebook_fail(int64_t code, lt_text line, lt_err *err);
+/* Put the executed notebook, as far as it came, beside the task's log; secrets masked. Tells where in the log. */
+void lt_notebook_keep(lt_work *work, const char *base);
+
 /* ---- log.c ---- */
 
 /* One line in the task's log, with the time in front; secrets masked. */

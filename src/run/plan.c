@@ -282,13 +282,14 @@ static void put_hooks_around(lt_plan *plan)
 lt_step lt_plan_step_of(const lt_conf_task *task)
 {
     static const lt_step_kind kinds[LT_DO_KINDS] = {
-        [LT_DO_EXTRACT] = LT_STEP_GATE,    [LT_DO_LOAD] = LT_STEP_GATE,
-        [LT_DO_BUILD] = LT_STEP_GATE,      [LT_DO_TEST] = LT_STEP_GATE,
-        [LT_DO_SQL] = LT_STEP_SQL,         [LT_DO_SHELL] = LT_STEP_COMMAND,
-        [LT_DO_PYTHON] = LT_STEP_COMMAND,  [LT_DO_HTTP] = LT_STEP_HTTP,
-        [LT_DO_NOTIFY] = LT_STEP_NOTIFY,   [LT_DO_WAIT] = LT_STEP_WAIT,
-        [LT_DO_APPROVE] = LT_STEP_APPROVE, [LT_DO_PIPELINE] = LT_STEP_PIPELINE,
-        [LT_DO_FOR_EACH] = LT_STEP_EACH,   [LT_DO_CHOOSE] = LT_STEP_CHOOSE,
+        [LT_DO_EXTRACT] = LT_STEP_GATE,      [LT_DO_LOAD] = LT_STEP_GATE,
+        [LT_DO_BUILD] = LT_STEP_GATE,        [LT_DO_TEST] = LT_STEP_GATE,
+        [LT_DO_SQL] = LT_STEP_SQL,           [LT_DO_SHELL] = LT_STEP_COMMAND,
+        [LT_DO_PYTHON] = LT_STEP_COMMAND,    [LT_DO_NOTEBOOK] = LT_STEP_COMMAND,
+        [LT_DO_HTTP] = LT_STEP_HTTP,         [LT_DO_NOTIFY] = LT_STEP_NOTIFY,
+        [LT_DO_WAIT] = LT_STEP_WAIT,         [LT_DO_APPROVE] = LT_STEP_APPROVE,
+        [LT_DO_PIPELINE] = LT_STEP_PIPELINE, [LT_DO_FOR_EACH] = LT_STEP_EACH,
+        [LT_DO_CHOOSE] = LT_STEP_CHOOSE,
     };
     return (lt_step){.kind = kinds[task->kind],
                      .task = task,

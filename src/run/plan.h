@@ -10,7 +10,7 @@ typedef enum lt_step_kind {
     LT_STEP_MODEL, /* and seeds and snapshots */
     LT_STEP_TEST,  /* and unit tests */
     LT_STEP_SQL,
-    LT_STEP_COMMAND, /* shell, python */
+    LT_STEP_COMMAND, /* shell, python, notebook */
     LT_STEP_HTTP,
     LT_STEP_NOTIFY,
     LT_STEP_WAIT,

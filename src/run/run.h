@@ -111,5 +111,7 @@ size_t lt_run_end_orphans(const char *home, const lt_state *state, int64_t run_i
 /* The folder with the logs of a run, and the log of one task in it; heap strings. */
 char *lt_run_log_folder(const char *home, int64_t run_id);
 char *lt_run_log_path(const char *home, int64_t run_id, lt_text task);
+/* The executed notebook beside that log; there only when the task was a notebook. */
+char *lt_run_notebook_path(const char *home, int64_t run_id, lt_text task);
 /* Does a task with this status let what comes after it go on? */
 bool lt_task_is_good(lt_task_status status);
