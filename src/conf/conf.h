@@ -517,12 +517,27 @@ typedef struct lt_conf_on_file {
     lt_text folder, name; /* name: a pattern of the path below it */
     int64_t quiet_us;
 } lt_conf_on_file;
-typedef enum lt_conf_signed_by { LT_CONF_BY_HMAC, LT_CONF_BY_BEARER } lt_conf_signed_by;
+typedef enum lt_conf_signed_by {
+    LT_CONF_BY_HMAC,
+    LT_CONF_BY_BEARER,
+    LT_CONF_BY_GITHUB,
+    LT_CONF_BY_STRIPE,
+    LT_CONF_BY_HEADER,
+} lt_conf_signed_by;
+typedef enum lt_conf_digest { LT_CONF_SHA256, LT_CONF_SHA512, LT_CONF_SHA1 } lt_conf_digest;
+typedef enum lt_conf_digits { LT_CONF_HEX, LT_CONF_BASE64 } lt_conf_digits;
 typedef struct lt_conf_on_webhook {
     lt_conf_place place;
     lt_text secret; /* its name */
     lt_conf_signed_by by;
     int64_t tolerance_us;
+    lt_conf_texts events; /* github, stripe: their names; none: all */
+    /* header: */
+    lt_text header, prefix;         /* that holds the signature, and what stands before it there */
+    lt_text signs;                  /* with {body}, {time}, {id} */
+    lt_text time_header, id_header; /* empty: none */
+    lt_conf_digest digest;
+    lt_conf_digits digits;
 } lt_conf_on_webhook;
 
 /* A parameter out of an event. */

@@ -77,7 +77,10 @@ static const lt_setting_group file_group = {.name = "'file'",
                                             .size = sizeof(lt_conf_on_file),
                                             .place_offset = AT(lt_conf_on_file, place)};
 
-static const char *const signed_words[] = {"hmac", "bearer"};
+static const char *const signed_words[] = {"hmac", "bearer", "github", "stripe", "header"};
+static const char *const digest_words[] = {"sha256", "sha512", "sha1"};
+static const char *const digit_words[] = {"hex", "base64"};
+#define HOOK(field) .offset = AT(lt_conf_on_webhook, field)
 static const lt_setting webhook_settings[] = {
     {.name = "secret",
      .type = LT_SET_WORD,
@@ -91,20 +94,120 @@ static const lt_setting webhook_settings[] = {
      .offset = AT(lt_conf_on_webhook, by),
      .fallback = "hmac",
      WORDS(signed_words),
-     .help = "`hmac`: the sender signs time and body; `bearer`: it sends the secret itself"},
+     .help = "`hmac`: the sender signs time and body; `bearer`: it sends the secret itself; "
+             "`github`, `stripe`: as these sign; `header`: a sum of the body in a header of its "
+             "own"},
     {.name = "tolerance",
      .type = LT_SET_LENGTH,
      .offset = AT(lt_conf_on_webhook, tolerance_us),
      .fallback = "5m",
      .min = SECOND,
      .max = DAY,
-     .help = "of `hmac`: how far the time of a message may be from ours"},
+     .help = "of `hmac`, `stripe`, and of `header` with `time_header`: how far the time of a "
+             "message may be from ours"},
+    {.name = "events",
+     .type = LT_SET_TEXTS,
+     HOOK(events),
+     .shown = "all",
+     .help = "of `github` and `stripe`: only these begin runs: `push`, `invoice.paid`"},
+    {.name = "header",
+     .type = LT_SET_WORD,
+     HOOK(header),
+     .fits = lt_fits_header_name,
+     .wanted = "a header's name",
+     .help = "of `header`: which one has the signature: `X-Shopify-Hmac-Sha256`"},
+    {.name = "prefix",
+     .type = LT_SET_WORD,
+     HOOK(prefix),
+     .help = "of `header`: what stands before the signature there: `v0=`"},
+    {.name = "digest",
+     .type = LT_SET_CHOICE,
+     HOOK(digest),
+     .fallback = "sha256",
+     WORDS(digest_words),
+     .help = "of `header`: which HMAC"},
+    {.name = "digits",
+     .type = LT_SET_CHOICE,
+     HOOK(digits),
+     .fallback = "hex",
+     WORDS(digit_words),
+     .help = "of `header`: how it is written"},
+    {.name = "signs",
+     .type = LT_SET_WORD,
+     HOOK(signs),
+     .fallback = "{body}",
+     .help = "of `header`: what is signed, with `{body}`, `{time}` and `{id}`: `v0:{time}:{body}`"},
+    {.name = "time_header",
+     .type = LT_SET_WORD,
+     HOOK(time_header),
+     .fits = lt_fits_header_name,
+     .wanted = "a header's name",
+     .help = "of `header`: which one has `{time}`, in seconds since 1970"},
+    {.name = "id_header",
+     .type = LT_SET_WORD,
+     HOOK(id_header),
+     .fits = lt_fits_header_name,
+     .wanted = "a header's name",
+     .help = "of `header`: which one names the message; another one of the same id is the same "
+             "message. Without it, one that signs the same"},
 };
+
+#define BY(kind) (1U << LT_CONF_BY_##kind)
+
+static const struct {
+    const char *key;
+    unsigned kinds;
+} hook_belongs[] = {
+    {"tolerance", BY(HMAC) | BY(STRIPE) | BY(HEADER)},
+    {"events", BY(GITHUB) | BY(STRIPE)},
+    {"header", BY(HEADER)},
+    {"prefix", BY(HEADER)},
+    {"digest", BY(HEADER)},
+    {"digits", BY(HEADER)},
+    {"signs", BY(HEADER)},
+    {"time_header", BY(HEADER)},
+    {"id_header", BY(HEADER)},
+};
+
+static lt_status check_header(const lt_conf_reader *reader, const lt_conf_on_webhook *hook,
+                              const lt_yaml *node, lt_err *err)
+{
+    const lt_yaml *signs = lt_yaml_find(node, T("signs"));
+    if (!hook->header.len)
+        return lt_setting_fail(reader, node, err,
+                               "'header' is missing: which one has the signature?");
+    if (!lt_text_has(hook->signs, T("{body}")))
+        return lt_setting_fail(reader, signs, err, "'signs' must hold '{body}'");
+    if (lt_text_has(hook->signs, T("{time}")) != (hook->time_header.len > 0))
+        return lt_setting_fail(reader, signs ? signs : node, err,
+                               "'time_header' and '{time}' in 'signs' belong together");
+    if (lt_text_has(hook->signs, T("{id}")) && !hook->id_header.len)
+        return lt_setting_fail(reader, signs, err, "'{id}' in 'signs' needs 'id_header'");
+    if (lt_yaml_find(node, T("tolerance")) && !hook->time_header.len)
+        return lt_setting_fail(reader, lt_yaml_find(node, T("tolerance")), err,
+                               "'tolerance' needs 'time_header'");
+    return LT_OK;
+}
+
+static lt_status check_webhook(const lt_conf_reader *reader, void *made, const lt_yaml *node,
+                               lt_err *err)
+{
+    const lt_conf_on_webhook *hook = made;
+    for (size_t i = 0; i < LT_COUNT(hook_belongs); i++) {
+        const lt_yaml *written = lt_yaml_find(node, lt_text_of(hook_belongs[i].key));
+        if (written && !(hook_belongs[i].kinds >> hook->by & 1U))
+            return lt_setting_fail(reader, written, err, "'%s' does nothing with 'by: %s'",
+                                   hook_belongs[i].key, signed_words[hook->by]);
+    }
+    return hook->by == LT_CONF_BY_HEADER ? check_header(reader, hook, node, err) : LT_OK;
+}
+
 static const lt_setting_group webhook_group = {.name = "'webhook'",
                                                .help = "A message to the server's API.",
                                                SETTINGS(webhook_settings),
                                                .size = sizeof(lt_conf_on_webhook),
-                                               .place_offset = AT(lt_conf_on_webhook, place)};
+                                               .place_offset = AT(lt_conf_on_webhook, place),
+                                               .check = check_webhook};
 
 static const lt_setting trigger_settings[] = {
     {.name = "object",

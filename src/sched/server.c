@@ -211,14 +211,14 @@ const lt_project *lt_sched_project(lt_sched *self, lt_text *wrong)
     return project_of(self);
 }
 
-lt_status lt_sched_hook(lt_sched *self, const lt_hook_message *message, int64_t *run_id,
+lt_status lt_sched_hook(lt_sched *self, const lt_hook_message *message, lt_hook_taken *out,
                         lt_err *err)
 {
     (void)pthread_rwlock_rdlock(&self->files_lock);
     lt_sched_files *files = lt_sched_files_hold(self->files);
     (void)pthread_rwlock_unlock(&self->files_lock);
     lt_status status =
-        lt_hook_take(lt_sched_files_workspace(files), self->state, message, run_id, err);
+        lt_hook_take(lt_sched_files_workspace(files), self->state, message, out, err);
     lt_sched_files_leave(files);
     return status;
 }

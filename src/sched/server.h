@@ -43,4 +43,4 @@ const lt_project *lt_sched_project(lt_sched *self, lt_text *wrong);
 void lt_sched_project_done(lt_sched *self);
 /* lt_hook_take() with the files as they were read last. Any thread. */
 LT_MUST_CHECK lt_status lt_sched_hook(lt_sched *self, const lt_hook_message *message,
-                                      int64_t *run_id, lt_err *err);
+                                      lt_hook_taken *out, lt_err *err);

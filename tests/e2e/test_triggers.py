@@ -1,5 +1,6 @@
 """Triggers: what happens elsewhere becomes one run, whatever happens to the server."""
 
+import base64
 import hashlib
 import hmac
 import http.server
@@ -288,8 +289,8 @@ def signature(body, at=None, secret=SECRET):
 
 
 @pytest.fixture
-def hooked(project, up):
-    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": pipeline(HOOKS)})
+def hooked(project, up, request):
+    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": pipeline(getattr(request, "param", HOOKS))})
     leat.env["HOOK_SECRET"] = SECRET
     server = leat.start("up", "--listen", "127.0.0.1:0")
     line = server.stdout.readline()
@@ -333,3 +334,52 @@ def test_a_message_with_the_token_is_a_run_each_unless_it_has_a_key(hooked):
     client.ask("POST", path, b"keyed", {**headers, "Idempotency-Key": "k"}, status=409)
     client.ask("POST", path, b"no", {"X-Leat-Token": SECRET + "x"}, status=401)
     wait_for(lambda: lines(leat) == ["hello", "hello", "keyed"], "the runs")
+
+
+OTHERS = """\
+  hub: {webhook: {secret: HOOK_SECRET, by: github, events: [push]}, params: {key: $.event.body.ref}}
+  all: {webhook: {secret: HOOK_SECRET, by: github}, params: {key: $.event.name}}
+  pay: {webhook: {secret: HOOK_SECRET, by: stripe, events: invoice.paid}, params: {key: $.event.id}}
+  shop: {webhook: {secret: HOOK_SECRET, by: header, header: X-Shop-Sum, digits: base64, id_header: X-Shop-Id}, params: {key: $.event.body.what}}
+"""
+
+
+def hub_headers(body, event, delivery):
+    return {"X-Hub-Signature-256": "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest(),
+            "X-GitHub-Event": event, "X-GitHub-Delivery": delivery}
+
+
+def pay_headers(body, at):
+    return {"Stripe-Signature": f"t={at},v1=" + hmac.new(SECRET.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()}
+
+
+@pytest.mark.parametrize("hooked", [OTHERS], indirect=True)
+def test_messages_of_others_begin_runs_once_and_a_repeat_is_told_of_its_run(hooked):
+    leat, client = hooked
+    hook = "/api/v1/hooks/p/"
+    push = b'{"ref": "main", "after": "1"}'
+    first = client.ask("POST", hook + "hub", push, hub_headers(push, "push", "d-1"), status=202).json()
+    assert first["known"] is False
+    assert client.ask("POST", hook + "hub", push, hub_headers(push, "push", "d-1"), status=200).json() == {"run": first["run"], "known": True}
+    assert client.ask("POST", hook + "hub", push, hub_headers(push, "push", "forged"), status=200).json()["known"]
+    assert client.ask("POST", hook + "hub", b'{"zen": 1}', hub_headers(b'{"zen": 1}', "ping", "d-2"), status=200).json() == {"known": False}
+    client.ask("POST", hook + "hub", b'{"x": 1}', hub_headers(b'{"x": 1}', "issues", "d-3"), status=200)
+    client.ask("POST", hook + "hub", b'{"x": 2}', hub_headers(b'{"x": 1}', "push", "d-4"), status=401)
+    client.ask("POST", hook + "hub", push, signature(push), status=401)
+    client.ask("POST", hook + "all", b'{"zen": 1}', hub_headers(b'{"zen": 1}', "ping", "d-2"), status=200)
+    client.ask("POST", hook + "all", b'{"x": 1}', hub_headers(b'{"x": 1}', "issues", "d-3"), status=202)
+    paid, now = b'{"id": "evt_9", "type": "invoice.paid"}', int(time.time())
+    run = client.ask("POST", hook + "pay", paid, pay_headers(paid, now), status=202).json()["run"]
+    assert client.ask("POST", hook + "pay", paid, pay_headers(paid, now - 60), status=200).json() == {"run": run, "known": True}
+    client.ask("POST", hook + "pay", paid, pay_headers(paid, now - 3600), status=401)
+    other = b'{"id": "evt_10", "type": "invoice.sent"}'
+    assert client.ask("POST", hook + "pay", other, pay_headers(other, now), status=200).json() == {"known": False}
+    sold = b'{"what": "shoes"}'
+    sum_ = base64.b64encode(hmac.new(SECRET.encode(), sold, hashlib.sha256).digest()).decode()
+    client.ask("POST", hook + "shop", sold, {"X-Shop-Sum": sum_, "X-Shop-Id": "1"}, status=202)
+    client.ask("POST", hook + "shop", sold, {"X-Shop-Sum": sum_, "X-Shop-Id": "1"}, status=200)
+    client.ask("POST", hook + "shop", sold, {"X-Shop-Sum": sum_, "X-Shop-Id": "2"}, status=202)
+    client.ask("POST", hook + "hub", b"x" * (1 << 21), hub_headers(b"x" * (1 << 21), "push", "d-5"), status=413)
+    wait_for(lambda: sorted(lines(leat)) == ["evt_9", "issues", "main", "shoes", "shoes"], "the runs")
+    assert len(leat.runs()) == 5
+    assert "last event the message push" in leat("why", "p").out
