@@ -103,6 +103,14 @@ typedef struct worker {
     atomic_bool cancelled;
 } worker;
 
+/* ---- run.c ---- */
+
+/* The task of a run that goes on, as it was recorded `then`. */
+void lt_run_task_resume(lt_run_task *task, const lt_task_record *then);
+/* Record what these tasks are, now that the run goes on; `parent`: the for_each that made them, or empty. */
+lt_status lt_run_tasks_resume(executor *run, lt_text parent, lt_run_task *const *tasks,
+                              size_t count, lt_err *err);
+
 /* ---- step.c ---- */
 
 /* Do the step once. Rows go to the task's progress and record. */

@@ -231,7 +231,7 @@ static lt_status reuse_from(executor *run, int64_t run_id, lt_err *err)
 
 /* ---- going on with a run whose process has died ---- */
 
-static void resume_task(lt_run_task *task, const lt_task_record *then)
+void lt_run_task_resume(lt_run_task *task, const lt_task_record *then)
 {
     bool lost = lt_text_eq(then->cause, T("lost"));
     lt_text needs = task->record.needs_json;
@@ -241,6 +241,7 @@ static void resume_task(lt_run_task *task, const lt_task_record *then)
     task->progress.rows_in = then->rows_in;
     task->progress.rows_out = then->rows_out;
     task->ended_with = then->status == LT_TASK_FAILED ? LT_FAILED : LT_OK;
+    task->tries = then->failures;
     if (!lost && lt_task_has_ended(task))
         return;
     /* A command may have gone on without its run; everything else begins anew. */
@@ -248,6 +249,20 @@ static void resume_task(lt_run_task *task, const lt_task_record *then)
                      task->step->kind == LT_STEP_COMMAND;
     task->record.status = LT_TASK_PENDING;
     task->record.cause = task->record.message = task->record.hint = (lt_text){0};
+}
+
+lt_status lt_run_tasks_resume(executor *run, lt_text parent, lt_run_task *const *tasks,
+                              size_t count, lt_err *err)
+{
+    lt_text *alive = lt_xcalloc(count + 1, sizeof(*alive));
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        if (tasks[i]->has_lost)
+            alive[found++] = tasks[i]->node->id;
+    lt_status status =
+        lt_state_tasks_resume(run->workspace->state, run->record->id, parent, alive, found, err);
+    lt_free(alive);
+    return status;
 }
 
 /* Tasks as they were recorded; what the files have got since then is added. */
@@ -259,12 +274,12 @@ static lt_status resume_tasks(executor *run, lt_err *err)
     for (size_t i = 0; i < run->task_count; i++) {
         const lt_task_record *then = record_before(&before, run->tasks[i]->node->id);
         if (then)
-            resume_task(run->tasks[i], then);
+            lt_run_task_resume(run->tasks[i], then);
         else
             lt_push(&added, first_record(run->tasks[i]));
     }
-    lt_status status = LT_OK;
-    if (added.len)
+    lt_status status = lt_run_tasks_resume(run, T(""), run->tasks, run->task_count, err);
+    if (status == LT_OK && added.len)
         status =
             lt_state_tasks_add(run->workspace->state, run->record->id, added.items, added.len, err);
     lt_vec_free(&added);
@@ -427,7 +442,14 @@ static lt_status record_end(executor *run, lt_status status, const lt_err *why, 
                         : status == LT_CANCELLED ? LT_RUN_CANCELLED
                                                  : LT_RUN_FAILED;
     lt_text message = status == LT_OK ? T("") : lt_text_of(why->message);
-    LT_TRY(lt_state_run_finish(run->workspace->state, run->record->id, end, message, err));
+    LT_AUTO(lt_chars)
+    answer =
+        run->processes_ended
+            ? lt_format("stopped; %zu processes had been left behind and were ended%s",
+                        run->processes_ended, run->processes_stuck ? ", not all of them went" : "")
+            : lt_format("stopped; nothing was left behind");
+    LT_TRY(lt_state_run_finish(run->workspace->state, run->record->id, end, message,
+                               lt_text_of(answer), err));
     run->record->status = end;
     return LT_OK;
 }
@@ -521,7 +543,7 @@ static lt_status execute(executor *run, lt_err *err)
     if (status != LT_OK)
         lt_ignore(lt_state_run_finish(run->workspace->state, run->record->id,
                                       status == LT_CANCELLED ? LT_RUN_CANCELLED : LT_RUN_FAILED,
-                                      lt_text_of(err->message), &(lt_err){0}));
+                                      lt_text_of(err->message), T(""), &(lt_err){0}));
     return status;
 }
 
@@ -642,28 +664,8 @@ static lt_status give_up(executor *run, lt_status status, lt_err *err)
     if (run->request
             ->run_id) /* somebody has asked for it: it must not look as if it were under way */
         lt_ignore(lt_state_run_finish(run->workspace->state, run->record->id, LT_RUN_FAILED,
-                                      lt_text_of(err->message), &(lt_err){0}));
+                                      lt_text_of(err->message), T(""), &(lt_err){0}));
     return status;
-}
-
-/* Requests that were not about a task are answered by the end of the run: what was left. */
-static void answer_requests(executor *run)
-{
-    LT_AUTO(lt_arena) arena = {0};
-    lt_requests open = {0};
-    lt_err err;
-    LT_AUTO(lt_chars)
-    answer =
-        run->processes_ended
-            ? lt_format("stopped; %zu processes had been left behind and were ended%s",
-                        run->processes_ended, run->processes_stuck ? ", not all of them went" : "")
-            : lt_format("stopped; nothing was left behind");
-    if (lt_state_requests_open(run->workspace->state, run->record->id, &arena, &open, &err) !=
-        LT_OK)
-        return;
-    for (size_t i = 0; i < open.len; i++)
-        lt_ignore(lt_state_request_done(run->workspace->state, open.items[i].id, lt_text_of(answer),
-                                        &err));
 }
 
 static void remove_attempts(executor *run)
@@ -696,7 +698,6 @@ static lt_status run_to_end(executor *run, lt_run_report *report, lt_err *err)
     count_ends(run, report);
     report->ended = true;
     lt_status status = judge(run, report, &why);
-    answer_requests(run);
     LT_TRY(record_end(run, status, &why, err));
     remove_attempts(run);
     tidy_up(run);

@@ -26,13 +26,13 @@ struct lt_run_task {
     const lt_run_task *root;                      /* the failure because of which it is skipped */
     bool held; /* not yet: a handler, or an item whose turn has not come */
     bool queued, not_chosen;
-    bool begun;                    /* an attempt goes on, and waits in between */
-    bool has_lost;                 /* its newest attempt was begun by a process that has died */
-    int64_t tries;                 /* failed attempts of this process */
-    int64_t looks;                 /* how often a condition was looked at */
-    int64_t called;                /* the run that it has called; 0: none */
-    int child;                     /* the process that does it, if it is ours */
-    int64_t wake_mono_us;          /* of one that waits; 0: when told */
+    bool begun;           /* an attempt goes on, and waits in between */
+    bool has_lost;        /* its newest attempt was begun by a process that has died */
+    int64_t tries;        /* failed attempts; those that were lost with their run do not count */
+    int64_t looks;        /* how often a condition was looked at */
+    int64_t called;       /* the run that it has called; 0: none */
+    int child;            /* the process that does it, if it is ours */
+    int64_t wake_mono_us; /* of one that waits; 0: when told */
     _Atomic lt_task_status marked; /* what somebody has said that it is; LT_TASK_PENDING: nothing */
     lt_text asked_by;              /* who cancelled or marked it */
     lt_run_task *next_ready;

@@ -355,17 +355,7 @@ static void take_over(lt_run_task *task, const lt_task_records *before)
         const lt_task_record *then = &before->items[i];
         if (!lt_text_eq(then->id, task->record.id))
             continue;
-        bool lost = lt_text_eq(then->cause, T("lost"));
-        task->has_lost = lost && then->token && then->status == LT_TASK_FAILED;
-        lt_text needs = task->record.needs_json;
-        task->record = *then;
-        task->record.id = task->node->id;
-        task->record.needs_json = needs;
-        task->ended_with = then->status == LT_TASK_FAILED ? LT_FAILED : LT_OK;
-        if (lost || !lt_task_has_ended(task)) {
-            task->record.status = LT_TASK_PENDING;
-            task->record.cause = task->record.message = task->record.hint = (lt_text){0};
-        }
+        lt_run_task_resume(task, then);
         return;
     }
 }
@@ -446,7 +436,10 @@ static lt_status make_items(lt_work *work, const lt_texts *list, const lt_task_r
     items_new(work, list->len);
     lt_status status = add_items(work, list, before, records, err);
     (void)pthread_mutex_unlock(&run->lock);
-    if (status == LT_OK && !before)
+    if (status == LT_OK && before)
+        status =
+            lt_run_tasks_resume(run, work->task->node->id, work->task->items->tasks, count, err);
+    else if (status == LT_OK)
         status = lt_state_tasks_add(run->workspace->state, run->record->id, records, count, err);
     lt_free(records);
     return status;

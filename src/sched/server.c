@@ -8,7 +8,7 @@
 #include "fmt/json.h"
 #include "run/run.h"
 #include "run/workspace.h"
-#include "sched/tick.h"
+#include "sched/due.h"
 #include "sched/watch.h"
 
 #include <errno.h>
@@ -23,7 +23,6 @@
 
 enum {
     LOOK_MS = 50,        /* how often state.db is looked at for what others ask */
-    MOST_TICKS = 1000,   /* of one pipeline at once */
     MOST_CLAIMS = 6,     /* a run whose process has died so often is given up */
     MOST_BEGINS = 8,     /* processes that end before they have taken their run */
     MOST_FOLDERS = 1000, /* that are watched */
@@ -32,16 +31,6 @@ enum {
     DOUBT_US = 2000000, /* and so long at most, when changes do not end */
     SECOND_US = 1000000,
 };
-
-typedef struct entry {
-    const lt_conf_pipeline *pipeline;
-    lt_schedule schedule;
-    lt_calendar calendar;
-    bool has_schedule, paused;
-    lt_text text;
-    lt_cron_tick seen;
-    int64_t next_s; /* INT64_MAX: never */
-} entry;
 
 typedef struct child {
     int64_t run_id;
@@ -63,8 +52,8 @@ struct lt_sched {
     lt_sched_files *files;       /* held */
     lt_watch *watch;             /* owned */
     char *files_trouble;         /* owned; what is wrong with the files, or NULL */
-    lt_arena arena;              /* of the entries */
-    LT_VEC(entry) entries;
+    lt_due *due;                 /* owned */
+    int64_t clock_us;            /* how far the clock is from that which nobody sets */
     LT_VEC(child) children;
     LT_VEC(trouble) troubles;
     int64_t doubt_mono_us;  /* the files looked wrong: when to look again and believe it; 0: no */
@@ -127,30 +116,6 @@ static bool files_changed(lt_sched *self)
     return changed;
 }
 
-typedef LT_VEC(lt_schedule_seen) seen_list;
-static lt_status plan_entry(lt_sched *self, const lt_conf_pipeline *pipeline, seen_list *seen,
-                            lt_err *err);
-
-static lt_status make_entries(lt_sched *self, lt_err *err)
-{
-    lt_project *project = project_of(self);
-    lt_vec_free(&self->entries);
-    lt_arena_cleanup(&self->arena);
-    self->arena = (lt_arena){0};
-    seen_list seen = {0};
-    lt_status status = LT_OK;
-    for (size_t i = 0; i < project->pipelines.len && status == LT_OK; i++)
-        status = plan_entry(self, &project->pipelines.items[i], &seen, err);
-    if (status == LT_OK)
-        status = lt_state_schedules_seen(self->state, seen.items, seen.len, err);
-    lt_vec_free(&seen);
-    /* They have moved while the list grew. */
-    for (size_t i = 0; i < self->entries.len; i++)
-        if (self->entries.items[i].schedule.days_off)
-            self->entries.items[i].schedule.days_off = &self->entries.items[i].calendar;
-    return status;
-}
-
 static void set_trouble(lt_sched *self, const lt_err *why)
 {
     LT_AUTO(lt_chars) now = why ? lt_format("%s", why->message) : NULL;
@@ -193,7 +158,7 @@ static lt_status load_files(lt_sched *self, bool changed, lt_err *err)
     if (status == LT_OK) {
         lt_sched_files *old = self->files;
         self->files = lt_sched_files_new(made);
-        status = make_entries(self, err);
+        status = lt_due_use(self->due, project_of(self), lt_now_us(), err);
         if (self->watch)
             lt_watch_use(self->watch, self->files);
         lt_sched_files_leave(old);
@@ -228,115 +193,11 @@ void lt_sched_project_done(lt_sched *self)
     (void)pthread_rwlock_unlock(&self->files_lock);
 }
 
-/* ---- ticks ---- */
-
-static void plan_next(entry *one)
-{
-    lt_tick next;
-    one->next_s = one->has_schedule && lt_schedule_next(&one->schedule, one->seen, &next)
-                      ? next.tick.at_s
-                      : INT64_MAX;
-}
-
-/* To be remembered with the others of this moment. */
-static void see(entry *one, lt_cron_tick tick, seen_list *seen)
-{
-    lt_schedule_seen now = {one->pipeline->name, one->text, tick.at_s, tick.wall_s};
-    one->seen = tick;
-    plan_next(one);
-    lt_push(seen, now);
-}
-
-/* Go on where the last server has stopped; a schedule that is new or another one begins now, and is added to `seen`. */
-static lt_status plan_entry(lt_sched *self, const lt_conf_pipeline *pipeline, seen_list *seen,
-                            lt_err *err)
-{
-    lt_schedule_record record;
-    entry made = {.pipeline = pipeline, .next_s = INT64_MAX};
-    made.has_schedule = lt_sched_read(project_of(self), pipeline, &made.calendar, &made.schedule);
-    lt_push(&self->entries, made);
-    if (!made.has_schedule)
-        return LT_OK;
-    entry *one = &self->entries.items[self->entries.len - 1];
-    if (one->schedule.days_off)
-        one->schedule.days_off = &one->calendar;
-    one->text = lt_sched_text(pipeline, &self->arena);
-    LT_TRY(lt_state_schedule_get(self->state, pipeline->name, &self->arena, &record, err));
-    one->paused = record.paused_at_us != 0;
-    one->seen = (lt_cron_tick){.at_s = record.at_s, .wall_s = record.wall_s};
-    if (lt_text_eq(record.schedule, one->text))
-        plan_next(one);
-    else
-        see(one, lt_cron_from(lt_divide_down(lt_now_us(), SECOND_US)), seen);
-    return LT_OK;
-}
-
-typedef LT_VEC(lt_tick_run) tick_runs;
-
-static lt_status add_ticks(entry *one, int64_t now_s, lt_arena *arena, tick_runs *out,
-                           bool *nothing, lt_err *err)
-{
-    lt_ticks due = {0};
-    size_t left_out = 0;
-    lt_status status = LT_OK;
-    lt_schedule_due(&one->schedule, one->seen, now_s, MOST_TICKS, &due, &left_out);
-    for (size_t i = 0; i < due.len && status == LT_OK; i++) {
-        lt_tick_run made = {.at_s = due.items[i].tick.at_s, .wall_s = due.items[i].tick.wall_s};
-        status = lt_sched_tick_run(one->pipeline, &due.items[i], "schedule", NULL, arena, &made.run,
-                                   err);
-        if (status == LT_OK)
-            lt_push(out, made);
-    }
-    if (left_out)
-        lt_log(LT_LOG_WARNING, "%.*s: %zu tick%s were missed and are not made up for",
-               LT_ARG(one->pipeline->name), left_out, left_out == 1 ? "" : "s");
-    *nothing = due.len == 0;
-    if (due.len && status == LT_OK)
-        one->seen = due.items[due.len - 1].tick;
-    lt_vec_free(&due);
-    return status;
-}
-
-/* A clock that was set back: ticks that have a run keep it, by their key; the others come again. */
-static bool is_set_back(const entry *one, int64_t now_s)
-{
-    return one->has_schedule && one->seen.at_s > now_s;
-}
-
-static lt_status gather_ticks_of(entry *one, int64_t now_s, lt_arena *arena, tick_runs *out,
-                                 seen_list *seen, lt_err *err)
-{
-    bool nothing = false;
-    if (is_set_back(one, now_s))
-        see(one, lt_cron_from(now_s), seen);
-    if (one->paused || one->next_s > now_s)
-        return LT_OK;
-    LT_TRY(add_ticks(one, now_s, arena, out, &nothing, err));
-    if (nothing)
-        see(one, lt_cron_from(now_s), seen);
-    else
-        plan_next(one);
-    return LT_OK;
-}
-
-static lt_status gather_ticks(lt_sched *self, int64_t now_s, lt_arena *arena, tick_runs *out,
-                              lt_err *err)
-{
-    seen_list seen = {0};
-    lt_status status = LT_OK;
-    for (size_t i = 0; i < self->entries.len && status == LT_OK; i++)
-        status = gather_ticks_of(&self->entries.items[i], now_s, arena, out, &seen, err);
-    if (status == LT_OK)
-        status = lt_state_schedules_seen(self->state, seen.items, seen.len, err);
-    lt_vec_free(&seen);
-    return status;
-}
-
 /* ---- figures ---- */
 
 const int64_t lt_lag_bounds_us[] = {10000, 50000, 100000, 500000, 1000000, 10000000, 60000000};
 
-static void note_ticks(lt_sched *self, const tick_runs *runs)
+static void note_ticks(lt_sched *self, const lt_tick_runs *runs)
 {
     int64_t now_us = lt_now_us();
     lt_sched_figures *f = &self->figures;
@@ -368,32 +229,28 @@ void lt_sched_look(lt_sched *self, lt_sched_figures *out)
     (void)pthread_mutex_unlock(&self->figures_lock);
 }
 
-/* When recording fails (a full disk), what was seen is read again from state.db. */
+/* When recording fails (a full disk), recover() goes on from what state.db says. */
 static lt_status tick(lt_sched *self, lt_err *err)
 {
     LT_AUTO(lt_arena) arena = {0};
-    tick_runs runs = {0};
-    lt_status status =
-        gather_ticks(self, lt_divide_down(lt_now_us(), SECOND_US), &arena, &runs, err);
-    if (status == LT_OK && runs.len)
-        status = lt_state_ticks(self->state, runs.items, runs.len, err);
-    if (status == LT_OK)
-        note_ticks(self, &runs);
+    lt_tick_runs runs = {0};
+    LT_TRY(lt_due_record(self->due, lt_now_us(), &arena, &runs, err));
+    note_ticks(self, &runs);
     self->look = self->look || runs.len;
-    lt_vec_free(&runs);
-    return status;
+    return LT_OK;
 }
 
-static lt_status read_pauses(lt_sched *self, lt_err *err)
+/* A clock that was set, or a machine that has slept: all that waits for a moment is looked at again. */
+static void look_at_clock(lt_sched *self)
 {
-    LT_AUTO(lt_arena) arena = {0};
-    lt_schedule_records records = {0};
-    LT_TRY(lt_state_schedules(self->state, &arena, &records, err));
-    for (size_t i = 0; i < records.len; i++)
-        for (size_t k = 0; k < self->entries.len; k++)
-            if (lt_text_eq(self->entries.items[k].pipeline->name, records.items[i].pipeline))
-                self->entries.items[k].paused = records.items[i].paused_at_us != 0;
-    return LT_OK;
+    char text[LT_TIME_CHARS];
+    int64_t clock_us = lt_now_us() - lt_mono_us(), leap_us = clock_us - self->clock_us;
+    if (llabs(leap_us) < SECOND_US)
+        return;
+    self->clock_us = clock_us;
+    self->look = true;
+    lt_log(LT_LOG_WARNING, "the clock was set %s by %s", leap_us > 0 ? "forward" : "back",
+           lt_length_write(llabs(leap_us), text));
 }
 
 /* ---- processes ---- */
@@ -434,7 +291,7 @@ static lt_status give_up(lt_sched *self, const lt_run_record *run, const char *w
 {
     forget_trouble(self, run->id);
     lt_log(LT_LOG_ERROR, "run %lld of %.*s: %s", (long long)run->id, LT_ARG(run->pipeline), why);
-    return lt_state_run_finish(self->state, run->id, LT_RUN_FAILED, lt_text_of(why), err);
+    return lt_state_run_finish(self->state, run->id, LT_RUN_FAILED, lt_text_of(why), T(""), err);
 }
 
 static lt_status note_trouble(lt_sched *self, const lt_run_record *run, lt_err *err)
@@ -610,17 +467,6 @@ static lt_status begin_runs(lt_sched *self, lt_err *err)
 
 /* ---- the loop ---- */
 
-static int64_t next_moment_us(const lt_sched *self)
-{
-    int64_t next_us = self->begin_at_us;
-    for (size_t i = 0; i < self->entries.len; i++) {
-        const entry *one = &self->entries.items[i];
-        if (!one->paused && one->next_s != INT64_MAX)
-            next_us = LT_MIN(next_us, one->next_s * SECOND_US);
-    }
-    return next_us;
-}
-
 /* Until something happens, at most LOOK_MS. A clock that is set meanwhile does no harm: it is asked anew each time. */
 static void wait_for_news(lt_sched *self)
 {
@@ -629,7 +475,7 @@ static void wait_for_news(lt_sched *self)
     fds[count++] = (struct pollfd){.fd = self->inotify, .events = POLLIN};
     for (size_t i = 0; i < self->children.len; i++)
         fds[count++] = (struct pollfd){.fd = self->children.items[i].pidfd, .events = POLLIN};
-    int64_t rest_us = next_moment_us(self) - lt_now_us();
+    int64_t rest_us = LT_MIN(self->begin_at_us, lt_due_next_us(self->due)) - lt_now_us();
     int timeout_ms = (int)LT_MAX(LT_MIN((rest_us + 999) / 1000, (int64_t)LOOK_MS), (int64_t)0);
     (void)poll(fds, count, timeout_ms);
     lt_free(fds);
@@ -642,10 +488,11 @@ static lt_status step(lt_sched *self, lt_err *err)
         watch_files(self);
     if (changed_files || (self->doubt_mono_us && lt_mono_us() >= self->doubt_mono_us))
         LT_TRY(load_files(self, changed_files, err));
+    look_at_clock(self);
     LT_TRY(collect_children(self, err));
     bool changed = lt_state_changed(self->state, &self->stamp);
     if (changed)
-        LT_TRY(read_pauses(self, err));
+        LT_TRY(lt_due_read_pauses(self->due, err));
     LT_TRY(tick(self, err));
     if (!self->look && !changed && lt_now_us() < self->begin_at_us)
         return LT_OK;
@@ -661,7 +508,7 @@ static void recover(lt_sched *self, const lt_err *why)
     self->look = true;
     lt_sleep_us(SECOND_US);
     (void)pthread_rwlock_wrlock(&self->files_lock);
-    lt_ignore(make_entries(self, &err));
+    lt_ignore(lt_due_use(self->due, project_of(self), lt_now_us(), &err));
     (void)pthread_rwlock_unlock(&self->files_lock);
 }
 
@@ -698,16 +545,28 @@ lt_status lt_sched_run(lt_sched *self, lt_err *err)
 
 /* ---- opening ---- */
 
+/* The process that the lock's file names. */
+static bool holder_lives(lt_text said)
+{
+    lt_text word;
+    int64_t pid = 0;
+    return lt_text_cut(&said, ' ', &word) && lt_text_to_i64(said, &pid) &&
+           lt_proc_started((int)pid) != 0;
+}
+
+/* What a server that was killed was just about to start still has the lock, until it is another program. */
 static lt_status take_lock(lt_sched *self, lt_err *err)
 {
+    static const int64_t PATIENCE_US = 10 * SECOND_US;
     LT_AUTO(lt_chars) folder = lt_path_join(self->options.home, "leases");
     LT_AUTO(lt_chars) path = lt_path_join(folder, "server.lock");
     LT_AUTO(lt_buf) holder = {.limit = 200};
     LT_TRY(lt_folder_make(folder, 0750, err));
     lt_status status = lt_file_lock(path, 0, &self->lock, err);
+    if (status == LT_CONFLICT && lt_file_read(path, &holder, err) == LT_OK &&
+        !holder_lives(lt_buf_text(&holder)))
+        status = lt_file_lock(path, PATIENCE_US, &self->lock, err);
     if (status == LT_CONFLICT) {
-        lt_err ignored;
-        lt_ignore(lt_file_read(path, &holder, &ignored));
         lt_ignore(lt_fail(err, LT_CONFLICT, "a server works in this home already: %s",
                           lt_buf_chars(&holder)));
         return lt_hint(err, "one server for each home; stop that one first");
@@ -724,6 +583,7 @@ static lt_status open_all(lt_sched *self, lt_err *err)
     LT_TRY(take_lock(self, err));
     LT_TRY(lt_state_open(self->options.home, &self->state, err));
     LT_TRY(lt_state_reap(self->state, NULL, err));
+    self->due = lt_due_new(self->state);
     self->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (self->inotify < 0)
         return lt_fail_errno(err, errno, "cannot watch files");
@@ -740,6 +600,7 @@ lt_status lt_sched_open(const lt_sched_options *options, lt_sched **out, lt_err 
         self->options.most_runs = 16;
     self->lock = self->inotify = -1;
     self->begin_at_us = INT64_MAX;
+    self->clock_us = lt_now_us() - lt_mono_us();
     (void)pthread_rwlock_init(&self->files_lock, NULL);
     (void)pthread_mutex_init(&self->figures_lock, NULL);
     beat(self);
@@ -760,8 +621,7 @@ void lt_sched_close(lt_sched *self)
         lt_fd_close(self->children.items[i].pidfd);
     lt_vec_free(&self->children);
     lt_vec_free(&self->troubles);
-    lt_vec_free(&self->entries);
-    lt_arena_cleanup(&self->arena);
+    lt_due_free(self->due);
     lt_sched_files_leave(self->files);
     lt_free(self->files_trouble);
     lt_fd_close(self->inotify);

@@ -38,6 +38,8 @@ lt_status lt_state_write_run_wait(lt_tx *tx, int64_t run_id, const lt_waiting *w
     "started_at_us, finished_at_us, pid, run_key, params_json, trigger_json, parent_run, "         \
     "parent_task, claim, asked_at_us, " WAIT_COLUMNS
 lt_run_record lt_state_read_run(const lt_query *q, lt_arena *arena);
+/* The process of the run is gone. */
+lt_status lt_state_mark_lost(lt_tx *tx, int64_t run_id, lt_err *err);
 lt_status lt_state_insert_run(lt_tx *tx, lt_run_record *run, lt_err *err);
 /* Queued for the server; one whose key is there already gets that run's id, and a `claim` of 0. */
 lt_status lt_state_insert_supervised(lt_tx *tx, lt_run_record *run, lt_err *err);

@@ -227,6 +227,8 @@ static lt_status claim_run(lt_tx *tx, void *context, lt_err *err)
     LT_TRY(find_claimable(tx, c, &started, err));
     LT_TRY(check_claimable(c->out, started, err));
     lt_run_record *run = c->out;
+    if (run->pid && run->status != LT_RUN_LOST && run->pid != pid) /* nobody has seen it die */
+        LT_TRY(lt_state_mark_lost(tx, run->id, err));
     run->status = run->started_at_us ? LT_RUN_RUNNING : LT_RUN_QUEUED;
     run->claim++;
     run->pid = pid;

@@ -233,7 +233,7 @@ lt_status lt_state_tasks_add(lt_state *state, int64_t run_id, const lt_task_reco
 typedef struct run_finish {
     int64_t run_id;
     lt_run_status status;
-    lt_text message;
+    lt_text message, answer;
 } run_finish;
 
 /* Tasks that never began, because the run could not, are over too. */
@@ -247,9 +247,10 @@ static lt_status finish_run(lt_tx *tx, void *context, lt_err *err)
                       V(now_us), V(finish->run_id)));
     LT_TRY(lt_tx_exec(tx, err, "delete from pool_places where run_id = ?", V(finish->run_id)));
     LT_TRY(lt_tx_exec(tx, err,
-                      "update requests set done_at_us = ?, answer = 'the run has ended' where "
-                      "run_id = ? and done_at_us = 0",
-                      V(now_us), V(finish->run_id)));
+                      "update requests set done_at_us = ?, answer = ? where run_id = ? and "
+                      "done_at_us = 0",
+                      V(now_us), V(finish->answer.len ? finish->answer : T("the run has ended")),
+                      V(finish->run_id)));
     return lt_tx_exec(tx, err,
                       "update runs set status = ?, message = ?, finished_at_us = ?, wait_kind = '' "
                       "where id = ?",
@@ -258,11 +259,13 @@ static lt_status finish_run(lt_tx *tx, void *context, lt_err *err)
 }
 
 lt_status lt_state_run_finish(lt_state *state, int64_t run_id, lt_run_status status,
-                              lt_text message, lt_err *err)
+                              lt_text message, lt_text answer, lt_err *err)
 {
     LT_AUTO(lt_arena) arena = {0};
-    run_finish finish = {
-        .run_id = run_id, .status = status, .message = lt_state_masked(message, &arena)};
+    run_finish finish = {.run_id = run_id,
+                         .status = status,
+                         .message = lt_state_masked(message, &arena),
+                         .answer = answer};
     return lt_db_write(state->db, finish_run, &finish, err);
 }
 
@@ -429,6 +432,39 @@ lt_status lt_state_pin(lt_state *state, int64_t run_id, const lt_pin *pin, lt_er
         V(run_id), V(pin->bucket), V(pin->prefix), V(pin->sequence), V(pin->commit_id));
 }
 
+typedef struct tasks_resume {
+    int64_t run_id;
+    lt_text parent;
+    const lt_text *alive;
+    size_t count;
+} tasks_resume;
+
+static lt_status resume_tasks(lt_tx *tx, void *context, lt_err *err)
+{
+    const tasks_resume *resume = context;
+    for (size_t i = 0; i < resume->count; i++) {
+        LT_TRY(lt_tx_exec(tx, err,
+                          "update attempts set status = 'running', message = '', finished_at_us = "
+                          "0 where token = (select token from tasks where run_id = ? and id = ?)",
+                          V(resume->run_id), V(resume->alive[i])));
+        LT_TRY(lt_tx_exec(tx, err,
+                          "update tasks set status = 'running', message = '', cause = '', "
+                          "finished_at_us = 0 where run_id = ? and id = ?",
+                          V(resume->run_id), V(resume->alive[i])));
+    }
+    return lt_tx_exec(tx, err,
+                      "update tasks set status = 'pending', message = '', cause = '', "
+                      "finished_at_us = 0 where run_id = ? and parent = ? and cause = 'lost'",
+                      V(resume->run_id), V(resume->parent));
+}
+
+lt_status lt_state_tasks_resume(lt_state *state, int64_t run_id, lt_text parent,
+                                const lt_text *alive, size_t count, lt_err *err)
+{
+    tasks_resume resume = {.run_id = run_id, .parent = parent, .alive = alive, .count = count};
+    return lt_db_write(state->db, resume_tasks, &resume, err);
+}
+
 /* ---- reading ---- */
 
 lt_waiting lt_state_read_waiting(const lt_query *q, lt_arena *arena, int first)
@@ -536,7 +572,9 @@ static lt_status list_tasks(lt_tx *tx, void *context, lt_err *err)
         tx,
         "select id, kind, name, status, attempts, started_at_us, finished_at_us, rows_in, "
         "rows_out, peak_bytes, message, hint, result_json, token, needs_json, parent, item_json, "
-        "output_json, cause, " WAIT_COLUMNS " from tasks where run_id = ? order by ordinal",
+        "output_json, cause, " WAIT_COLUMNS ", (select count(*) from attempts a where a.run_id = "
+        "tasks.run_id and a.task = tasks.id and a.status = 'failed') from tasks where run_id = ? "
+        "order by ordinal",
         V(r->run_id));
     while (lt_query_next(&q)) {
         lt_task_record task = {
@@ -560,6 +598,7 @@ static lt_status list_tasks(lt_tx *tx, void *context, lt_err *err)
             .output_json = lt_query_text_in(&q, r->arena, 17),
             .cause = lt_query_text_in(&q, r->arena, 18),
             .waiting = lt_state_read_waiting(&q, r->arena, 19),
+            .failures = lt_query_i64(&q, 26),
         };
         lt_push_in(r->arena, out, task);
     }
@@ -641,7 +680,7 @@ static lt_status find_lost(lt_tx *tx, void *context, lt_err *err)
     return lt_query_check(&q, err);
 }
 
-static lt_status mark_lost(lt_tx *tx, int64_t run_id, lt_err *err)
+lt_status lt_state_mark_lost(lt_tx *tx, int64_t run_id, lt_err *err)
 {
     static const char message[] = "the process of the run ended without a word";
     int64_t now_us = lt_now_us();
@@ -652,7 +691,7 @@ static lt_status mark_lost(lt_tx *tx, int64_t run_id, lt_err *err)
         "cause = 'lost' where run_id = ? and status in ('running', 'pending', 'waiting')",
         V(message), V(now_us), V(run_id)));
     LT_TRY(lt_tx_exec(tx, err,
-                      "update attempts set status = 'failed', message = ?, finished_at_us = ? "
+                      "update attempts set status = 'lost', message = ?, finished_at_us = ? "
                       "where run_id = ? and status = 'running'",
                       V(message), V(now_us), V(run_id)));
     LT_TRY(lt_tx_exec(tx, err, "delete from pool_places where run_id = ?", V(run_id)));
@@ -666,7 +705,7 @@ static lt_status mark_all_lost(lt_tx *tx, void *context, lt_err *err)
 {
     const run_ids *lost = context;
     for (size_t i = 0; i < lost->len; i++)
-        LT_TRY(mark_lost(tx, lost->items[i], err));
+        LT_TRY(lt_state_mark_lost(tx, lost->items[i], err));
     return LT_OK;
 }
 

@@ -110,6 +110,7 @@ typedef struct lt_task_record {
     lt_text
         cause; /* skipped: "upstream", "choice", "rule"; not ended: "lost" when its process had died; not begun: "on_failure" and the like of a handler */
     lt_waiting waiting;
+    int64_t failures; /* attempts that failed; those that were lost with their run do not count */
 } lt_task_record;
 typedef LT_VEC(lt_run_record) lt_run_records;
 typedef LT_VEC(lt_task_record) lt_task_records;
@@ -125,8 +126,9 @@ typedef LT_VEC(lt_pin) lt_pins;
 LT_MUST_CHECK lt_status lt_state_run_start(lt_state *state, lt_run_record *run,
                                            const lt_task_record *tasks, size_t task_count,
                                            lt_err *err);
+/* With `answer` (empty: that the run has ended) for whoever has asked something of it. */
 LT_MUST_CHECK lt_status lt_state_run_finish(lt_state *state, int64_t run_id, lt_run_status status,
-                                            lt_text message, lt_err *err);
+                                            lt_text message, lt_text answer, lt_err *err);
 
 /* May a run of a pipeline begin while others of it are under way? */
 typedef enum lt_overlap {
@@ -162,6 +164,11 @@ LT_MUST_CHECK lt_status lt_state_run_wait(lt_state *state, int64_t run_id,
 /* The tasks of a run that had none yet, or some that were made while it runs: all or none. */
 LT_MUST_CHECK lt_status lt_state_tasks_add(lt_state *state, int64_t run_id,
                                            const lt_task_record *tasks, size_t count, lt_err *err);
+
+/* A run goes on: of its tasks that ended as "lost" (of the for_each `parent`, or with none), those in `alive` are running again, with the attempt
+ * that they had, and the others pending. */
+LT_MUST_CHECK lt_status lt_state_tasks_resume(lt_state *state, int64_t run_id, lt_text parent,
+                                              const lt_text *alive, size_t count, lt_err *err);
 
 /* A new attempt of a task begins: *token (greater than all before it in this home) names it, *attempt counts from 1. */
 LT_MUST_CHECK lt_status lt_state_task_start(lt_state *state, int64_t run_id, lt_text task,

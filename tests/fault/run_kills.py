@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Kill runs, wrappers and commands at random moments, resume, and check that nothing is lost, doubled or wrongly said to run.
 
-usage: tests/fault/run_kills.py [--rounds N] [--seed S] [--leat PROGRAM] [--keep]
+usage: tests/fault/run_kills.py [--rounds N] [--pieces N] [--seconds S] [--kills N] [--limit S] [--seed S] [--leat PROGRAM] [--keep]
+
+Rounds are runs by themselves, pieces are servers (server_kills.py); --kills does both in turn until so many processes were killed.
 
 Each round starts a pipeline of commands (a chain, parallel branches, a for_each, a called pipeline, a retry), kills one or several of its
 processes at random moments (the run, wrappers, commands, all of them at once), and resumes it until it has succeeded. Every command writes
@@ -24,6 +26,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import server_kills
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
@@ -214,17 +218,46 @@ def one_round(leat, seed, keep):
         world.close()
 
 
+def pieces_of_server(given, count, seed):
+    for number in range(count):
+        kills, line = server_kills.piece(given.leat, seed + number, given.each, given.seconds, given.limit, given.keep)
+        print(f"piece {seed + number}: {line}", flush=True)
+        yield kills
+
+
+def whole(given):
+    """Runs by themselves and servers in turn, until `--kills` processes were killed."""
+    done, number = 0, 0
+    while done < given.kills:
+        for kills in pieces_of_server(given, 1, given.seed + number):
+            done += len(kills)
+        done += len(one_round(given.leat, given.seed + number, given.keep))
+        number += 1
+    print(f"{number} pieces and rounds, {done} kills: nothing lost, nothing doubled, nothing said to run that did not")
+
+
 def main():
-    options = argparse.ArgumentParser(description="kill runs at random moments")
-    options.add_argument("--rounds", type=int, default=int(os.environ.get("LT_TEST_ROUNDS", "6")))
+    options = argparse.ArgumentParser(description="kill servers, runs, wrappers and commands at random moments")
+    options.add_argument("--rounds", type=int, default=int(os.environ.get("LT_TEST_ROUNDS", "6")), help="of runs by themselves")
+    options.add_argument("--pieces", type=int, default=0, help="of servers")
+    options.add_argument("--kills", type=int, default=0, help="instead: rounds and pieces until so many processes were killed")
+    options.add_argument("--each", type=int, default=60, help="kills in one piece")
+    options.add_argument("--seconds", type=float, default=3600, help="of killing in one piece, at most")
+    options.add_argument("--limit", type=float, default=10, help="seconds after a server is ready until nothing may be said to run that does not")
     options.add_argument("--seed", type=int, default=20261122)
     options.add_argument("--leat", default=os.environ.get("LEAT_BIN", str(TOP / "build" / "leat")))
-    options.add_argument("--keep", action="store_true", help="leave the folder of a round that failed")
+    options.add_argument("--keep", action="store_true", help="leave the folder of what failed")
     given = options.parse_args()
+    given.leat = str(pathlib.Path(given.leat).resolve())
+    if given.kills:
+        whole(given)
+        return
     count = 0
     for number in range(given.rounds):
         count += len(one_round(given.leat, given.seed + number, given.keep))
-    print(f"{given.rounds} rounds, {count} kills: nothing lost, nothing doubled, nothing said to run that did not")
+    for kills in pieces_of_server(given, given.pieces, given.seed):
+        count += len(kills)
+    print(f"{given.rounds} rounds, {given.pieces} pieces, {count} kills: nothing lost, nothing doubled, nothing said to run that did not")
 
 
 if __name__ == "__main__":

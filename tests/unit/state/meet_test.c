@@ -38,7 +38,7 @@ static lt_run_record ask(lt_state *state, lt_overlap overlap, int64_t most, cons
 static void finish(lt_state *state, int64_t id)
 {
     lt_err err = {0};
-    CHECK_OK(lt_state_run_finish(state, id, LT_RUN_SUCCEEDED, T(""), &err), err);
+    CHECK_OK(lt_state_run_finish(state, id, LT_RUN_SUCCEEDED, T(""), T(""), &err), err);
 }
 
 Test(meet, runs_of_a_pipeline_take_turns_in_the_order_of_asking)

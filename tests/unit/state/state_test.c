@@ -43,7 +43,7 @@ Test(state, a_run_and_its_tasks_read_back_as_they_were_written)
                            .rows_out = 7,
                            .result_json = T("{}")};
     CHECK_OK(lt_state_task_finish(state, id, &done, &err), err);
-    CHECK_OK(lt_state_run_finish(state, id, LT_RUN_SUCCEEDED, T(""), &err), err);
+    CHECK_OK(lt_state_run_finish(state, id, LT_RUN_SUCCEEDED, T(""), T(""), &err), err);
 
     lt_run_record run = {0};
     CHECK_OK(lt_state_run_get(state, 0, &arena, &run, &err), err);
@@ -108,7 +108,7 @@ Test(state, secrets_never_reach_the_file)
                              .message = T("401 for s3cr3t-token"),
                              .hint = T("s3cr3t-token")};
     CHECK_OK(lt_state_task_finish(state, id, &failed, &err), err);
-    CHECK_OK(lt_state_run_finish(state, id, LT_RUN_FAILED, T("s3cr3t-token"), &err), err);
+    CHECK_OK(lt_state_run_finish(state, id, LT_RUN_FAILED, T("s3cr3t-token"), T(""), &err), err);
     lt_mask_forget_all();
     lt_task_records tasks = {0};
     lt_run_record run;
@@ -207,7 +207,7 @@ Test(state, old_runs_are_those_that_nothing_needs_any_more)
     CHECK_OK(lt_state_task_start(state, 1, T("model.shop.a"), &token, &attempt, &err), err);
     CHECK_OK(lt_state_task_backend(state, token, 4711, T("then"), &err), err);
     for (int64_t id = 1; id <= 4; id++)
-        CHECK_OK(lt_state_run_finish(state, id, LT_RUN_SUCCEEDED, T(""), &err), err);
+        CHECK_OK(lt_state_run_finish(state, id, LT_RUN_SUCCEEDED, T(""), T(""), &err), err);
     CHECK_INT(old_runs(state, 1, &arena, &found), 2); /* the backend of run 1 may be at work */
     CHECK_INT(found.items[0].id, 2);
     CHECK_OK(lt_state_backend_ended(state, token, &err), err);
