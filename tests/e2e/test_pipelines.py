@@ -556,6 +556,25 @@ def test_what_a_killed_wrapper_leaves_is_ended_before_the_next_attempt(pipe):
     assert subprocess.run(["pgrep", "-f", "^sleep 303$"], capture_output=True).returncode != 0
 
 
+def test_retries_are_counted_over_a_death(pipe):
+    """Three attempts were promised: however often the run dies in between, there are no more."""
+    leat = pipe("tasks: {a: {shell: 'echo x >> t; test $(wc -l < t) = 2 && kill -9 $RUN_PID; exit 1', env: {RUN_PID: \"{{ env_var('RUN_PID', '') }}\"}, "
+                "retries: 2, backoff: 10ms, backoff_max: 10ms}}\n")
+    leat.write("run.sh", 'RUN_PID=$$ exec "$@"\n')
+    died = subprocess.run(["sh", "run.sh", LEAT, "run", "--pipeline", "p"], cwd=leat.project, env=leat.environment({"RUN_PID": None}), capture_output=True)
+    assert died.returncode == -signal.SIGKILL, died
+    leat("run", "--resume", "last", code=1)
+    assert (leat.project / "t").read_text() == "x\n" * 3
+    (task,) = leat("runs", "last", "--json").json()
+    assert (task["status"], task["attempts"]) == ("failed", 3)
+
+
+def test_servers_and_all_that_belongs_to_them_survive_random_kills():
+    done = subprocess.run([str(TOP / "tests/fault/run_kills.py"), "--rounds", "0", "--pieces", "1", "--each", "150", "--seconds", "12", "--leat", LEAT],
+                          capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_runs_survive_random_kills():
     done = subprocess.run([str(TOP / "tests/fault/run_kills.py"), "--rounds", "5", "--leat", LEAT], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -134,6 +134,48 @@ Test(meet, a_run_whose_process_died_is_taken_over_once)
     CHECK_HAS(err.message, "has ended: it succeeded");
 }
 
+static lt_task_record task_of(lt_state *state, lt_arena *arena)
+{
+    lt_err err = {0};
+    lt_task_records tasks = {0};
+    CHECK_OK(lt_state_tasks(state, 1, arena, &tasks, &err), err);
+    CHECK(tasks.len == 1);
+    return tasks.items[0];
+}
+
+Test(meet, a_run_that_goes_on_says_what_its_tasks_do)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    const char *home = lt_test_folder();
+    leave_behind(home);
+    LT_AUTO(lt_state_ref) state = open_state(home);
+    lt_run_record run;
+    CHECK_OK(lt_state_run_claim(state, 1, &arena, &run, &err), err); /* nobody has seen it die */
+    CHECK_TEXT(task_of(state, &arena).cause, "lost");
+    CHECK_OK(lt_state_tasks_resume(state, 1, T(""), &one_task.id, 1, &err), err);
+    lt_task_record task = task_of(state, &arena);
+    CHECK_INT(task.status, LT_TASK_RUNNING);
+    CHECK_INT(task.failures, 0); /* nothing has failed: its run died */
+    CHECK_OK(lt_state_attempt_finish(state, task.token, LT_TASK_FAILED, T("x"), &err), err);
+    CHECK_INT(task_of(state, &arena).failures, 1);
+}
+
+Test(meet, who_asked_a_run_is_answered_by_its_end)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    LT_AUTO(lt_state_ref) state = open_state(lt_test_folder());
+    lt_run_record run = ask(state, LT_OVERLAP_ALLOW, 0, "");
+    lt_request request = {.run_id = run.id, .kind = T("cancel"), .asked_by = T("ada")}, got;
+    CHECK_OK(lt_state_request(state, &request, &err), err);
+    CHECK_OK(lt_state_run_finish(state, run.id, LT_RUN_CANCELLED, T(""), T("two were left"), &err),
+             err);
+    CHECK_OK(lt_state_request_get(state, request.id, &arena, &got, &err), err);
+    CHECK_TEXT(got.answer, "two were left");
+    CHECK(got.done_at_us != 0);
+}
+
 Test(meet, a_living_process_keeps_its_run)
 {
     lt_err err = {0};
