@@ -18,13 +18,6 @@ static lt_text number(lt_app *app, int64_t value)
     return lt_text_of(lt_arena_format(&app->arena, "%lld", (long long)value));
 }
 
-static lt_text moment(lt_app *app, int64_t at_us)
-{
-    char text[LT_TIME_CHARS];
-    return lt_arena_text(&app->arena,
-                         lt_text_at(lt_time_write(at_us, text), strlen("2026-11-22T01:02:03")));
-}
-
 static lt_text names_of_params(lt_app *app, const lt_conf_params *params)
 {
     LT_AUTO(lt_buf) out = {0};
@@ -67,7 +60,7 @@ static lt_status list_all(lt_app *app, lt_workspace *workspace, lt_err *err)
                            names_of_params(app, &pipeline->typed),
                            run ? number(app, run->id) : (lt_text){0},
                            run ? lt_text_of(lt_run_status_name(run->status)) : (lt_text){0},
-                           run ? moment(app, run->asked_at_us) : (lt_text){0},
+                           run ? lt_moment_cell(&app->arena, run->asked_at_us) : (lt_text){0},
                            names_of_triggers(app, pipeline),
                            pipeline->description};
         lt_grid_row(&grid, cells);

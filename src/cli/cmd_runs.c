@@ -31,15 +31,6 @@ static lt_text number(lt_app *app, int64_t value)
     return lt_text_of(lt_arena_format(&app->arena, "%lld", (long long)value));
 }
 
-static lt_text moment(lt_app *app, int64_t at_us)
-{
-    char text[LT_TIME_CHARS];
-    if (!at_us)
-        return (lt_text){0};
-    return lt_arena_text(&app->arena,
-                         lt_text_at(lt_time_write(at_us, text), strlen("2026-11-22T01:02:03")));
-}
-
 static lt_text seconds(lt_app *app, int64_t from_us, int64_t to_us)
 {
     if (!from_us || !to_us)
@@ -75,7 +66,7 @@ static lt_status list_runs(lt_app *app, lt_workspace *workspace, size_t limit, l
                            run->pipeline.len ? run->pipeline : run->selection,
                            run->target,
                            lt_text_of(lt_run_status_name(run->status)),
-                           moment(app, run->started_at_us),
+                           lt_moment_cell(&app->arena, run->started_at_us),
                            seconds(app, run->started_at_us, run->finished_at_us),
                            why.len ? lt_buf_text(&why) : run->message};
         lt_grid_row(&grid, cells);
@@ -215,9 +206,10 @@ static void write_pruned(lt_app *app, const lt_prune_request *request,
     grid.missing = T("-");
     for (size_t i = 0; i < report->runs.len; i++) {
         const lt_run_record *run = &report->runs.items[i];
-        lt_text cells[] = {
-            number(app, run->id), run->command, run->pipeline.len ? run->pipeline : run->selection,
-            lt_text_of(lt_run_status_name(run->status)), moment(app, run->started_at_us)};
+        lt_text cells[] = {number(app, run->id), run->command,
+                           run->pipeline.len ? run->pipeline : run->selection,
+                           lt_text_of(lt_run_status_name(run->status)),
+                           lt_moment_cell(&app->arena, run->started_at_us)};
         lt_grid_row(&grid, cells);
     }
     lt_grid_end(&grid);

@@ -18,16 +18,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STDIN_LIMIT = 64 << 20 };
+enum { FILE_LIMIT = 64 << 20 };
 
 typedef struct sql_opts {
+    const char *file;
     const char *format;
     bool csv;
 } sql_opts;
 
 static const lt_opt table[] = {
-    {.name = "format",
+    {.name = "file",
      .letter = 'f',
+     .type = LT_OPT_TEXT,
+     LT_AT(sql_opts, file),
+     .value = "FILE",
+     .help = "run the statements of a file"},
+    {.name = "format",
      .type = LT_OPT_CHOICE,
      LT_AT(sql_opts, format),
      .value = "FORMAT",
@@ -283,7 +289,7 @@ static bool take_line(shell *s, typed *t, lt_text line)
         lt_ignore(lt_out_flush(&s->app->out, &err));
         return go_on;
     }
-    if (t->text.len + line.len > STDIN_LIMIT)
+    if (t->text.len + line.len > FILE_LIMIT)
         return false;
     lt_buf_add(&t->text, line);
     run_typed(s, t);
@@ -317,10 +323,10 @@ static lt_status run_shell(shell *s, lt_err *err)
 
 /* ---- the command ---- */
 
-static lt_status run_stdin(shell *s, lt_err *err)
+static lt_status run_file(shell *s, const char *path, lt_err *err)
 {
-    LT_AUTO(lt_buf) text = {.limit = STDIN_LIMIT};
-    LT_TRY(lt_file_read("/dev/stdin", &text, err));
+    LT_AUTO(lt_buf) text = {.limit = FILE_LIMIT};
+    LT_TRY(lt_file_read(path, &text, err));
     return run_all(s, lt_buf_text(&text), err);
 }
 
@@ -375,13 +381,16 @@ static lt_status open_shell(shell *s, lt_err *err)
 
 static lt_status sql(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
+    const sql_opts *given = opts;
     LT_AUTO(shell) s = {.app = app, .lease = -1, .show = show_of(app, opts)};
     LT_TRY(open_shell(&s, err));
+    if (given->file)
+        LT_TRY(run_file(&s, given->file, err));
     for (size_t i = 0; i < args->count; i++)
         LT_TRY(run_all(&s, lt_text_of(args->items[i]), err));
-    if (args->count)
+    if (given->file || args->count)
         return LT_OK;
-    return isatty(STDIN_FILENO) ? run_shell(&s, err) : run_stdin(&s, err);
+    return isatty(STDIN_FILENO) ? run_shell(&s, err) : run_file(&s, "/dev/stdin", err);
 }
 
 const lt_cmd lt_cmd_sql = {
@@ -392,7 +401,7 @@ const lt_cmd lt_cmd_sql = {
              "Large results are streamed.",
     .examples = "leat sql \"select * from raw.orders limit 5\"\ta table\n"
                 "leat sql --csv \"select * from raw.orders\" > orders.csv\ta file\n"
-                "leat sql --target pg < script.sql\tstatements of a file\n",
+                "leat sql --target pg --file script.sql\tstatements of a file\n",
     .group = LT_GROUP_DATA,
     .opts = table,
     .opt_count = LT_COUNT(table),

@@ -14,8 +14,10 @@ static lt_text moment_text(int64_t at_us, char out[LT_TIME_CHARS], bool for_peop
     (void)lt_time_write(at_us, out);
     if (!for_people)
         return lt_text_of(out);
+    static const size_t seconds = sizeof("2026-11-22 01:02:03") - 1;
     out[10] = ' ';
-    return lt_text_sub(lt_text_of(out), 0, strlen("2026-11-22 01:02:03"));
+    out[seconds] = 'Z';
+    return lt_text_sub(lt_text_of(out), 0, seconds + 1);
 }
 
 static lt_text size_text(int64_t bytes, char out[LT_SIZE_CHARS], bool for_people)

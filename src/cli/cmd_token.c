@@ -121,9 +121,9 @@ static lt_status list(lt_app *app, const void *opts, const lt_args *args, lt_err
                            lt_text_of(lt_role_name(token->role)),
                            token->pipelines.len ? token->pipelines : T("all"),
                            token->label,
-                           lt_user_moment(app, token->expires_at_us),
-                           lt_user_moment(app, token->used_at_us),
-                           lt_user_moment(app, token->revoked_at_us)};
+                           lt_moment_cell(&app->arena, token->expires_at_us),
+                           lt_moment_cell(&app->arena, token->used_at_us),
+                           lt_moment_cell(&app->arena, token->revoked_at_us)};
         lt_grid_row(&grid, cells);
     }
     lt_grid_end(&grid);

@@ -17,13 +17,6 @@ lt_status lt_app_users(lt_app *app, lt_state **state, lt_actor *actor, lt_err *e
     return lt_state_open(home, state, err);
 }
 
-lt_text lt_user_moment(lt_app *app, int64_t at_us)
-{
-    char text[LT_TIME_CHARS];
-    return at_us ? lt_text_of(lt_arena_format(&app->arena, "%.19sZ", lt_time_write(at_us, text)))
-                 : (lt_text){0};
-}
-
 lt_status lt_role_read(const char *word, lt_role *out, lt_err *err)
 {
     *out = lt_role_from(lt_text_of(word));
@@ -167,7 +160,7 @@ static lt_status list(lt_app *app, const void *opts, const lt_args *args, lt_err
         lt_text cells[] = {user->name, lt_text_of(lt_role_name(user->role)),
                            user->must_change_password ? T("true") : T("false"),
                            user->disabled ? T("true") : T("false"),
-                           lt_user_moment(app, user->signed_in_at_us)};
+                           lt_moment_cell(&app->arena, user->signed_in_at_us)};
         lt_grid_row(&grid, cells);
     }
     lt_grid_end(&grid);

@@ -85,8 +85,7 @@ static lt_status why_run(lt_app *app, lt_workspace *workspace, const lt_run_reco
 
 static lt_text moment_of(lt_app *app, int64_t at_s)
 {
-    char text[LT_TIME_CHARS];
-    return lt_text_of(lt_arena_format(&app->arena, "%.19sZ", lt_time_write(at_s * 1000000, text)));
+    return lt_moment_cell(&app->arena, at_s * 1000000);
 }
 
 /* A row for each trigger: what it waits for. */

@@ -1,6 +1,8 @@
 /* Output: gathered, styled, written in large pieces. */
 #include "cli/out.h"
 
+#include "base/time.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +107,13 @@ lt_status lt_out_flush(lt_out *out, lt_err *err)
     if (out->error)
         return lt_fail_errno(err, out->error, "cannot write the output");
     return LT_OK;
+}
+
+lt_text lt_moment_cell(lt_arena *arena, int64_t at_us)
+{
+    char text[LT_TIME_CHARS];
+    return at_us ? lt_text_of(lt_arena_format(arena, "%.19sZ", lt_time_write(at_us, text)))
+                 : (lt_text){0};
 }
 
 const char *lt_count_write(int64_t count, char out[LT_COUNT_CHARS])

@@ -45,6 +45,9 @@ lt_text lt_text_cut_columns(lt_text text, size_t columns);
 /* Append with control characters and wrong bytes made visible ("\n", "\x1b"): what came from outside cannot move the cursor. */
 void lt_buf_add_visible(lt_buf *out, lt_text text);
 
+/* "2026-11-22T01:02:03Z"; empty for 0, which stands for never. */
+lt_text lt_moment_cell(lt_arena *arena, int64_t at_us);
+
 enum { LT_COUNT_CHARS = 32 };
 const char *lt_count_write(int64_t count, char out[LT_COUNT_CHARS]); /* "1,234,567" */
 const char *lt_count_short(double count,

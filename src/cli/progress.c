@@ -326,7 +326,7 @@ static void add_clock(lt_buf *out)
 {
     char text[LT_TIME_CHARS];
     (void)lt_time_write(lt_now_us(), text);
-    lt_buf_printf(out, "%.8s ", text + strlen("2026-11-22T"));
+    lt_buf_printf(out, "%.8sZ ", text + strlen("2026-11-22T"));
 }
 
 void lt_live_event(lt_live *live, const lt_task_view *task)

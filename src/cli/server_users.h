@@ -5,6 +5,4 @@
 
 /* Open the home's records, and say who types. The caller owns *state. */
 LT_MUST_CHECK lt_status lt_app_users(lt_app *app, lt_state **state, lt_actor *actor, lt_err *err);
-/* "2026-11-22T01:02:03Z" in app->arena; nothing for 0. */
-lt_text lt_user_moment(lt_app *app, int64_t at_us);
 LT_MUST_CHECK lt_status lt_role_read(const char *word, lt_role *out, lt_err *err);

@@ -57,6 +57,13 @@ def test_sql_reads_statements_from_standard_input(shop):
     assert result.code == 0 and "2" in result.out, result
 
 
+def test_sql_reads_statements_from_a_file(shop):
+    leat, _ = shop(rows=20)
+    (leat.project / "two.sql").write_text("select 1 as a;\nselect 2 as b;\n", encoding="utf-8")
+    assert leat("sql", "--csv", "-f", "two.sql").out.split() == ["a", "1", "b", "2"]
+    leat.edge(leat("sql", "--file", "no.sql", code=(1, 2)), "no.sql")
+
+
 def test_sql_streams_a_large_result_in_little_memory(project):
     leat = project(SHOP, API_URL="http://127.0.0.1:9", API_TOKEN="t")
     process = subprocess.Popen(leat.argv("sql", "--json", "select i, 'some text ' || i as t from range(2000000) r(i)"),

@@ -158,7 +158,7 @@ Test(progress, elsewhere_than_on_a_terminal_events_are_plain_lines)
     CHECK(lt_text_cut(&rest, '\n', &line));
     CHECK_TEXT(lt_text_sub(line, 8, SIZE_MAX), " > running load x"); /* behind the time of day */
     CHECK(lt_text_cut(&rest, '\n', &line));
-    CHECK_TEXT(lt_text_sub(line, 8, SIZE_MAX), " \u2717 failed load x");
+    CHECK_TEXT(lt_text_sub(line, 8, SIZE_MAX), "Z \u2717 failed load x");
     CHECK_INT(rest.len, 0);
 }
 
