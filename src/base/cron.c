@@ -207,6 +207,31 @@ static lt_status read_fields(lt_text text, lt_cron *out, lt_err *err)
     return LT_OK;
 }
 
+/* "daily": a nickname without its @. */
+static bool is_word(lt_text text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!lt_is_alpha(text.ptr[i]))
+            return false;
+    return text.len > 0;
+}
+
+static lt_text nickname_at(const void *context, size_t i)
+{
+    (void)context;
+    return lt_text_sub(lt_text_of(nicknames[i].name), 1, SIZE_MAX);
+}
+
+static lt_status fail_nickname(lt_text text, lt_err *err)
+{
+    lt_text nearest, word = lt_text_starts(text, T("@")) ? lt_text_sub(text, 1, SIZE_MAX) : text;
+    lt_ignore(lt_fail(err, LT_INVALID, "unknown schedule '%.*s'", LT_ARG(text)));
+    if (lt_text_nearest(word, LT_COUNT(nicknames), nickname_at, NULL, &nearest))
+        return lt_hint(err, "did you mean '@%.*s'?", LT_ARG(nearest));
+    return lt_hint(err, "minute hour day month weekday, as in \"0 6 * * 1-5\"; or @yearly, "
+                        "@monthly, @weekly, @daily, @hourly");
+}
+
 lt_status lt_cron_read(lt_text text, lt_cron *out, lt_err *err)
 {
     text = lt_text_trim(text);
@@ -215,10 +240,8 @@ lt_status lt_cron_read(lt_text text, lt_cron *out, lt_err *err)
     for (size_t i = 0; i < LT_COUNT(nicknames); i++)
         if (lt_text_eq_nocase(text, lt_text_of(nicknames[i].name)))
             meant = lt_text_of(nicknames[i].means);
-    if (lt_text_starts(meant, T("@"))) {
-        lt_ignore(lt_fail(err, LT_INVALID, "unknown schedule '%.*s'", LT_ARG(text)));
-        return lt_hint(err, "there are @yearly, @monthly, @weekly, @daily and @hourly");
-    }
+    if (lt_text_starts(meant, T("@")) || is_word(meant))
+        return fail_nickname(text, err);
     LT_TRY(read_fields(meant, out, err));
     if (!next_wall(out, 0, HORIZON_S, &ignored))
         return lt_fail(err, LT_INVALID, "the schedule '%.*s' never comes", LT_ARG(text));

@@ -189,17 +189,27 @@ size_t lt_text_distance(lt_text a, lt_text b, size_t limit)
     return LT_MIN(rows[a.len % 3][b.len], limit + 1);
 }
 
+static size_t common_head(lt_text a, lt_text b)
+{
+    size_t len = 0;
+    while (len < a.len && len < b.len && lt_lower(a.ptr[len]) == lt_lower(b.ptr[len]))
+        len++;
+    return len;
+}
+
 bool lt_text_nearest(lt_text text, size_t count, lt_name_at *name_at, const void *context,
                      lt_text *nearest)
 {
     size_t limit = text.len <= 3 ? 1 : text.len <= 8 ? 2 : 3;
-    size_t best = limit + 1;
+    size_t best = limit + 1, best_head = 0;
     for (size_t i = 0; i < count; i++) {
         lt_text name = name_at(context, i);
         size_t distance = lt_text_distance(text, name, limit);
         bool shares = distance < LT_MAX(text.len, name.len); /* "a" is no slip for "b" */
-        if (name.len && shares && distance < best) {
+        size_t head = common_head(text, name); /* "retrys" is rather "retries" than "returns" */
+        if (name.len && shares && (distance < best || (distance == best && head > best_head))) {
             best = distance;
+            best_head = head;
             *nearest = name;
         }
     }

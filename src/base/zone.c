@@ -353,6 +353,33 @@ static lt_status find_locked(lt_text name, const lt_zone **out, lt_err *err)
     return LT_OK;
 }
 
+static lt_text name_at(const void *context, size_t i)
+{
+    return ((const lt_texts *)context)->items[i];
+}
+
+/* tzdata.zi has a line for each name: "Z Europe/London ..." is a zone, "L Europe/London GB" another name of one. */
+static void hint_nearest(lt_text name, lt_err *err)
+{
+    lt_err unread = {0};
+    lt_texts names = {0};
+    lt_text rest, line, word, nearest = {0};
+    LT_AUTO(lt_buf) file = {.limit = LT_MIB};
+    (void)lt_hint(err, "names are like Europe/London or UTC; the package tzdata has them all");
+    if (lt_file_read("/usr/share/zoneinfo/tzdata.zi", &file, &unread) != LT_OK)
+        return;
+    for (rest = lt_buf_text(&file); lt_text_cut(&rest, '\n', &line);) {
+        bool zone = lt_text_starts(line, T("Z ")), link = lt_text_starts(line, T("L "));
+        for (int i = 0; (zone || link) && i < (zone ? 2 : 3); i++)
+            (void)lt_text_cut(&line, ' ', &word);
+        if (zone || link)
+            lt_push(&names, word);
+    }
+    if (lt_text_nearest(name, names.len, name_at, &names, &nearest))
+        (void)lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
+    lt_vec_free(&names);
+}
+
 lt_status lt_zone_find(lt_text name, const lt_zone **out, lt_err *err)
 {
     if (lt_text_eq_nocase(name, T("UTC"))) {
@@ -367,7 +394,7 @@ lt_status lt_zone_find(lt_text name, const lt_zone **out, lt_err *err)
     lt_status status = find_locked(name, out, err);
     (void)pthread_mutex_unlock(&lock);
     if (status == LT_NOT_FOUND)
-        (void)lt_hint(err, "names are like Europe/London or UTC; the package tzdata has them all");
+        hint_nearest(name, err);
     return status;
 }
 

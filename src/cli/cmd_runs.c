@@ -168,7 +168,9 @@ static const lt_opt prune_table[] = {
 
 static lt_status read_age(const char *option, const char *word, int64_t *age_us, lt_err *err)
 {
-    if (!word || lt_length_read(lt_text_of(word), age_us))
+    int64_t bare; /* 30 what? Seconds would remove nearly everything. */
+    if (!word ||
+        (!lt_text_to_i64(lt_text_of(word), &bare) && lt_length_read(lt_text_of(word), age_us)))
         return LT_OK;
     lt_ignore(lt_fail(err, LT_INVALID, "--%s: '%s' is no length of time", option, word));
     return lt_hint(err, "write it like 30d or 12h");

@@ -244,7 +244,8 @@ static lt_status check_days_off(const lt_project *project, const lt_conf_schedul
     if (lt_text_nearest(schedule->days_off, project->calendars.len, calendar_name_at, project,
                         &nearest))
         return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
-    return err->status;
+    return lt_hint(err, "a calendar is a file calendars/%.*s.yml with name and days",
+                   LT_ARG(schedule->days_off));
 }
 
 /* A pipeline whose calendar is missing is wrong as a whole: its next time would be another one. */

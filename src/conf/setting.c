@@ -214,10 +214,22 @@ static lt_status fail_bounds(const lt_conf_reader *reader, const lt_setting *set
                            setting->min / (int64_t)LT_MIB, LT_ARG(from->text));
 }
 
+/* `every: 15` is fifteen of what? Who reads it should not have to know. */
+static lt_status fail_unit(const lt_conf_reader *reader, const lt_setting *setting,
+                           const value *from, lt_err *err)
+{
+    lt_ignore(lt_setting_fail(reader, from->node, err, "'%s': '%.*s' has no unit", setting->name,
+                              LT_ARG(from->text)));
+    return lt_hint(err, "write %.*ss, %.*sm or %.*sh", LT_ARG(from->text), LT_ARG(from->text),
+                   LT_ARG(from->text));
+}
+
 static lt_status read_number(const lt_conf_reader *reader, const lt_setting *setting,
                              const value *from, int64_t *out, lt_err *err)
 {
     int64_t number = 0;
+    if (setting->type == LT_SET_LENGTH && lt_text_to_i64(from->text, &number) && number > 0)
+        return fail_unit(reader, setting, from, err);
     bool read = setting->type == LT_SET_INT      ? lt_text_to_i64(from->text, &number)
                 : setting->type == LT_SET_LENGTH ? lt_length_read(from->text, &number)
                                                  : lt_size_read(from->text, &number);
@@ -542,6 +554,24 @@ static void hint_allowed(const allowed *self, lt_text name, lt_err *err)
     lt_ignore(lt_hint(err, "%s", lt_buf_chars(&hint)));
 }
 
+static lt_text collection_at(const void *context, size_t i)
+{
+    const allowed *self = context;
+    return is_collection(&self->group->settings[i]) ? allowed_at(self, i) : (lt_text){0};
+}
+
+/* A mapping behind a word that takes none: `target:` where `targets:` was meant. */
+static void hint_collection(const allowed *here, const lt_setting *setting, const lt_yaml *node,
+                            lt_err *err)
+{
+    lt_text nearest;
+    if (node->kind == LT_YAML_SCALAR || is_collection(setting) || err->hint[0])
+        return;
+    if (lt_text_nearest(lt_text_of(setting->name), here->group->count, collection_at, here,
+                        &nearest))
+        lt_ignore(lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest)));
+}
+
 static bool comes_later(const lt_setting_group *group, lt_text name)
 {
     for (const char *const *later = group->later; later && *later; later++)
@@ -607,7 +637,10 @@ static lt_status read_written(const lt_conf_reader *reader, const allowed *here,
         bool empty = node->items[i]->kind == LT_YAML_SCALAR && node->items[i]->type == LT_YAML_NULL;
         if (empty && lt_setting_may_be_empty(setting))
             continue; /* "tasks:" and nothing behind it */
-        LT_TRY(read_setting(reader, setting, node->items[i], made, err));
+        lt_status status = read_setting(reader, setting, node->items[i], made, err);
+        if (status != LT_OK)
+            hint_collection(here, setting, node->items[i], err);
+        LT_TRY(status);
     }
     return LT_OK;
 }
@@ -668,6 +701,19 @@ static lt_status check_alone(const lt_conf_reader *reader, const lt_setting_grou
                            group->name);
 }
 
+/* "shell true" where a mapping belongs. */
+static bool hint_colon(const allowed *here, const lt_yaml *node, lt_err *err)
+{
+    size_t space = lt_text_find_byte(node->text, ' ', 0);
+    lt_text word = lt_text_sub(node->text, 0, space);
+    if (node->kind != LT_YAML_SCALAR || space == SIZE_MAX ||
+        !find_setting(here->group, word, here->kind))
+        return false;
+    lt_ignore(lt_hint(err, "is a colon missing? write '%.*s:%.*s'", LT_ARG(word),
+                      LT_ARG(lt_text_sub(node->text, space, 60))));
+    return true;
+}
+
 lt_status lt_setting_read(const lt_conf_reader *reader, const lt_setting_group *group,
                           const lt_yaml *node, void *made, lt_err *err)
 {
@@ -676,7 +722,8 @@ lt_status lt_setting_read(const lt_conf_reader *reader, const lt_setting_group *
         lt_ignore(lt_setting_fail(reader, node, err, "expected a mapping for %s, got %s",
                                   group->name, lt_yaml_name(node)));
         here.kind = -1;
-        hint_allowed(&here, (lt_text){0}, err);
+        if (!hint_colon(&here, node, err))
+            hint_allowed(&here, (lt_text){0}, err);
         return LT_INVALID;
     }
     LT_TRY(find_kind(reader, group, node, &here.kind, err));

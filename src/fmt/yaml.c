@@ -102,6 +102,39 @@ static lt_text line_of(lt_text text, uint32_t number)
     return line;
 }
 
+static bool indents_by_tab(lt_text line)
+{
+    size_t at = 0;
+    while (at < line.len && line.ptr[at] == ' ')
+        at++;
+    return at < line.len && line.ptr[at] == '\t';
+}
+
+/* A line that is no key, no item, and goes on nowhere: "name orders". */
+static bool lacks_colon(lt_text line)
+{
+    lt_text text = lt_text_trim(line);
+    bool begins = text.len && (lt_is_alpha(text.ptr[0]) || text.ptr[0] == '_');
+    return begins && !lt_text_has(text, T(": ")) && !lt_text_ends(text, T(":"));
+}
+
+/* The two slips of everybody. The error is told at the line behind a key without a colon, or at it. */
+static void hint_habit(const builder *self, uint32_t at, lt_err *err)
+{
+    for (uint32_t line = at > 2 ? at - 2 : 1; line <= at; line++) {
+        lt_text there = line_of(self->text, line);
+        if (indents_by_tab(there)) {
+            lt_ignore(lt_hint(err, "line %u is indented by a tab: YAML wants spaces", line));
+            return;
+        }
+        if (lacks_colon(there)) {
+            lt_ignore(lt_hint(err, "is a colon missing in line %u, '%.*s'?", line,
+                              LT_ARG(lt_text_sub(lt_text_trim(there), 0, 60))));
+            return;
+        }
+    }
+}
+
 /* What libfyaml said first. */
 static lt_status fail_syntax(builder *self, lt_err *err)
 {
@@ -115,6 +148,8 @@ static lt_status fail_syntax(builder *self, lt_err *err)
     lt_text there = line_of(self->text, line);
     if (lt_text_has(there, T(": {{")) || lt_text_has(there, T("- {{")))
         lt_ignore(hint_quotes(err));
+    else
+        hint_habit(self, line, err);
     return LT_INVALID;
 }
 

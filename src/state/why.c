@@ -81,11 +81,26 @@ static lt_status say_called(lt_state *state, const lt_waiting *w, lt_buf *out, l
 
 /* ---- what is waited for ---- */
 
+/* The run in front may wait itself, and without a server for ever. */
+static lt_status say_turn(lt_state *state, int64_t run_id, lt_buf *out, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_run_record before;
+    lt_status status = lt_state_run_get(state, run_id, &arena, &before, err);
+    if (status != LT_OK && status != LT_NOT_FOUND)
+        return status;
+    bool waits = status == LT_OK && before.status == LT_RUN_QUEUED;
+    lt_buf_printf(out, "waits for its turn: run %lld of the pipeline %s", (long long)run_id,
+                  waits ? "was asked for before it, and has not begun ('leat up' begins it, 'leat "
+                          "cancel' takes it out)"
+                        : "is under way");
+    return LT_OK;
+}
+
 static lt_status say_waiting(lt_state *state, const lt_waiting *w, lt_buf *out, lt_err *err)
 {
     if (lt_text_eq(w->kind, T("turn"))) {
-        lt_buf_printf(out, "waits for its turn: run %lld of the pipeline is under way",
-                      (long long)w->run);
+        LT_TRY(say_turn(state, w->run, out, err));
     } else if (lt_text_eq(w->kind, T("target"))) {
         lt_buf_printf(out, "waits for the target '%.*s', held by %.*s", LT_ARG(w->what),
                       LT_ARG(w->detail));
