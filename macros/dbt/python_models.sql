@@ -12,6 +12,7 @@
         {% set parts = [one.package, one.name] if one.package else [one.name] %}
         {% set key = parts | join('.') %}
         {% set found = ref(*parts, v=one.version) if one.version else ref(*parts) %}
+        {% set found = found.render() if found.render is defined and found.render is callable else found %}
         {% do known.update({key ~ ('.v' ~ one.version if one.version else ''): resolve_model_name(found)}) %}
     {% endfor %}
 def ref(*args, **kwargs):
@@ -38,7 +39,12 @@ def source(*args, dbt_load_df_function):
     {% for key, default in zip(model.config.config_keys_used or [], model.config.config_keys_defaults or []) | list %}
         {% do used.update({key: model.config.get(key, default)}) %}
     {% endfor %}
+    {% set meta = {} %}
+    {% for key, default in zip(model.config.meta_keys_used or [], model.config.meta_keys_defaults or []) | list %}
+        {% do meta.update({key: (model.config.meta or {}).get(key, default)}) %}
+    {% endfor %}
 config_dict = {{ used }}
+meta_dict = {{ meta }}
 {% endmacro %}
 
 {% macro py_script_postfix(model) %}
@@ -47,9 +53,16 @@ config_dict = {{ used }}
 {{ build_config_dict(model) }}
 
 class config:
+    def __init__(self, *args, **kwargs):
+        pass
+
     @staticmethod
     def get(key, default=None):
         return config_dict.get(key, default)
+
+    @staticmethod
+    def meta_get(key, default=None):
+        return meta_dict.get(key, default)
 
 class this:
     database = "{{ this.database }}"

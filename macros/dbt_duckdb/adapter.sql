@@ -54,7 +54,9 @@
     {{- return(adapter.dispatch('create_table_as', 'dbt')(temporary, relation, compiled_code, language, partitioned_by=partitioned_by, sorted_by=sorted_by)) -}}
 {% endmacro %}
 {% macro duckdb__create_table_as(temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none) -%}
-    {%- if language != 'sql' -%}
+    {%- if language == 'python' -%}
+        {{ return(py_write_table(temporary=temporary, relation=relation, compiled_code=compiled_code, partitioned_by=partitioned_by, sorted_by=sorted_by)) }}
+    {%- elif language != 'sql' -%}
         {%- do exceptions.raise_compiler_error('models in ' ~ language ~ ' are not run here') -%}
     {%- elif partitioned_by or sorted_by -%}
         {%- do exceptions.raise_compiler_error('partitioned_by and sorted_by are only for DuckLake') -%}
@@ -75,6 +77,14 @@
     );
     {%- endif %}
 {%- endmacro %}
+
+{#- `make` is the runner's: it hands the table to us, who create the relation. -#}
+{% macro py_write_table(temporary, relation, compiled_code, partitioned_by=none, sorted_by=none) -%}
+{{ compiled_code }}
+
+def materialize(df, make):
+    make({{ relation.include(database=(not temporary), schema=(not temporary)) | string | tojson }}, {{ true if temporary else false }})
+{% endmacro %}
 
 {% macro duckdb__create_view_as(relation, sql) -%}
     {%- if leat_contract_is_enforced() -%}

@@ -1,6 +1,6 @@
 {#- DuckDB's tables (an index keeps a table from being renamed), files outside of the database, and table functions. -#}
 
-{% materialization table, adapter='duckdb', supported_languages=['sql'] %}
+{% materialization table, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {% set existing = load_cached_relation(this) %}
     {% set target_relation = this.incorporate(type='table') %}
     {% set beside = make_intermediate_relation(target_relation) %}
@@ -10,8 +10,8 @@
     {{ run_hooks(pre_hooks, inside_transaction=true) }}
     {% do duckdb__get_partitioned_by(target_relation, false) %}
     {% do duckdb__get_sorted_by(target_relation, false) %}
-    {% call statement('main') %}
-        {{- create_table_as(false, beside, compiled_code) }}
+    {% call statement('main', language=model['language']) %}
+        {{- create_table_as(false, beside, compiled_code, model['language']) }}
     {% endcall %}
     {% if existing is not none %}
         {% do drop_indexes_on_relation(existing) %}
@@ -27,7 +27,8 @@
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
-{% materialization incremental, adapter='duckdb', supported_languages=['sql'] %}
+{% materialization incremental, adapter='duckdb', supported_languages=['sql', 'python'] %}
+    {% set language = model['language'] %}
     {% set existing = load_cached_relation(this) %}
     {% set target_relation = this.incorporate(type='table') %}
     {% set temp_relation = duckdb__dispatch_temporary_relation(target_relation, adapter.batch_id_for_model(model)).relation %}
@@ -39,14 +40,17 @@
     {{ run_hooks(pre_hooks, inside_transaction=false) }}
     {{ run_hooks(pre_hooks, inside_transaction=true) }}
     {% if existing is none %}
-        {% set build_sql = create_table_as(false, target_relation, compiled_code) %}
+        {% set build_sql = create_table_as(false, target_relation, compiled_code, language) %}
     {% elif full_refresh_mode %}
-        {% set build_sql = create_table_as(false, beside, compiled_code) %}
+        {% set build_sql = create_table_as(false, beside, compiled_code, language) %}
     {% else %}
-        {% do run_query(create_table_as(true, temp_relation, compiled_code)) %}
+        {% call statement('pre', language=language) %}
+            {{- create_table_as(true, temp_relation, compiled_code, language) }}
+        {% endcall %}
+        {% set language = 'sql' %}
         {% set build_sql = leat_strategy_sql(target_relation, temp_relation, existing) %}
     {% endif %}
-    {% call statement('main') %}
+    {% call statement('main', language=language) %}
         {{- build_sql }}
     {% endcall %}
     {% if existing is not none and full_refresh_mode %}
@@ -111,7 +115,7 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{% materialization external, adapter='duckdb', supported_languages=['sql'] %}
+{% materialization external, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {% set formats = ['csv', 'parquet', 'json'] %}
     {% set location = render(config.get('location', default=external_location(this, config))) %}
     {% set options = render_write_options(config) %}
@@ -132,8 +136,8 @@
     {{ leat_clear([beside, table, backup]) }}
     {{ run_hooks(pre_hooks, inside_transaction=false) }}
     {{ run_hooks(pre_hooks, inside_transaction=true) }}
-    {% call statement('create_table') %}
-        {{- create_table_as(false, table, compiled_code) }}
+    {% call statement('create_table', language=model['language']) %}
+        {{- create_table_as(false, table, compiled_code, model['language']) }}
     {% endcall %}
     {#- A file of no rows would lose its columns in some formats: one row of NULLs is written, and never shown. -#}
     {% set is_empty = run_query('select count(*) from ' ~ table).rows[0][0] == 0 %}

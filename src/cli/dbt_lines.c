@@ -33,7 +33,8 @@ static void describe(const lt_dbt_node *node, lt_buf *out)
         return;
     }
     if (node->kind == LT_DBT_MODEL)
-        lt_buf_printf(out, "sql %.*s model ", LT_ARG(node->config.materialized));
+        lt_buf_printf(out, "%s %.*s model ", lt_text_ends(node->path, T(".py")) ? "python" : "sql",
+                      LT_ARG(node->config.materialized));
     else
         lt_buf_printf(out, "%s ", node->kind == LT_DBT_SEED ? "seed file" : "snapshot");
     lt_buf_printf(out, "%.*s.%.*s", LT_ARG(node->relation.schema), LT_ARG(node->relation.name));

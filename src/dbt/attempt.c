@@ -83,7 +83,8 @@ static lt_status compile(attempt *a, lt_err *err)
     LT_TRY(a->node->kind == LT_DBT_UNIT_TEST
                ? lt_dbt_unit_compile(&a->r, a->heap, &a->compiled, &sql, err)
                : compile_own(a, &sql, err));
-    trim_end(&sql);
+    if (!lt_dbt_is_python(a->node))
+        trim_end(&sql);
     LT_TRY(lt_buf_check(&sql, "the SQL", err));
     a->sql = lt_jinja_as_text(lt_jinja_text_copy(a->heap, lt_buf_text(&sql)));
     LT_TRY(write_compiled(a, err));
@@ -177,11 +178,40 @@ static void keep_response(attempt *a, const lt_dbt_run_result *made)
     (void)pthread_mutex_unlock(&a->run->lock);
 }
 
+static bool is_in(lt_jinja_value list, lt_jinja_value item)
+{
+    for (size_t i = 0; i < lt_jinja_len(list); i++)
+        if (lt_jinja_eq(lt_jinja_at(list, i), item))
+            return true;
+    return false;
+}
+
+/* As dbt, before anything of the materialization runs. */
+static lt_status check_language(const attempt *a, lt_text materialization, lt_err *err)
+{
+    const lt_dbt_macro *macro = lt_dbt_materialization_find(a->run->request.dbt, materialization);
+    lt_jinja_value language = lt_jinja_text(lt_dbt_is_python(a->node) ? T("python") : T("sql"));
+    LT_AUTO(lt_buf) known = {.limit = LT_KIB};
+    if (a->node->kind != LT_DBT_MODEL || !macro || is_in(macro->supported_languages, language) ||
+        (macro->supported_languages.type == LT_JINJA_UNDEFINED && !lt_dbt_is_python(a->node)))
+        return LT_OK;
+    if (macro->supported_languages.type == LT_JINJA_UNDEFINED)
+        lt_buf_add_str(&known, "['sql']");
+    else
+        lt_jinja_repr(macro->supported_languages, &known);
+    return lt_fail(err, LT_INVALID,
+                   "%.*s: Materialization \"%.*s\" only supports languages %s; got \"%.*s\"",
+                   LT_ARG(a->node->path), LT_ARG(macro->name), lt_buf_chars(&known),
+                   LT_ARG(lt_jinja_as_text(language)));
+}
+
 static lt_status materialize(attempt *a, lt_dbt_run_result *made, lt_err *err)
 {
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &a->r};
     lt_text name =
         a->run->request.action == LT_DBT_DO_CLONE ? T("clone") : materialization_of(a->node);
+    if (a->run->request.action != LT_DBT_DO_CLONE)
+        LT_TRY(check_language(a, name, err));
     LT_TRY(lt_dbt_exec_attach(&a->r, a->heap, a->sql, err));
     lt_status status =
         lt_dbt_exec_run(a->r.exec, &a->run->request.dbt->env, &context, name, made, err);
@@ -352,14 +382,6 @@ static lt_jinja_value result_value(const lt_dbt_run *run, const lt_dbt_node_resu
     lt_jinja_put(made, "timing", lt_jinja_list(heap));
     lt_jinja_put(made, "node", lt_dbt_node_value(run->request.dbt, result->node, heap));
     return made;
-}
-
-static bool is_in(lt_jinja_value list, lt_jinja_value item)
-{
-    for (size_t i = 0; i < lt_jinja_len(list); i++)
-        if (lt_jinja_eq(lt_jinja_at(list, i), item))
-            return true;
-    return false;
 }
 
 /* results, schemas, database_schemas: what on-run-end sees. */

@@ -28,6 +28,8 @@ lt_status lt_dbt_compile_own(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled 
 {
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = r, .spans = &out->spans};
     r->heap = heap;
+    if (lt_dbt_is_python(r->node))
+        return lt_dbt_python_compile(r, heap, out, err);
     LT_TRY(lt_dbt_compile_template(r->dbt, r->node, false, &out->templated, err));
     if (r->node->kind == LT_DBT_GENERIC_TEST)
         return render_generic_test(r, out->templated, heap, &out->sql, err);
@@ -150,6 +152,12 @@ lt_status lt_dbt_inject_ctes(rendering *r, lt_jinja_heap *heap, lt_buf *sql, lt_
     list_ephemerals(r->node, &scratch, &list);
     if (!list.len)
         return LT_OK;
+    if (lt_dbt_is_python(r->node)) {
+        lt_ignore(lt_fail(err, LT_INVALID,
+                          "%.*s: a model in Python cannot read the ephemeral model '%.*s'",
+                          LT_ARG(r->node->path), LT_ARG(list.items[0]->name)));
+        return lt_hint(err, "make it a view or a table");
+    }
     for (size_t i = 0; i < list.len; i++)
         LT_TRY(add_cte(r, list.items[i], heap, &ctes, err));
     return lt_dbt_put_ctes(lt_buf_text(&ctes), sql, err);

@@ -304,6 +304,10 @@ static const struct {
     {T("fail_calc"), NULL},
     {T("store_failures"), NULL},
     {T("meta"), NULL},
+    {T("config_keys_used"), NULL}, /* what models in Python ask for */
+    {T("config_keys_defaults"), NULL},
+    {T("meta_keys_used"), NULL},
+    {T("meta_keys_defaults"), NULL},
 };
 
 static lt_text strict_key(const void *context, size_t i)

@@ -130,6 +130,8 @@ lt_status lt_dbt_run_use(lt_dbt_run *run, lt_engine *engine, lt_err *err)
         .database = run->database,
         .flags = run->request.flags,
         .args = run->request.invocation ? run->request.invocation->args : run->request.flags,
+        .credentials = run->request.credentials,
+        .arena = &run->arena,
         .run_folder = run->request.target_folder
                           ? lt_arena_format(&run->arena, "%s/run", run->request.target_folder)
                           : NULL};

@@ -30,8 +30,10 @@ static bool is_wanted(const project_file *file)
         if (lt_text_starts(file->below, T("fixtures/")))
             return false; /* of unit tests: read when they run */
     }
+    if (has_suffix(file->path, ".py"))
+        return file->kind == LT_DBT_MODEL_PATHS;
     return file->kind != LT_DBT_MACRO_PATHS && file->kind != LT_DBT_DOCS_PATHS &&
-           (has_suffix(file->path, ".sql") || has_suffix(file->path, ".py"));
+           has_suffix(file->path, ".sql");
 }
 
 static lt_status list_folder(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_paths kind,
@@ -88,6 +90,14 @@ typedef struct reading {
     lt_arena arena, trees;
 } reading;
 
+static lt_status read_python(reading *r, project_file *file, lt_err *err)
+{
+    LT_AUTO(lt_buf) calls = {.limit = LT_DBT_FILE_BYTES};
+    LT_TRY(lt_dbt_python_template(file->path, file->text, &calls, err));
+    return lt_jinja_compile(&r->dbt->parse_env, lt_text_of(file->path), lt_buf_text(&calls),
+                            &file->compiled, NULL, err);
+}
+
 static lt_status read_text(reading *r, project_file *file, lt_err *err)
 {
     LT_AUTO(lt_buf) text = {0};
@@ -103,6 +113,8 @@ static lt_status read_text(reading *r, project_file *file, lt_err *err)
     lt_text trimmed = lt_text_trim(whole);
     lt_dbt_sha256(file->kind == LT_DBT_SEED_PATHS ? whole : trimmed, file->checksum);
     file->text = lt_arena_text(&r->arena, trimmed);
+    if (has_suffix(file->path, ".py"))
+        return read_python(r, file, err);
     bool evaluated =
         has_suffix(file->path, ".sql") && lt_text_find_byte(trimmed, '{', 0) != SIZE_MAX;
     if (evaluated && file->kind != LT_DBT_SNAPSHOT_PATHS)

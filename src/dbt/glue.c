@@ -111,6 +111,18 @@ static void set_quoting(const lt_dbt *dbt, bool quote[LT_DBT_PARTS])
     }
 }
 
+/* dbt-duckdb runs a model in its own Python; here the profile may name one. */
+static void set_python(const rt_request *request, lt_dbt_rt_settings *settings)
+{
+    lt_text named = lt_jinja_as_text(lt_dbt_at(request->credentials, "python"));
+    lt_jinja_value paths = lt_dbt_at(request->credentials, "module_paths");
+    if (named.len)
+        settings->python = lt_arena_str(request->arena, named);
+    for (size_t i = 0; paths.type == LT_JINJA_LIST && i < lt_jinja_len(paths); i++)
+        lt_push_in(request->arena, &settings->module_paths,
+                   lt_jinja_as_text(lt_jinja_at(paths, i)));
+}
+
 lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt **out, lt_err *err)
 {
     lt_dbt_rt_settings settings = {.engine = request->engine,
@@ -128,6 +140,7 @@ lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt
                                    .host = &host,
                                    .user = (void *)(uintptr_t)dbt};
     set_quoting(dbt, settings.quote);
+    set_python(request, &settings);
     return lt_dbt_rt_open(&settings, out, err);
 }
 

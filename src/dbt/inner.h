@@ -160,7 +160,9 @@ typedef struct rt_request {
     lt_engine *engine; /* NULL: parsing */
     lt_text database;  /* the connection's own, where the settings name none */
     lt_jinja_value flags, args;
+    lt_jinja_value credentials; /* of the profile: a dict, or undefined */
     const char *run_folder;
+    lt_arena *arena; /* lives as long as the run time */
 } rt_request;
 lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt **out,
                          lt_err *err);
@@ -402,6 +404,15 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err);
 lt_jinja_value lt_dbt_graph_value(const lt_dbt *dbt, lt_jinja_heap *heap);
 /* The node as a dict, as the manifest has it. */
 lt_jinja_value lt_dbt_node_value(const lt_dbt *dbt, const lt_dbt_node *node, lt_jinja_heap *heap);
+
+/* ---- python.c ---- */
+
+bool lt_dbt_is_python(const lt_dbt_node *node);
+/* A template with the calls of dbt.ref(), dbt.source() and dbt.config() of a file, on their lines. LT_INVALID: what dbt refuses. */
+lt_status lt_dbt_python_template(const char *path, lt_text source, lt_buf *out, lt_err *err);
+/* As lt_dbt_compile_own(): the file and what belongs behind it. */
+lt_status lt_dbt_python_compile(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled *out,
+                                lt_err *err);
 
 /* ---- compile.c ---- */
 

@@ -121,6 +121,12 @@ static lt_text stem_of(const char *path)
 lt_status lt_dbt_compile_template(const lt_dbt *dbt, const lt_dbt_node *node, bool parsing,
                                   lt_jinja_template **out, lt_err *err)
 {
+    LT_AUTO(lt_buf) calls = {.limit = LT_DBT_FILE_BYTES};
+    if (parsing && lt_dbt_is_python(node)) {
+        LT_AUTO(lt_chars) path = lt_text_dup(node->path);
+        LT_TRY(lt_dbt_python_template(path, node->raw_code, &calls, err));
+        return lt_jinja_compile(&dbt->parse_env, node->path, lt_buf_text(&calls), out, NULL, err);
+    }
     return lt_jinja_compile(parsing ? &dbt->parse_env : &dbt->env, node->path, node->raw_code, out,
                             NULL, err);
 }
@@ -273,6 +279,19 @@ static lt_status settle(lt_dbt *dbt, lt_dbt_node *node, const config_calls *conf
     return node->config.disabled ? LT_OK : record_hooks(dbt, node, err);
 }
 
+/* A model in Python is a table, unless its entry or itself says otherwise; folders are not asked. */
+static void put_python_default(lt_dbt *dbt, lt_jinja_value *rendered, lt_jinja_value *raw)
+{
+    if (lt_dbt_is_set(lt_dbt_at(*rendered, "materialized")))
+        return;
+    if (rendered->type != LT_JINJA_DICT) {
+        *rendered = lt_jinja_dict(&dbt->heap);
+        *raw = lt_jinja_dict(&dbt->heap);
+    }
+    lt_jinja_put(*rendered, "materialized", lt_jinja_text(T("table")));
+    lt_jinja_put(*raw, "materialized", lt_jinja_text(T("table")));
+}
+
 lt_status lt_dbt_settle(lt_dbt *dbt, lt_dbt_node *node, const value_source *source,
                         const lt_yaml *entry, const config_calls *config_call, lt_err *err)
 {
@@ -285,6 +304,8 @@ lt_status lt_dbt_settle(lt_dbt *dbt, lt_dbt_node *node, const value_source *sour
         if (given && given->version && given->entry == entry)
             LT_TRY(config_of_entry(source, node, given->version, &rendered, &raw, err));
     }
+    if (lt_dbt_is_python(node))
+        put_python_default(dbt, &rendered, &raw);
     node->config.entry = rendered;
     node->config.entry_raw = raw;
     return settle(dbt, node, config_call, err);
@@ -554,10 +575,6 @@ static lt_status add_file(lt_dbt *dbt, project_files *files, size_t i, int pass,
                          : LT_OK;
     if (pass != 2)
         return LT_OK;
-    if (lt_text_ends(lt_text_of(file->path), T(".py"))) {
-        lt_dbt_warn(dbt, "%s: models in Python are not run", file->path);
-        return LT_OK;
-    }
     if (file->kind == LT_DBT_SNAPSHOT_PATHS)
         return add_snapshots(dbt, file, err);
     return add_node(dbt, file, (unsigned)i + 1, err);

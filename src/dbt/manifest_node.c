@@ -336,7 +336,7 @@ static void executable(writer *w, const subject *s)
         depends_on_macros(w, s);
         return;
     }
-    lt_json_set(w, "language", T("sql"));
+    lt_json_set(w, "language", lt_dbt_is_python(s->node) ? T("python") : T("sql"));
     WRITE_FIELDS(w, s, sql_fields);
     if (s->node->kind == LT_DBT_MODEL)
         WRITE_FIELDS(w, s, model_fields);

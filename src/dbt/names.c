@@ -1,6 +1,8 @@
 /* The names that the project answers in templates: macros, ref, source, config, var, doc, target and their like. */
 #include "dbt/inner.h"
 
+#include "base/mask.h"
+
 #include <stdlib.h>
 
 static rendering *rendering_of(const lt_jinja_call *call)
@@ -195,6 +197,8 @@ static lt_status env_var(lt_jinja_call *call, lt_jinja_value *result, lt_err *er
     const char *value = getenv(key);
     if (r->loading && !r->may_read_secrets)
         record_env(r->loading, name, value);
+    if (value && lt_text_starts(name, T("DBT_ENV_SECRET")))
+        lt_mask_register(lt_text_of(value));
     if (value) {
         *result = lt_jinja_text_copy(call->heap, lt_text_of(value));
         return LT_OK;

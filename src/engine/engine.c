@@ -100,6 +100,11 @@ void lt_session_cancel(lt_session *session)
     session->engine->ops->cancel(session);
 }
 
+bool lt_session_is_cancelled(const lt_session *session)
+{
+    return atomic_load(&session->cancelled);
+}
+
 int64_t lt_session_error_at(const lt_session *session)
 {
     return session->error_at;

@@ -42,6 +42,8 @@ lt_engine *lt_session_engine(const lt_session *session);
 
 /* Stop what the session is doing, from any thread; the call under way gives LT_CANCELLED. Harmless when idle. */
 void lt_session_cancel(lt_session *session);
+/* Whether that was asked since the last statement began: for who waits for something else in between. */
+bool lt_session_is_cancelled(const lt_session *session);
 /* The byte offset in the last statement where the engine says the error is, or -1. */
 int64_t lt_session_error_at(const lt_session *session);
 /* postgres: the server's word for the last command that succeeded, "INSERT 0 5", "CREATE VIEW"; else empty. Lives until the next

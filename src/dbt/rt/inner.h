@@ -191,6 +191,10 @@ void lt_dbt_table_set_kind(lt_jinja_value table, size_t column, lt_dbt_cell_kind
 lt_status lt_dbt_copy_rows(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text relation,
                            lt_text columns, lt_jinja_value table, lt_err *err);
 
+/* python.c: submit_python_job(model, code) */
+lt_status lt_dbt_python_submit(lt_dbt_exec *exec, lt_jinja_call *call, lt_jinja_value model,
+                               lt_text code, lt_jinja_value *out, lt_err *err);
+
 /* seed.c: load_agate_table() */
 lt_status lt_dbt_seed_table(lt_dbt_exec *exec, lt_jinja_value *out, lt_err *err);
 

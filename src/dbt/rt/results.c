@@ -365,10 +365,10 @@ static lt_status write_file(lt_jinja_call *call, lt_jinja_value *out, lt_err *er
 
 static lt_status submit_python_job(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
 {
-    const lt_dbt_exec *exec = call->user;
-    (void)out;
-    return lt_fail(err, LT_INVALID, "the %.*s adapter does not run models in Python",
-                   LT_ARG(exec->rt->adapter->kind));
+    lt_jinja_value args[2];
+    LT_TRY(lt_jinja_bind(call, "parsed_model compiled_code", args, err));
+    return lt_dbt_python_submit(call->user, call, args[0], lt_dbt_str(call->heap, args[1]), out,
+                                err);
 }
 
 const lt_jinja_func lt_dbt_result_functions[] = {

@@ -119,6 +119,8 @@ typedef struct lt_dbt_rt_settings {
     const char *run_folder;   /* target/run/<project>: write() puts files there; NULL: nowhere */
     lt_text external_root;    /* duckdb: where `external` models go; empty: "." */
     bool no_transactions;     /* duckdb: disable_transactions */
+    const char *python;       /* duckdb: what runs models in Python; NULL: "python3" */
+    lt_texts module_paths;    /* duckdb: where their modules are, besides */
     const lt_dbt_host *host;
     void *user;
 } lt_dbt_rt_settings;
