@@ -10,8 +10,8 @@
     {{ run_hooks(pre_hooks, inside_transaction=true) }}
     {% do duckdb__get_partitioned_by(target_relation, false) %}
     {% do duckdb__get_sorted_by(target_relation, false) %}
-    {% call statement('main', language=model['language']) %}
-        {{- create_table_as(false, beside, compiled_code, model['language']) }}
+    {% call statement('main', language=model.get('language', 'sql')) %}
+        {{- create_table_as(false, beside, compiled_code, model.get('language', 'sql')) }}
     {% endcall %}
     {% if existing is not none %}
         {% do drop_indexes_on_relation(existing) %}
@@ -28,7 +28,7 @@
 {% endmaterialization %}
 
 {% materialization incremental, adapter='duckdb', supported_languages=['sql', 'python'] %}
-    {% set language = model['language'] %}
+    {% set language = model.get('language', 'sql') %}
     {% set existing = load_cached_relation(this) %}
     {% set target_relation = this.incorporate(type='table') %}
     {% set temp_relation = duckdb__dispatch_temporary_relation(target_relation, adapter.batch_id_for_model(model)).relation %}
@@ -136,8 +136,8 @@
     {{ leat_clear([beside, table, backup]) }}
     {{ run_hooks(pre_hooks, inside_transaction=false) }}
     {{ run_hooks(pre_hooks, inside_transaction=true) }}
-    {% call statement('create_table', language=model['language']) %}
-        {{- create_table_as(false, table, compiled_code, model['language']) }}
+    {% call statement('create_table', language=model.get('language', 'sql')) %}
+        {{- create_table_as(false, table, compiled_code, model.get('language', 'sql')) }}
     {% endcall %}
     {#- A file of no rows would lose its columns in some formats: one row of NULLs is written, and never shown. -#}
     {% set is_empty = run_query('select count(*) from ' ~ table).rows[0][0] == 0 %}
