@@ -2,10 +2,13 @@
 #include "cli/cmd.h"
 
 #include "base/fs.h"
+#include "base/log.h"
+#include "base/proc.h"
 #include "base/time.h"
 #include "cli/grid.h"
 #include "cli/work.h"
 #include "sched/ask.h"
+#include "sched/fill.h"
 
 static lt_texts texts_of(lt_app *app, const lt_strings *strings)
 {
@@ -15,15 +18,21 @@ static lt_texts texts_of(lt_app *app, const lt_strings *strings)
     return out;
 }
 
-/* Whoever asks should know that nobody listens. */
-static void say_server(lt_app *app, const lt_workspace *workspace)
+static bool has_server(const lt_workspace *workspace)
 {
     LT_AUTO(lt_chars) path = lt_format("%s/leases/server.lock", workspace->home);
     int fd = -1;
     lt_err err;
-    if (!lt_path_exists(path) || lt_file_lock(path, 0, &fd, &err) == LT_OK)
-        lt_out_str(&app->out, "no server works in this home: 'leat up' begins what waits\n");
+    bool none = !lt_path_exists(path) || lt_file_lock(path, 0, &fd, &err) == LT_OK;
     lt_fd_close(fd);
+    return !none;
+}
+
+/* Whoever asks should know that nobody listens. */
+static void say_server(lt_app *app, const lt_workspace *workspace)
+{
+    if (!has_server(workspace))
+        lt_out_str(&app->out, "no server works in this home: 'leat up' begins what waits\n");
 }
 
 static lt_status read_moment(const char *option, const char *text, int64_t *out, lt_err *err)
@@ -106,7 +115,7 @@ const lt_cmd lt_cmd_trigger = {
 typedef struct backfill_opts {
     const char *from, *to;
     lt_strings params;
-    bool dry_run, reverse;
+    bool dry_run, reverse, ask;
     int64_t parallel;
 } backfill_opts;
 
@@ -137,7 +146,12 @@ static const lt_opt backfill_table[] = {
      .value = "N",
      .min = 1,
      .max = 1000,
-     .help = "so many of the pipeline's backfills at once; else as 'overlap' and 'max_active' say"},
+     .help = "so many of the pipeline's backfills at once; else as 'overlap' and 'max_active' say, "
+             "without a server one"},
+    {.name = "ask",
+     .type = LT_OPT_FLAG,
+     LT_AT(backfill_opts, ask),
+     .help = "only ask: a server that comes later does the runs"},
     {.name = "dry-run",
      .type = LT_OPT_FLAG,
      LT_AT(backfill_opts, dry_run),
@@ -176,12 +190,76 @@ static lt_status list_ticks(lt_app *app, lt_workspace *workspace, const lt_run_r
     return LT_OK;
 }
 
-static lt_status fill(lt_app *app, lt_workspace *workspace, const backfill_opts *opts,
-                      lt_run_record *runs, size_t count, lt_err *err)
+/* ---- without a server ---- */
+
+static void tell_end(void *context, const lt_fill_news *news)
+{
+    lt_app *app = context;
+    const lt_run_record *run = news->run;
+    char moment[LT_TIME_CHARS];
+    lt_err unsaid;
+    if (app->globals.json || app->globals.quiet)
+        return;
+    lt_out_printf(&app->out, "%zu of %zu  %.19sZ  run %lld  %s  %.1f s%s%.*s\n", news->number,
+                  news->count, lt_time_write(run->clock_us, moment), (long long)run->id,
+                  lt_run_status_name(run->status),
+                  (double)(run->finished_at_us - run->started_at_us) / 1e6,
+                  run->message.len ? "  " : "", LT_ARG(run->message));
+    lt_ignore(lt_out_flush(&app->out, &unsaid));
+}
+
+static lt_status judge_fill(const lt_fill *fill, lt_err *err)
+{
+    if (fill->left) {
+        lt_ignore(lt_fail(err, LT_CANCELLED, "stopped: %zu tick%s not begun", fill->left,
+                          fill->left == 1 ? " was" : "s were"));
+        return lt_hint(err, "the same command goes on from there");
+    }
+    if (!fill->failed)
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_FAILED, "%zu of the runs failed", fill->failed));
+    return lt_hint(err, "'leat runs %lld' shows the first; 'leat retry %lld' does what failed",
+                   (long long)fill->first_failed, (long long)fill->first_failed);
+}
+
+/* Of pipelines that skip or cancel, or queue, no more than they allow would run anyhow. */
+static size_t parallel_here(const lt_conf_pipeline *pipeline, const backfill_opts *opts)
+{
+    int64_t most = pipeline->overlap == LT_CONF_OVERLAP_ALLOW ? INT64_MAX : pipeline->max_active;
+    int64_t usual = pipeline->overlap == LT_CONF_OVERLAP_ALLOW ? 1 : pipeline->max_active;
+    return (size_t)LT_MIN(opts->parallel ? opts->parallel : usual, most);
+}
+
+static lt_status fill_here(lt_app *app, lt_workspace *workspace, const lt_conf_pipeline *pipeline,
+                           const backfill_opts *opts, lt_run_record *runs, size_t count,
+                           lt_err *err)
+{
+    lt_fill fill = {.workspace = workspace,
+                    .runs = runs,
+                    .count = count,
+                    .parallel = parallel_here(pipeline, opts),
+                    .tell = tell_end,
+                    .context = app};
+    lt_stop_on_signals();
+    LT_TRY(lt_sched_fill(&fill, err));
+    if (app->globals.json)
+        lt_out_printf(&app->out,
+                      "{\"succeeded\": %zu, \"failed\": %zu, \"known\": %zu, \"left\": %zu}\n",
+                      fill.succeeded, fill.failed, fill.known, fill.left);
+    else
+        lt_out_printf(&app->out, "%zu succeeded, %zu failed; %zu tick%s had run before\n",
+                      fill.succeeded, fill.failed, fill.known, fill.known == 1 ? "" : "s");
+    return judge_fill(&fill, err);
+}
+
+static lt_status fill(lt_app *app, lt_workspace *workspace, const lt_conf_pipeline *pipeline,
+                      const backfill_opts *opts, lt_run_record *runs, size_t count, lt_err *err)
 {
     size_t made = 0;
     if (opts->dry_run)
         return list_ticks(app, workspace, runs, count, err);
+    if (!opts->ask && !has_server(workspace))
+        return fill_here(app, workspace, pipeline, opts, runs, count, err);
     LT_TRY(lt_state_supervise(workspace->state, runs, count, err));
     for (size_t i = 0; i < count; i++)
         made += runs[i].claim != 0;
@@ -210,17 +288,20 @@ static lt_status backfill(lt_app *app, const void *opts, const lt_args *args, lt
     LT_TRY(lt_work_pipeline(workspace, args->items[0], &pipeline, err));
     LT_TRY(
         lt_sched_backfill(workspace->project, pipeline, &range, &app->arena, &runs, &count, err));
-    return fill(app, workspace, given, runs, count, err);
+    return fill(app, workspace, pipeline, given, runs, count, err);
 }
 
 const lt_cmd lt_cmd_backfill = {
     .name = "backfill",
-    .help = "ask the server for the runs of a range of ticks",
+    .help = "do the runs of a range of ticks",
     .args = "PIPELINE",
-    .about = "One run for each tick of the schedule in the range that has none yet, with that "
-             "tick's clock and interval. Asking again for the same range does nothing twice. How "
-             "many run at once is what 'overlap' and 'max_active' of the pipeline say, and "
-             "'--parallel'.",
+    .about =
+        "One run for each tick of the schedule in the range that has none yet, with that "
+        "tick's clock and interval. Asking again for the same range does nothing twice. Where a "
+        "server works, it is asked, and begins as many at once as 'overlap' and 'max_active' "
+        "of the pipeline and '--parallel' say. Where none does, the runs are done here: "
+        "Ctrl-C begins no more and waits for those under way, and the same command goes on "
+        "later.",
     .examples = "leat backfill daily --from 2026-01-01 --to 2026-02-01 --dry-run\n"
                 "leat backfill daily --from 2026-01-01 --to 2026-02-01 --reverse\tthe newest "
                 "first\n",

@@ -168,8 +168,8 @@ tasks: {one: {shell: "echo {{ interval_start }} {{ run_date }} >> days.txt"}}
     dry = leat("backfill", "d", *span, "--dry-run", "--json").json()
     assert [row["tick"][:13] for row in dry] == ["2026-01-01T06", "2026-01-03T06", "2026-01-04T06"]
     assert leat.runs() == []
-    assert "3 runs are asked for" in leat("backfill", "d", *span, "--reverse").out
-    assert "0 runs are asked for; 3 ticks had one already" in leat("backfill", "d", *span).out
+    assert "3 runs are asked for" in leat("backfill", "d", *span, "--reverse", "--ask").out
+    assert "0 runs are asked for; 3 ticks had one already" in leat("backfill", "d", *span, "--ask").out
     up(leat)
     wait_for(lambda: [run["status"] for run in leat.runs()] == ["succeeded"] * 3, "three runs")
     assert (leat.project / "days.txt").read_text().splitlines() == [
@@ -184,7 +184,7 @@ schedule: "0 6 * * *"
 tasks: {one: {shell: "echo x >> began.txt; until [ -e go ]; do sleep 0.05; done"}}
 """})
     began = lambda: (leat.project / "began.txt").read_text().count("x") if (leat.project / "began.txt").exists() else 0
-    leat("backfill", "d", "--from", "2026-01-01", "--to", "2026-01-07", "--parallel", "2")
+    leat("backfill", "d", "--from", "2026-01-01", "--to", "2026-01-07", "--parallel", "2", "--ask")
     server = up(leat)
     wait_for(lambda: began() == 2, "two runs")
     wait_for(lambda: sum("its turn" in row["why"] for row in leat("status", "--json").json()) == 4, "four that wait")
@@ -195,6 +195,55 @@ tasks: {one: {shell: "echo x >> began.txt; until [ -e go ]; do sleep 0.05; done"
     (leat.project / "go").touch()
     wait_for(lambda: [run["status"] for run in leat.runs()] == ["succeeded"] * 6, "six runs")
     assert began() == 6
+
+
+FILLED = """\
+name: d
+schedule: "0 6 * * *"
+tasks: {one: {shell: 'echo {{ run_date }} >> began.txt; until [ -e go ]; do sleep 0.05; done; test {{ run_date }} != 2026-01-03'}}
+"""
+
+
+def began(leat):
+    file = leat.project / "began.txt"
+    return sorted(file.read_text().split()) if file.exists() else []
+
+
+def test_a_backfill_without_a_server_does_the_runs_itself(project):
+    leat = project({"leat.yml": "name: t\n", "pipelines/d.yml": FILLED, "go": ""})
+    span = ("backfill", "d", "--from", "2026-01-01", "--to", "2026-01-06", "--parallel", "3")
+    done = leat(*span, code=1)
+    leat.edge(done, "5 of 5", "2026-01-03T06:00:00Z  run ", "4 succeeded, 1 failed; 0 ticks had run before", "1 of the runs failed", "leat retry")
+    assert began(leat) == [f"2026-01-0{day}" for day in range(1, 6)]
+    assert leat(*span, "--json").json() == {"succeeded": 0, "failed": 0, "known": 5, "left": 0}
+    assert len(began(leat)) == 5
+
+
+def test_a_backfill_that_is_asked_to_stop_ends_what_it_has_begun_and_goes_on_later(project):
+    leat = project({"leat.yml": "name: t\n", "pipelines/d.yml": FILLED})
+    span = ("backfill", "d", "--from", "2026-02-01", "--to", "2026-02-07", "--parallel", "2")
+    first = leat.start(*span)
+    wait_for(lambda: len(began(leat)) == 2, "two runs")
+    first.send_signal(signal.SIGINT)
+    (leat.project / "go").touch()
+    out, err = first.communicate(timeout=60)
+    assert first.returncode != 0 and "4 ticks were not begun" in err and "goes on from there" in err
+    assert began(leat) == ["2026-02-01", "2026-02-02"] and [run["status"] for run in leat.runs()] == ["succeeded"] * 2
+    assert "4 succeeded, 0 failed; 2 ticks had run before" in leat(*span).out
+    assert len(began(leat)) == 6
+
+
+def test_a_backfill_that_was_killed_is_gone_on_with(project):
+    leat = project({"leat.yml": "name: t\n", "pipelines/d.yml": FILLED})
+    span = ("backfill", "d", "--from", "2026-02-01", "--to", "2026-02-04")
+    first = leat.start(*span)
+    wait_for(lambda: len(began(leat)) == 1, "a run")
+    os.kill(first.pid, signal.SIGKILL)
+    first.communicate()
+    (leat.project / "go").touch()
+    done = leat(*span, "--json").json()  # the run of the first tick goes on by itself, and may have ended
+    assert done["succeeded"] + done["known"] == 3 and done["failed"] == 0
+    assert began(leat) == ["2026-02-01", "2026-02-02", "2026-02-03"]
 
 
 def test_one_server_for_a_home(project, up):
