@@ -133,6 +133,41 @@ static void write_statistics(lt_json_writer *w, int64_t rows)
     lt_json_end(w);
 }
 
+static void write_schema(lt_json_writer *w, const lt_lineage_fields *fields)
+{
+    begin_facet(w, "schema", SPEC "facets/1-1-1/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet");
+    lt_json_key(w, T("fields"));
+    lt_json_begin(w, '[');
+    for (size_t i = 0; i < fields->len; i++) {
+        lt_json_begin(w, '{');
+        lt_json_set(w, "name", fields->items[i].name);
+        lt_json_set(w, "type", fields->items[i].type);
+        lt_json_end(w);
+    }
+    lt_json_end(w);
+    lt_json_end(w);
+}
+
+static void write_dataset_facets(lt_json_writer *w, const lt_lineage_dataset *one)
+{
+    if (one->fields.len)
+        write_schema(w, &one->fields);
+    if (one->version.len) {
+        begin_facet(w, "version",
+                    SPEC "facets/1-0-1/DatasetVersionDatasetFacet.json"
+                         "#/$defs/DatasetVersionDatasetFacet");
+        lt_json_set(w, "datasetVersion", one->version);
+        lt_json_end(w);
+    }
+    if (one->replaced) {
+        begin_facet(w, "lifecycleStateChange",
+                    SPEC "facets/1-0-1/LifecycleStateChangeDatasetFacet.json"
+                         "#/$defs/LifecycleStateChangeDatasetFacet");
+        lt_json_set(w, "lifecycleStateChange", T("OVERWRITE"));
+        lt_json_end(w);
+    }
+}
+
 static void write_datasets(lt_json_writer *w, const char *name, bool written,
                            const lt_lineage_datasets *list)
 {
@@ -145,13 +180,7 @@ static void write_datasets(lt_json_writer *w, const char *name, bool written,
         lt_json_set(w, "name", one->name);
         lt_json_key(w, T("facets"));
         lt_json_begin(w, '{');
-        if (one->version.len) {
-            begin_facet(w, "version",
-                        SPEC "facets/1-0-1/DatasetVersionDatasetFacet.json"
-                             "#/$defs/DatasetVersionDatasetFacet");
-            lt_json_set(w, "datasetVersion", one->version);
-            lt_json_end(w);
-        }
+        write_dataset_facets(w, one);
         lt_json_end(w);
         lt_json_key(w, written ? T("outputFacets") : T("inputFacets"));
         lt_json_begin(w, '{');

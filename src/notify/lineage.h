@@ -17,9 +17,17 @@ typedef enum lt_lineage_kind {
     LT_LINEAGE_ABORT,
 } lt_lineage_kind;
 
+/* A column. */
+typedef struct lt_lineage_field {
+    lt_text name, type;
+} lt_lineage_field;
+typedef LT_VEC(lt_lineage_field) lt_lineage_fields;
+
 typedef struct lt_lineage_dataset {
     lt_text namespace_, name; /* by https://openlineage.io/docs/spec/naming */
     lt_text version;          /* facet `version`; empty: none */
+    lt_lineage_fields fields; /* facet `schema`; none: not known */
+    bool replaced;            /* facet `lifecycleStateChange`: what was there before is gone */
     int64_t rows;             /* written, facet `outputStatistics`; -1: not counted */
     lt_text assertion;        /* of a test's input: facet `dataQualityAssertions`; empty: none */
     bool holds;

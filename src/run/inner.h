@@ -153,6 +153,10 @@ lt_status lt_telemetry_open(executor *run, lt_err *err);
 /* A task has begun, has ended. With the lock held; neither waits. */
 void lt_telemetry_task_began(executor *run, const lt_run_task *task);
 void lt_telemetry_task_ended(executor *run, const lt_run_task *task);
+/* The step is done: remember the columns of what it has read and written. On the worker, without the lock. */
+void lt_telemetry_learn(lt_work *work);
+/* The task has read or written this commit of a dataset. */
+void lt_telemetry_learn_commit(const lt_work *work, const lt_commit_info *commit);
 /* The run has ended, as its record says; `message`: why it failed. */
 void lt_telemetry_close(executor *run, lt_text message);
 /* "00-<trace>-<span>-01" (W3C Trace Context) for what a task starts; empty when there are no traces. In the arena. */

@@ -45,6 +45,7 @@ static void result_commit(lt_work *work, lt_text bucket, lt_text prefix,
     result_text(work, "prefix", prefix);
     lt_buf_printf(result_member(work, "sequence"), "%lld", (long long)commit->sequence);
     result_text(work, "commit", commit->commit_id);
+    lt_telemetry_learn_commit(work, commit);
 }
 
 /* The run reads this commit: it is remembered, and kept by the store. */
@@ -410,6 +411,8 @@ lt_status lt_step_run(lt_work *work, lt_err *err)
     bool is_dbt = work->step->node || work->step->hook;
     if (work->run->dbt && !is_dbt) /* it may have made or dropped tables */
         lt_dbt_run_forget(work->run->dbt);
+    if (status == LT_OK)
+        lt_telemetry_learn(work);
     lt_log_set_also(NULL, NULL);
     return status;
 }

@@ -6,8 +6,10 @@
 #include "net/url.h"
 #include "notify/courier.h"
 #include "notify/lineage.h"
+#include "notify/schemas.h"
 #include "notify/trace.h"
 #include "run/inner.h"
+#include "source/schema.h"
 #include "source/source.h"
 
 #include <errno.h>
@@ -28,6 +30,7 @@ typedef struct lt_telemetry {
     lt_courier *events; /* owned; NULL: none */
     lt_text run_uuid;   /* of the run as a job */
     lt_lineage_job run_job;
+    lt_schemas *schemas; /* owned */
     /* traces */
     lt_courier *spans; /* owned; NULL: none */
     lt_text service, resource;
@@ -180,6 +183,13 @@ static void add_needed_tables(const executor *run, const lt_run_task *task, lt_a
     }
 }
 
+/* A view, a table, a seed is made anew; increments and snapshots are not. */
+static bool is_replaced(const lt_step *step)
+{
+    lt_text how = step->node ? step->node->config.materialized : (lt_text){0};
+    return lt_text_eq(how, T("table")) || lt_text_eq(how, T("view")) || lt_text_eq(how, T("seed"));
+}
+
 static void add_datasets(const executor *run, const lt_run_task *task, lt_lineage_event *event,
                          lt_arena *arena)
 {
@@ -199,6 +209,7 @@ static void add_datasets(const executor *run, const lt_run_task *task, lt_lineag
         add_needed_tables(run, task, arena, &event->inputs);
         if (relation_of(step, &relation))
             made = table_of(run->telemetry, &relation, arena);
+        made.replaced = event->kind == LT_LINEAGE_COMPLETE && is_replaced(step);
         break;
     case LT_STEP_TEST:
         add_needed_tables(run, task, arena, &event->inputs);
@@ -210,10 +221,77 @@ static void add_datasets(const executor *run, const lt_run_task *task, lt_lineag
     default:
         break;
     }
+    for (size_t i = 0; i < event->inputs.len; i++)
+        lt_schemas_fill(run->telemetry->schemas, &event->inputs.items[i]);
     if (!made.name.len)
         return;
     made.rows = task->record.rows_out;
+    if (event->kind != LT_LINEAGE_START) /* what will be is not known */
+        lt_schemas_fill(run->telemetry->schemas, &made);
     lt_push_in(arena, &event->outputs, made);
+}
+
+/* ---- columns ---- */
+
+static void learn_relation(lt_work *work, const lt_relation *relation, bool again)
+{
+    lt_err err = {0};
+    lt_columns columns = {0};
+    lt_session *session = NULL;
+    lt_telemetry *self = work->run->telemetry;
+    lt_lineage_dataset made = table_of(self, relation, work->arena);
+    if (!again && lt_schemas_has(self->schemas, &made))
+        return;
+    lt_status status = lt_work_session(work, &session, &err);
+    if (status == LT_OK)
+        status = lt_relation_columns(session, relation, work->arena, &columns, &err);
+    if (status != LT_OK) { /* the event is told without them */
+        lt_log(LT_LOG_DEBUG, "columns of %.*s: %s", LT_ARG(made.name), err.message);
+        return;
+    }
+    for (size_t i = 0; i < columns.len; i++)
+        lt_push_in(work->arena, &made.fields,
+                   ((lt_lineage_field){columns.items[i].name, columns.items[i].type}));
+    lt_schemas_put(self->schemas, &made);
+}
+
+void lt_telemetry_learn(lt_work *work)
+{
+    lt_relation relation = {0};
+    const lt_run_task *task = work->task;
+    lt_step_kind kind = work->step->kind;
+    if (!work->run->telemetry || !work->run->telemetry->has_lineage)
+        return;
+    if (relation_of(work->step, &relation))
+        learn_relation(work, &relation, true);
+    if (kind != LT_STEP_MODEL && kind != LT_STEP_TEST)
+        return;
+    for (size_t i = 0; i < task->node->needs.len; i++) {
+        const lt_node *needed = work->run->plan->graph.nodes.items[task->node->needs.items[i]];
+        if (relation_of(needed->payload, &relation))
+            learn_relation(work, &relation, false);
+    }
+}
+
+void lt_telemetry_learn_commit(const lt_work *work, const lt_commit_info *commit)
+{
+    lt_err err = {0};
+    lt_schema schema = {0};
+    lt_telemetry *self = work->run->telemetry;
+    if (!self || !self->has_lineage || !work->step->resource)
+        return;
+    lt_lineage_dataset made = landed_of(work->run, work->step->resource, work->arena);
+    made.version = commit->commit_id;
+    if (lt_schema_read(commit->schema_json, work->arena, &schema, &err) != LT_OK)
+        return;
+    for (size_t i = 0; i < schema.columns.len; i++) {
+        LT_AUTO(lt_buf) type = {0};
+        lt_type_write(&schema.columns.items[i].type, &type);
+        lt_push_in(work->arena, &made.fields,
+                   ((lt_lineage_field){schema.columns.items[i].name,
+                                       lt_arena_text(work->arena, lt_buf_text(&type))}));
+    }
+    lt_schemas_put(self->schemas, &made);
 }
 
 /* ---- lineage ---- */
@@ -372,6 +450,7 @@ static lt_status open_lineage(executor *run, lt_err *err)
     LT_TRY(setting(run, &conf->file, NULL, NULL, &file, err));
     LT_TRY(open_events(run, url, endpoint, key, err));
     LT_TRY(open_file(run, file, err));
+    self->schemas = lt_schemas_new();
     self->has_lineage = self->events || self->file_fd >= 0;
     if (!self->has_lineage)
         return LT_OK;
@@ -591,6 +670,7 @@ void lt_telemetry_close(executor *run, lt_text message)
     lt_courier_end(self->spans, GRACE_US);
     lt_fd_close(self->file_fd);
     lt_buf_cleanup(&self->batch);
+    lt_schemas_free(self->schemas);
     lt_arena_cleanup(&self->arena);
     lt_free(self);
     run->telemetry = NULL;

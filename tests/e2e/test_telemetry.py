@@ -100,6 +100,17 @@ def test_each_task_tells_what_it_reads_and_writes(project):
     assert ends["load"]["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] == 2
     assert ends["model"]["outputs"][0]["namespace"] == f"duckdb://{leat.home}/warehouse.duckdb"
     assert "count(*)" in ends["model"]["job"]["facets"]["sql"]["query"]
+    fields = {kind: [{f["name"]: f["type"] for f in d["facets"]["schema"]["fields"]} for d in event["inputs"] + event["outputs"] if "schema" in d["facets"]]
+              for kind, event in ends.items()}
+    assert fields["extract"] == [{"id": "BIGINT", "n": "BIGINT"}]  # of the source nothing is known, of what has landed all
+    assert fields["load"] == [fields["extract"][0], fields["extract"][0]] and fields["model"][0] == fields["load"][1]
+    assert fields["model"][1] == {"n": "BIGINT"} and fields["test"] == [{"n": "BIGINT"}]
+    version = ends["extract"]["outputs"][0]["facets"]["version"]["datasetVersion"]
+    assert version and ends["load"]["inputs"][0]["facets"]["version"]["datasetVersion"] == version
+    assert ends["model"]["outputs"][0]["facets"]["lifecycleStateChange"]["lifecycleStateChange"] == "OVERWRITE"
+    assert "lifecycleStateChange" not in ends["load"]["outputs"][0]["facets"]
+    assert not any("schema" in d["facets"] for event in starts for d in event["outputs"]), "what will be is not known"
+    assert not any("columnLineage" in d["facets"] for event in events for d in event["outputs"])
     (assertion,) = ends["test"]["inputs"][0]["inputFacets"]["dataQualityAssertions"]["assertions"]
     assert assertion["success"] is True and "not_null" in assertion["assertion"]
 
