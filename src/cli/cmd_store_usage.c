@@ -111,6 +111,7 @@ static const lt_opt prune_table[] = {
      .type = LT_OPT_LENGTH,
      LT_AT(prune_opts, older_than_us),
      .value = "LENGTH",
+     .preset = "never",
      .help = "old versions that were replaced longer ago than this: 30d"},
     {.name = "keep",
      .type = LT_OPT_INT,
@@ -127,6 +128,7 @@ static const lt_opt prune_table[] = {
      .type = LT_OPT_LENGTH,
      LT_AT(prune_opts, uploads_us),
      .value = "LENGTH",
+     .preset = "never",
      .help = "unfinished uploads that were begun longer ago than this"},
     {.name = "rules",
      LT_AT(prune_opts, rules),
@@ -174,12 +176,12 @@ static lt_status prune(lt_app *app, const void *opts, const lt_args *args, lt_er
     lt_address at = {0};
     lt_prune_report report = {0};
     LT_AUTO(lt_store_ref) store = NULL;
-    bool versions = o->older_than_us > 0 || o->keep >= 0;
-    if (!o->rules && !versions && !o->markers && !o->uploads_us) {
+    bool versions = o->older_than_us >= 0 || o->keep >= 0;
+    if (!o->rules && !versions && !o->markers && o->uploads_us < 0) {
         lt_ignore(lt_fail(err, LT_INVALID, "nothing says what may go"));
         return lt_hint(err, "say --older-than, --keep, --markers, --uploads or --rules");
     }
-    if (o->rules && (versions || o->markers || o->uploads_us || (args->count && at.key.len)))
+    if (o->rules && (versions || o->markers || o->uploads_us >= 0 || (args->count && at.key.len)))
         return lt_fail(err, LT_INVALID, "--rules goes alone");
     if (args->count)
         LT_TRY(lt_app_store_at(app, args->items[0], false, &store, &at, err));
@@ -189,10 +191,11 @@ static lt_status prune(lt_app *app, const void *opts, const lt_args *args, lt_er
         return run_rules(app, store, at.bucket, o->dry_run, err);
     lt_prune_request request = {.bucket = at.bucket,
                                 .prefix = at.key,
-                                .older_than_us = versions ? o->older_than_us : -1,
+                                .older_than_us =
+                                    o->keep >= 0 ? LT_MAX(o->older_than_us, 0) : o->older_than_us,
                                 .keep = (int32_t)LT_MAX(o->keep, 0),
                                 .expired_markers = o->markers,
-                                .uploads_older_than_us = o->uploads_us > 0 ? o->uploads_us : -1,
+                                .uploads_older_than_us = o->uploads_us,
                                 .dry_run = o->dry_run};
     LT_TRY(lt_store_prune(store, &request, &report, err));
     say_pruned(app, &report, o->dry_run);

@@ -77,7 +77,9 @@ static lt_status set_value(const lt_opt_reader *reader, const lt_opt *opt, void 
             return bad_value(opt, from, value, "a size like 512MiB or 2GiB", err);
         return LT_OK;
     case LT_OPT_LENGTH:
-        if (!lt_length_read(lt_text_of(value), at))
+        if (opt->preset && strcmp(opt->preset, "never") == 0 && strcmp(value, "never") == 0)
+            *(int64_t *)at = -1;
+        else if (!lt_length_read(lt_text_of(value), at))
             return bad_value(opt, from, value, "a length of time like 30s, 10m or 1h30m", err);
         return LT_OK;
     case LT_OPT_LIST:

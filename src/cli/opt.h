@@ -27,7 +27,8 @@ typedef struct lt_opt {
     const char *
         value; /* what help calls the value: "N", "DIR" (completes folders), "FILE" (completes files) */
     const char *choices; /* "table json csv" */
-    const char *preset;  /* the value when nothing is given, as text; NULL: zero */
+    const char *
+        preset; /* the value when nothing is given, as text; NULL: zero; of a length also "never": -1 */
     const char *env;  /* this environment variable, when set and not empty, comes before `preset` */
     int64_t min, max; /* LT_OPT_INT; both 0: any */
     const char *help; /* one line, lower case, no dot */

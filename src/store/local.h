@@ -28,6 +28,7 @@ typedef struct lt_local {
     size_t small_bytes;
     int64_t grace_us; /* how long an unreferenced file stays, for who may be reading it */
     _Atomic int64_t collect_at_us; /* when to look for garbage again; monotonic */
+    _Atomic int64_t need_at_us;    /* the same when the disk is nearly full */
     _Atomic int waiters;           /* threads that wait for events */
 
     pthread_mutex_t lock;   /* of what follows */
@@ -241,6 +242,8 @@ void lt_local_owner_end(lt_local *self);
 LT_MUST_CHECK lt_status lt_local_collect(lt_local *self, lt_err *err);
 /* The same, if some time has passed; trouble is left for later. */
 void lt_local_collect_sometimes(lt_local *self);
+/* The disk is nearly full: unreferenced files go after a minute already. At most once a second. */
+void lt_local_collect_in_need(lt_local *self);
 
 /* Held shared (LOCK_SH) by who needs files to stay whatever becomes of their objects, and by who removes them alone (LOCK_EX |
  * LOCK_NB: LT_CONFLICT, somebody needs them). Closed with lt_fd_close(). */

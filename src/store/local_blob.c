@@ -1,6 +1,8 @@
 /* Contents of the local store: received, checked, and made durable. */
 #include "store/local.h"
 
+#include "base/size.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +12,8 @@
 enum { CHUNK_LEAST = 4096 };
 #define SPREAD_FROM ((int64_t)LT_MIB) /* bodies that are larger are hashed on threads */
 #define WRITE_BACK_EVERY ((int64_t)8 * 1024 * 1024) /* so that the disk works while we hash */
+#define RESERVE ((uint64_t)64 * 1024 * 1024)
+enum { RESERVE_PART = 20 }; /* but not more than this part of a small disk */
 
 const char *lt_local_blob_path(lt_text name, char out[LT_BLOB_PATH_CHARS])
 {
@@ -29,6 +33,31 @@ static lt_status fail_write(const lt_local *self, const char *doing, const char 
     if (code == EROFS || code == EACCES)
         return lt_hint(err, "make the folder '%s' writable for this user", self->folder);
     return status;
+}
+
+/* New contents stop before the disk is full, so that there is room for what makes room: deleting and pruning write too. */
+static bool has_room(const lt_local *self, int64_t size, uint64_t *free_bytes)
+{
+    struct statvfs disk;
+    if (self->root < 0 || self->os->fstatvfs(self->root, &disk) != 0)
+        return true; /* writing tells what is wrong */
+    *free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    uint64_t reserve = LT_MIN(RESERVE, (uint64_t)disk.f_blocks * disk.f_frsize / RESERVE_PART);
+    return *free_bytes >= reserve + (uint64_t)LT_MAX(size, (int64_t)0);
+}
+
+static lt_status need_room(lt_local *self, int64_t size, lt_err *err)
+{
+    char left[LT_SIZE_CHARS];
+    uint64_t free_bytes;
+    if (has_room(self, size, &free_bytes))
+        return LT_OK;
+    lt_local_collect_in_need(self);
+    if (has_room(self, size, &free_bytes))
+        return LT_OK;
+    lt_ignore(lt_store_fail(err, LT_WHY_NO_ROOM, "the disk of '%s' is nearly full: %s left",
+                            self->folder, lt_size_write((int64_t)free_bytes, left)));
+    return lt_hint(err, "free some space, then try again: 'leat store prune' removes old versions");
 }
 
 /* ---------------------------------------------------------------- receiving */
@@ -55,12 +84,13 @@ static void receiver_cleanup(receiver *it)
 }
 
 /* The disk may begin: what is written by now need not wait for the sync at the end. Only a hint: that sync tells what failed. */
-static void write_back(receiver *it)
+static lt_status write_back(receiver *it, lt_err *err)
 {
     if (it->written - it->flushed < WRITE_BACK_EVERY)
-        return;
+        return LT_OK;
     (void)sync_file_range(it->fd, it->flushed, it->written - it->flushed, SYNC_FILE_RANGE_WRITE);
     it->flushed = it->written;
+    return need_room(it->self, 0, err);
 }
 
 static lt_status write_part(receiver *it, lt_text part, lt_err *err)
@@ -74,8 +104,7 @@ static lt_status write_part(receiver *it, lt_text part, lt_err *err)
         it->written += wrote;
         part = lt_text_sub(part, (size_t)wrote, SIZE_MAX);
     }
-    write_back(it);
-    return LT_OK;
+    return write_back(it, err);
 }
 
 static lt_status open_temp(receiver *it, lt_err *err)
@@ -341,7 +370,9 @@ lt_status lt_local_receive(lt_local *self, lt_body *body, const lt_expected *exp
     staged->body.limit = self->small_bytes + (staged->sealed ? LT_SEGMENT_TAG : 0);
     if (self->root < 0 && staged->sealed)
         staged->body.limit += self->small_bytes / LT_SEGMENT_BYTES * LT_SEGMENT_TAG;
-    lt_status status = take_and_check(&it, body, expected, err);
+    lt_status status = need_room(self, body->size, err);
+    if (status == LT_OK)
+        status = take_and_check(&it, body, expected, err);
     staged->is_small = it.fd < 0;
     if (status == LT_OK && !staged->is_small)
         status = make_durable(&it, err);

@@ -13,6 +13,8 @@
 
 enum {
     COLLECT_EVERY_S = 60,
+    NEED_EVERY_US = 1000000,
+    GRACE_IN_NEED_US = 60 * 1000000,
     BLOBS_PER_TRANSACTION = 200,
     EVENTS_PER_TRANSACTION = 2000,
     PATH_CHARS = 64
@@ -282,9 +284,9 @@ static lt_status remove_blobs(collection *it, lt_err *err)
     return status;
 }
 
-static lt_status collect_files(lt_local *self, lt_err *err)
+static lt_status collect_files(lt_local *self, int64_t grace_us, lt_err *err)
 {
-    LT_AUTO(collection) it = {.self = self, .before_us = lt_now_us() - self->grace_us};
+    LT_AUTO(collection) it = {.self = self, .before_us = lt_now_us() - grace_us};
     LT_TRY(find_dead_owners(&it, err));
     LT_TRY(lt_db_read(self->db, do_look, &it, err));
     if (it.dead.len)
@@ -313,7 +315,18 @@ lt_status lt_local_collect(lt_local *self, lt_err *err)
     LT_TRY(lt_db_read(self->db, do_look_at_events, &left, err));
     while (left)
         LT_TRY(lt_db_write(self->db, do_forget_events, &left, err));
-    return self->root >= 0 ? collect_files(self, err) : LT_OK;
+    return self->root >= 0 ? collect_files(self, self->grace_us, err) : LT_OK;
+}
+
+void lt_local_collect_in_need(lt_local *self)
+{
+    int64_t now_us = lt_mono_us();
+    int64_t due_us = atomic_load(&self->need_at_us);
+    int64_t grace_us = LT_MIN(self->grace_us, GRACE_IN_NEED_US);
+    lt_err err; /* the one who needs room looks whether there is some now */
+    if (now_us >= due_us &&
+        atomic_compare_exchange_strong(&self->need_at_us, &due_us, now_us + NEED_EVERY_US))
+        lt_ignore(collect_files(self, grace_us, &err));
 }
 
 void lt_local_collect_sometimes(lt_local *self)

@@ -18,4 +18,5 @@ const lt_os lt_os_real = {
     .renameat = renameat,
     .mkdirat = mkdirat,
     .unlinkat = unlinkat,
+    .fstatvfs = fstatvfs,
 };

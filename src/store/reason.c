@@ -28,6 +28,7 @@ static const struct {
     [LT_WHY_SHA256_MISMATCH] = {"XAmzContentSHA256Mismatch", LT_INVALID},
     [LT_WHY_INCOMPLETE_BODY] = {"IncompleteBody", LT_INVALID},
     [LT_WHY_TOO_LARGE] = {"EntityTooLarge", LT_TOO_BIG},
+    [LT_WHY_NO_ROOM] = {"InsufficientStorage", LT_IO},
     [LT_WHY_TOO_SMALL] = {"EntityTooSmall", LT_INVALID},
     [LT_WHY_BAD_PART] = {"InvalidPart", LT_INVALID},
     [LT_WHY_PART_ORDER] = {"InvalidPartOrder", LT_INVALID},

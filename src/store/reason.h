@@ -27,6 +27,7 @@ typedef enum lt_store_reason {
     LT_WHY_SHA256_MISMATCH, /* nor is x-amz-content-sha256 */
     LT_WHY_INCOMPLETE_BODY, /* the body is not as long as announced */
     LT_WHY_TOO_LARGE,
+    LT_WHY_NO_ROOM,   /* the disk is nearly full: what is left is for deleting and pruning */
     LT_WHY_TOO_SMALL, /* a part that is not the last has less than 5 MiB */
     LT_WHY_BAD_PART,
     LT_WHY_PART_ORDER,

@@ -180,6 +180,36 @@ def test_a_full_disk_is_told_and_later_runs_give_the_same_tables(megabytes, shop
         subprocess.run(["umount", "-l", home], capture_output=True)
 
 
+def test_a_store_that_is_nearly_full_takes_nothing_but_can_be_emptied(project, tmp_path):
+    if os.getuid() != 0:
+        pytest.skip("only root may mount the small disk that this needs")
+    leat = project({"leat.yml": "name: shop\n"})
+    home = tmp_path / "small"
+    home.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", home], capture_output=True).returncode:
+        pytest.skip("mounting a small disk is not allowed here")
+    try:
+        leat.home = home
+        body = leat.project / "body.bin"
+        leat("store", "mb", "box")
+        stored = 0
+        for number in range(30):
+            body.write_bytes(os.urandom(1 << 20))
+            result = leat("store", "cp", "body.bin", f"box/{number}", code=None)
+            if result.code:
+                break
+            stored += 1
+        leat.edge(result, "nearly full", "leat store prune")
+        assert result.code == 3 and 10 < stored < 24, (stored, result)
+        for number in range(stored):
+            leat("store", "rm", f"box/{number}")
+        left = leat("store", "ls", "box/").out
+        assert not left.strip(), left
+        leat("store", "check")
+    finally:
+        subprocess.run(["umount", "-l", home], capture_output=True)
+
+
 def test_the_second_of_two_runs_waits_and_says_for_whom(shop):
     leat, _ = shop("--latency", 60)
     first = leat.start("run")

@@ -113,7 +113,7 @@ def test_one_prune_removes_old_versions_and_the_markers_that_stay_alone(leat):
     for text in ("1", "2"):
         leat("store", "cp", "-", "lake/a", stdin=text)
     leat("store", "rm", "lake/a")
-    report = leat("store", "prune", "--keep", "0", "--markers", "--json", "lake/").json()
+    report = leat("store", "prune", "--older-than", "0s", "--markers", "--json", "lake/").json()
     assert (report["versions"], report["markers"]) == (2, 1)
     leat("store", "rb", "lake")
 

@@ -37,6 +37,7 @@
       "Your request header section exceeds the maximum allowed size of 16 KiB")                    \
     X(INCOMPLETE_BODY, "IncompleteBody", 400,                                                      \
       "You did not provide the number of bytes specified by the Content-Length HTTP header")       \
+    X(INSUFFICIENT_STORAGE, "InsufficientStorage", 507, "The store has no room left")              \
     X(INTERNAL, "InternalError", 500, "We encountered an internal error. Please try again.")       \
     X(INVALID_ARGUMENT, "InvalidArgument", 400, "Invalid Argument")                                \
     X(INVALID_BUCKET_NAME, "InvalidBucketName", 400, "The specified bucket is not valid")          \

@@ -61,6 +61,7 @@ static const lt_os failing_os = {
     .renameat = renameat_or_fail,
     .mkdirat = mkdirat_or_fail,
     .unlinkat = unlinkat,
+    .fstatvfs = fstatvfs,
 };
 
 /* ---------------------------------------------------------------- SQLite's own writes */
