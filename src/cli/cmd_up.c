@@ -149,8 +149,8 @@ static void say_password(lt_app *app, const char *url, const char *password)
 
 /* ---- the command ---- */
 
-static lt_status serve(lt_app *app, const up_opts *given, lt_sched *sched, const char *home,
-                       lt_err *err)
+static lt_status serve(lt_app *app, const up_opts *given, lt_sched *sched,
+                       const lt_sched_options *of, lt_err *err)
 {
     lt_listen at;
     bool none = false, one_time = false;
@@ -163,7 +163,8 @@ static lt_status serve(lt_app *app, const up_opts *given, lt_sched *sched, const
     LT_TRY(look_at_users(lt_sched_state(sched), &none, &one_time, err));
     LT_TRY(check_address(given, &at, none, one_time, err));
     lt_api_options options = {.sched = sched,
-                              .home = home,
+                              .root = of->root,
+                              .home = of->home,
                               .host = at.host,
                               .port = at.port,
                               .tls_cert = at.tls_cert,
@@ -195,7 +196,7 @@ static lt_status up(lt_app *app, const void *opts, const lt_args *args, lt_err *
     LT_TRY(lt_app_home(app, &options.home, err));
     lt_stop_on_signals();
     LT_TRY(lt_sched_open(&options, &sched, err));
-    return serve(app, given, sched, options.home, err);
+    return serve(app, given, sched, &options, err);
 }
 
 const lt_cmd lt_cmd_up = {

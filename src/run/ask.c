@@ -43,7 +43,7 @@ lt_status lt_run_ask_cancel(const lt_run_asker *asker, const lt_run_record *run,
     lt_request request = {
         .run_id = run->id, .task = task, .kind = T("cancel"), .asked_by = asker->by};
     if (run->status != LT_RUN_RUNNING && run->status != LT_RUN_QUEUED && run->status != LT_RUN_LOST)
-        return lt_fail(err, LT_INVALID, "run %lld has ended already: %s", (long long)run->id,
+        return lt_fail(err, LT_CONFLICT, "run %lld has ended already: %s", (long long)run->id,
                        lt_run_status_name(run->status));
     lt_status status =
         task.len ? LT_CONFLICT : lt_state_run_cancel_idle(asker->state, run->id, asker->by, err);
@@ -103,7 +103,7 @@ static lt_status check_tasks(const lt_run_asker *asker, const lt_run_record *bef
             return LT_OK;
     if (retry->all || !tasks.len)
         return LT_OK;
-    lt_ignore(lt_fail(err, LT_INVALID, "run %lld has nothing left to do: every task succeeded",
+    lt_ignore(lt_fail(err, LT_CONFLICT, "run %lld has nothing left to do: every task succeeded",
                       (long long)before->id));
     return lt_hint(err, "start a new one, or do it all again");
 }
@@ -166,14 +166,14 @@ static lt_status read_list(const lt_run_asker *asker, lt_text json, lt_json **ou
     return lt_json_read(json, "list", NULL, asker->arena, out, err);
 }
 
-/* Who is named, or has one of the roles; everybody when the task says nothing. */
-static lt_status check_may(const lt_run_asker *asker, const lt_approval *asked, lt_role role,
-                           lt_err *err)
+/* Who is named, or has one of the roles; everybody but viewers when the task says nothing. */
+lt_status lt_run_may_decide(const lt_run_asker *asker, const lt_approval *asked, lt_role role,
+                            lt_err *err)
 {
     lt_json *people = NULL, *roles = NULL;
     LT_TRY(read_list(asker, asked->people_json, &people, err));
     LT_TRY(read_list(asker, asked->roles_json, &roles, err));
-    bool may = people->count == 0 && roles->count == 0;
+    bool may = people->count == 0 && roles->count == 0 && role != LT_ROLE_VIEWER;
     for (size_t i = 0; i < people->count; i++)
         may = may || lt_text_eq(people->items[i].text, asker->by);
     for (size_t i = 0; i < roles->count; i++) {
@@ -193,7 +193,7 @@ lt_status lt_run_decide(const lt_run_asker *asker, int64_t run_id, lt_text task,
 {
     lt_approval asked;
     LT_TRY(lt_state_approval_get(asker->state, run_id, task, asker->arena, &asked, err));
-    LT_TRY(check_may(asker, &asked, role, err));
+    LT_TRY(lt_run_may_decide(asker, &asked, role, err));
     lt_approval decided = {.run_id = run_id,
                            .task = task,
                            .decision = approve ? T("approved") : T("rejected"),

@@ -20,7 +20,7 @@ typedef struct lt_run_cancelled {
     int64_t request;     /* for lt_state_request_get(); 0: it is over already */
     size_t ended, stuck; /* of a run that is over: processes that had gone on without it */
 } lt_run_cancelled;
-/* Cancel a run, or (a task's id) one task of it. LT_INVALID: the run has ended. */
+/* Cancel a run, or (a task's id) one task of it. LT_CONFLICT: the run has ended. */
 LT_MUST_CHECK lt_status lt_run_ask_cancel(const lt_run_asker *asker, const lt_run_record *run,
                                           lt_text task, lt_run_cancelled *out, lt_err *err);
 /* Say how a task counts from now on: LT_TASK_SUCCEEDED or LT_TASK_FAILED. While the run is under way its process does it. LT_CONFLICT: the run
@@ -43,6 +43,10 @@ LT_MUST_CHECK lt_status lt_run_ask_retry(const lt_run_asker *asker, const lt_run
 LT_MUST_CHECK lt_status lt_run_retry_of(const lt_run_record *run, lt_arena *arena,
                                         lt_run_retry *out, lt_err *err);
 
-/* Agree to a task or reject it. `role` is what the asker may (LT_ROLE_NONE: nothing but what names them). LT_DENIED: the task wants others. */
+/* May the asker decide on this? `role` is what they may (LT_ROLE_NONE: nothing but what names them). LT_DENIED: the task wants others. A
+ * task that names nobody is for everybody who may more than look. */
+LT_MUST_CHECK lt_status lt_run_may_decide(const lt_run_asker *asker, const lt_approval *asked,
+                                          lt_role role, lt_err *err);
+/* Agree to a task or reject it. LT_DENIED as above; LT_CONFLICT: it is decided already. */
 LT_MUST_CHECK lt_status lt_run_decide(const lt_run_asker *asker, int64_t run_id, lt_text task,
                                       lt_role role, bool approve, lt_text comment, lt_err *err);

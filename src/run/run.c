@@ -61,7 +61,7 @@ static lt_status take_retry(lt_workspace *workspace, const lt_run_request *reque
     return LT_OK;
 }
 
-/* One that the server has queued does not say where and with how many threads: as the files say now. */
+/* One that the server has queued may not say where and with how many threads: as the files say now. */
 static void describe_queued(const lt_workspace *workspace, const lt_run_request *request,
                             const lt_target *target, lt_run_record *record)
 {
@@ -72,6 +72,7 @@ static void describe_queued(const lt_workspace *workspace, const lt_run_request 
     record->target = lt_text_of(target->name);
     record->engine = lt_text_of(target->kind);
     record->threads = request->threads                         ? request->threads
+                      : record->threads                        ? record->threads
                       : pipeline && pipeline->defaults.threads ? pipeline->defaults.threads
                                                                : conf->threads;
 }

@@ -307,6 +307,7 @@ static lt_status do_set_password(lt_tx *tx, void *context, lt_err *err)
     if (!lt_tx_changes(tx))
         return no_such_user(c->name, err);
     LT_TRY(end_logins(tx, c->name, err));
+    LT_TRY(lt_tx_exec(tx, err, "delete from sign_in_failures where key = 'u:' || ?", V(c->name)));
     return write_log(tx, c->actor, "user.password", c->name, (lt_text){0}, err);
 }
 

@@ -51,7 +51,7 @@ LT_MUST_CHECK lt_status lt_user_set_disabled(lt_state *state, const lt_actor *ac
 /* With the user's sessions and tokens. */
 LT_MUST_CHECK lt_status lt_user_remove(lt_state *state, const lt_actor *actor, lt_text name,
                                        lt_err *err);
-/* Ends the user's sessions; `must_change` for a one-time password that somebody else has set. */
+/* Ends the user's sessions, and a wait for wrong passwords; `must_change` for a one-time password that somebody else has set. */
 LT_MUST_CHECK lt_status lt_user_set_password(lt_state *state, const lt_actor *actor, lt_text name,
                                              lt_text password, bool must_change, lt_err *err);
 

@@ -119,6 +119,26 @@ def test_a_server_on_loopback_answers_to_its_own_names_only(project, up):
         client.ask("GET", "/health", headers={"Host": host}, status=421)
 
 
+def test_another_password_lifts_the_wait_for_wrong_ones(project, up):
+    server = up(project(PIPELINES))
+    admin = server.client("admin")
+    server.leat("user", "add", "ada", "--role", "viewer", "--password-stdin", stdin=PASSWORD)
+    client = server.nobody()
+
+    def lock_out():
+        for i in range(5):
+            client.sign_in("ada", f"wrong password {i}", status=401)
+        client.sign_in("ada", PASSWORD, status=429)
+
+    lock_out()
+    made = admin.post("/api/v1/users/ada/reset", status=200).json()["one_time_password"]
+    client.sign_in("ada", made, status=200)
+    client = server.nobody()
+    lock_out()
+    server.leat("user", "reset", "ada", "--password-stdin", stdin=PASSWORD)
+    client.sign_in("ada", PASSWORD, status=200)
+
+
 def test_guessing_is_slowed_down(project, up):
     server = up(project(PIPELINES))
     server.client("admin")
@@ -207,8 +227,10 @@ def check_schema(value, schema, components, place="answer"):
     """The part of JSON Schema that the document uses; everything that it says is checked."""
     if "$ref" in schema:
         return check_schema(value, components[schema["$ref"].rsplit("/", 1)[1]], components, place)
-    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float)}
-    if "type" in schema:
+    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float), "null": type(None)}
+    if isinstance(schema.get("type"), list):
+        assert any(isinstance(value, kinds[kind]) for kind in schema["type"]), (place, value, schema)
+    elif "type" in schema:
         assert isinstance(value, kinds[schema["type"]]), (place, value, schema)
         assert not (schema["type"] == "integer" and isinstance(value, bool)), (place, value)
     if "enum" in schema:
@@ -220,9 +242,9 @@ def check_schema(value, schema, components, place="answer"):
             check_schema(item, schema["items"], components, f"{place}[{at}]")
     if isinstance(value, dict) and "properties" in schema:
         assert set(schema.get("required", [])) <= set(value), (place, value)
-        assert set(value) <= set(schema["properties"]), (place, set(value) - set(schema["properties"]))
-        for name, item in value.items():
-            check_schema(item, schema["properties"][name], components, f"{place}.{name}")
+        assert schema["additionalProperties"] or set(value) <= set(schema["properties"]), (place, set(value) - set(schema["properties"]))
+        for name in set(value) & set(schema["properties"]):
+            check_schema(value[name], schema["properties"][name], components, f"{place}.{name}")
     return None
 
 
@@ -322,6 +344,9 @@ def test_pipelines_are_shown_paused_and_filled(project, up):
     assert admin.post("/api/v1/pipelines/nightly/backfill", ticks, 200).json()["asked"] == 3
     again = admin.post("/api/v1/pipelines/nightly/backfill", ticks, 200).json()
     assert (again["asked"], again["known"]) == (0, 3)
+    more = admin.post("/api/v1/pipelines/nightly/backfill", {"from": "2026-02-01T00:00:00Z", "to": "2026-02-03T00:00:00Z", "parallel": 2}, 200).json()
+    assert [admin.get(f"/api/v1/runs/{tick['run']}")["trigger"]["parallel"] for tick in more["ticks"]] == [2, 2]
+    admin.post("/api/v1/pipelines/nightly/backfill", {**ticks, "parallel": 0}, 400)
     admin.post("/api/v1/pipelines/quick/backfill", ticks, 400)
     admin.post("/api/v1/pipelines/nightly/backfill", {"from": "x", "to": "y"}, 400)
 
@@ -395,7 +420,7 @@ def test_what_failed_is_retried_from_the_page(project, up):
     again = {t["name"]: t["status"] for t in client.get(f"/api/v1/runs/{retry['id']}/tasks")["tasks"]}
     assert again == {"first": "reused", "second": "succeeded"}
     assert (leat.project / "first.txt").read_text() == "x\n"
-    assert "nothing left" in client.post(f"/api/v1/runs/{retry['id']}/retry", {}, 400).json()["detail"]
+    assert "nothing left" in client.post(f"/api/v1/runs/{retry['id']}/retry", {}, 409).json()["detail"]
     whole = client.post(f"/api/v1/runs/{retry['id']}/retry", {"all": True}, 201).json()
     wait_run(client, whole["id"], "succeeded")
     assert (leat.project / "first.txt").read_text() == "x\nx\n"
@@ -423,6 +448,92 @@ def test_an_approval_is_for_its_roles(project, up):
     operator.post(f"/api/v1/runs/{run}/tasks/then/approve", {}, 404)
 
 
+NAMED = {
+    "leat.yml": "name: t\n",
+    "pipelines/named.yml": """\
+name: named
+tasks:
+  ask: {approve: {message: "Ada?", people: [ada]}}
+""",
+    "pipelines/anybody.yml": """\
+name: anybody
+tasks:
+  ask: {approve: {message: "somebody?"}}
+""",
+}
+
+
+def test_viewers_decide_on_what_names_them_and_on_nothing_else(project, up):
+    server = up(project(NAMED))
+    editor = Checked(server.client("editor"))
+    ada, bob = server.nobody(), server.nobody()
+    for name, client in (("ada", ada), ("bob", bob)):
+        server.leat("user", "add", name, "--role", "viewer", "--password-stdin", stdin=PASSWORD)
+        client.sign_in(name, PASSWORD)
+    token = ada.post("/api/v1/tokens", {"role": "viewer"}, 201).json()["token"]
+
+    def asked(pipeline):
+        run = editor.post(f"/api/v1/pipelines/{pipeline}/runs", {}, 201).json()["id"]
+        wait_for(lambda: [t for t in editor.get(f"/api/v1/runs/{run}/tasks")["tasks"] if t["status"] == "waiting"], "the question")
+        return f"/api/v1/runs/{run}", f"/api/v1/runs/{run}/tasks/ask"
+
+    run, task = asked("named")
+    may = {name: client.get(task)["approval"]["may_decide"] for name, client in
+           (("ada", ada), ("bob", bob), ("editor", editor), ("token", Client(server.url, token)))}
+    assert may == {"ada": True, "bob": False, "editor": False, "token": False}
+    assert "may not decide" in bob.post(f"{task}/approve", {}, 403).json()["detail"]
+    assert "token of a viewer" in Client(server.url, token).post(f"{task}/approve", {}, 403).json()["detail"]
+    editor.post(f"{task}/mark", {"status": "succeeded"}, 403)  # that would be deciding, too
+    ada.post(f"{task}/approve", {"comment": "I have looked"}, 204)
+    assert not ada.get(task)["approval"]["may_decide"]
+    wait_run(editor, run.rsplit("/", 1)[1], "succeeded")
+    run, task = asked("anybody")
+    ada.post(f"{task}/approve", {}, 403)
+    ada.post(f"{run}/cancel", {}, 403)
+    server.client("operator").post(f"{task}/reject", {}, 204)
+    wait_run(editor, run.rsplit("/", 1)[1], "failed")
+
+
+def test_the_machine_is_looked_over_and_old_runs_removed(project, up):
+    leat = project(WORK)
+    server = up(leat)
+    admin = Checked(server.client("admin"))
+    doctor = admin.get("/api/v1/doctor")
+    said = "\n".join(f"{f['grade']} {f['what']}" for f in doctor["findings"])
+    assert doctor["good"] is True and "project 't'" in said and "DuckDB v" in said
+    (leat.project / "leat.yml").write_text("name: t\nnonsense: 1\n")
+    broken = admin.get("/api/v1/doctor")
+    assert broken["good"] is False and "nonsense" in "".join(f["what"] for f in broken["findings"] if f["grade"] == "FAIL")
+    (leat.project / "leat.yml").write_text(WORK["leat.yml"])
+    runs = [admin.post("/api/v1/pipelines/quick/runs", {}, 201).json()["id"] for _ in range(3)]
+    for run in runs:
+        wait_run(admin, run, "succeeded")
+    assert "nothing says which runs are old" in admin.post("/api/v1/prune", {}, 400).json()["detail"]
+    assert sorted(admin.post("/api/v1/prune", {"keep": 1, "dry_run": True}, 200).json()["runs"]) == runs[:2]
+    assert sorted(admin.post("/api/v1/prune", {"keep": 1}, 200).json()["runs"]) == runs[:2]
+    assert [run["id"] for run in admin.get("/api/v1/runs")["runs"]] == runs[2:]
+    assert admin.post("/api/v1/prune", {"older_than": "30d"}, 200).json()["runs"] == []
+    assert ("t-admin", "prune") in [(line["by"], line["action"]) for line in admin.get("/api/v1/audit")["changes"]]
+    assert admin.get("/api/v1/schemas/pipeline")["$schema"] == leat("schema", "pipeline").json()["$schema"]
+    assert "kinds are" in admin.ask("GET", "/api/v1/schemas/pipelines", status=404).json()["hint"]
+
+
+def test_a_selection_is_run_with_its_own_variables(project, up):
+    leat = project({"leat.yml": "name: t\n", "dbt_project.yml": "name: t\nprofile: t\n",
+                    "models/one.sql": "select '{{ var(\"colour\") }}' as colour"})
+    server = up(leat)
+    client = Checked(server.client("editor"))
+    run = client.post("/api/v1/runs", {"select": "one", "vars": {"colour": "deep \"blue\""}, "threads": 3}, 201).json()["id"]
+    wait_run(client, run, "succeeded")
+    assert leat("sql", "--json", "select colour from one").json() == [{"colour": 'deep "blue"'}]
+    only = client.post("/api/v1/runs", {"only": "extract"}, 201).json()
+    assert only["command"] == "extract"
+    assert "nothing to extract" in wait_run(client, only["id"], "failed")["message"]
+    client.post("/api/v1/runs", {"only": "build"}, 400)
+    client.post("/api/v1/runs", {"threads": 0}, 400)
+    client.post("/api/v1/runs", {"vars": []}, 400)
+
+
 def test_tasks_and_runs_are_stopped_and_marked(project, up):
     server = up(project(WORK))
     client = Checked(server.client("editor"))
@@ -437,7 +548,7 @@ def test_tasks_and_runs_are_stopped_and_marked(project, up):
     assert client.post(f"/api/v1/runs/{run}/cancel", {"task": "slepe"}, 404).json()["hint"] == "did you mean 'sleep'?"
     assert client.post(f"/api/v1/runs/{run}/cancel", {"task": "sleep"}, 202).json()["over"] is False
     wait_run(client, run, "failed", "cancelled")
-    assert "ended already" in client.post(f"/api/v1/runs/{run}/cancel", {}, 400).json()["detail"]
+    assert "ended already" in client.post(f"/api/v1/runs/{run}/cancel", {}, 409).json()["detail"]
 
 
 def test_users_and_tokens_are_managed_and_every_change_is_told(project, up):
@@ -682,6 +793,25 @@ def test_figures_are_in_prometheus_own_format(project, up):
     assert found["leat_state_bytes"][1]["leat_state_bytes"] > 0
     for name in ("leat_schedule_lag_seconds", "leat_pool_places", "leat_tasks_waiting", "leat_followers", "process_open_fds"):
         assert name in found
+
+
+def test_prometheus_own_parsers_take_the_figures(project, up):
+    parser = pytest.importorskip("prometheus_client.parser", reason="python3-prometheus-client is not installed")
+    server = up(project(WORK))
+    client = server.client("operator")
+    wait_run(client, client.post("/api/v1/pipelines/quick/runs", {}, 201).json()["id"], "succeeded")
+    text = client.ask("GET", "/metrics", status=200).body.decode()
+    families = {family.name: family for family in parser.text_string_to_metric_families(text)}
+    ours = read_metrics(text)
+    assert {name.removesuffix("_total") for name in ours} == set(families)
+    for name, (kind, values) in ours.items():
+        family = families[name.removesuffix("_total")]
+        assert (family.type, bool(family.documentation)) == (kind, True), name
+        assert sorted(sample.value for sample in family.samples) == sorted(values.values()), name
+    promtool = shutil.which("promtool")
+    if promtool:
+        done = subprocess.run([promtool, "check", "metrics"], input=text, text=True, capture_output=True)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_the_parser_of_figures_is_strict():

@@ -8,7 +8,7 @@ typedef struct lt_api lt_api;
 
 typedef struct lt_api_options {
     lt_sched *sched;                /* borrowed: stays open until the face has stopped */
-    const char *home;               /* borrowed */
+    const char *root, *home;        /* borrowed */
     const char *host;               /* an address; NULL: 127.0.0.1 */
     unsigned port;                  /* 0: a free one */
     const char *tls_cert, *tls_key; /* PEM texts; both or none */

@@ -59,15 +59,24 @@ static lt_status check_choice(const lt_api_field *field, lt_text value, lt_err *
     return lt_hint(err, "one of %s", lt_buf_chars(&names));
 }
 
+static size_t count_characters(lt_text text)
+{
+    size_t count = 0, at = 0;
+    for (uint32_t point; lt_utf8_next(text, &at, &point);)
+        count++;
+    return count;
+}
+
 static lt_status check_text(const lt_api_field *field, lt_text value, lt_err *err)
 {
     size_t most = field->max ? (size_t)field->max : (size_t)LT_API_TEXT_MOST;
-    if (value.len > most)
-        return lt_fail(err, LT_INVALID, "the text has %zu bytes; %zu are taken", value.len, most);
-    if (value.len < (size_t)field->min)
-        return lt_fail(err, LT_INVALID, "the text is %s", value.len ? "too short" : "empty");
     if (lt_utf8_valid_len(value) != value.len || (value.len && memchr(value.ptr, '\0', value.len)))
         return lt_fail(err, LT_INVALID, "the text is not UTF-8, or holds a NUL");
+    size_t count = count_characters(value);
+    if (count > most)
+        return lt_fail(err, LT_INVALID, "the text has %zu characters; %zu are taken", count, most);
+    if (count < (size_t)field->min)
+        return lt_fail(err, LT_INVALID, "the text is %s", count ? "too short" : "empty");
     return LT_OK;
 }
 
@@ -182,7 +191,7 @@ static lt_status check_json(const lt_api_field *field, const lt_json *value, lt_
         [LT_API_NUMBER] = "a number",  [LT_API_BOOL] = "true or false",
         [LT_API_MOMENT] = "a moment",  [LT_API_CHOICE] = "a string",
         [LT_API_OBJECT] = "an object", [LT_API_ANY] = "a value",
-        [LT_API_SHAPE] = "an object",
+        [LT_API_SHAPE] = "an object",  [LT_API_NEXT] = "a cursor",
     };
     if (!is_kind(field, value))
         return lt_fail(err, LT_INVALID, "must be %s, not %s", wanted[field->type],
@@ -203,7 +212,7 @@ static lt_status check_member(lt_api_call *call, const lt_api_field *field, cons
             lt_fail(err, LT_INVALID, "must be a list, not %s", lt_json_kind_name(value->kind)),
             "body.%s", field->name);
     if (value->count > LT_API_LIST_MOST)
-        return lt_api_at(call, lt_fail(err, LT_TOO_BIG, "more than %d elements", LT_API_LIST_MOST),
+        return lt_api_at(call, lt_fail(err, LT_INVALID, "more than %d elements", LT_API_LIST_MOST),
                          "body.%s", field->name);
     for (size_t i = 0; i < value->count; i++)
         LT_TRY(lt_api_at(call, check_json(field, &value->items[i], err), "body.%s[%zu]",
@@ -214,6 +223,8 @@ static lt_status check_member(lt_api_call *call, const lt_api_field *field, cons
 static lt_status check_object(lt_api_call *call, const lt_json *body, lt_err *err)
 {
     const lt_api_shape *shape = call->route->body;
+    if (shape->needs_one && !body->count)
+        return lt_api_at(call, lt_fail(err, LT_INVALID, "nothing is asked for"), "body");
     for (size_t i = 0; i < body->count; i++) {
         const lt_json *value = &body->items[i];
         const lt_api_field *field = find_field(shape, value->key);
@@ -285,6 +296,13 @@ lt_status lt_api_read(lt_api_call *call, lt_err *err)
 lt_text lt_api_body(const lt_api_call *call, const char *name)
 {
     return lt_json_text_or(call->body, name, (lt_text){0});
+}
+
+int64_t lt_api_body_int(const lt_api_call *call, const char *name, int64_t otherwise)
+{
+    int64_t value;
+    const lt_json *number = lt_json_find(call->body, name);
+    return number && lt_text_to_i64(number->text, &value) ? value : otherwise;
 }
 
 int64_t lt_api_body_moment(const lt_api_call *call, const char *name)

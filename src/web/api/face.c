@@ -269,6 +269,7 @@ lt_status lt_api_start(const lt_api_options *options, lt_api **out, lt_err *err)
     api->is_loopback = is_loopback(options->host ? options->host : "127.0.0.1");
     api->started_at_us = lt_now_us();
     (void)pthread_mutex_init(&api->lengths_lock, NULL);
+    (void)pthread_mutex_init(&api->errand_lock, NULL);
     lt_limits_init(&api->limits, options->per_minute);
     lt_server_options http = {.host = options->host,
                               .port = options->port,
@@ -303,6 +304,7 @@ void lt_api_stop(lt_api *api)
     lt_http_server_stop(api->http);
     lt_limits_cleanup(&api->limits);
     (void)pthread_mutex_destroy(&api->lengths_lock);
+    (void)pthread_mutex_destroy(&api->errand_lock);
     lt_free(api);
 }
 

@@ -16,6 +16,11 @@ static void write_type(lt_json_writer *w, const lt_api_field *field)
         [LT_API_BOOL] = "boolean",  [LT_API_MOMENT] = "string", [LT_API_CHOICE] = "string",
         [LT_API_OBJECT] = "object",
     };
+    if (field->type == LT_API_NEXT) {
+        lt_json_key(w, T("type"));
+        lt_json_raw(w, T("[\"string\",\"null\"]"));
+        return;
+    }
     if (field->type == LT_API_SHAPE) {
         LT_AUTO(lt_buf) path = {0};
         lt_buf_printf(&path, "#/components/schemas/%s", field->shape->name);
@@ -47,6 +52,8 @@ static void write_limits(lt_json_writer *w, const lt_api_field *field)
         lt_json_set_int(w, "maxLength", field->max ? field->max : (int64_t)LT_API_TEXT_MOST);
         if (field->min)
             lt_json_set_int(w, "minLength", field->min);
+        if (field->pattern)
+            lt_json_set(w, "pattern", lt_text_of(field->pattern));
     }
 }
 
@@ -93,8 +100,9 @@ static void write_shape(lt_json_writer *w, const lt_api_shape *shape, bool with_
                 lt_json_string(w, lt_text_of(shape->fields[i].name));
         lt_json_end(w);
     }
-    lt_json_key(w, T("additionalProperties"));
-    lt_json_bool(w, false);
+    if (shape->needs_one)
+        lt_json_set_int(w, "minProperties", 1);
+    lt_json_set_bool(w, "additionalProperties", shape->open);
     lt_json_end(w);
 }
 
@@ -145,7 +153,13 @@ static void write_path_values(lt_json_writer *w, const lt_api_route *route)
         lt_json_bool(w, true);
         lt_json_key(w, T("schema"));
         lt_json_begin(w, '{');
-        lt_json_set(w, "type", lt_text_eq(name, T("run")) ? T("integer") : T("string"));
+        if (lt_text_eq(name, T("run"))) {
+            lt_json_set(w, "type", T("integer"));
+            lt_json_set_int(w, "minimum", 1);
+        } else {
+            lt_json_set(w, "type", T("string"));
+            lt_json_set_int(w, "minLength", 1);
+        }
         lt_json_end(w);
         lt_json_end(w);
     }
@@ -164,16 +178,29 @@ static void write_parameters(lt_json_writer *w, const lt_api_route *route)
         lt_json_set(w, "description", lt_text_of(field->help));
         lt_json_set_bool(w, "required", field->needed);
         lt_json_key(w, T("schema"));
-        write_field(
-            w,
-            &(lt_api_field){
-                .type = field->type, .min = field->min, .max = field->max, .values = field->values},
-            true);
+        write_field(w,
+                    &(lt_api_field){.type = field->type,
+                                    .min = field->min,
+                                    .max = field->max,
+                                    .values = field->values,
+                                    .pattern = field->pattern},
+                    true);
         lt_json_end(w);
     }
-    if (route->flags & LT_API_KEYED)
+    static const char *const signs[] = {"HookToken", "HookTimestamp", "HookSignature"};
+    if (route->flags & (LT_API_KEYED | LT_API_RAW))
         write_reference(w, "parameters", "IdempotencyKey");
+    for (size_t i = 0; i < LT_COUNT(signs) && (route->flags & LT_API_RAW); i++)
+        write_reference(w, "parameters", signs[i]);
     lt_json_end(w);
+}
+
+static bool needs_any(const lt_api_shape *shape)
+{
+    bool any = shape->needs_one;
+    for (size_t i = 0; i < shape->count; i++)
+        any = any || shape->fields[i].needed;
+    return any;
 }
 
 static void write_body(lt_json_writer *w, const lt_api_route *route)
@@ -183,6 +210,7 @@ static void write_body(lt_json_writer *w, const lt_api_route *route)
         return;
     lt_json_key(w, T("requestBody"));
     lt_json_begin(w, '{');
+    lt_json_set_bool(w, "required", route->body && needs_any(route->body));
     lt_json_key(w, T("content"));
     lt_json_begin(w, '{');
     lt_json_key(w, lt_text_of(media));
@@ -196,27 +224,49 @@ static void write_body(lt_json_writer *w, const lt_api_route *route)
     lt_json_end(w);
 }
 
-static void write_good_answer(lt_json_writer *w, const lt_api_route *route)
+/* The media types of a route stand behind each other: "text/plain, text/event-stream". */
+static void write_content(lt_json_writer *w, const lt_api_route *route)
 {
-    LT_AUTO(lt_buf) code = {0};
-    bool has_content = route->answer || route->media;
-    lt_buf_printf(&code, "%d", route->status ? route->status : has_content ? 200 : 204);
-    lt_json_key(w, lt_buf_text(&code));
+    lt_text rest = route->media ? lt_text_of(route->media) : T("application/json");
+    lt_json_key(w, T("content"));
     lt_json_begin(w, '{');
-    lt_json_set(w, "description", T("done"));
-    if (has_content) {
-        lt_json_key(w, T("content"));
-        lt_json_begin(w, '{');
-        lt_json_key(w, route->media ? lt_text_of(route->media) : T("application/json"));
+    for (lt_text media; lt_text_cut(&rest, ',', &media);) {
+        lt_json_key(w, lt_text_trim(media));
         lt_json_begin(w, '{');
         if (route->answer) {
             lt_json_key(w, T("schema"));
             write_reference(w, "schemas", route->answer->name);
         }
         lt_json_end(w);
-        lt_json_end(w);
     }
     lt_json_end(w);
+}
+
+static void write_answer(lt_json_writer *w, const lt_api_route *route, int status,
+                         const char *description)
+{
+    LT_AUTO(lt_buf) code = {0};
+    lt_buf_printf(&code, "%d", status);
+    lt_json_key(w, lt_buf_text(&code));
+    lt_json_begin(w, '{');
+    lt_json_set(w, "description", lt_text_of(description));
+    if (status != 304 && (route->answer || route->media))
+        write_content(w, route);
+    lt_json_end(w);
+}
+
+static void write_answers(lt_json_writer *w, const lt_api_route *route)
+{
+    bool has_content = route->answer || route->media;
+    write_answer(w, route, route->status ? route->status : has_content ? 200 : 204, "done");
+    if (route->flags & LT_API_KEYED)
+        write_answer(w, route, 200, "the key has it already");
+    if (route->also)
+        write_answer(w, route, route->also, route->also < 400 ? "done" : "not well");
+    if (route->answer && strcmp(route->method, "GET") == 0)
+        write_answer(w, route, 304, "as If-None-Match knows it");
+    lt_json_key(w, T("default"));
+    write_reference(w, "responses", "Problem");
 }
 
 static void write_operation(lt_json_writer *w, const lt_api_route *route)
@@ -242,9 +292,7 @@ static void write_operation(lt_json_writer *w, const lt_api_route *route)
     write_body(w, route);
     lt_json_key(w, T("responses"));
     lt_json_begin(w, '{');
-    write_good_answer(w, route);
-    lt_json_key(w, T("default"));
-    write_reference(w, "responses", "Problem");
+    write_answers(w, route);
     lt_json_end(w);
     lt_json_end(w);
 }
@@ -276,7 +324,13 @@ static void write_paths(lt_json_writer *w)
 static const char shared[] =
     "\"parameters\":{\"IdempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\","
     "\"description\":\"who asks again with the same key gets what the first asking made\","
-    "\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200}}},"
+    "\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200}},"
+    "\"HookToken\":{\"name\":\"X-Leat-Token\",\"in\":\"header\",\"description\":\"of a webhook "
+    "that is not signed\",\"schema\":{\"type\":\"string\"}},"
+    "\"HookTimestamp\":{\"name\":\"X-Leat-Timestamp\",\"in\":\"header\",\"description\":\"of one "
+    "that is: seconds since 1970\",\"schema\":{\"type\":\"string\"}},"
+    "\"HookSignature\":{\"name\":\"X-Leat-Signature\",\"in\":\"header\",\"description\":\"its "
+    "signature, see docs/scheduling.md\",\"schema\":{\"type\":\"string\"}}},"
     "\"responses\":{\"Problem\":{\"description\":\"not done, and why\",\"content\":{"
     "\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}}},"
     "\"securitySchemes\":{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"},"

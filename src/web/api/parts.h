@@ -4,8 +4,14 @@
 #include "web/api/route.h"
 
 /* system.c */
-lt_api_handle lt_api_get_version, lt_api_get_openapi, lt_api_get_health, lt_api_get_alive;
-extern const lt_api_shape lt_api_version_shape, lt_api_health_shape, lt_api_alive_shape;
+lt_api_handle lt_api_get_version, lt_api_get_openapi, lt_api_get_health, lt_api_get_alive,
+    lt_api_get_schema;
+extern const lt_api_shape lt_api_version_shape, lt_api_health_shape, lt_api_alive_shape,
+    lt_api_document_shape;
+
+/* errand.c */
+lt_api_handle lt_api_get_doctor, lt_api_prune;
+extern const lt_api_shape lt_api_doctor_shape, lt_api_prune_shape, lt_api_pruned_shape;
 
 /* session.c */
 lt_api_handle lt_api_get_session, lt_api_sign_in, lt_api_sign_out, lt_api_set_password;

@@ -23,7 +23,8 @@ static const lt_api_field users_fields[] = {
 };
 const lt_api_shape lt_api_users_shape = {"Users", NULL, LT_API_FIELDS(users_fields)};
 static const lt_api_field new_user_fields[] = {
-    {"name", LT_API_TEXT, .needed = true, .min = 1, .max = LT_USER_NAME_MOST},
+    {"name", LT_API_TEXT, .needed = true, .min = 1, .max = LT_USER_NAME_MOST,
+     .pattern = LT_API_USER_PATTERN},
     {"role", LT_API_CHOICE, .needed = true, .values = roles},
 };
 const lt_api_shape lt_api_new_user_shape = {"NewUser", NULL, LT_API_FIELDS(new_user_fields)};
@@ -31,8 +32,8 @@ static const lt_api_field changed_user_fields[] = {
     {"role", LT_API_CHOICE, .values = roles},
     {.name = "disabled", .type = LT_API_BOOL},
 };
-const lt_api_shape lt_api_changed_user_shape = {"ChangedUser", NULL,
-                                                LT_API_FIELDS(changed_user_fields)};
+const lt_api_shape lt_api_changed_user_shape = {
+    "ChangedUser", NULL, LT_API_FIELDS(changed_user_fields), .needs_one = true};
 
 static const lt_api_field token_fields[] = {
     {"id", LT_API_TEXT, .needed = true},
@@ -55,8 +56,9 @@ static const lt_api_field new_token_fields[] = {
     {"user", LT_API_TEXT, .max = LT_USER_NAME_MOST, .help = "whose; of others only an admin"},
     {"role", LT_API_CHOICE, .needed = true, .values = roles},
     {"label", LT_API_TEXT, .max = 200},
-    {"pipelines", LT_API_TEXT, .is_list = true, .min = 1, .max = 200},
-    {.name = "expires_at", .type = LT_API_MOMENT},
+    {"pipelines", LT_API_TEXT, .is_list = true, .min = 1, .max = 200,
+     .pattern = LT_API_WORD_PATTERN, .help = "only these"},
+    {"expires_at", LT_API_MOMENT, .help = "in the future [in 90 days]"},
 };
 const lt_api_shape lt_api_new_token_shape = {"NewToken", NULL, LT_API_FIELDS(new_token_fields)};
 
@@ -73,11 +75,12 @@ static const lt_api_shape audit_shape = {"Audit", NULL, LT_API_FIELDS(audit_fiel
 static const lt_api_field audits_fields[] = {
     {"changes", LT_API_SHAPE, .needed = true, .is_list = true, .shape = &audit_shape,
      .help = "the newest first"},
-    {"next", LT_API_ANY, .needed = true, .help = "the cursor of the next page; null: none"},
+    {"next", LT_API_NEXT, .needed = true, .help = "the cursor of the next page; null: none"},
 };
 const lt_api_shape lt_api_audits_shape = {"Audits", NULL, LT_API_FIELDS(audits_fields)};
 static const lt_api_field page_fields[] = {
-    {"cursor", LT_API_TEXT, .max = 32, .help = "'next' of the page before"},
+    {"cursor", LT_API_TEXT, .min = 1, .max = 18, .pattern = LT_API_CURSOR_PATTERN,
+     .help = "'next' of the page before"},
     {"limit", LT_API_INT, .min = 1, .max = LT_API_PAGE_MOST, .help = "so many at most [50]"},
 };
 const lt_api_shape lt_api_page_query = {"PageQuery", NULL, LT_API_FIELDS(page_fields)};
@@ -142,8 +145,6 @@ lt_status lt_api_change_user(lt_api_call *call, lt_err *err)
     lt_text name = call->path[0];
     const lt_json *disabled = lt_json_find(call->body, "disabled");
     lt_text role = lt_api_body(call, "role");
-    if (!disabled && !role.len)
-        return lt_api_at(call, lt_fail(err, LT_INVALID, "nothing is to be changed"), "body");
     if (role.len)
         LT_TRY(lt_user_set_role(call->state, &call->actor, name, lt_role_from(role), err));
     if (disabled)

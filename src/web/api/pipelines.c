@@ -63,6 +63,8 @@ static const lt_api_field backfill_fields[] = {
     {"to", LT_API_MOMENT, .needed = true, .help = "ticks before this moment"},
     {.name = "params", .type = LT_API_OBJECT},
     {"reverse", LT_API_BOOL, .help = "the newest first"},
+    {"parallel", LT_API_INT, .min = 1, .max = 1000,
+     .help = "so many of the pipeline's backfills at once [as overlap and max_active say]"},
     {"dry_run", LT_API_BOOL, .help = "only say which ticks there are"},
 };
 const lt_api_shape lt_api_backfill_shape = {"Backfill", NULL, LT_API_FIELDS(backfill_fields)};
@@ -233,6 +235,7 @@ static lt_status make_runs(lt_api_call *call, lt_run_record **runs, size_t *coun
     lt_sched_range range = {.from_us = lt_api_body_moment(call, "from"),
                             .to_us = lt_api_body_moment(call, "to"),
                             .reverse = lt_json_bool_or(call->body, "reverse", false),
+                            .parallel = lt_api_body_int(call, "parallel", 0),
                             .params = &params};
     const lt_project *project = lt_sched_project(call->api->options.sched, &wrong);
     lt_status status = lt_sched_pipeline(project, call->path[0], &pipeline, err);

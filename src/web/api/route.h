@@ -24,6 +24,7 @@ typedef enum lt_api_type {
     LT_API_CHOICE, /* one of `values` */
     LT_API_OBJECT, /* any JSON object */
     LT_API_ANY,    /* any JSON value */
+    LT_API_NEXT,   /* of an answer: a cursor, or null */
     LT_API_SHAPE,  /* as `shape` says */
 } lt_api_type;
 
@@ -31,9 +32,10 @@ typedef struct lt_api_shape lt_api_shape;
 typedef struct lt_api_field {
     const char *name;
     lt_api_type type;
-    bool needed;               /* must be given; of an answer: is always there */
-    bool is_list;              /* a list of these */
-    int64_t min, max;          /* of an integer; of a text its bytes (max 0: LT_API_TEXT_MOST) */
+    bool needed;         /* must be given; of an answer: is always there */
+    bool is_list;        /* a list of these */
+    int64_t min, max;    /* of an integer; of a text its characters (max 0: LT_API_TEXT_MOST) */
+    const char *pattern; /* of a text, for the document; whoever takes it checks */
     const char *const *values; /* of a choice; NULL behind the last */
     const lt_api_shape *shape;
     const char *help; /* one line */
@@ -44,11 +46,13 @@ struct lt_api_shape {
     const char *help;
     const lt_api_field *fields;
     size_t count;
+    bool needs_one; /* of a body: nothing at all is too little */
+    bool open;      /* of an answer: it has other members, too */
 };
 #define LT_API_FIELDS(table) .fields = (table), .count = LT_COUNT(table)
 
 enum {
-    LT_API_TEXT_MOST = 4096,        /* bytes of a text, unless its field says otherwise */
+    LT_API_TEXT_MOST = 4096,        /* characters of a text, unless its field says otherwise */
     LT_API_LIST_MOST = 1000,        /* elements of a list that comes in */
     LT_API_BODY_MOST = 1024 * 1024, /* bytes of a request's body */
     LT_API_ANSWER_MOST = 32 << 20,  /* bytes of an answer that does not stream */
@@ -81,6 +85,7 @@ struct lt_api_route {
     const char *summary;
     lt_role role;      /* who may; LT_ROLE_NONE: everybody, without signing in */
     int status;        /* of a good answer; 0: 200 */
+    int also;          /* another status with the same answer; 0: none */
     unsigned flags;    /* lt_api_flag */
     const char *media; /* of the answer; NULL: application/json, as `answer` says */
     const lt_api_shape *query, *body, *answer; /* NULL: none */
@@ -107,6 +112,7 @@ struct lt_api {
     pthread_mutex_t lengths_lock;
     lt_lengths lengths; /* of tasks that have ended since the server began */
     bool is_loopback;
+    pthread_mutex_t errand_lock; /* held while a process of ours is asked (errand.c) */
     int64_t started_at_us;
 };
 
@@ -139,9 +145,15 @@ int64_t lt_api_query_int(const lt_api_call *call, const char *name, int64_t othe
 int64_t lt_api_query_moment(const lt_api_call *call, const char *name); /* 0: not given */
 bool lt_api_query_bool(const lt_api_call *call, const char *name);
 lt_text lt_api_body(const lt_api_call *call, const char *name);
+int64_t lt_api_body_int(const lt_api_call *call, const char *name, int64_t otherwise);
 int64_t lt_api_body_moment(const lt_api_call *call, const char *name); /* 0: not given */
 /* Does the caller's token (if it is one) reach this pipeline? */
 bool lt_api_reaches(const lt_api_call *call, lt_text pipeline);
+/* What may stand in a cursor, in the name of a user, and in that of a pipeline. */
+#define LT_API_CURSOR_PATTERN "^[1-9][0-9]{0,17}$"
+#define LT_API_USER_PATTERN "^[a-z0-9][a-z0-9._@-]*$"
+#define LT_API_WORD_PATTERN "^[^ \\t\\r\\n]+$"
+#define LT_API_LENGTH_PATTERN "^[0-9]+(us|ms|s|m|h|d|w)?$"
 /* Fail about a part of the request: "query.limit", "body.params.day". Gives `status` back. */
 lt_status lt_api_at(lt_api_call *call, lt_status status, const char *format, ...) LT_PRINTF(3, 4);
 

@@ -46,7 +46,7 @@ const lt_api_shape lt_api_run_shape = {"Run", NULL, LT_API_FIELDS(run_fields)};
 static const lt_api_field runs_fields[] = {
     {"runs", LT_API_SHAPE, .needed = true, .is_list = true, .shape = &lt_api_run_shape,
      .help = "the newest first"},
-    {"next", LT_API_ANY, .needed = true, .help = "the cursor of the next page; null: none"},
+    {"next", LT_API_NEXT, .needed = true, .help = "the cursor of the next page; null: none"},
 };
 const lt_api_shape lt_api_runs_shape = {"Runs", NULL, LT_API_FIELDS(runs_fields)};
 
@@ -56,6 +56,7 @@ static const lt_api_field approval_fields[] = {
     {"roles", LT_API_TEXT, .needed = true, .is_list = true},
     {.name = "asked_at", .type = LT_API_MOMENT},
     {.name = "deadline", .type = LT_API_MOMENT},
+    {"may_decide", LT_API_BOOL, .needed = true, .help = "whether you may, and it is open"},
     {"decision", LT_API_TEXT, .help = "approved or rejected"},
     {.name = "decided_by", .type = LT_API_TEXT},
     {.name = "decided_at", .type = LT_API_MOMENT},
@@ -116,7 +117,8 @@ static const lt_api_field list_fields[] = {
     {"status", LT_API_CHOICE, .values = wanted_statuses, .help = "open: queued or running"},
     {"pipeline", LT_API_TEXT, .min = 1, .help = "of this pipeline"},
     {"since", LT_API_MOMENT, .help = "asked for at this moment or later"},
-    {"cursor", LT_API_TEXT, .max = 32, .help = "'next' of the page before"},
+    {"cursor", LT_API_TEXT, .min = 1, .max = 18, .pattern = LT_API_CURSOR_PATTERN,
+     .help = "'next' of the page before"},
     {"limit", LT_API_INT, .min = 1, .max = LT_API_PAGE_MOST, .help = "so many at most [50]"},
 };
 const lt_api_shape lt_api_runs_query = {"RunsQuery", NULL, LT_API_FIELDS(list_fields)};
@@ -127,10 +129,14 @@ static const lt_api_field start_fields[] = {
 };
 const lt_api_shape lt_api_start_shape = {"Start", NULL, LT_API_FIELDS(start_fields)};
 
+static const char *const only_kinds[] = {"extract", "load", NULL};
 static const lt_api_field select_fields[] = {
     {"select", LT_API_TEXT, .help = "nodes, as 'leat run' takes them; empty: the whole project"},
     {.name = "exclude", .type = LT_API_TEXT},
     {"target", LT_API_TEXT, .max = 200},
+    {"only", LT_API_CHOICE, .values = only_kinds, .help = "as 'leat extract' and 'leat load' do"},
+    {"threads", LT_API_INT, .min = 1, .max = 256, .help = "tasks at once [as the target says]"},
+    {"vars", LT_API_OBJECT, .help = "variables for this run"},
     {.name = "full_refresh", .type = LT_API_BOOL},
 };
 const lt_api_shape lt_api_select_shape = {"Selection", NULL, LT_API_FIELDS(select_fields)};
@@ -209,10 +215,28 @@ static bool is_open(const lt_task_record *task)
            task->status == LT_TASK_WAITING;
 }
 
+static lt_run_asker asker_of(const lt_api_call *call)
+{
+    return (lt_run_asker){.state = call->state,
+                          .home = call->api->options.home,
+                          .by = call->actor.by,
+                          .arena = call->arena};
+}
+
+/* Viewers may decide on what names them, but a token for viewers only looks. */
+static lt_status check_may_decide(const lt_api_call *call, const lt_approval *asked, lt_err *err)
+{
+    lt_run_asker asker = asker_of(call);
+    if (call->user.role < LT_ROLE_OPERATOR && call->token_id.len)
+        return lt_fail(err, LT_DENIED, "a token of a viewer decides nothing");
+    return lt_run_may_decide(&asker, asked, call->user.role, err);
+}
+
 static lt_status write_approval(lt_api_call *call, const lt_task_record *task, lt_err *err)
 {
     lt_json_writer *w = &call->json;
     lt_approval asked;
+    lt_err denied;
     lt_status status =
         lt_text_eq(task->kind, T("approve"))
             ? lt_state_approval_get(call->state, call->run.id, task->id, call->arena, &asked, err)
@@ -226,6 +250,8 @@ static lt_status write_approval(lt_api_call *call, const lt_task_record *task, l
     lt_api_set_raw(w, "roles", asked.roles_json);
     lt_api_set_moment(w, "asked_at", asked.asked_at_us);
     lt_api_set_moment(w, "deadline", asked.deadline_us);
+    lt_json_set_bool(w, "may_decide",
+                     !asked.decision.len && check_may_decide(call, &asked, &denied) == LT_OK);
     lt_api_set_text(w, "decision", asked.decision);
     lt_api_set_text(w, "decided_by", asked.decided_by);
     lt_api_set_moment(w, "decided_at", asked.decided_at_us);
@@ -453,6 +479,17 @@ lt_status lt_api_start_run(lt_api_call *call, lt_err *err)
     return answer_asked(call, &run, err);
 }
 
+static lt_text vars_of(lt_api_call *call)
+{
+    LT_AUTO(lt_buf) text = {0};
+    lt_json_writer w = {.out = &text};
+    const lt_json *vars = lt_json_find(call->body, "vars");
+    if (!vars)
+        return (lt_text){0};
+    lt_json_tree(&w, vars);
+    return lt_arena_text(call->arena, lt_buf_text(&text));
+}
+
 lt_status lt_api_start_selection(lt_api_call *call, lt_err *err)
 {
     LT_AUTO(lt_buf) trigger = {0};
@@ -461,10 +498,13 @@ lt_status lt_api_start_selection(lt_api_call *call, lt_err *err)
     lt_json_set(&w, "kind", T("trigger"));
     lt_json_set(&w, "by", call->actor.by);
     lt_json_end(&w);
-    lt_run_record run = {.command = T("run"),
+    lt_text only = lt_api_body(call, "only");
+    lt_run_record run = {.command = only.len ? only : T("run"),
                          .selection = lt_api_body(call, "select"),
                          .exclusion = lt_api_body(call, "exclude"),
                          .target = lt_api_body(call, "target"),
+                         .threads = lt_api_body_int(call, "threads", 0),
+                         .vars_json = vars_of(call),
                          .full_refresh = lt_json_bool_or(call->body, "full_refresh", false),
                          .params_json = T("{}"),
                          .trigger_json = lt_buf_text(&trigger),
@@ -477,14 +517,6 @@ lt_status lt_api_start_selection(lt_api_call *call, lt_err *err)
 }
 
 /* ---- acting on runs ---- */
-
-static lt_run_asker asker_of(const lt_api_call *call)
-{
-    return (lt_run_asker){.state = call->state,
-                          .home = call->api->options.home,
-                          .by = call->actor.by,
-                          .arena = call->arena};
-}
 
 lt_status lt_api_cancel_run(lt_api_call *call, lt_err *err)
 {
@@ -518,12 +550,27 @@ lt_status lt_api_retry_run(lt_api_call *call, lt_err *err)
     return answer_asked(call, &made, err);
 }
 
+/* To mark what people are asked is to decide on it, and only for those who may. */
+static lt_status check_may_mark(lt_api_call *call, const lt_task_record *task, lt_err *err)
+{
+    lt_approval asked;
+    if (!lt_text_eq(task->kind, T("approve")))
+        return LT_OK;
+    lt_status status =
+        lt_state_approval_get(call->state, call->run.id, task->id, call->arena, &asked, err);
+    if (status == LT_NOT_FOUND)
+        return lt_fail(err, LT_CONFLICT, "nobody was asked yet");
+    LT_TRY(status);
+    return check_may_decide(call, &asked, err);
+}
+
 lt_status lt_api_mark_task(lt_api_call *call, lt_err *err)
 {
     lt_run_asker asker = asker_of(call);
     lt_task_record task;
     lt_text status = lt_api_body(call, "status");
     LT_TRY(find_task(call, &task, err));
+    LT_TRY(check_may_mark(call, &task, err));
     call->audit_detail =
         lt_text_of(lt_arena_format(call->arena, "%.*s: %.*s", LT_ARG(task.id), LT_ARG(status)));
     return lt_run_ask_mark(&asker, &call->run, task.id,
@@ -535,7 +582,10 @@ static lt_status decide(lt_api_call *call, bool approve, lt_err *err)
 {
     lt_run_asker asker = asker_of(call);
     lt_task_record task;
+    lt_approval asked;
     LT_TRY(find_task(call, &task, err));
+    LT_TRY(lt_state_approval_get(call->state, call->run.id, task.id, call->arena, &asked, err));
+    LT_TRY(check_may_decide(call, &asked, err));
     call->audit_detail = task.id;
     return lt_run_decide(&asker, call->run.id, task.id, call->user.role, approve,
                          lt_api_body(call, "comment"), err);

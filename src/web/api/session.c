@@ -2,6 +2,7 @@
 #include "web/api/parts.h"
 
 #include "base/time.h"
+#include "secret/password.h"
 
 #include <stdio.h>
 
@@ -28,7 +29,7 @@ const lt_api_shape lt_api_session_shape = {"Session", "who asks", LT_API_FIELDS(
 
 static const lt_api_field password_fields[] = {
     {"old", LT_API_TEXT, .needed = true, .min = 1, .max = 1024},
-    {"new", LT_API_TEXT, .needed = true, .min = 1, .max = 1024},
+    {"new", LT_API_TEXT, .needed = true, .min = LT_PASSWORD_LEAST, .max = 1024},
 };
 const lt_api_shape lt_api_password_shape = {"Password", NULL, LT_API_FIELDS(password_fields)};
 
@@ -94,9 +95,12 @@ lt_status lt_api_sign_in(lt_api_call *call, lt_err *err)
 
 lt_status lt_api_sign_out(lt_api_call *call, lt_err *err)
 {
+    if (!call->session.len) {
+        lt_ignore(lt_fail(err, LT_CONFLICT, "this is a token, not a session"));
+        return lt_hint(err, "DELETE /api/v1/tokens/%.*s ends it", LT_ARG(call->token_id));
+    }
     lt_api_set_cookie(call, T(""), 0);
-    return call->session.len ? lt_login_end(call->state, &call->actor, call->session, err)
-                             : lt_fail(err, LT_INVALID, "a token is not a session");
+    return lt_login_end(call->state, &call->actor, call->session, err);
 }
 
 /* Ends every session of the user, and begins this one anew. */

@@ -31,11 +31,26 @@ lt_status lt_api_get_version(lt_api_call *call, lt_err *err)
     return LT_OK;
 }
 
+const lt_api_shape lt_api_document_shape = {"Document", "any object", .open = true};
+
 lt_status lt_api_get_openapi(lt_api_call *call, lt_err *err)
 {
     (void)err;
     lt_api_openapi(call->json.out);
     return LT_OK;
+}
+
+lt_status lt_api_get_schema(lt_api_call *call, lt_err *err)
+{
+    for (unsigned kind = 0; kind < LT_CONF_KINDS; kind++) {
+        if (!lt_text_eq(call->path[0], lt_text_of(lt_conf_kind_name((lt_conf_kind)kind))))
+            continue;
+        lt_conf_schema((lt_conf_kind)kind, call->json.out);
+        return LT_OK;
+    }
+    lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no kind of file '%.*s'",
+                      LT_ARG(lt_text_sub(call->path[0], 0, 100))));
+    return lt_hint(err, "kinds are leat, source, pipeline and calendar");
 }
 
 /* ---- health ---- */
