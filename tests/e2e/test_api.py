@@ -830,7 +830,7 @@ def test_the_page_needs_nothing_from_elsewhere(project, up):
     answer = server.nobody().ask("GET", "/", status=200)
     page, policy = answer.body.decode(), answer.headers["Content-Security-Policy"]
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8" and len(answer.headers.get_all("Content-Security-Policy")) == 1
-    assert not re.search(r"""(?:src|href)=["'](?!#)""", page) and "http" + "://" not in page and "https" + "://" not in page
+    assert not re.search(r"""(?:src|href)=["'](?!#|data:image/svg)""", page) and "http" + "://" not in page and "https" + "://" not in page
     for tag, source in (("script", "script-src"), ("style", "style-src")):
         (inner,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.S)
         digest = base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()
@@ -845,16 +845,6 @@ def test_the_page_needs_nothing_from_elsewhere(project, up):
         script = re.findall(r"<script>(.*?)</script>", page, re.S)[0]
         done = subprocess.run([node, "--check", "-"], input=script, text=True, capture_output=True)
         assert done.returncode == 0, done.stderr
-
-
-def test_a_browser_shows_the_form_to_sign_in(project, up, tmp_path):
-    browser = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
-    if not browser:
-        pytest.skip("no chromium here: the page is looked at only as a text")
-    server = up(project(PIPELINES))
-    done = subprocess.run([browser, "--headless", "--no-sandbox", f"--user-data-dir={tmp_path}", "--virtual-time-budget=5000",
-                           "--dump-dom", server.url + "/"], capture_output=True, text=True, timeout=120)
-    assert re.search(r'<form id="sign-in" class="stack">', done.stdout), done.stdout[-2000:]
 
 
 # ---- other addresses ----
