@@ -54,26 +54,35 @@ class Browser:
 
     def find(self, selector):
         """The first element that is shown."""
-        def look():
-            for one in self.ask("POST", "/elements", {"using": "css selector", "value": selector}):
-                if self.run("return arguments[0].checkVisibility()", one):
-                    return one
-            return None
-        return wait_for(look, f"{selector} on the page")
+        look = "return [...document.querySelectorAll(arguments[0])].find(one => one.checkVisibility()) || null"
+        return wait_for(lambda: self.run(look, selector), f"{selector} on the page")
+
+    def on(self, find, what, action, body):
+        """Do something with an element. The page draws itself anew when things change: then it is looked for again."""
+        def try_it():
+            one = find()
+            try:
+                if one:
+                    self.ask("POST", f"/element/{one[ELEMENT]}/{action}", body)
+            except RuntimeError as error:
+                if "stale element" not in str(error):
+                    raise
+                one = None
+            return one is not None
+        wait_for(try_it, what)
 
     def click(self, selector):
-        self.ask("POST", f"/element/{self.find(selector)[ELEMENT]}/click", {})
+        self.on(lambda: self.find(selector), selector, "click", {})
 
     def button(self, text, within="body"):
         """Press the button of that text, or label."""
         def look():
             return self.run("""return [...document.querySelectorAll(arguments[1] + " button")].find(b => b.checkVisibility() &&
                                (b.textContent === arguments[0] || b.getAttribute("aria-label") === arguments[0])) || null""", text, within)
-        one = wait_for(look, f"the button '{text}'")
-        self.ask("POST", f"/element/{one[ELEMENT]}/click", {})
+        self.on(look, f"the button '{text}'", "click", {})
 
     def type(self, selector, text):
-        self.ask("POST", f"/element/{self.find(selector)[ELEMENT]}/value", {"text": text})
+        self.on(lambda: self.find(selector), selector, "value", {"text": text})
 
     def keys(self, text):
         """Type into whatever has the focus."""

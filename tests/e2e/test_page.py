@@ -197,6 +197,13 @@ def test_buttons_are_for_who_may_press_them(project, up, window):
     window.see("<b>may it?</b>", "#tasks")
     assert "Approve" not in window.text("#tasks")  # he is not
     assert client.get("/api/v1/runs/1/tasks/ask")["approval"]["decided_by"] == "vera"
+    window.click("h1 a")
+    window.find("#pipelines button")
+    window.button("Sign out")
+    window.type("#sign-in [name=user]", "vera")  # in the same page, without a reload
+    window.type("#sign-in [name=password]", PASSWORD + browsers.ENTER)
+    window.see("nightly", "#pipelines")
+    assert window.count("#pipelines button") == 0
 
 
 def test_it_is_used_with_keys_and_on_a_small_screen(project, up, window):
