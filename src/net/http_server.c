@@ -3,6 +3,7 @@
 
 #include "base/time.h"
 #include "net/http_body.h"
+#include "net/http_map.h"
 #include "net/http_watch.h"
 #include "net/url.h"
 
@@ -21,6 +22,8 @@ enum {
     STREAM_POOL_BYTES =
         192 * 1024, /* of a connection that streams: bodies are read in halves of it */
     STREAM_BLOCK_BYTES = 32 * 1024,   /* stays in the processor's cache from where it is filled */
+    FILE_BLOCK_BYTES = 128 * 1024,    /* of a file that is read and sent */
+    MAP_BYTES = 256 * 1024,           /* smaller answers are not worth mapping */
     LOOPBACK_SEND_BYTES = 256 * 1024, /* on their way to a client on this machine; likewise */
     DRAIN_BYTES =
         1024 * 1024, /* of a body that nobody wants: read, so that the client sees the answer */
@@ -58,6 +61,7 @@ struct exchange {
     bool is_answered; /* the transport has the reply */
     lt_server_request request;
     lt_server_reply reply;
+    lt_mapped mapped; /* owned: what the response is sent from */
     lt_body_pipe pipe;
 };
 
@@ -283,13 +287,44 @@ static ssize_t read_file(void *context, uint64_t at, char *out, size_t size)
     return got > 0 ? got : MHD_CONTENT_READER_END_WITH_ERROR; /* the file has become shorter */
 }
 
+/* ---- answers to this machine ---- */
+
+static bool next_span(exchange *self, int64_t at, lt_server_span *out)
+{
+    const lt_server_reply *reply = &self->reply;
+    if (reply->fd < 0)
+        return reply->span(reply->state, at, out);
+    *out = (lt_server_span){reply->fd, reply->fd_offset + at, reply->fd_size - at};
+    return true;
+}
+
+/* Map all of the answer. */
+static bool map_reply(exchange *self)
+{
+    const lt_server_reply *reply = &self->reply;
+    int64_t size = reply->fd >= 0 ? reply->fd_size : reply->length;
+    bool may = self->is_local && !self->server->options.tls_cert && (reply->fd >= 0 || reply->span);
+    if (!may || size < MAP_BYTES || !lt_mapped_reserve(&self->mapped, size))
+        return false;
+    lt_server_span span = {0};
+    for (int64_t at = 0; at < size; at += span.len) {
+        bool ok = next_span(self, at, &span) && span.len > 0;
+        span.len = LT_MIN(span.len, size - at);
+        if (!ok || !lt_mapped_add(&self->mapped, &self->arena, span.fd, span.offset, span.len)) {
+            lt_mapped_release(&self->mapped);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* To another machine with sendfile(). On this one that is the slower way: the receiver takes apart a file's pages, which no cache
  * of a processor holds, in twice the time that it takes for bytes that have just been copied. */
 static struct MHD_Response *file_response(exchange *self)
 {
     lt_server_reply *reply = &self->reply;
     if (self->is_local)
-        return MHD_create_response_from_callback((uint64_t)reply->fd_size, STREAM_BLOCK_BYTES,
+        return MHD_create_response_from_callback((uint64_t)reply->fd_size, FILE_BLOCK_BYTES,
                                                  read_file, self, NULL);
     int fd = reply->fd;
     reply->fd = -1; /* the response closes it */
@@ -310,6 +345,9 @@ static struct MHD_Response *parts_response(exchange *self)
 static struct MHD_Response *make_response(exchange *self)
 {
     lt_server_reply *reply = &self->reply;
+    if (map_reply(self))
+        return MHD_create_response_from_iovec(self->mapped.bytes.items,
+                                              (unsigned)self->mapped.bytes.len, NULL, NULL);
     if (reply->stream || reply->length >= 0)
         return MHD_create_response_from_callback(reply->length >= 0 ? (uint64_t)reply->length
                                                                     : MHD_SIZE_UNKNOWN,
@@ -670,6 +708,7 @@ static void on_end(void *context, struct MHD_Connection *connection, void **slot
         atomic_fetch_sub(&server->busy, 1);
     lt_watch_idle(self->watched, o->idle_timeout_s);
     release_reply(&self->reply);
+    lt_mapped_release(&self->mapped);
     lt_pipe_cleanup(&self->pipe);
     lt_buf_cleanup(&self->body);
     lt_arena_cleanup(&self->arena);

@@ -48,6 +48,12 @@ LT_MUST_CHECK lt_status lt_server_read(const lt_server_request *request, char *o
 /* The first query parameter of that name; NULL ptr: none. A parameter without '=' is empty but there. */
 lt_text lt_server_query(const lt_server_request *request, lt_text name);
 
+/* Bytes in a file. */
+typedef struct lt_server_span {
+    int fd; /* borrowed until the next span is asked for */
+    int64_t offset, len;
+} lt_server_span;
+
 /* What to answer; starts as 200 without body. Bytes of `parts` must stay until `release` is called. */
 typedef struct lt_server_reply {
     int status;
@@ -62,6 +68,9 @@ typedef struct lt_server_reply {
      * May block only on a server with `threads` 0; on others it may give LT_STREAM_LATER: nothing now. Then the connection rests, and
      * costs no thread, until lt_http_server_wake(); when the server stops, it ends. */
     int64_t (*stream)(void *state, char *out, size_t size);
+    /* Beside `stream` with a `length`; may be NULL: where the bytes from `at` lie in a file. False: in none. If all of them do, they may
+     * be sent from there. */
+    bool (*span)(void *state, int64_t at, lt_server_span *out);
     int64_t
         length; /* of `stream`, when known: -1 is chunked. Also what is announced to HEAD: with it nothing else is needed */
     void *state;

@@ -62,6 +62,20 @@ static void send_all(int fd, lt_text text, int flags)
     }
 }
 
+/* Never the same bytes: what a store has already it need not write. */
+static void send_body(int fd)
+{
+    char first[16];
+    size_t sent = LT_MIN(sizeof(first), all.size);
+    arc4random_buf(first, sizeof(first));
+    send_all(fd, lt_text_at(first, sent), sent < all.size ? MSG_MORE : 0);
+    for (size_t len; sent < all.size; sent += len) {
+        len = LT_MIN(all.size - sent, (size_t)PAYLOAD);
+        send_all(fd, lt_text_at(all.payload, len), 0);
+    }
+    atomic_fetch_add(&all.bytes, (int64_t)all.size);
+}
+
 static verb verb_of(const char *name)
 {
     static const char *const names[] = {"put", "get", "list", "get-seeded", "list-seeded", "mb"};
@@ -173,11 +187,8 @@ static void *run(void *unused)
         write_request(&request, all.most ? number % all.most : number);
         int64_t start_us = lt_mono_us();
         send_all(fd, lt_buf_text(&request), put && all.size ? MSG_MORE : 0);
-        if (put) {
-            for (size_t sent = 0; sent < all.size; sent += LT_MIN(all.size - sent, (size_t)PAYLOAD))
-                send_all(fd, lt_text_at(all.payload, LT_MIN(all.size - sent, (size_t)PAYLOAD)), 0);
-            atomic_fetch_add(&all.bytes, (int64_t)all.size);
-        }
+        if (put)
+            send_body(fd);
         if (!read_answer(fd, block)) {
             lt_fd_close(fd);
             fd = dial();

@@ -119,6 +119,7 @@ static void forget_body(lt_server_reply *reply)
         reply->release(reply->state);
     reply->release = NULL;
     reply->stream = NULL;
+    reply->span = NULL;
     reply->length = -1;
     lt_fd_close(reply->fd);
     reply->fd = -1;

@@ -194,7 +194,7 @@ static lt_status missing(lt_s3_call *call, const lt_object_info *info, lt_status
 /* The part of the open version that is wanted. */
 typedef struct slice {
     lt_reading *reading; /* owned */
-    int64_t at, end;
+    int64_t start, end, at;
 } slice;
 
 static void release_slice(void *state)
@@ -216,6 +216,16 @@ static int64_t stream_slice(void *state, char *out, size_t size)
         return -1;
     self->at += (int64_t)got;
     return (int64_t)got;
+}
+
+static bool slice_span(void *state, int64_t at, lt_server_span *out)
+{
+    const slice *self = state;
+    lt_span span;
+    if (!lt_reading_span(self->reading, self->start + at, &span))
+        return false;
+    *out = (lt_server_span){span.fd, span.offset, span.len};
+    return true;
 }
 
 static lt_status fill_small(lt_s3_call *call, slice *part, lt_err *err)
@@ -252,7 +262,7 @@ static lt_status send_slice(lt_s3_call *call, lt_reading *reading, int64_t at, i
                             lt_err *err)
 {
     slice *part = LT_NEW(call->arena, slice);
-    *part = (slice){reading, at, at + len};
+    *part = (slice){reading, at, at + len, at};
     call->reply->state = part;
     call->reply->release = release_slice;
     if (lt_text_eq(call->http->method, T("HEAD"))) {
@@ -265,6 +275,7 @@ static lt_status send_slice(lt_s3_call *call, lt_reading *reading, int64_t at, i
         return LT_OK;
     call->reply->length = len;
     call->reply->stream = stream_slice;
+    call->reply->span = slice_span;
     return LT_OK;
 }
 

@@ -1,0 +1,41 @@
+/* Maps pieces of files, within a bound for the process. */
+#include "net/http_map.h"
+
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static _Atomic int64_t all_mapped; /* bytes that are reserved */
+
+bool lt_mapped_reserve(lt_mapped *mapped, int64_t size)
+{
+    if (size > LT_MAPPED_MOST)
+        return false;
+    if (atomic_fetch_add(&all_mapped, size) + size > LT_MAPPED_MOST) {
+        atomic_fetch_sub(&all_mapped, size);
+        return false;
+    }
+    mapped->reserved = size;
+    return true;
+}
+
+bool lt_mapped_add(lt_mapped *mapped, lt_arena *arena, int fd, int64_t offset, int64_t len)
+{
+    int64_t page = sysconf(_SC_PAGESIZE), from = offset / page * page;
+    lt_mapped_piece piece = {.len = (size_t)(offset - from + len)};
+    piece.at = mmap(NULL, piece.len, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, from);
+    if (piece.at == MAP_FAILED)
+        return false;
+    struct MHD_IoVec bytes = {(const char *)piece.at + (offset - from), (size_t)len};
+    lt_push_in(arena, &mapped->pieces, piece);
+    lt_push_in(arena, &mapped->bytes, bytes);
+    return true;
+}
+
+void lt_mapped_release(lt_mapped *mapped)
+{
+    for (size_t i = 0; i < mapped->pieces.len; i++)
+        (void)munmap(mapped->pieces.items[i].at, mapped->pieces.items[i].len);
+    atomic_fetch_sub(&all_mapped, mapped->reserved);
+    *mapped = (lt_mapped){0};
+}
