@@ -2,10 +2,12 @@
 #include "cli/store_address.h"
 #include "cli/store_face.h"
 
+#include "base/log.h"
 #include "base/time.h"
 #include "cli/grid.h"
 #include "fmt/json.h"
 #include "store/access.h"
+#include "store/reason.h"
 
 static const struct {
     const char *name;
@@ -124,6 +126,22 @@ static void say_created(lt_app *app, const lt_access_key *key)
     lt_out_str(&app->out, "\n");
 }
 
+/* A key may come before its bucket; more often the name is wrong. */
+static void warn_of_missing(lt_store *store, const lt_rights *wanted)
+{
+    for (size_t i = 0; i < wanted->len; i++) {
+        lt_text bucket = wanted->items[i].bucket;
+        lt_versioning versioning;
+        lt_err missing = {0};
+        if (bucket.len && lt_bucket_find(store, bucket, &versioning, &missing) != LT_OK &&
+            missing.reason == LT_WHY_NO_SUCH_BUCKET)
+            lt_log(LT_LOG_WARNING,
+                   "there is no bucket '%.*s' yet: the key is of no use there until somebody makes "
+                   "it (leat store mb %.*s)",
+                   LT_ARG(bucket), LT_ARG(bucket));
+    }
+}
+
 static lt_status create(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
     const create_opts *o = opts;
@@ -135,6 +153,7 @@ static lt_status create(lt_app *app, const void *opts, const lt_args *args, lt_e
         wanted.expires_at_us = lt_now_us() + o->expires_us;
     LT_TRY(lt_app_store(app, &store, err));
     LT_TRY(lt_access_create(store, &wanted, &app->arena, &made, err));
+    warn_of_missing(store, &wanted.rights);
     say_created(app, &made);
     return LT_OK;
 }

@@ -88,6 +88,16 @@ static lt_status presign_local(lt_app *app, const presign_opts *o, const lt_addr
     return sign(o, at, root.id, root.secret, url, err);
 }
 
+/* A URL may come before what it is for; more often the name is wrong. */
+static void warn_of_missing(lt_app *app, lt_store *store, lt_object_name name)
+{
+    lt_object_info info;
+    lt_err missing = {0};
+    if (lt_store_head(store, name.bucket, name.key, name.version_id, &app->arena, &info,
+                      &missing) == LT_NOT_FOUND)
+        lt_log(LT_LOG_WARNING, "%s: whoever uses the URL now is told so", missing.message);
+}
+
 static lt_status presign(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
     const presign_opts *o = opts;
@@ -103,6 +113,8 @@ static lt_status presign(lt_app *app, const void *opts, const lt_args *args, lt_
         LT_TRY(lt_store_presign(store, name, o->method, expires_s, &url, err));
     else
         LT_TRY(presign_local(app, o, &at, &url, err));
+    if (strcmp(o->method, "PUT") != 0)
+        warn_of_missing(app, store, name);
     if (app->globals.json)
         lt_out_printf(&app->out, "{\"url\": \"%s\"}\n", url.data);
     else

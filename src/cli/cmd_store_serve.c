@@ -62,7 +62,7 @@ static lt_status serve(lt_app *app, const void *opts, const lt_args *args, lt_er
     (void)args;
     LT_TRY(lt_listen_read(app, o->listen, o->tls_cert, o->tls_key, &at, err));
     lt_stop_on_signals();
-    LT_TRY(lt_app_face_start(app, &at, &options, &face, err));
+    LT_TRY(lt_listen_hint(lt_app_face_start(app, &at, &options, &face, err), &at, "--listen", err));
     lt_out_printf(&app->out, "listening on %s\n", lt_s3_url(face.s3));
     LT_TRY(lt_out_flush(&app->out, err));
     while (!lt_stop_asked())

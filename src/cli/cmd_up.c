@@ -171,10 +171,11 @@ static lt_status serve(lt_app *app, const up_opts *given, lt_sched *sched,
                               .tls_key = at.tls_key,
                               .per_minute = (unsigned)given->per_minute,
                               .log_requests = app->globals.verbose};
-    LT_TRY(lt_api_start(&options, &api, err));
+    LT_TRY(lt_listen_hint(lt_api_start(&options, &api, err), &at, "--listen", err));
     if (given->s3) {
         LT_TRY(lt_listen_read(app, given->s3, given->tls_cert, given->tls_key, &s3_at, err));
-        LT_TRY(lt_app_face_start(app, &s3_at, &s3_options, &face, err));
+        LT_TRY(lt_listen_hint(lt_app_face_start(app, &s3_at, &s3_options, &face, err), &s3_at,
+                              "--s3", err));
         lt_out_printf(&app->out, "S3 clients: %s\n", lt_s3_url(face.s3));
     }
     if (none)

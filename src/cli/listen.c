@@ -2,6 +2,7 @@
 #include "cli/listen.h"
 
 #include "base/fs.h"
+#include "net/http_server.h"
 
 enum { PEM_BYTES = 1024 * 1024 };
 
@@ -44,4 +45,14 @@ lt_status lt_listen_read(lt_app *app, const char *address, const char *cert_file
     }
     *out = made;
     return LT_OK;
+}
+
+lt_status lt_listen_hint(lt_status status, const lt_listen *at, const char *option, lt_err *err)
+{
+    bool v6 = strchr(at->host, ':') != NULL;
+    if (status == LT_OK || err->reason != LT_HTTP_PORT_TAKEN)
+        return status;
+    return lt_hint(err, "choose another one: %s %s%s%s:%u; port 0 takes a free one", option,
+                   v6 ? "[" : "", at->host, v6 ? "]" : "",
+                   at->port < 65535 ? at->port + 1 : at->port - 1);
 }

@@ -13,3 +13,7 @@ typedef struct lt_listen {
  * address looks like. */
 LT_MUST_CHECK lt_status lt_listen_read(lt_app *app, const char *address, const char *cert_file,
                                        const char *key_file, lt_listen *out, lt_err *err);
+
+/* What a start came to: when the port is taken, the hint names the option and what to write there. */
+LT_MUST_CHECK lt_status lt_listen_hint(lt_status status, const lt_listen *at, const char *option,
+                                       lt_err *err);

@@ -3,8 +3,6 @@
 
 enum {
     SMALL_BYTES = 64 * 1024,
-    RING_BYTES = 256 * 1024,
-    WAKE_BYTES = RING_BYTES / 2, /* that came or went: less is not worth waking the other side */
     STACK_BYTES = 1024 * 1024,
 };
 
@@ -29,7 +27,7 @@ void lt_pipe_begin(lt_body_pipe *pipe, int64_t size, void (*run)(void *context),
         return;
     (void)pthread_mutex_init(&pipe->lock, NULL);
     (void)pthread_cond_init(&pipe->changed, NULL);
-    pipe->ring = lt_xmalloc(RING_BYTES);
+    pipe->is_large = true;
 }
 
 /* With the first piece: a client that never sends one costs no thread. */
@@ -46,34 +44,20 @@ static void start_handler(lt_body_pipe *pipe)
     }
 }
 
-/* Copy what fits behind the bytes in the ring; the ring is locked. */
-static size_t ring_add(lt_body_pipe *pipe, lt_text piece)
-{
-    size_t end = (pipe->start + pipe->len) % RING_BYTES;
-    size_t room = LT_MIN(RING_BYTES - pipe->len, RING_BYTES - end);
-    size_t part = LT_MIN(room, piece.len);
-    memcpy(pipe->ring + end, piece.ptr, part);
-    pipe->len += part;
-    return part;
-}
-
 void lt_pipe_give(lt_body_pipe *pipe, lt_text piece)
 {
-    if (!pipe->ring) {
+    if (!pipe->is_large) {
         lt_buf_add(&pipe->small, piece);
         return;
     }
     if (!pipe->has_thread && !pipe->is_over)
         start_handler(pipe);
     (void)pthread_mutex_lock(&pipe->lock);
-    while (piece.len > 0 && !pipe->is_over) {
-        size_t part = ring_add(pipe, piece);
-        if (pipe->len >= WAKE_BYTES)
-            (void)pthread_cond_broadcast(&pipe->changed);
-        if (part == 0)
-            (void)pthread_cond_wait(&pipe->changed, &pipe->lock);
-        piece = lt_text_sub(piece, part, piece.len);
-    }
+    pipe->piece = piece;
+    (void)pthread_cond_broadcast(&pipe->changed);
+    while (pipe->piece.len > 0 && !pipe->is_over)
+        (void)pthread_cond_wait(&pipe->changed, &pipe->lock);
+    pipe->piece = (lt_text){0};
     (void)pthread_mutex_unlock(&pipe->lock);
 }
 
@@ -109,30 +93,29 @@ static bool take_small(lt_body_pipe *pipe, char *out, size_t size, size_t *got)
 
 bool lt_pipe_take(lt_body_pipe *pipe, char *out, size_t size, size_t *got)
 {
-    if (!pipe->ring)
+    if (!pipe->is_large)
         return take_small(pipe, out, size, got);
     (void)pthread_mutex_lock(&pipe->lock);
-    while (pipe->len == 0 && !pipe->is_whole && !pipe->is_broken)
+    while (pipe->piece.len == 0 && !pipe->is_whole && !pipe->is_broken)
         (void)pthread_cond_wait(&pipe->changed, &pipe->lock);
-    bool ok = pipe->len > 0 || !pipe->is_broken;
-    size_t part = LT_MIN(LT_MIN(pipe->len, RING_BYTES - pipe->start), size);
-    memcpy(out, pipe->ring + pipe->start, part);
-    pipe->start = (pipe->start + part) % RING_BYTES;
-    pipe->len -= part;
-    if (pipe->len <= RING_BYTES - WAKE_BYTES)
+    lt_text part = lt_text_sub(pipe->piece, 0, size);
+    bool ok = part.len > 0 || !pipe->is_broken;
+    if (part.len)
+        memcpy(out, part.ptr, part.len);
+    pipe->piece = lt_text_sub(pipe->piece, part.len, SIZE_MAX);
+    if (part.len && pipe->piece.len == 0)
         (void)pthread_cond_broadcast(&pipe->changed);
     (void)pthread_mutex_unlock(&pipe->lock);
-    *got = part;
+    *got = part.len;
     return ok;
 }
 
 void lt_pipe_cleanup(lt_body_pipe *pipe)
 {
     lt_buf_cleanup(&pipe->small);
-    if (!pipe->ring)
+    if (!pipe->is_large)
         return;
-    lt_free(pipe->ring);
-    pipe->ring = NULL;
+    pipe->is_large = false;
     (void)pthread_cond_destroy(&pipe->changed);
     (void)pthread_mutex_destroy(&pipe->lock);
 }

@@ -1,20 +1,18 @@
 /* Maps pieces of files, within a bound for the process. */
 #include "net/http_map.h"
 
-#include <stdatomic.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-static _Atomic int64_t all_mapped; /* bytes that are reserved */
-
-bool lt_mapped_reserve(lt_mapped *mapped, int64_t size)
+bool lt_mapped_reserve(lt_mapped *mapped, _Atomic int64_t *all, int64_t size)
 {
     if (size > LT_MAPPED_MOST)
         return false;
-    if (atomic_fetch_add(&all_mapped, size) + size > LT_MAPPED_MOST) {
-        atomic_fetch_sub(&all_mapped, size);
+    if (atomic_fetch_add(all, size) + size > LT_MAPPED_MOST) {
+        atomic_fetch_sub(all, size);
         return false;
     }
+    mapped->all = all;
     mapped->reserved = size;
     return true;
 }
@@ -36,6 +34,7 @@ void lt_mapped_release(lt_mapped *mapped)
 {
     for (size_t i = 0; i < mapped->pieces.len; i++)
         (void)munmap(mapped->pieces.items[i].at, mapped->pieces.items[i].len);
-    atomic_fetch_sub(&all_mapped, mapped->reserved);
+    if (mapped->all)
+        atomic_fetch_sub(mapped->all, mapped->reserved);
     *mapped = (lt_mapped){0};
 }

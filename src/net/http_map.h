@@ -9,6 +9,7 @@
 #include "base/vec.h"
 
 #include <microhttpd.h>
+#include <stdatomic.h>
 
 enum { LT_MAPPED_MOST = 64 * 1024 * 1024 }; /* of all answers at a time */
 
@@ -19,13 +20,14 @@ typedef struct lt_mapped_piece {
 
 /* {0} is none. */
 typedef struct lt_mapped {
-    int64_t reserved;               /* of the bound */
+    _Atomic int64_t *all; /* borrowed: what all answers have mapped; NULL: nothing is reserved */
+    int64_t reserved;     /* of the bound */
     LT_VEC(lt_mapped_piece) pieces; /* in the arena of who asked */
     LT_VEC(struct MHD_IoVec) bytes; /* likewise: what was asked for, in order */
 } lt_mapped;
 
-/* Room for `size` bytes; false: there is none now. */
-LT_MUST_CHECK bool lt_mapped_reserve(lt_mapped *mapped, int64_t size);
+/* Room for `size` bytes beside what *all says that is mapped; false: there is none now. */
+LT_MUST_CHECK bool lt_mapped_reserve(lt_mapped *mapped, _Atomic int64_t *all, int64_t size);
 /* The next `len` bytes come from `offset` of `fd`, which may be closed afterwards. False: the file cannot be mapped. */
 LT_MUST_CHECK bool lt_mapped_add(lt_mapped *mapped, lt_arena *arena, int fd, int64_t offset,
                                  int64_t len);

@@ -18,9 +18,10 @@
 #include <zlib.h>
 
 enum {
+    SPARE_CONNECTIONS = 100, /* beyond the limit: each gets one answer */
     REQUEST_HEAD_BYTES = 64 * 1024,
     STREAM_POOL_BYTES =
-        192 * 1024, /* of a connection that streams: bodies are read in halves of it */
+        128 * 1024, /* of a connection that streams: bodies are read in halves of it */
     STREAM_BLOCK_BYTES = 32 * 1024,   /* stays in the processor's cache from where it is filled */
     FILE_BLOCK_BYTES = 128 * 1024,    /* of a file that is read and sent */
     MAP_BYTES = 256 * 1024,           /* smaller answers are not worth mapping */
@@ -39,6 +40,8 @@ struct lt_http_server {
     exchange *resting; /* of rest_lock: streams that have nothing to say now */
     bool no_rest;      /* of rest_lock: the server stops, streams end */
     atomic_bool stopping;
+    _Atomic int64_t mapped;   /* bytes of files that answers are sent from */
+    atomic_uint connections;  /* that are open */
     atomic_int busy;          /* requests between head and response */
     char *tls_cert, *tls_key; /* owned; the daemon reads them as long as it lives */
     unsigned port;
@@ -304,7 +307,7 @@ static bool map_reply(exchange *self)
     const lt_server_reply *reply = &self->reply;
     int64_t size = reply->fd >= 0 ? reply->fd_size : reply->length;
     bool may = self->is_local && !self->server->options.tls_cert && (reply->fd >= 0 || reply->span);
-    if (!may || size < MAP_BYTES || !lt_mapped_reserve(&self->mapped, size))
+    if (!may || size < MAP_BYTES || !lt_mapped_reserve(&self->mapped, &self->server->mapped, size))
         return false;
     lt_server_span span = {0};
     for (int64_t at = 0; at < size; at += span.len) {
@@ -532,6 +535,9 @@ static void take_head(exchange *self, struct MHD_Connection *connection, const c
     request->head_bytes = info ? info->header_size : 0;
     (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_header, self);
     request->body_size = announced_size(request);
+    request->is_one_too_many =
+        self->watched && self->watched->is_extra &&
+        atomic_load(&self->server->connections) > self->server->options.connection_limit;
     take_peer(self, connection);
     lt_watch_pause(self->watched);
 }
@@ -558,6 +564,8 @@ static enum MHD_Result begin_stream(exchange *self, struct MHD_Connection *conne
     const lt_server_options *o = &self->server->options;
     lt_server_request *request = &self->request;
     self->refused = !o->accept(o->context, request, &self->reply);
+    if (self->refused && request->is_one_too_many)
+        lt_server_reply_header(request, &self->reply, T("Connection"), T("close"));
     if (!self->refused) {
         request->body_source = &self->pipe;
         lt_pipe_begin(&self->pipe, request->body_size, handle_stream, self);
@@ -567,7 +575,8 @@ static enum MHD_Result begin_stream(exchange *self, struct MHD_Connection *conne
                  request->body_size <= (int64_t)DRAIN_BYTES;
     if (drain || request->body_size == 0)
         return MHD_YES;
-    lt_server_reply_header(request, &self->reply, T("Connection"), T("close"));
+    if (!request->is_one_too_many)
+        lt_server_reply_header(request, &self->reply, T("Connection"), T("close"));
     return send_reply(connection, request, self);
 }
 
@@ -734,8 +743,13 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     if (what == MHD_CONNECTION_NOTIFY_STARTED && info) {
         limit_local(connection, info->connect_fd);
-        *slot = lt_watch_add(&server->watch, info->connect_fd, server->options.idle_timeout_s);
+        lt_watched *watched =
+            lt_watch_add(&server->watch, info->connect_fd, server->options.idle_timeout_s);
+        watched->is_extra =
+            atomic_fetch_add(&server->connections, 1) >= server->options.connection_limit;
+        *slot = watched;
     } else if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        atomic_fetch_sub(&server->connections, 1);
         lt_watch_remove(&server->watch, LT_TAKE(*slot));
     }
 }
@@ -772,6 +786,7 @@ static lt_status listen_on(const char *host, unsigned port, int *out, lt_err *er
     freeaddrinfo(address);
     if (!ok && code == EADDRINUSE) {
         lt_ignore(lt_fail(err, LT_CONFLICT, "port %u of %s is in use", port, host));
+        err->reason = LT_HTTP_PORT_TAKEN;
         return lt_hint(err, "choose another port, or 0 for a free one");
     }
     if (!ok && code == EADDRNOTAVAIL)
@@ -838,9 +853,9 @@ static struct MHD_Daemon *start_daemon(lt_http_server *server, int fd)
         server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)(o->accept ? STREAM_POOL_BYTES : REQUEST_HEAD_BYTES), MHD_OPTION_CONNECTION_LIMIT,
-        o->connection_limit, MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s,
-        MHD_OPTION_THREAD_STACK_SIZE, (size_t)(o->threads > 0 ? 0 : 1024 * 1024), MHD_OPTION_ARRAY,
-        more, MHD_OPTION_END);
+        o->connection_limit + (o->accept ? SPARE_CONNECTIONS : 0), MHD_OPTION_CONNECTION_TIMEOUT,
+        o->idle_timeout_s, MHD_OPTION_THREAD_STACK_SIZE, (size_t)(o->threads > 0 ? 0 : 1024 * 1024),
+        MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 }
 
 lt_status lt_http_server_start(const lt_server_options *options, lt_http_server **out, lt_err *err)

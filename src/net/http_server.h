@@ -28,7 +28,9 @@ typedef struct lt_server_request {
     size_t head_bytes; /* of the whole head, as it came */
     char peer[64];     /* the client's address: "127.0.0.1" */
     bool is_http_1_0, is_tls;
-    lt_arena *arena; /* memory for the handler, kept until the response is sent */
+    bool
+        is_one_too_many; /* with `accept` only: more connections are open than may be; refuse it, and the connection is closed */
+    lt_arena *arena;     /* memory for the handler, kept until the response is sent */
 
     /* Without `accept` only. */
     lt_texts segments; /* decoded: "a/b", "c"; "/" has none, "/a/" has "a" and "" */
@@ -101,12 +103,13 @@ typedef void lt_server_done(void *context, const lt_server_request *request, int
                             bool complete);
 
 typedef struct lt_server_options {
-    const char *host;          /* an address; NULL: 127.0.0.1 */
-    unsigned port;             /* 0: a free one */
-    unsigned threads;          /* a pool of so many; 0: one for each connection */
-    unsigned connection_limit; /* [256] */
-    unsigned idle_timeout_s;   /* [60] */
-    size_t body_limit;         /* of a request [1 MiB]; more is answered with 413 */
+    const char *host; /* an address; NULL: 127.0.0.1 */
+    unsigned port;    /* 0: a free one */
+    unsigned threads; /* a pool of so many; 0: one for each connection */
+    unsigned
+        connection_limit; /* [256]; some more are taken, only to be told so; further ones are closed at once */
+    unsigned idle_timeout_s; /* [60] */
+    size_t body_limit;       /* of a request [1 MiB]; more is answered with 413 */
     lt_server_handle *handle;
     lt_server_accept *accept; /* may be NULL; then bodies are read as streams */
     lt_server_done *done;     /* may be NULL */
@@ -118,6 +121,8 @@ typedef struct lt_server_options {
 
 /* A client must send a whole head within idle_timeout_s of connecting or of the last answer, and a body at no less than 1 KiB/s over
  * any longer time: else the connection is closed, however often it sends a byte. */
+
+enum { LT_HTTP_PORT_TAKEN = 10001 }; /* a reason, beside LT_CONFLICT */
 
 /* Listen and serve in threads of its own until lt_http_server_stop(). LT_CONFLICT: the port is in use. LT_INVALID: the
  * host is no address of this machine. */

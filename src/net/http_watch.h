@@ -11,6 +11,7 @@
 typedef struct lt_watched {
     struct lt_watched *before, *after;
     int fd;                      /* borrowed */
+    bool is_extra;               /* for its owner: it came when there were enough */
     _Atomic int64_t deadline_us; /* monotonic; 0: none */
     int64_t body_started_us, body_bytes;
 } lt_watched;

@@ -636,10 +636,12 @@ static lt_status local_collect(lt_store *store, lt_err *err)
 }
 
 const lt_store_ops lt_store_local_ops = {.scheme = "local:",
+                                         .called = "a store on this machine",
                                          .open = local_open,
                                          CALLS,
                                          .file_paths = local_file_paths,
                                          .backup = lt_local_backup};
 
 /* The same index in memory, where every content is small: one truth about S3's rules. */
-const lt_store_ops lt_store_mem_ops = {.scheme = "mem:", .open = mem_open, CALLS};
+const lt_store_ops lt_store_mem_ops = {
+    .scheme = "mem:", .called = "a store in memory", .open = mem_open, CALLS};

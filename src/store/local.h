@@ -36,6 +36,7 @@ typedef struct lt_local {
     char owner
         [LT_LOCAL_OWNER_CHARS]; /* this open store's name in tmp/ and intents; fixed once it is set */
     int owner_lock;             /* owned; says that the owner is alive */
+    atomic_int hash_teams;      /* local_hash.c: bodies whose sums have threads of their own */
     bool known_outer[256];      /* blobs/aa that are known to be durable */
     uint8_t known_folders[65536 / 8]; /* blobs/aa/bb that are */
     struct lt_verified *verified;     /* owned */
@@ -78,8 +79,8 @@ enum { LT_HASH_CHUNK = 256 * 1024 };
 char *lt_hashing_buffer(lt_hashing *hashing, size_t size);
 /* The first `len` bytes of that buffer come next. They may be read, not changed, until it is given again. */
 LT_MUST_CHECK lt_status lt_hashing_add(lt_hashing *hashing, size_t len, lt_err *err);
-/* From here on threads do the work, if they can be started. */
-void lt_hashing_spread(lt_hashing *hashing);
+/* From here on threads do the work, if they can be started and not too many bodies have some: *teams counts. */
+void lt_hashing_spread(lt_hashing *hashing, atomic_int *teams);
 LT_MUST_CHECK lt_status lt_hashing_end(lt_hashing *hashing, lt_staged *staged, lt_err *err);
 void lt_hashing_cleanup(lt_hashing *hashing);
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { CHUNK_LEAST = 4096 };
+enum { CHUNK_LEAST = 4096, CHUNK_MOST = 64 * 1024 }; /* of what one thread takes and hashes */
 #define SPREAD_FROM ((int64_t)LT_MIB) /* bodies that are larger are hashed on threads */
 #define WRITE_BACK_EVERY ((int64_t)8 * 1024 * 1024) /* so that the disk works while we hash */
 #define RESERVE ((uint64_t)64 * 1024 * 1024)
@@ -207,12 +207,14 @@ static lt_status take_part(receiver *it, const lt_body *body, lt_text part, lt_e
 
 static lt_status take_body(receiver *it, lt_body *body, lt_hashing *hashing, lt_err *err)
 {
-    size_t chunk = LT_HASH_CHUNK, got = 0;
-    if (body->size >= 0 && body->size < LT_HASH_CHUNK)
+    size_t chunk = CHUNK_MOST, got = 0;
+    if (body->size >= 0 && body->size < CHUNK_MOST)
         chunk = LT_MAX((size_t)body->size + 1, (size_t)CHUNK_LEAST);
     do {
         if (it->staged->size_bytes + (int64_t)chunk > SPREAD_FROM)
-            lt_hashing_spread(hashing);
+            lt_hashing_spread(hashing, &it->self->hash_teams);
+        if (hashing->team)
+            chunk = LT_HASH_CHUNK;
         char *buffer = lt_hashing_buffer(hashing, chunk);
         LT_TRY(fill(body, buffer, chunk, &got, err));
         LT_TRY(lt_hashing_add(hashing, got, err));

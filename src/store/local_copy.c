@@ -34,16 +34,14 @@ typedef struct copy_call {
         needs_bytes; /* another key, another kind of checksum, parts: it has to be read and written */
 } copy_call;
 
-/* S3 makes one content of an object in parts when it copies it, with the ETag that it then has. Here a large one keeps its parts: what
- * its client learns of it is not worth reading and writing gigabytes. */
-#define JOIN_BYTES ((int64_t)(64 * LT_MIB))
-
+/* S3 makes one content of an object in parts when it copies it, with the ETag that it then has. What is larger than S3 copies at all keeps
+ * its parts. */
 static bool needs_bytes(const copy_call *it, const lt_index_bucket *bucket)
 {
     const lt_put_options *put = &it->options->put;
     bool sealed = put->sealed || bucket->sealed;
     bool other_sum = put->checksum != LT_SUM_NONE && put->checksum != it->from.info.checksum.kind;
-    bool joins = it->from.list_id && it->from.info.size_bytes <= JOIN_BYTES;
+    bool joins = it->from.list_id && it->from.info.size_bytes <= LT_PART_BYTES;
     return sealed != it->from.info.is_sealed || other_sum || joins;
 }
 

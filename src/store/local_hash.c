@@ -2,6 +2,9 @@
 #include "store/local.h"
 
 enum { SLOTS = 4, WORKERS = 2 };
+enum {
+    TEAMS = 16
+}; /* of a store at a time; more only wait for processors, with a MiB of memory each */
 
 struct lt_hash_team;
 
@@ -16,6 +19,7 @@ typedef struct worker {
 /* A ring of buffers. The reader fills one while the workers still go over those before it; each worker goes over all of them. */
 typedef struct lt_hash_team {
     lt_hashing *hashing; /* borrowed */
+    atomic_int *teams;   /* borrowed: how many there are */
     pthread_mutex_t lock;
     pthread_cond_t moved;
     char *slots[SLOTS]; /* owned */
@@ -29,7 +33,8 @@ typedef struct lt_hash_team {
 lt_status lt_hashing_begin(lt_hashing *hashing, lt_sum_kind kind, lt_err *err)
 {
     LT_TRY(lt_digest_begin(&hashing->digest, true, err));
-    return lt_sum_begin(&hashing->sum, kind, err);
+    /* a SHA-256 is computed in any case */
+    return lt_sum_begin(&hashing->sum, kind == LT_SUM_SHA256 ? LT_SUM_NONE : kind, err);
 }
 
 /* ---------------------------------------------------------------- the workers */
@@ -91,6 +96,7 @@ static void end_workers(lt_hash_team *team)
 static void team_free(lt_hash_team *team)
 {
     end_workers(team);
+    atomic_fetch_sub(team->teams, 1);
     for (int i = 0; i < SLOTS; i++)
         lt_free(team->slots[i]);
     (void)pthread_cond_destroy(&team->moved);
@@ -98,11 +104,16 @@ static void team_free(lt_hash_team *team)
     lt_free(team);
 }
 
-void lt_hashing_spread(lt_hashing *hashing)
+void lt_hashing_spread(lt_hashing *hashing, atomic_int *teams)
 {
     if (hashing->team)
         return;
+    if (atomic_fetch_add(teams, 1) >= TEAMS) {
+        atomic_fetch_sub(teams, 1);
+        return;
+    }
     lt_hash_team *team = lt_xcalloc(1, sizeof(*team));
+    team->teams = teams;
     (void)pthread_mutex_init(&team->lock, NULL);
     (void)pthread_cond_init(&team->moved, NULL);
     team->hashing = hashing;
@@ -173,6 +184,8 @@ lt_status lt_hashing_end(lt_hashing *hashing, lt_staged *staged, lt_err *err)
         return err->status;
     }
     LT_TRY(lt_digest_end(&hashing->digest, &staged->sums, err));
+    if (staged->sum_kind == LT_SUM_SHA256)
+        memcpy(staged->sum, staged->sums.sha256, LT_SHA256_BYTES);
     return lt_sum_end(&hashing->sum, staged->sum, &len, err);
 }
 

@@ -236,7 +236,9 @@ static lt_status find_own(lt_remote *self, lt_text bucket, int64_t *created_at_u
         *created_at_us = found.objects.items[0].written_at_us;
         return LT_OK;
     }
-    return lt_store_fail(err, LT_WHY_NO_SUCH_BUCKET, "there is no bucket '%.*s'", LT_ARG(bucket));
+    lt_ignore(
+        lt_store_fail(err, LT_WHY_NO_SUCH_BUCKET, "there is no bucket '%.*s'", LT_ARG(bucket)));
+    return lt_hint(err, "make it: leat store mb %.*s", LT_ARG(bucket));
 }
 
 static lt_status s3_bucket_get(lt_store *store, lt_text bucket, lt_arena *arena,
@@ -475,6 +477,7 @@ static lt_status s3_bucket_delete(lt_store *store, lt_text bucket, lt_err *err)
 
 const lt_store_ops lt_store_s3_ops = {
     .scheme = "s3:",
+    .called = "a store on S3",
     .open = s3_open,
     .close = s3_close,
     .bucket_create = lt_remote_bucket_create,

@@ -440,7 +440,9 @@ static lt_status fail_for(lt_err *err, lt_store_reason reason, const lt_remote_c
     lt_object_name name = call->called;
     switch ((int)reason) {
     case LT_WHY_NO_SUCH_BUCKET:
-        return lt_store_fail(err, reason, "there is no bucket '%.*s'", LT_ARG(name.bucket));
+        lt_ignore(
+            lt_store_fail(err, reason, "there is no bucket '%.*s' on S3", LT_ARG(call->bucket)));
+        return lt_hint(err, "make it: leat store mb s3://%.*s", LT_ARG(call->bucket));
     case LT_WHY_NO_SUCH_KEY:
         return lt_store_fail(err, reason, "there is no object '%.*s/%.*s'", LT_ARG(name.bucket),
                              LT_ARG(name.key));

@@ -180,6 +180,5 @@ lt_status lt_arg_sum_kind(lt_sum_kind kind, lt_err *err)
 
 lt_status lt_not_made(const lt_store *store, const char *what, lt_err *err)
 {
-    return lt_store_fail(err, LT_WHY_NOT_MADE, "the store '%s' has no %s", store->ops->scheme,
-                         what);
+    return lt_store_fail(err, LT_WHY_NOT_MADE, "%s has no %s", store->ops->called, what);
 }

@@ -85,6 +85,7 @@ typedef struct lt_page {
 
 typedef struct lt_store_ops {
     const char *scheme; /* what a URL starts with: "local:" */
+    const char *called; /* in sentences: "a store on this machine" */
 
     lt_status (*open)(lt_text rest, const lt_store_options *options, lt_store **out, lt_err *err);
     void (*close)(lt_store *store);

@@ -79,6 +79,18 @@ def test_multipart_and_ranges(server):
     assert s3.get_object(Bucket="parts", Key="big", PartNumber=3)["Body"].read() == b"end"
 
 
+def test_a_copy_of_an_object_in_parts_is_one_content_whatever_its_size(server):
+    s3 = server.client()
+    s3.create_bucket(Bucket="joined")
+    part = os.urandom(35 << 20)
+    upload = s3.create_multipart_upload(Bucket="joined", Key="parts")["UploadId"]
+    named = [{"PartNumber": n, "ETag": s3.upload_part(Bucket="joined", Key="parts", UploadId=upload, PartNumber=n, Body=part)["ETag"]} for n in (1, 2)]
+    s3.complete_multipart_upload(Bucket="joined", Key="parts", UploadId=upload, MultipartUpload={"Parts": named})
+    made = s3.copy_object(Bucket="joined", Key="one", CopySource="joined/parts")["CopyObjectResult"]
+    assert made["ETag"] == f'"{hashlib.md5(part * 2).hexdigest()}"'
+    assert s3.get_object(Bucket="joined", Key="one")["Body"].read() == part * 2
+
+
 @pytest.mark.parametrize("version", ["s3", "s3v4"])
 def test_presigned_urls_of_both_kinds(server, version):
     s3 = server.client(signature_version=version)

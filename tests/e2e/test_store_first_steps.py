@@ -51,10 +51,19 @@ def test_a_used_port_is_told_before_any_key_is_shown(leat, serve):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused = leat("store", "serve", "--listen", f"127.0.0.1:{port}", code=2)
-    assert "in use" in refused.text and "AWS_SECRET" not in refused.text, refused
+    assert "in use" in refused.text and "--listen 127.0.0.1:" in refused.text and "AWS_SECRET" not in refused.text, refused
     _, secret = root_key(leat)
     lines, _ = serve("store", "serve", "--listen", "127.0.0.1:0")
     assert len(lines) == 1 and secret not in lines[0]  # it was made before, and is not shown again unasked
+
+
+def test_who_names_what_is_not_there_is_warned(leat):
+    leat("store", "mb", "lake")
+    key = leat("store", "key", "create", "--allow", "read", "--in", "laek/a/", "--in", "lake/")
+    assert "there is no bucket 'laek' yet" in key.text and "leat store mb laek" in key.text and "'lake' yet" not in key.text, key
+    for method, warned in (("GET", True), ("PUT", False)):
+        url = leat("store", "presign", "--method", method, "lake/nothing")
+        assert ("there is no object 'lake/nothing'" in url.text) == warned and "X-Amz-Signature=" in url.out, url
 
 
 def test_the_root_key_is_shown_when_it_is_made_and_when_asked_for(leat, serve):

@@ -59,6 +59,8 @@ static lt_status check_announced(lt_s3_call *call, lt_err *err)
 
 static lt_status examine(lt_s3_call *call, lt_err *err)
 {
+    if (call->http->is_one_too_many)
+        return lt_s3_fail(call, err, LT_S3_SLOW_DOWN, NULL);
     LT_TRY(lt_s3_parse(call, err));
     LT_TRY(lt_s3_authenticate(call, err));
     call->origin = (lt_origin){.request_id = lt_text_of(call->request_id),

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,11 +16,18 @@ typedef struct face {
     _Atomic int64_t most_read;
     _Atomic bool hold;
     lt_http_server *server;
+    int file;
+    unsigned limit; /* of connections */
 } face;
 
 static bool accept_it(void *context, lt_server_request *r, lt_server_reply *reply)
 {
     face *self = context;
+    if (r->is_one_too_many) {
+        reply->status = 503;
+        lt_buf_add(&reply->body, T("later"));
+        return false;
+    }
     if (lt_text_starts(r->path, T("/no"))) {
         reply->status = 403;
         lt_buf_add(&reply->body, T("refused"));
@@ -52,12 +60,46 @@ static void count_body(face *self, const lt_server_request *r, lt_server_reply *
                   (unsigned long long)sum);
 }
 
+/* 600,000 bytes from two places of a file, behind each other. */
+enum { SPAN_BYTES = 300000 };
+
+static bool span_of(void *state, int64_t at, lt_server_span *out)
+{
+    const int *fd = state;
+    bool first = at < SPAN_BYTES;
+    *out = (lt_server_span){*fd, first ? 4097 + at : at - SPAN_BYTES + 1, 0};
+    out->len = SPAN_BYTES - at % SPAN_BYTES;
+    return true;
+}
+
+static int64_t no_stream(void *state, char *out, size_t size)
+{
+    (void)state, (void)out, (void)size;
+    return -1;
+}
+
+static void send_file(const face *self, const lt_server_request *r, lt_server_reply *reply)
+{
+    if (lt_text_eq(r->path, T("/file/spans"))) {
+        reply->length = (int64_t)2 * SPAN_BYTES;
+        reply->stream = no_stream;
+        reply->span = span_of;
+        reply->state = (void *)(uintptr_t)&self->file;
+        return;
+    }
+    reply->fd = dup(self->file);
+    reply->fd_offset = 5;
+    reply->fd_size = lt_text_eq(r->path, T("/file/cut")) ? LT_MIB : 2 * SPAN_BYTES;
+}
+
 static void handle_it(void *context, const lt_server_request *r, lt_server_reply *reply)
 {
     face *self = context;
     atomic_fetch_add(&self->handled, 1);
     if (lt_text_eq(r->method, T("HEAD")))
         reply->length = 5368709120;
+    else if (lt_text_starts(r->path, T("/file/")))
+        send_file(self, r, reply);
     else if (lt_text_eq(r->path, T("/heads")))
         for (size_t i = 0; i < r->headers.len; i++)
             lt_buf_printf(&reply->body, "%.*s=%.*s;", LT_ARG(r->headers.items[i].name),
@@ -80,6 +122,7 @@ static void open_face(face *self, unsigned idle_s)
                            .done = done_it,
                            .context = self,
                            .idle_timeout_s = idle_s,
+                           .connection_limit = self->limit,
                            .drain_s = 5};
     CHECK_OK(lt_http_server_start(&o, &self->server, &err), err);
 }
@@ -296,4 +339,94 @@ Test(http_stream, stopping_lets_a_request_finish)
     atomic_store(&self.hold, false);
     lt_http_server_stop(self.server);
     CHECK_HAS(hear(fd, "PUT 5", got, sizeof(got)), "PUT 5");
+}
+
+Test(http_stream, who_comes_beyond_the_limit_is_told_so_and_others_go_on)
+{
+    face self = {.limit = 2};
+    char got[4096];
+    open_face(&self, 0);
+    LT_AUTO(lt_fd) first = dial(&self);
+    SAY(first, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK_HAS(hear(first, "GET 0 0", got, sizeof(got)), "HTTP/1.1 200 OK");
+    int second = dial(&self);
+    SAY(second, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK_HAS(hear(second, "GET 0 0", got, sizeof(got)), "HTTP/1.1 200 OK");
+    LT_AUTO(lt_fd) third = dial(&self);
+    SAY(third, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK_HAS(hear(third, "later", got, sizeof(got)), "HTTP/1.1 503 ");
+    CHECK_HAS(got, "Connection: close\r\n");
+    CHECK_STR(hear(third, "never", got, sizeof(got)), ""); /* closed */
+    SAY(first, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK_HAS(hear(first, "GET 0 0", got, sizeof(got)), "HTTP/1.1 200 OK");
+    lt_fd_close(second);
+    for (bool served = false; !served;) { /* the server learns of it in its own time */
+        LT_AUTO(lt_fd) next = dial(&self);
+        SAY(next, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+        hear(next, "\r\n\r\n", got, sizeof(got));
+        served = strstr(got, "HTTP/1.1 200 OK") != NULL;
+    }
+    lt_http_server_stop(self.server);
+}
+
+/* The body of the answer to GET `path` is `want`, and the connection stays. */
+static void check_file(int fd, const char *path, lt_text want)
+{
+    size_t room = want.len + 4096;
+    LT_AUTO(lt_chars) got = lt_xcalloc(1, room);
+    LT_AUTO(lt_chars) ask = lt_format("GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+    say(fd, lt_text_of(ask));
+    size_t len = 0, head = SIZE_MAX;
+    while (head == SIZE_MAX || len < head + want.len) {
+        ssize_t more = recv(fd, got + len, room - len, 0);
+        CHECK(more > 0);
+        len += (size_t)more;
+        if (head == SIZE_MAX && lt_text_find(lt_text_at(got, len), T("\r\n\r\n"), 0) != SIZE_MAX)
+            head = lt_text_find(lt_text_at(got, len), T("\r\n\r\n"), 0) + 4;
+    }
+    CHECK(lt_text_find(lt_text_at(got, head), T("Content-Length: 600000\r\n"), 0) != SIZE_MAX);
+    CHECK(lt_text_eq(lt_text_at(got + head, len - head), want));
+}
+
+Test(http_stream, files_go_out_from_where_they_lie)
+{
+    face self = {0};
+    enum { SIZE = 700000 };
+    char name[] = "/tmp/leat-http-XXXXXX";
+    LT_AUTO(lt_chars) bytes = lt_xmalloc(SIZE);
+    LT_AUTO(lt_buf) two = {0};
+    for (size_t i = 0; i < SIZE; i++)
+        bytes[i] = (char)(i * 31 + i / 251);
+    LT_AUTO(lt_fd) file = mkstemp(name);
+    CHECK(file >= 0 && unlink(name) == 0 && write(file, bytes, SIZE) == SIZE);
+    self.file = file;
+    open_face(&self, 0);
+    LT_AUTO(lt_fd) fd = dial(&self);
+    lt_buf_add(&two, lt_text_at(bytes + 4097, SPAN_BYTES));
+    lt_buf_add(&two, lt_text_at(bytes + 1, SPAN_BYTES));
+    for (int i = 0; i < 3; i++) {
+        check_file(fd, "/file/spans", lt_buf_text(&two));
+        check_file(fd, "/file/one", lt_text_at(bytes + 5, (size_t)2 * SPAN_BYTES));
+    }
+    lt_http_server_stop(self.server);
+}
+
+Test(http_stream, a_file_that_has_become_shorter_breaks_its_answer_and_nothing_else)
+{
+    face self = {0};
+    char name[] = "/tmp/leat-http-XXXXXX", block[8192];
+    LT_AUTO(lt_fd) file = mkstemp(name);
+    CHECK(file >= 0 && unlink(name) == 0 && ftruncate(file, 400000) == 0);
+    self.file = file;
+    open_face(&self, 0);
+    LT_AUTO(lt_fd) fd = dial(&self);
+    SAY(fd, "GET /file/cut HTTP/1.1\r\nHost: x\r\n\r\n");
+    int64_t got = 0;
+    for (ssize_t more; (more = recv(fd, block, sizeof(block), 0)) > 0;)
+        got += more;
+    CHECK(got > 300000 && got < (int64_t)LT_MIB);
+    LT_AUTO(lt_fd) other = dial(&self);
+    SAY(other, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK_HAS(hear(other, "GET 0 0", block, sizeof(block)), "HTTP/1.1 200 OK");
+    lt_http_server_stop(self.server);
 }
