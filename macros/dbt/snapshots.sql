@@ -5,7 +5,11 @@
 {% endmacro %}
 
 {% macro leat_snapshot_columns() %}
-    {{ return(config.get('snapshot_table_column_names') or get_snapshot_table_column_names()) }}
+    {% set columns = get_snapshot_table_column_names() %}
+    {% for key, name in (config.get('snapshot_meta_column_names') or {}).items() if name %}
+        {% do columns.update({key: name}) %}
+    {% endfor %}
+    {{ return(columns) }}
 {% endmacro %}
 
 {% macro create_columns(relation, columns) %}

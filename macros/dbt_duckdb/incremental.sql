@@ -21,12 +21,16 @@
 
 {% macro duckdb__get_delete_insert_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) -%}
     {%- if unique_key -%}
-        {%- set keys = [unique_key] if unique_key is string else unique_key -%}
+        {%- if unique_key is string -%} {#- may be an expression; predicates name the target's columns without an alias -#}
+        delete from {{ target }}
+        where ({{ unique_key }}) in (select ({{ unique_key }}) from {{ source }})
+        {%- else -%}
         delete from {{ target }} as DBT_INCREMENTAL_TARGET
         using {{ source }} as DBT_INTERNAL_SOURCE
         where (
-            {%- for key in keys %}DBT_INTERNAL_SOURCE.{{ key }} = DBT_INCREMENTAL_TARGET.{{ key }}{{ ' and ' if not loop.last }}{% endfor -%}
+            {%- for key in unique_key %}DBT_INTERNAL_SOURCE.{{ key }} = DBT_INCREMENTAL_TARGET.{{ key }}{{ ' and ' if not loop.last }}{% endfor -%}
         )
+        {%- endif -%}
         {%- for predicate in normalize_incremental_predicates(incremental_predicates) %}
             and ({{ predicate }})
         {%- endfor -%}

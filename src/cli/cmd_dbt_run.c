@@ -133,11 +133,25 @@ lt_status dbt_run_nodes(dbt_work *work, lt_dbt_action action, const lt_node_set 
     return status;
 }
 
+/* A file without a word in it is no model: nothing is run for it. */
+static void drop_blank(const dbt_work *work, lt_node_set *chosen)
+{
+    enum {
+        WITH_SQL = 1 << LT_DBT_MODEL | 1 << LT_DBT_SNAPSHOT | 1 << LT_DBT_SINGULAR_TEST |
+                   1 << LT_DBT_ANALYSIS
+    };
+    const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
+    for (size_t i = 0; i < all->len; i++)
+        if ((WITH_SQL & (1u << all->items[i]->kind)) && !lt_text_trim(all->items[i]->raw_code).len)
+            lt_node_set_remove(chosen, i);
+}
+
 lt_status dbt_load_and_choose(dbt_work *work, lt_node_set *chosen, lt_err *err)
 {
     LT_TRY(dbt_work_load(work, err));
     dbt_say_found(work);
     LT_TRY(dbt_work_select(work, kinds_of(work->flags->verb), chosen, err));
+    drop_blank(work, chosen);
     if (lt_node_set_size(chosen))
         return LT_OK;
     return dbt_work_warn(work, "Q024", "NothingToDo", err,
@@ -163,7 +177,9 @@ lt_status dbt_run_clone(dbt_work *work, lt_err *err)
 {
     LT_AUTO(lt_node_set) chosen = {0};
     if (!work->flags->state && !work->flags->defer_state)
-        return lt_fail(err, LT_INVALID, "clone needs the folder of another run: --state");
+        return lt_fail(err, LT_INVALID,
+                       "--state or --defer-state are required for deferral, but neither was "
+                       "provided");
     work->flags->defer = 1;
     LT_TRY(dbt_load_and_choose(work, &chosen, err));
     return dbt_run_nodes(work, LT_DBT_DO_CLONE, &chosen, err);

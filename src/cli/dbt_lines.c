@@ -320,23 +320,19 @@ static void say_failures_place(dbt_work *work, const lt_dbt_node *node)
 }
 
 /* Kept rows are looked for only where they were kept. */
-static void say_problem(dbt_work *work, const lt_dbt_node_result *result)
+static void say_problem(dbt_work *work, const lt_dbt_run *run, const lt_dbt_node_result *result)
 {
     const lt_dbt_node *node = result->node;
     bool warned = result->outcome == LT_DBT_WARN;
-    const char *what = result->outcome == LT_DBT_ERROR ? "Runtime Error" : "";
+    LT_AUTO(lt_buf) said = {.limit = LT_MIB};
+    lt_dbt_result_say(run, result, &said);
     dbt_say_blank(work);
     dbt_say(&work->log, warned ? LT_LOG_WARNING : LT_LOG_ERROR, warned ? "Z021" : "Z022",
             warned ? "RunResultWarning" : "RunResultFailure", "%s%s in %s %.*s (%.*s)%s",
             warned ? DBT_YELLOW : DBT_RED, warned ? "Warning" : "Failure",
             lt_dbt_kind_name(node->kind), LT_ARG(node->name), LT_ARG(node->path), DBT_PLAIN);
-    if (*what)
-        dbt_say(&work->log, LT_LOG_ERROR, "Z024", "RunResultError",
-                "  %s in %s %.*s (%.*s)\n  %.*s", what, lt_dbt_kind_name(node->kind),
-                LT_ARG(node->name), LT_ARG(node->path), LT_ARG(result->message));
-    else
-        dbt_say(&work->log, warned ? LT_LOG_WARNING : LT_LOG_ERROR, "Z024", "RunResultError",
-                "  %.*s", LT_ARG(result->message));
+    dbt_say(&work->log, warned ? LT_LOG_WARNING : LT_LOG_ERROR, "Z024", "RunResultError", "  %s",
+            lt_buf_chars(&said));
     if (node->compiled_path.len) {
         dbt_say_blank(work);
         dbt_say(&work->log, LT_LOG_INFO, "Z026", "SQLCompiledPath", "  compiled code at %.*s",
@@ -381,7 +377,7 @@ void dbt_say_end(dbt_work *work, const lt_dbt_run *run)
             if (warned ? result->outcome == LT_DBT_WARN
                        : result->outcome == LT_DBT_ERROR || result->outcome == LT_DBT_FAIL ||
                              result->outcome == LT_DBT_PARTIAL_SUCCESS)
-                say_problem(work, result);
+                say_problem(work, run, result);
     dbt_say_blank(work);
     dbt_say(&work->log, LT_LOG_INFO, "Z023", "StatsLine",
             "Done. PASS=%zu WARN=%zu ERROR=%zu SKIP=%zu NO-OP=%zu TOTAL=%zu",

@@ -19,6 +19,7 @@ static const struct {
               {"MacroNotFoundForPatch", T("there is no macro")},
               {"NodeNotFoundOrDisabled", T("there is no test")},
               {"NoNodeForYamlKey", T("there is no")},
+              {"WrongResourceSchemaFile", T("but it is specified in the")},
               {"CustomTopLevelKeyDeprecation", T("unknown key")},
               {"Note", {0}}};
 

@@ -369,8 +369,10 @@ static lt_jinja_value result_value(const lt_dbt_run *run, const lt_dbt_node_resu
     lt_jinja_value made = lt_jinja_dict(heap);
     double seconds = (double)(result->execute_ended_us - result->compile_started_us) / 1e6;
     lt_jinja_put(made, "status", lt_jinja_text(lt_text_of(lt_dbt_outcome_name(result->outcome))));
+    LT_AUTO(lt_buf) message = {.limit = LT_MIB};
+    lt_dbt_result_say(run, result, &message);
     lt_jinja_put(made, "message",
-                 result->message.len ? lt_jinja_text(result->message) : lt_jinja_none());
+                 message.len ? lt_jinja_text_copy(heap, lt_buf_text(&message)) : lt_jinja_none());
     lt_jinja_put(made, "unique_id", lt_jinja_text(result->node->id));
     lt_jinja_put(made, "failures",
                  result->failures < 0 ? lt_jinja_none() : lt_jinja_int(result->failures));

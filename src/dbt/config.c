@@ -497,6 +497,21 @@ static void fill_typed(lt_dbt *dbt, lt_dbt_node *node)
         node->access = text_of(dbt, node, "access");
 }
 
+/* store_failures_as decides, and store_failures says the same; without it, store_failures decides. */
+static void agree_on_failures(lt_dbt *dbt, lt_dbt_node *node)
+{
+    lt_jinja_value keep = lt_dbt_config_get(dbt, node, T("store_failures"));
+    lt_text as = text_of(dbt, node, "store_failures_as");
+    if (node->kind != LT_DBT_GENERIC_TEST && node->kind != LT_DBT_SINGULAR_TEST)
+        return;
+    if (as.len)
+        lt_jinja_put(node->config.all, "store_failures",
+                     lt_jinja_bool(!lt_text_eq(as, T("ephemeral"))));
+    else if (lt_dbt_is_set(keep))
+        lt_jinja_put(node->config.all, "store_failures_as",
+                     lt_jinja_text(lt_jinja_truth(keep) ? T("table") : T("ephemeral")));
+}
+
 lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entry,
                              lt_jinja_value raw_patch, const config_calls *call, lt_err *err)
 {
@@ -519,6 +534,7 @@ lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entr
     listify(dbt, node, "tags");
     make_hooks(dbt, node, "pre-hook");
     make_hooks(dbt, node, "post-hook");
+    agree_on_failures(dbt, node);
     config->tags = (lt_texts){0};
     fill_typed(dbt, node);
     return LT_OK;

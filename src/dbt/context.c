@@ -168,8 +168,7 @@ lt_status lt_dbt_ref_value(rendering *r, lt_jinja_render *render, const lt_dbt_n
     lt_dbt_relation made = relation_of(r, node, heap);
     if (r->run && r->run->defer && r->exec && made.type != LT_DBT_CTE)
         LT_TRY(deferred(r, render, node, &made, err));
-    if (r->run && r->run->empty && made.type != LT_DBT_CTE && r->node &&
-        r->node->kind == LT_DBT_MODEL)
+    if (r->run && r->run->empty)
         made.limit = 0;
     if (r->batch || (r->run && r->run->sample_start.len))
         cut_to_window(r, node, heap, &made);

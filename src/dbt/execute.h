@@ -26,7 +26,7 @@ const char *lt_dbt_outcome_name(
 typedef struct lt_dbt_node_result {
     const lt_dbt_node *node;
     lt_dbt_outcome outcome;
-    lt_text message;          /* "SELECT 100", or what went wrong */
+    lt_text message; /* "SELECT 100", or what went wrong: for people see lt_dbt_result_say() */
     lt_text adapter_response; /* JSON */
     const lt_err *err;        /* of LT_DBT_ERROR: why, as long as the run; else NULL */
     int64_t failures;         /* of a test; -1: none */
@@ -113,6 +113,8 @@ LT_MUST_CHECK lt_status lt_dbt_run_nodes(lt_dbt_run *run, lt_err *err);
 const lt_dbt_node_result *lt_dbt_result_at(const lt_dbt_run *run, size_t i);
 size_t lt_dbt_run_total(const lt_dbt_run *run); /* nodes that run */
 int64_t lt_dbt_elapsed_us(const lt_dbt_run *run);
+/* The message as run_results.json and people have it: of an error with its kind and the node in front, further lines indented. */
+void lt_dbt_result_say(const lt_dbt_run *run, const lt_dbt_node_result *result, lt_buf *out);
 /* FOLDER/run_results.json (schema v6). */
 LT_MUST_CHECK lt_status lt_dbt_run_results_write(const lt_dbt_run *run, const char *folder,
                                                  lt_err *err);

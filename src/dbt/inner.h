@@ -393,6 +393,10 @@ lt_dbt_node *lt_dbt_ref_find(const lt_dbt *dbt, const lt_dbt_package *from, cons
                              bool *is_disabled);
 lt_dbt_node *lt_dbt_source_find(const lt_dbt *dbt, const lt_dbt_package *from, lt_text source,
                                 lt_text table);
+/* reference.c: the text "ref('x')", "ref('package', 'x', v=1)" or "source('s', 't')". False: it is none of these. */
+bool lt_dbt_reference_read(lt_text text, lt_dbt_ref *out, bool *source);
+/* What such a text names, as seen from a node; NULL: nothing. */
+const lt_dbt_node *lt_dbt_reference_find(const lt_dbt *dbt, const lt_dbt_node *from, lt_text text);
 lt_status lt_dbt_ref_missing(const lt_dbt *dbt, const lt_dbt_ref *ref, bool is_disabled,
                              lt_err *err);
 lt_status lt_dbt_source_missing(const lt_dbt *dbt, lt_text source, lt_text table, lt_err *err);

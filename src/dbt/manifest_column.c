@@ -3,7 +3,22 @@
 
 typedef lt_json_writer writer;
 
-static void write_constraint(writer *w, lt_jinja_value constraint, bool of_model)
+/* Of a node that is compiled a foreign key's target is the relation. */
+static void write_target(writer *w, const lt_dbt *dbt, const lt_dbt_node *node, lt_jinja_value to)
+{
+    LT_AUTO(lt_buf) name = {.limit = 64 * LT_KIB};
+    const lt_dbt_node *found =
+        node->is_compiled ? lt_dbt_reference_find(dbt, node, lt_jinja_as_text(to)) : NULL;
+    if (found) {
+        lt_quote_relation(&found->relation, &name);
+        lt_json_set(w, "to", lt_buf_text(&name));
+    } else {
+        lt_manifest_value(w, "to", to);
+    }
+}
+
+static void write_constraint(writer *w, const lt_dbt *dbt, const lt_dbt_node *node,
+                             lt_jinja_value constraint, bool of_model)
 {
     static const char *const keys[] = {"type", "name", "expression"};
     lt_jinja_value unenforced = lt_dbt_at(constraint, "warn_unenforced");
@@ -15,19 +30,20 @@ static void write_constraint(writer *w, lt_jinja_value constraint, bool of_model
                       lt_dbt_is_set(unenforced) ? unenforced : lt_jinja_bool(true));
     lt_manifest_value(w, "warn_unsupported",
                       lt_dbt_is_set(unsupported) ? unsupported : lt_jinja_bool(true));
-    lt_manifest_value(w, "to", lt_dbt_at(constraint, "to"));
+    write_target(w, dbt, node, lt_dbt_at(constraint, "to"));
     lt_manifest_container(w, "to_columns", lt_dbt_at(constraint, "to_columns"), '[');
     if (of_model)
         lt_manifest_container(w, "columns", lt_dbt_at(constraint, "columns"), '[');
     lt_json_end(w);
 }
 
-void lt_manifest_constraints(writer *w, lt_jinja_value list, bool of_model)
+void lt_manifest_constraints(writer *w, const lt_dbt *dbt, const lt_dbt_node *node,
+                             lt_jinja_value list, bool of_model)
 {
     lt_json_key(w, T("constraints"));
     lt_json_begin(w, '[');
     for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++)
-        write_constraint(w, lt_jinja_at(list, i), of_model);
+        write_constraint(w, dbt, node, lt_jinja_at(list, i), of_model);
     lt_json_end(w);
 }
 
@@ -44,7 +60,8 @@ static void write_tags_of(writer *w, lt_jinja_value loose, lt_jinja_value inside
     lt_json_end(w);
 }
 
-static void write_column(writer *w, const lt_dbt_column *column)
+static void write_column(writer *w, const lt_dbt *dbt, const lt_dbt_node *node,
+                         const lt_dbt_column *column)
 {
     lt_jinja_value config = lt_dbt_at(column->raw, "config");
     lt_jinja_value meta = lt_dbt_at(config, "meta");
@@ -55,7 +72,7 @@ static void write_column(writer *w, const lt_dbt_column *column)
     lt_json_set(w, "description", column->description);
     lt_manifest_container(w, "meta", meta, '{');
     lt_manifest_value(w, "data_type", lt_dbt_at(column->raw, "data_type"));
-    lt_manifest_constraints(w, lt_dbt_at(column->raw, "constraints"), false);
+    lt_manifest_constraints(w, dbt, node, lt_dbt_at(column->raw, "constraints"), false);
     lt_manifest_value(w, "quote", lt_dbt_at(column->raw, "quote"));
     lt_json_key(w, T("config"));
     lt_json_begin(w, '{');
@@ -70,13 +87,13 @@ static void write_column(writer *w, const lt_dbt_column *column)
     lt_json_end(w);
 }
 
-void lt_manifest_columns(writer *w, const lt_dbt_node *node)
+void lt_manifest_columns(writer *w, const lt_dbt *dbt, const lt_dbt_node *node)
 {
     lt_json_key(w, T("columns"));
     lt_json_begin(w, '{');
     for (size_t i = 0; i < node->columns.len; i++) {
         lt_json_key(w, node->columns.items[i].name);
-        write_column(w, &node->columns.items[i]);
+        write_column(w, dbt, node, &node->columns.items[i]);
     }
     lt_json_end(w);
 }

@@ -18,8 +18,9 @@ void lt_manifest_config(lt_json_writer *w, const lt_dbt *dbt, const lt_dbt_node 
 
 /* ---- manifest_column.c ---- */
 
-void lt_manifest_columns(lt_json_writer *w, const lt_dbt_node *node);
-void lt_manifest_constraints(lt_json_writer *w, lt_jinja_value list, bool of_model);
+void lt_manifest_columns(lt_json_writer *w, const lt_dbt *dbt, const lt_dbt_node *node);
+void lt_manifest_constraints(lt_json_writer *w, const lt_dbt *dbt, const lt_dbt_node *node,
+                             lt_jinja_value list, bool of_model);
 /* The columns that make a model's row unique, as constraints or tests tell. */
 void lt_manifest_primary_key(lt_dbt *dbt, const lt_dbt_node *node, const lt_dbt_nodes *children,
                              lt_texts *out);

@@ -136,7 +136,7 @@ static void config(writer *w, const subject *s)
 
 static void columns(writer *w, const subject *s)
 {
-    lt_manifest_columns(w, s->node);
+    lt_manifest_columns(w, s->dbt, s->node);
 }
 
 static void docs(writer *w, const subject *s)
@@ -261,7 +261,7 @@ static void compiled(writer *w, const subject *s)
 
 static void constraints(writer *w, const subject *s)
 {
-    lt_manifest_constraints(w, lt_dbt_at(s->node->raw, "constraints"), true);
+    lt_manifest_constraints(w, s->dbt, s->node, lt_dbt_at(s->node->raw, "constraints"), true);
 }
 
 static void primary_key(writer *w, const subject *s)

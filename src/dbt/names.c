@@ -284,6 +284,28 @@ static lt_status config_add(rendering *r, lt_text name, lt_jinja_value value, lt
     return LT_OK;
 }
 
+static bool is_given(const lt_jinja_call *call, lt_text name)
+{
+    lt_jinja_value value;
+    for (size_t i = 0; i < call->kwarg_count; i++)
+        if (lt_text_eq(call->kwargs[i].name, name))
+            return true;
+    return call->arg_count && lt_jinja_find(call->args[0], name, &value);
+}
+
+/* A hook's key has two spellings; which of two values is meant cannot be known. */
+static lt_status check_spellings(const lt_jinja_call *call, lt_err *err)
+{
+    static const lt_text pairs[][2] = {{T("pre_hook"), T("pre-hook")},
+                                       {T("post_hook"), T("post-hook")}};
+    for (size_t i = 0; i < LT_COUNT(pairs); i++)
+        if (is_given(call, pairs[i][0]) && is_given(call, pairs[i][1]))
+            return lt_fail(err, LT_INVALID,
+                           "Invalid config, has conflicting keys \"%.*s\" and \"%.*s\"",
+                           LT_ARG(pairs[i][0]), LT_ARG(pairs[i][1]));
+    return LT_OK;
+}
+
 static lt_status config_call(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
 {
     rendering *r = rendering_of(call);
@@ -294,11 +316,23 @@ static lt_status config_call(lt_jinja_call *call, lt_jinja_value *result, lt_err
     if (call->arg_count > 1 || (call->arg_count == 1 && call->args[0].type != LT_JINJA_DICT) ||
         (call->arg_count && call->kwarg_count))
         return lt_fail(err, LT_INVALID, "config(): write name=value");
+    LT_TRY(check_spellings(call, err));
     for (size_t at = 0; call->arg_count && lt_jinja_next(call->args[0], &at, &key, &value);)
         LT_TRY(config_add(r, lt_jinja_as_text(key), value, err));
     for (size_t i = 0; i < call->kwarg_count; i++)
         LT_TRY(config_add(r, call->kwargs[i].name, call->kwargs[i].value, err));
     return LT_OK;
+}
+
+static lt_status config_set(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
+{
+    rendering *r = rendering_of(call);
+    lt_jinja_value args[2];
+    lt_text name = {0};
+    *result = lt_jinja_text(T(""));
+    LT_TRY(lt_jinja_bind(call, "name value", args, err));
+    LT_TRY(lt_jinja_need_text(call, args[0], "name", &name, err));
+    return r->loading && !r->checking ? config_add(r, name, args[1], err) : LT_OK;
 }
 
 static lt_jinja_value set_value(const rendering *r, lt_text key, bool meta)
@@ -350,7 +384,7 @@ static lt_status config_method(lt_jinja_call *call, lt_text name, lt_jinja_value
         if (lt_text_eq(name, getters[i].name))
             return config_get(call, getters[i].require, getters[i].meta, out, err);
     if (lt_text_eq(name, T("set")))
-        return config_call(call, out, err);
+        return config_set(call, out, err);
     bool relation = lt_text_eq(name, T("persist_relation_docs"));
     if (relation || lt_text_eq(name, T("persist_column_docs"))) {
         lt_jinja_value persist =

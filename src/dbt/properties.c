@@ -488,6 +488,45 @@ static lt_status patch_of_nothing(lt_dbt *dbt, const patch *given, lt_err *err)
     return lt_hint(err, "add models/%.*s.sql, or take this entry out", LT_ARG(name->text));
 }
 
+/* What a ref() of the name would find, of another kind than the entry's key says. */
+static lt_dbt_node *other_kind(const lt_dbt *dbt, const patch *given, lt_text name)
+{
+    static const lt_dbt_kind kinds[] = {LT_DBT_MODEL, LT_DBT_SEED, LT_DBT_SNAPSHOT};
+    bool fits = false;
+    for (size_t i = 0; i < LT_COUNT(kinds); i++)
+        fits = fits || strcmp(given->yaml_key, yaml_keys[kinds[i]]) == 0;
+    for (size_t i = 0; fits && i < dbt->parsed.len; i++) {
+        lt_dbt_node *node = dbt->parsed.items[i];
+        bool is_refable =
+            node->kind == kinds[0] || node->kind == kinds[1] || node->kind == kinds[2];
+        if (is_refable && node->package == given->package && lt_text_eq(node->name, name))
+            return node;
+    }
+    return NULL;
+}
+
+/* As with dbt, its tests are tests; the rest of the entry is nobody's. */
+static lt_status apply_to_other(const value_source *source, const patch *given, lt_dbt_node *node,
+                                lt_err *err)
+{
+    const lt_yaml *name = lt_yaml_find(given->entry, T("name"));
+    int singular = (int)strlen(yaml_keys[node->kind]) - 1;
+    lt_dbt_warn(source->dbt,
+                "%s:%u:%u: '%.*s' is a %.*s node, but it is specified in the %s section; "
+                "put it under %s",
+                given->path, name->line, name->col, LT_ARG(name->text), singular,
+                yaml_keys[node->kind], given->yaml_key, yaml_keys[node->kind]);
+    return lt_dbt_tests_of(source, node, given->entry, given->yaml_key, err);
+}
+
+static lt_status apply_to_nobody(const value_source *source, const patch *given, lt_err *err)
+{
+    lt_dbt *dbt = source->dbt;
+    lt_text name = lt_yaml_find(given->entry, T("name"))->text;
+    lt_dbt_node *node = dbt->is_strict ? NULL : other_kind(dbt, given, name);
+    return node ? apply_to_other(source, given, node, err) : patch_of_nothing(dbt, given, err);
+}
+
 static lt_status apply_to_macro(const value_source *source, const patch *given, lt_err *err)
 {
     lt_dbt *dbt = source->dbt;
@@ -564,7 +603,7 @@ lt_status lt_dbt_patches_apply(lt_dbt *dbt, lt_err *err)
         else if (given->node)
             LT_TRY(apply_to_node(&source, given, err));
         else
-            LT_TRY(patch_of_nothing(dbt, given, err));
+            LT_TRY(apply_to_nobody(&source, given, err));
     }
     for (size_t i = 0; i < dbt->source_tests.len; i++) {
         const source_tests *tests = dbt->source_tests.items[i];

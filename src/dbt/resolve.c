@@ -239,8 +239,54 @@ static lt_status check_access(const lt_dbt *dbt, const lt_dbt_node *node, const 
     return LT_OK;
 }
 
+/* A foreign key is a reference too: what it points to is built first. */
+static lt_status add_foreign_keys(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value constraints,
+                                  lt_err *err)
+{
+    for (size_t i = 0; constraints.type == LT_JINJA_LIST && i < lt_jinja_len(constraints); i++) {
+        lt_jinja_value one = lt_jinja_at(constraints, i), to = lt_dbt_at(one, "to");
+        lt_dbt_ref ref;
+        bool source;
+        if (!lt_dbt_is_set(to) ||
+            !lt_text_eq(lt_jinja_as_text(lt_dbt_at(one, "type")), T("foreign_key")))
+            continue;
+        if (!lt_dbt_reference_read(lt_jinja_as_text(to), &ref, &source)) {
+            lt_ignore(lt_fail(err, LT_INVALID, "%.*s: a foreign key's 'to' is no reference: '%.*s'",
+                              LT_ARG(node->path), LT_ARG(lt_jinja_as_text(to))));
+            return lt_hint(err, "write to: ref('model') or to: source('source', 'table')");
+        }
+        lt_dbt_refs *refs = source ? &node->source_refs : &node->refs;
+        bool known = false;
+        for (size_t k = 0; k < refs->len; k++)
+            known = known || (lt_text_eq(refs->items[k].name, ref.name) &&
+                              lt_text_eq(refs->items[k].package, ref.package) &&
+                              lt_jinja_eq(refs->items[k].version, ref.version));
+        if (!known)
+            lt_push_in(&dbt->arena, refs, ref);
+    }
+    return LT_OK;
+}
+
+static lt_status add_constraint_refs(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
+{
+    if (node->kind != LT_DBT_MODEL)
+        return LT_OK;
+    LT_TRY(add_foreign_keys(dbt, node, lt_dbt_at(node->raw, "constraints"), err));
+    for (size_t i = 0; i < node->columns.len; i++)
+        LT_TRY(
+            add_foreign_keys(dbt, node, lt_dbt_at(node->columns.items[i].raw, "constraints"), err));
+    return LT_OK;
+}
+
 static lt_status link_node(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
 {
+    LT_TRY(add_constraint_refs(dbt, node, err));
+    if (node->kind == LT_DBT_SEED && (node->refs.len || node->source_refs.len))
+        return lt_fail(
+            err, LT_INVALID,
+            "%.*s: Seeds cannot depend on other nodes, and a hook of this one refers to '%.*s'",
+            LT_ARG(node->path),
+            LT_ARG(node->refs.len ? node->refs.items[0].name : node->source_refs.items[0].name));
     for (size_t i = 0; i < node->source_refs.len && !node->is_disabled; i++) {
         const lt_dbt_ref *ref = &node->source_refs.items[i];
         lt_dbt_node *found = lt_dbt_source_find(dbt, node->package, ref->package, ref->name);

@@ -49,10 +49,33 @@ static void write_batches(lt_json_writer *w, const lt_dbt_node_result *result)
     lt_json_end(w);
 }
 
-static void write_result(lt_json_writer *w, const lt_dbt_node_result *result)
+/* dbt's words: what the database says is a "Database Error", with DuckDB a "Runtime Error". */
+static const char *error_kind(const lt_dbt_run *run, const lt_err *err)
+{
+    return err->status == LT_INVALID ? "Compilation Error"
+           : run->is_server          ? "Database Error"
+                                     : "Runtime Error";
+}
+
+void lt_dbt_result_say(const lt_dbt_run *run, const lt_dbt_node_result *result, lt_buf *out)
+{
+    const lt_dbt_node *node = result->node;
+    lt_text rest = result->message, line;
+    if (result->outcome != LT_DBT_ERROR || !result->err) {
+        lt_buf_add(out, result->message);
+        return;
+    }
+    lt_buf_printf(out, "%s in %s %.*s (%.*s)", error_kind(run, result->err),
+                  lt_dbt_kind_name(node->kind), LT_ARG(node->name), LT_ARG(node->path));
+    while (lt_text_cut(&rest, '\n', &line))
+        lt_buf_printf(out, "\n  %.*s", LT_ARG(line));
+}
+
+static void write_result(lt_json_writer *w, const lt_dbt_run *run, const lt_dbt_node_result *result)
 {
     const lt_dbt_node *node = result->node;
     LT_AUTO(lt_buf) relation = {.limit = 64 * LT_KIB};
+    LT_AUTO(lt_buf) message = {.limit = LT_MIB};
     LT_AUTO(lt_chars) thread = lt_format("Thread-%u (worker)", result->thread);
     bool ran = result->thread > 0;
     if (!node->no_relation)
@@ -72,7 +95,8 @@ static void write_result(lt_json_writer *w, const lt_dbt_node_result *result)
                           : 0.0);
     lt_json_key(w, T("adapter_response"));
     lt_json_raw(w, result->adapter_response);
-    set_text(w, "message", result->message);
+    lt_dbt_result_say(run, result, &message);
+    set_text(w, "message", lt_buf_text(&message));
     lt_json_key(w, T("failures"));
     if (result->failures < 0)
         lt_json_null(w);
@@ -105,7 +129,7 @@ lt_status lt_dbt_run_results_write(const lt_dbt_run *run, const char *folder, lt
     lt_json_key(&w, T("results"));
     lt_json_begin(&w, '[');
     for (size_t i = 0; i < run->results.len; i++)
-        write_result(&w, run->results.items[i]);
+        write_result(&w, run, run->results.items[i]);
     lt_json_end(&w);
     lt_json_key(&w, T("elapsed_time"));
     lt_json_double(&w, (double)lt_dbt_elapsed_us(run) / 1e6);

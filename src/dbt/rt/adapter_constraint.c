@@ -132,6 +132,23 @@ static void warn_of(lt_dbt_exec *exec, unsigned kind, lt_jinja_value constraint)
     lt_dbt_say(exec, true, true, lt_buf_text(&text));
 }
 
+/* DuckDB takes no database in the target of a foreign key, not even its own: "db"."schema"."name" becomes "schema"."name". */
+static lt_jinja_value without_database(lt_jinja_heap *heap, lt_jinja_value constraint)
+{
+    lt_text to = text_in(heap, constraint, "to"), rest = to, part;
+    size_t parts = 0;
+    while (lt_text_cut(&rest, '.', &part))
+        parts++;
+    if (parts < 3)
+        return constraint;
+    lt_jinja_value made = lt_jinja_dict(heap), key, value;
+    for (size_t at = 0; lt_jinja_next(constraint, &at, &key, &value);)
+        lt_jinja_put_value(made, key, value);
+    (void)lt_text_cut(&to, '.', &part);
+    lt_jinja_put(made, "to", lt_jinja_text(to));
+    return made;
+}
+
 static lt_status add_constraint(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_jinja_value constraint,
                                 bool of_model, lt_jinja_value *out, lt_err *err)
 {
@@ -142,6 +159,8 @@ static lt_status add_constraint(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_jinja
     warn_of(exec, kind, constraint);
     if (kind != CONSTRAINT_CUSTOM && exec->rt->adapter->constraints[kind] == SUPPORT_NONE)
         return LT_OK;
+    if (kind == CONSTRAINT_FOREIGN_KEY && lt_text_eq(exec->rt->adapter->kind, T("duckdb")))
+        constraint = without_database(heap, constraint);
     bool made = of_model ? add_model_constraint(heap, kind, constraint, &text)
                          : add_column_constraint(heap, kind, constraint, &text);
     if (made)

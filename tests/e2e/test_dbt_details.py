@@ -1,0 +1,152 @@
+"""leat dbt on DuckDB: small rules of dbt that its own adapter tests look at."""
+
+import json
+import subprocess
+
+from harness import LEAT, clean_env, write_files
+
+BASE = {
+    "dbt_project.yml": "name: shop\nprofile: shop\n",
+    "profiles.yml": "shop: {target: dev, outputs: {dev: {type: duckdb, path: shop.duckdb, threads: 2}}}\n",
+}
+
+
+def dbt(folder, *words, code=0):
+    done = subprocess.run([LEAT, "dbt", *words, "--profiles-dir", "."], cwd=folder, env=clean_env(folder), text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+    assert done.returncode == code, done.stdout
+    return done.stdout
+
+
+def project(folder, files):
+    write_files(folder, {**BASE, **files})
+
+
+def results(folder):
+    made = json.loads((folder / "target/run_results.json").read_text())
+    return {entry["unique_id"]: entry for entry in made["results"]}
+
+
+def rows(folder, sql):
+    out = dbt(folder, "show", "--inline", sql, "--output", "json", "--quiet", "--limit", "100")
+    return [tuple(row.values()) for row in json.loads(out[out.index("{"):])["show"]]
+
+
+def test_a_call_block_of_set_sql_header_is_run_before_the_query(tmp_path):
+    project(tmp_path, {"models/a.sql": "{{ config(materialized='table') }}\n"
+                       "{% call set_sql_header(config) %}create temp macro twice(x) as x * 2;{% endcall %}\nselect twice(21) as x\n"})
+    dbt(tmp_path, "run")
+    assert rows(tmp_path, "select x from {{ ref('a') }}") == [(42,)]
+
+
+def test_tests_of_a_seed_under_models_are_tests_all_the_same(tmp_path):
+    project(tmp_path, {"seeds/base.csv": "id\n1\n", "models/s.yml": "models: [{name: base, columns: [{name: id, data_tests: [not_null]}]}]\n"})
+    assert "'base' is a seed node, but it is specified in the models section" in dbt(tmp_path, "seed")
+    assert "PASS=1 WARN=0 ERROR=0" in dbt(tmp_path, "test", "-m", "base")
+
+
+def test_a_file_without_a_word_is_not_run(tmp_path):
+    project(tmp_path, {"models/a.sql": "select 1 as x\n", "models/blank.sql": "  \n"})
+    dbt(tmp_path, "run")
+    assert list(results(tmp_path)) == ["model.shop.a"]
+    assert "shop.blank" in dbt(tmp_path, "ls", "--quiet")
+
+
+def test_empty_cuts_ephemeral_models_and_sources_too(tmp_path):
+    project(tmp_path, {"models/one.sql": "{{ config(materialized='ephemeral') }} select 1 as x\n",
+                       "models/all.sql": "select * from {{ ref('one') }} union all select * from {{ source('raw', 'two') }}\n",
+                       "models/s.yml": "sources: [{name: raw, schema: main, tables: [{name: two}]}]\n", "seeds/two.csv": "x\n2\n"})
+    dbt(tmp_path, "seed")
+    dbt(tmp_path, "run", "--empty")
+    assert rows(tmp_path, "select count(*) as n from {{ ref('all') }}") == [(0,)]
+
+
+def test_messages_say_the_kind_of_error_and_the_node(tmp_path):
+    project(tmp_path, {"models/a.sql": "select * from nowhere\n",
+                       "models/b.sql": "{% if execute %}{{ exceptions.raise_compiler_error('not so') }}{% endif %} select 1 as x\n"})
+    out = dbt(tmp_path, "run", code=1)
+    made = results(tmp_path)
+    assert made["model.shop.a"]["message"].startswith("Runtime Error in model a (models/a.sql)\n  models/a.sql:1:15: Catalog Error")
+    assert made["model.shop.b"]["message"].startswith("Compilation Error in model b (models/b.sql)\n  ") and "not so" in made["model.shop.b"]["message"]
+    assert "  Compilation Error in model b (models/b.sql)\n" in out
+
+
+def test_columns_of_a_snapshot_have_the_names_that_are_wanted(tmp_path):
+    snapshot = """
+snapshots:
+  - name: s
+    relation: ref('seed')
+    config:
+      unique_key: id
+      strategy: timestamp
+      updated_at: moment
+      dbt_valid_to_current: "date '2099-12-31'"
+      snapshot_meta_column_names: {dbt_valid_to: until, dbt_valid_from: since, dbt_scd_id: version, dbt_updated_at: changed}
+"""
+    project(tmp_path, {"seeds/seed.csv": "id,moment\n1,2024-01-01\n", "snapshots/s.yml": snapshot})
+    dbt(tmp_path, "build")
+    write_files(tmp_path, {"seeds/seed.csv": "id,moment\n1,2024-02-01\n"})
+    dbt(tmp_path, "build")
+    assert rows(tmp_path, "select since::date::text as a, until::date::text as b from {{ ref('s') }} order by 1") == [
+        ("2024-01-01", "2024-02-01"), ("2024-02-01", "2099-12-31")]
+    write_files(tmp_path, {"snapshots/s.yml": snapshot.replace(", dbt_scd_id: version", "")})
+    assert "Snapshot target is missing configured columns" in dbt(tmp_path, "snapshot", code=1)
+
+
+def test_rows_that_fail_are_stored_as_the_test_says(tmp_path):
+    seeds = """
+seeds:
+  - name: people
+    columns:
+      - name: name
+        data_tests:
+          - accepted_values: {arguments: {values: [ann]}, config: {store_failures_as: table, limit: 2, alias: kept}}
+          - unique: {config: {store_failures: true, store_failures_as: ephemeral}}
+"""
+    project(tmp_path, {"seeds/people.csv": "name\nbob\nbob\ncid\ndan\n", "seeds/s.yml": seeds})
+    dbt(tmp_path, "seed")
+    dbt(tmp_path, "test", code=1)
+    kept = {entry["relation_name"]: entry["failures"] for entry in results(tmp_path).values()}
+    assert kept == {'"shop"."main_dbt_test__audit"."kept"': 2, None: 1}
+    assert rows(tmp_path, "select count(*) as n from main_dbt_test__audit.kept") == [(2,)]
+
+
+def test_a_foreign_key_to_a_model_is_built_after_it(tmp_path):
+    project(tmp_path, {"models/a.sql": "{{ config(materialized='table') }} select 1 as id\n", "models/z.sql": "{{ config(materialized='table') }} select 1 as id\n",
+                       "models/s.yml": """
+models:
+  - name: z
+    config: {contract: {enforced: true}}
+    columns: [{name: id, data_type: integer, constraints: [{type: primary_key}]}]
+  - name: a
+    config: {contract: {enforced: true}}
+    columns: [{name: id, data_type: integer, constraints: [{type: foreign_key, to: ref('z'), to_columns: [id]}]}]
+"""})
+    dbt(tmp_path, "run")
+    assert 'references "main"."z" (id)' in (tmp_path / "target/run/shop/models/a.sql").read_text()
+    node = json.loads((tmp_path / "target/manifest.json").read_text())["nodes"]["model.shop.a"]
+    assert node["depends_on"]["nodes"] == ["model.shop.z"]
+    assert node["columns"]["id"]["constraints"][0]["to"] == '"shop"."main"."z"'
+    write_files(tmp_path, {"models/s.yml": (tmp_path / "models/s.yml").read_text().replace("ref('z')", "z")})
+    assert "a foreign key's 'to' is no reference: 'z'" in dbt(tmp_path, "parse", code=2)
+
+
+def test_delete_insert_takes_predicates_without_an_alias_and_keys_that_are_expressions(tmp_path):
+    project(tmp_path, {"models/a.sql": "{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key=\"id || name\", "
+                                       "incremental_predicates=['id != 2']) }}\n"
+                                       "select 1 as id, 'a' as name, {{ 1 if is_incremental() else 0 }} as run "
+                                       "union all select 2, 'b', {{ 1 if is_incremental() else 0 }}\n"})
+    dbt(tmp_path, "run")
+    dbt(tmp_path, "run")
+    assert rows(tmp_path, "select id, run from {{ ref('a') }} order by 1, 2") == [(1, 1), (2, 0), (2, 1)]
+
+
+def test_two_spellings_of_a_hook_are_refused(tmp_path):
+    project(tmp_path, {"models/a.sql": "{{ config({'pre_hook': 'select 1', 'pre-hook': 'select 2'}) }} select 1 as x\n"})
+    assert 'conflicting keys "pre_hook" and "pre-hook"' in dbt(tmp_path, "parse", code=2)
+
+
+def test_a_hook_of_a_seed_cannot_refer_to_a_model(tmp_path):
+    project(tmp_path, {"dbt_project.yml": BASE["dbt_project.yml"] + "seeds: {post-hook: [\"select * from {{ ref('a') }}\"]}\n",
+                       "models/a.sql": "select 1 as x\n", "seeds/s.csv": "id\n1\n"})
+    assert "Seeds cannot depend on other nodes" in dbt(tmp_path, "parse", code=2)
