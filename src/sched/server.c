@@ -393,12 +393,39 @@ static int64_t in_front(const lt_sched *self, const lt_run_records *open, size_t
     return first || !parallel ? first : first_ahead(open, index, parallel, true);
 }
 
-static lt_status hold_back(lt_sched *self, const lt_run_record *run, int64_t behind, lt_err *err)
+static bool is_open(const lt_run_records *open, int64_t id)
 {
-    lt_waiting waiting = {.kind = T("turn"), .run = behind};
-    if (lt_text_eq(run->waiting.kind, T("turn")) && run->waiting.run == behind)
-        return LT_OK;
-    return lt_state_run_wait(self->state, run->id, &waiting, err);
+    size_t low = 0, high = open->len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (open->items[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < open->len && open->items[low].id == id;
+}
+
+/* The one before it in the line: of its pipeline, or of all. */
+static int64_t one_before(const lt_run_records *open, size_t index, bool same)
+{
+    for (size_t i = index; i-- > 0;)
+        if (!same || lt_text_eq(open->items[i].pipeline, open->items[index].pipeline))
+            return open->items[i].id;
+    return 0;
+}
+
+/* Those in front are told for whom all wait. Further back a run is told of the one before it, because a long line would have to be told
+ * anew whenever a run ends; and what has been told holds for as long as that one is open. */
+static void hold_back(const lt_run_records *open, size_t index, int64_t behind, bool same,
+                      lt_turns *turns)
+{
+    enum { NEAR = 20 };
+    const lt_run_record *run = &open->items[index];
+    int64_t before = index > NEAR ? one_before(open, index, same) : 0;
+    if (lt_text_eq(run->waiting.kind, T("turn")) && is_open(open, run->waiting.run))
+        return;
+    lt_push(turns, ((lt_turn){.run_id = run->id, .behind = before ? before : behind}));
 }
 
 /* Its process works, or it is not its time yet. */
@@ -428,7 +455,8 @@ static lt_status wait_for_files(lt_sched *self, const lt_run_record *run, lt_err
     return lt_state_run_wait(self->state, run->id, &waiting, err);
 }
 
-static lt_status begin_one(lt_sched *self, const lt_run_records *open, size_t index, lt_err *err)
+static lt_status begin_one(lt_sched *self, const lt_run_records *open, size_t index,
+                           lt_turns *turns, lt_err *err)
 {
     const lt_run_record *run = &open->items[index];
     int pid = 0;
@@ -443,10 +471,13 @@ static lt_status begin_one(lt_sched *self, const lt_run_records *open, size_t in
     if (self->files_trouble)
         return wait_for_files(self, run, err);
     int64_t behind = in_front(self, open, index);
+    bool same = behind != 0;
     if (!behind && (int64_t)self->children.len >= self->options.most_runs)
         behind = self->children.items[0].run_id;
-    if (behind)
-        return hold_back(self, run, behind, err);
+    if (behind) {
+        hold_back(open, index, behind, same, turns);
+        return LT_OK;
+    }
     LT_TRY(lt_run_spawn(self->options.root, self->options.home, run->id, &pid, err));
     add_child(self, run->id, pid, true);
     return LT_OK;
@@ -460,9 +491,14 @@ static lt_status begin_runs(lt_sched *self, lt_err *err)
     if (self->doubt_mono_us) /* a run would read the same half file; load_files() looks again */
         return LT_OK;
     LT_TRY(lt_state_supervised(self->state, &arena, &open, err));
-    for (size_t i = 0; i < open.len; i++)
-        LT_TRY(begin_one(self, &open, i, err));
-    return LT_OK;
+    lt_turns turns = {0};
+    lt_status status = LT_OK;
+    for (size_t i = 0; i < open.len && status == LT_OK; i++)
+        status = begin_one(self, &open, i, &turns, err);
+    if (status == LT_OK && turns.len)
+        status = lt_state_turns(self->state, &turns, err);
+    lt_vec_free(&turns);
+    return status;
 }
 
 /* ---- the loop ---- */

@@ -20,11 +20,9 @@ static lt_status read_figures(lt_tx *tx, void *context, lt_err *err)
     LT_AUTO(lt_query)
     runs = lt_tx_query(
         tx,
-        "with names as (select distinct pipeline from runs), "
-        "few as (select pipeline from names order by pipeline limit ?) "
+        "with few as (select distinct pipeline from run_counts order by pipeline limit ?) "
         "select iif(pipeline in few, pipeline, 'other') as shown, status, sum(number) from "
-        "(select pipeline, status, count(*) as number from runs group by pipeline, status) "
-        "group by shown, status order by shown, status",
+        "run_counts where number > 0 group by shown, status order by shown, status",
         V((int64_t)LT_FIGURE_PIPELINES));
     read_list(&runs, r->arena, &out->runs);
     LT_AUTO(lt_query)

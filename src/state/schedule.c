@@ -156,6 +156,21 @@ lt_status lt_state_supervised(lt_state *state, lt_arena *arena, lt_run_records *
     return lt_db_read(state->db, list_supervised, &r, err);
 }
 
+static lt_status write_turns(lt_tx *tx, void *context, lt_err *err)
+{
+    const lt_turns *turns = context;
+    for (size_t i = 0; i < turns->len; i++) {
+        lt_waiting waiting = {.kind = T("turn"), .run = turns->items[i].behind};
+        LT_TRY(lt_state_write_run_wait(tx, turns->items[i].run_id, &waiting, err));
+    }
+    return LT_OK;
+}
+
+lt_status lt_state_turns(lt_state *state, const lt_turns *turns, lt_err *err)
+{
+    return lt_db_write(state->db, write_turns, (void *)(uintptr_t)turns, err);
+}
+
 /* ---- pauses ---- */
 
 typedef struct pausing {

@@ -41,6 +41,12 @@ LT_MUST_CHECK lt_status lt_state_supervise(lt_state *state, lt_run_record *runs,
 /* Runs for the server that have not ended: queued, running or lost; oldest first. */
 LT_MUST_CHECK lt_status lt_state_supervised(lt_state *state, lt_arena *arena, lt_run_records *out,
                                             lt_err *err);
+/* Who waits for whose end, of many runs in one transaction. */
+typedef struct lt_turn {
+    int64_t run_id, behind;
+} lt_turn;
+typedef LT_VEC(lt_turn) lt_turns;
+LT_MUST_CHECK lt_status lt_state_turns(lt_state *state, const lt_turns *turns, lt_err *err);
 /* `by` empty: not paused any more. *changed: it was not so before. */
 LT_MUST_CHECK lt_status lt_state_pause(lt_state *state, lt_text pipeline, lt_text by, lt_text why,
                                        bool *changed, lt_err *err);

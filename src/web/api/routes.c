@@ -60,7 +60,7 @@ const lt_api_route lt_api_routes[] = {
     {"POST", "/api/v1/hooks/{pipeline}/{trigger}", "hook", "pipelines",
      "a message for a webhook of a pipeline: signed, or with its token; 409 when it was taken "
      "already (200 for GitHub, Stripe and other senders)",
-     LT_ROLE_NONE, .status = 202, .flags = LT_API_RAW | LT_API_NO_AUDIT,
+     LT_ROLE_NONE, .status = 202, .also = 200, .flags = LT_API_RAW | LT_API_NO_AUDIT,
      .answer = &lt_api_hooked_shape, .handle = lt_api_hook},
 
     {"GET", "/api/v1/runs", "listRuns", "runs", "runs, the newest first", LT_ROLE_VIEWER,

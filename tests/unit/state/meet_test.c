@@ -1,5 +1,6 @@
 /* Processes meet in rows: turns, takeovers, requests, approvals, pools; and the sentences about waiting. */
 #include "base/time.h"
+#include "state/figures.h"
 #include "state/state.h"
 #include "state/why.h"
 #include "support/test.h"
@@ -356,4 +357,37 @@ Test(why, each_reason_is_one_sentence)
              err);
     why(state, run.id, &said);
     CHECK_HAS(lt_buf_chars(&said), "waits for the target 'dev', held by run 7, for ");
+}
+
+/* "p running 1, p succeeded 2" */
+static void check_counts(lt_state *state, const char *wanted)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    LT_AUTO(lt_buf) said = {0};
+    lt_figures figures;
+    CHECK_OK(lt_state_figures(state, &arena, &figures, &err), err);
+    for (size_t i = 0; i < figures.runs.len; i++)
+        lt_buf_printf(&said, "%s%.*s %.*s %lld", i ? ", " : "", LT_ARG(figures.runs.items[i].name),
+                      LT_ARG(figures.runs.items[i].status), (long long)figures.runs.items[i].count);
+    CHECK_TEXT(lt_buf_text(&said), wanted);
+}
+
+Test(meet, runs_are_counted_as_they_come_change_and_go)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_state_ref) state = open_state(lt_test_folder());
+    check_counts(state, "");
+    lt_run_record first = ask(state, LT_OVERLAP_ALLOW, 0, "");
+    lt_run_record second = ask(state, LT_OVERLAP_ALLOW, 0, "");
+    check_counts(state, "p running 2");
+    finish(state, first.id);
+    check_counts(state, "p running 1, p succeeded 1");
+    finish(state, second.id);
+    CHECK_INT(ask(state, LT_OVERLAP_SKIP, 1, "").status, LT_RUN_RUNNING);
+    CHECK_INT(ask(state, LT_OVERLAP_SKIP, 1, "").status, LT_RUN_SKIPPED);
+    check_counts(state, "p running 1, p skipped 1, p succeeded 2");
+    CHECK_OK(lt_state_run_delete(state, first.id, &err), err);
+    CHECK_OK(lt_state_run_delete(state, second.id, &err), err);
+    check_counts(state, "p running 1, p skipped 1");
 }
