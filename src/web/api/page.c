@@ -28,7 +28,8 @@ lt_status lt_api_get_page(lt_api_call *call, lt_err *err)
     add_hash(page, T("<script>"), T("</script>"), &policy);
     lt_buf_add_str(&policy, "; style-src ");
     add_hash(page, T("<style>"), T("</style>"), &policy);
-    lt_buf_add_str(&policy, "; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+    lt_buf_add_str(&policy,
+                   "; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
     lt_server_reply_header(call->request, call->reply, T("Content-Security-Policy"),
                            lt_buf_text(&policy));
     lt_server_reply_header(call->request, call->reply, T("Content-Type"),
