@@ -31,9 +31,10 @@ static lt_status write_compiled(const attempt *a, lt_err *err)
     bool generic = node->kind == LT_DBT_GENERIC_TEST;
     if (node->kind == LT_DBT_UNIT_TEST || !a->run->request.target_folder)
         return LT_OK; /* its path is that of a .yml file; what runs is below target/run */
+    lt_text own = lt_dbt_batch_path(a->r.batch, node->path, &a->heap->arena);
     LT_AUTO(lt_chars)
     path = lt_format("%s/compiled/%.*s/%.*s%s%.*s", a->run->request.target_folder,
-                     LT_ARG(node->package->name), LT_ARG(node->path), generic ? "/" : "",
+                     LT_ARG(node->package->name), LT_ARG(own), generic ? "/" : "",
                      generic ? (int)node->file.len : 0, node->file.ptr ? node->file.ptr : "");
     LT_AUTO(lt_chars) folder = lt_xstrndup(path, (size_t)(strrchr(path, '/') - path));
     LT_TRY(lt_folder_make(folder, 0755, err));
@@ -46,12 +47,15 @@ static void keep_compiled(const attempt *a)
     lt_dbt *dbt = a->run->request.dbt;
     const lt_dbt_node *node = a->node;
     bool generic = node->kind == LT_DBT_GENERIC_TEST;
+    lt_text own = lt_dbt_batch_path(a->r.batch, node->path, &a->heap->arena);
+    if (a->r.batch && a->r.batch->is_beside)
+        return; /* others read the node now; the last batch is alone again */
     (void)pthread_mutex_lock(&a->run->lock);
     a->node->compiled_code = lt_arena_text(&dbt->arena, a->sql);
     a->node->is_compiled = true;
     a->node->compiled_path = lt_text_of(
         lt_arena_format(&dbt->arena, "target/compiled/%.*s/%.*s%s%.*s", LT_ARG(node->package->name),
-                        LT_ARG(node->path), generic ? "/" : "", generic ? (int)node->file.len : 0,
+                        LT_ARG(own), generic ? "/" : "", generic ? (int)node->file.len : 0,
                         node->file.ptr ? node->file.ptr : ""));
     (void)pthread_mutex_unlock(&a->run->lock);
 }
@@ -303,15 +307,19 @@ static lt_status give_false(lt_jinja_call *call, lt_jinja_value *out, lt_err *er
     return LT_OK;
 }
 
-/* Batches behind the first add to what it has built, also when that was built anew. */
+/* Batches behind the first add to what it has built, also when that was built anew. Hooks are the model's, not those of a batch. */
 static void give_batch(attempt *a, const lt_dbt_batch *batch)
 {
     static const lt_jinja_func yes = {"is_incremental", give_true, NULL},
                                no = {"should_full_refresh", give_false, NULL};
     a->r.batch = batch;
+    a->r.extra = lt_jinja_dict(a->heap);
+    if (!batch->is_first)
+        lt_jinja_put(a->r.extra, "pre_hooks", lt_jinja_list(a->heap));
+    if (!batch->is_last)
+        lt_jinja_put(a->r.extra, "post_hooks", lt_jinja_list(a->heap));
     if (!batch->increments)
         return;
-    a->r.extra = lt_jinja_dict(a->heap);
     lt_jinja_put(a->r.extra, "is_incremental", lt_jinja_func_value(&yes));
     lt_jinja_put(a->r.extra, "should_full_refresh", lt_jinja_func_value(&no));
 }

@@ -1,10 +1,12 @@
-/* Microbatch models: the spans of time that a run builds, one after the other, each like a model of its own. */
+/* Microbatch models: the spans of time that a run builds, each like a model of its own, one after the other or side by side. */
 #include "dbt/execute_inner.h"
 
 #include "base/log.h"
+#include "base/proc.h"
 #include "base/time.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { MOST_BATCHES = 100000 };
 
@@ -22,7 +24,13 @@ typedef struct batching {
     span_unit unit;
     lt_dbt_spans spans; /* in the run's arena */
     bool increments;    /* the table is there, and stays */
+    bool reads_itself;  /* its text names `this` */
     lt_arena scratch;
+    lt_dbt_node_result blank; /* what the result of a batch begins as */
+    lt_dbt_node_result bad;   /* of the first batch that failed */
+    size_t failed_at;
+    bool has_failed;
+    bool is_stopped; /* no more batches */
 } batching;
 
 bool lt_dbt_is_microbatch(const lt_dbt_node *node)
@@ -203,25 +211,33 @@ static lt_status plan(batching *b, lt_err *err)
 
 static void name_batch(const batching *b, lt_dbt_batch *batch)
 {
+    static const size_t lengths[UNITS] = {
+        [UNIT_HOUR] = 13, [UNIT_DAY] = 10, [UNIT_MONTH] = 7, [UNIT_YEAR] = 4};
     lt_date date = lt_date_from_days(lt_divide_down(batch->span.start_us, 24 * HOUR_US));
     int64_t hour = lt_divide_down(batch->span.start_us, HOUR_US) % 24;
-    switch (b->unit) {
-    case UNIT_HOUR:
-        (void)snprintf(batch->id, sizeof(batch->id), "%04lld%02u%02uT%02lld", (long long)date.year,
-                       date.month, date.day, (long long)hour);
-        break;
-    case UNIT_DAY:
-        (void)snprintf(batch->id, sizeof(batch->id), "%04lld%02u%02u", (long long)date.year,
-                       date.month, date.day);
-        break;
-    case UNIT_MONTH:
-        (void)snprintf(batch->id, sizeof(batch->id), "%04lld%02u", (long long)date.year,
-                       date.month);
-        break;
-    default:
-        (void)snprintf(batch->id, sizeof(batch->id), "%04lld", (long long)date.year);
-        break;
-    }
+    size_t to = 0;
+    (void)snprintf(batch->file_id, sizeof(batch->file_id), "%04d-%02u-%02uT%02d",
+                   (int)(date.year % 10000), date.month, date.day, (int)hour);
+    batch->file_id[lengths[b->unit]] = 0;
+    for (const char *c = batch->file_id; *c; c++)
+        if (*c != '-')
+            batch->id[to++] = *c;
+    batch->id[to] = 0;
+}
+
+lt_text lt_dbt_batch_path(const lt_dbt_batch *batch, lt_text path, lt_arena *arena)
+{
+    size_t dot = path.len, slash = path.len;
+    if (!batch)
+        return path;
+    while (dot && path.ptr[dot - 1] != '.')
+        dot--;
+    while (slash && path.ptr[slash - 1] != '/')
+        slash--;
+    lt_text stem = lt_text_sub(path, 0, dot ? dot - 1 : 0);
+    return lt_text_of(lt_arena_format(arena, "%.*s/%.*s_%s.%.*s", LT_ARG(stem),
+                                      LT_ARG(lt_text_sub(stem, slash, SIZE_MAX)), batch->file_id,
+                                      LT_ARG(lt_text_sub(path, dot, SIZE_MAX))));
 }
 
 static void tell(const batching *b, size_t i, const lt_dbt_batch *batch, const char *word)
@@ -236,76 +252,188 @@ static void tell(const batching *b, size_t i, const lt_dbt_batch *batch, const c
         lt_log(LT_LOG_INFO, "%s", text);
 }
 
-static bool run_batch(batching *b, size_t i, lt_dbt_node_result *made)
+static bool run_batch(batching *b, lt_session *session, size_t i, bool beside,
+                      lt_dbt_node_result *made)
 {
-    lt_dbt_batch batch = {.span = b->spans.items[i], .increments = b->increments || i > 0};
+    lt_dbt_batch batch = {.span = b->spans.items[i],
+                          .increments = b->increments || i > 0,
+                          .is_first = i == 0,
+                          .is_last = i + 1 == b->spans.len,
+                          .is_beside = beside};
     name_batch(b, &batch);
-    *made = *b->result;
+    *made = b->blank;
     tell(b, i, &batch, "START");
-    lt_dbt_attempt_once(b->run, b->node, b->session, b->token, &batch, made);
+    lt_dbt_attempt_once(b->run, b->node, session, b->token, &batch, made);
     bool ok = made->outcome == LT_DBT_SUCCESS;
     tell(b, i, &batch, ok ? "OK created" : "ERROR creating");
     return ok;
 }
 
-static void keep_last(lt_dbt_node_result *result, const lt_dbt_node_result *made, bool first)
+/* Under the lock: the model's result is the sum of its batches. */
+static void add_result(batching *b, size_t i, const lt_dbt_node_result *made, bool ok)
 {
-    int64_t rows = result->rows, started = result->compile_started_us;
-    bool incremental = result->incremental;
-    lt_dbt_spans done = result->done, failed = result->failed;
+    lt_dbt_node_result *result = b->result;
+    const lt_dbt_node_result before = *result;
+    bool first = !before.done.len && !before.failed.len;
     *result = *made;
-    result->done = done;
-    result->failed = failed;
-    if (first)
-        return;
-    result->compile_started_us = started;
-    result->incremental = incremental;
-    result->rows = rows >= 0 && made->rows >= 0 ? rows + made->rows : LT_MAX(rows, made->rows);
+    result->done = before.done;
+    result->failed = before.failed;
+    if (!first) {
+        result->compile_started_us = before.compile_started_us;
+        result->execute_ended_us = LT_MAX(before.execute_ended_us, made->execute_ended_us);
+        result->incremental = before.incremental;
+        result->rows = before.rows >= 0 && made->rows >= 0 ? before.rows + made->rows
+                                                           : LT_MAX(before.rows, made->rows);
+    }
+    lt_push_in(&b->run->arena, ok ? &result->done : &result->failed, b->spans.items[i]);
+    if (!ok && (!b->has_failed || i < b->failed_at)) {
+        b->bad = *made;
+        b->failed_at = i;
+        b->has_failed = true;
+    }
 }
 
-/* A table that is not there cannot be added to. In `leat run` the next attempt begins at the newest row, so nothing is built behind a gap. */
-static bool goes_on(const batching *b, size_t i)
+static void do_batch(batching *b, lt_session *session, size_t i, bool beside)
 {
-    return (i > 0 || b->increments) && !b->run->request.guard;
+    lt_dbt_node_result made;
+    bool ok = run_batch(b, session, i, beside, &made);
+    (void)pthread_mutex_lock(&b->run->lock);
+    add_result(b, i, &made, ok);
+    b->is_stopped = b->is_stopped || (!ok && (i == 0 || b->run->request.guard ||
+                                              (made.err && made.err->status == LT_CANCELLED)));
+    (void)pthread_mutex_unlock(&b->run->lock);
 }
 
-static void judge(batching *b, const lt_dbt_node_result *bad)
+static void skip_batch(batching *b, size_t i)
+{
+    (void)pthread_mutex_lock(&b->run->lock);
+    lt_push_in(&b->run->arena, &b->result->failed, b->spans.items[i]);
+    (void)pthread_mutex_unlock(&b->run->lock);
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const lt_dbt_span *left = a, *right = b;
+    return (left->start_us > right->start_us) - (left->start_us < right->start_us);
+}
+
+static void judge(batching *b)
 {
     lt_dbt_node_result *result = b->result;
     size_t all = b->spans.len;
     (void)pthread_mutex_lock(&b->run->lock);
+    if (result->done.len)
+        qsort(result->done.items, result->done.len, sizeof(lt_dbt_span), by_start);
     if (!result->failed.len) {
         result->outcome = LT_DBT_SUCCESS;
         result->message = T("SUCCESS");
     } else {
+        qsort(result->failed.items, result->failed.len, sizeof(lt_dbt_span), by_start);
         result->outcome = result->done.len ? LT_DBT_PARTIAL_SUCCESS : LT_DBT_ERROR;
-        result->err = bad->err;
+        result->err = b->bad.err;
         result->message = lt_text_of(
             result->done.len ? lt_arena_format(&b->run->arena, "PARTIAL SUCCESS (%zu/%zu): %.*s",
-                                               result->done.len, all, LT_ARG(bad->message))
-                             : lt_arena_format(&b->run->arena, "%.*s", LT_ARG(bad->message)));
+                                               result->done.len, all, LT_ARG(b->bad.message))
+                             : lt_arena_format(&b->run->arena, "%.*s", LT_ARG(b->bad.message)));
     }
     (void)pthread_mutex_unlock(&b->run->lock);
 }
 
+/* ---- side by side ---- */
+
+/* As dbt: on DuckDB, what the model says, else when it does not look at itself. `leat run` stops at the first batch that fails, so that
+ * nothing lies behind a gap; and comments would be written by all at once. */
+static bool is_concurrent(const batching *b)
+{
+    const lt_dbt *dbt = b->run->request.dbt;
+    lt_jinja_value said = lt_dbt_config_get(dbt, b->node, T("concurrent_batches"));
+    lt_jinja_value docs = lt_dbt_config_get(dbt, b->node, T("persist_docs"));
+    if (b->run->request.guard || b->run->is_server || lt_jinja_truth(docs))
+        return false;
+    return lt_dbt_is_set(said) ? lt_jinja_truth(said) : !b->reads_itself;
+}
+
+/* Takes the next one; called and returning under the lock. */
+static bool take_batch(batch_queue *queue, lt_session *session)
+{
+    batching *b = queue->owner;
+    if (queue->at == queue->end || b->is_stopped || b->run->is_stopped || lt_stop_asked())
+        return false;
+    size_t i = queue->at++;
+    queue->working++;
+    (void)pthread_mutex_unlock(&b->run->lock);
+    do_batch(b, session, i, true);
+    (void)pthread_mutex_lock(&b->run->lock);
+    queue->working--;
+    (void)pthread_cond_broadcast(&b->run->changed);
+    return true;
+}
+
+bool lt_dbt_batches_help(lt_dbt_run *run, lt_session *session)
+{
+    for (batch_queue *queue = run->batches; queue; queue = queue->next)
+        if (take_batch(queue, session))
+            return true;
+    return false;
+}
+
+/* Those between the first and the last: whoever has nothing to do helps. */
+static void build_beside(batching *b, size_t from, size_t to)
+{
+    lt_dbt_run *run = b->run;
+    batch_queue queue = {.owner = b, .at = from, .end = to};
+    (void)pthread_mutex_lock(&run->lock);
+    queue.next = run->batches;
+    run->batches = &queue;
+    (void)pthread_cond_broadcast(&run->changed);
+    while (take_batch(&queue, b->session))
+        ;
+    while (queue.working)
+        (void)pthread_cond_wait(&run->changed, &run->lock);
+    batch_queue **link = &run->batches;
+    while (*link != &queue)
+        link = &(*link)->next;
+    *link = queue.next;
+    (void)pthread_mutex_unlock(&run->lock);
+    while (queue.at < queue.end)
+        skip_batch(b, queue.at++);
+}
+
 static void build(batching *b)
 {
-    lt_dbt_node_result made, bad = {0};
-    bool stopped = false;
-    for (size_t i = 0; i < b->spans.len; i++) {
-        bool ok = !stopped && run_batch(b, i, &made);
-        if (!stopped)
-            keep_last(b->result, &made, i == 0);
-        (void)pthread_mutex_lock(&b->run->lock);
-        lt_push_in(&b->run->arena, ok ? &b->result->done : &b->result->failed, b->spans.items[i]);
-        (void)pthread_mutex_unlock(&b->run->lock);
-        if (ok)
-            continue;
-        if (!stopped)
-            bad = made;
-        stopped = stopped || !goes_on(b, i) || (made.err && made.err->status == LT_CANCELLED);
+    size_t count = b->spans.len;
+    bool beside = is_concurrent(b) && count > 3; /* two at least between the first and the last */
+    for (size_t i = 0; i < count; i++) {
+        if (beside && i == 1 && !b->is_stopped) {
+            build_beside(b, 1, count - 1);
+            i = count - 1;
+        }
+        if (b->is_stopped)
+            skip_batch(b, i);
+        else
+            do_batch(b, b->session, i, false);
     }
-    judge(b, &bad);
+    judge(b);
+}
+
+/* The name `this` in an expression of its text. */
+static bool names_this(const lt_dbt_node *node)
+{
+    lt_text text = node->raw_code;
+    for (size_t at = 0; (at = lt_text_find(text, T("this"), at)) != SIZE_MAX; at += 4) {
+        lt_text before = lt_text_sub(text, 0, at);
+        size_t open = SIZE_MAX, next = 0;
+        while ((next = lt_text_find_byte(before, '{', open == SIZE_MAX ? 0 : open + 1)) != SIZE_MAX)
+            open = next;
+        char left = at ? text.ptr[at - 1] : ' ', right = at + 4 < text.len ? text.ptr[at + 4] : ' ';
+        bool word = !lt_is_alpha(left) && left != '_' && left != '.' && !lt_is_digit(left) &&
+                    !lt_is_alpha(right) && right != '_' && !lt_is_digit(right);
+        bool inside = open != SIZE_MAX &&
+                      lt_text_find_byte(lt_text_sub(before, open, SIZE_MAX), '}', 0) == SIZE_MAX;
+        if (word && inside)
+            return true;
+    }
+    return false;
 }
 
 void lt_dbt_attempt_batches(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
@@ -315,6 +443,8 @@ void lt_dbt_attempt_batches(lt_dbt_run *run, lt_dbt_node *node, lt_session *sess
     lt_err err = {0};
     result->compile_started_us = result->compile_ended_us = lt_now_us();
     result->execute_started_us = result->execute_ended_us = result->compile_ended_us;
+    b.blank = *result;
+    b.reads_itself = names_this(node);
     if (plan(&b, &err) == LT_OK) {
         build(&b);
     } else {

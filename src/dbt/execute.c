@@ -250,10 +250,11 @@ typedef struct worker {
     lt_err err;
 } worker;
 
-static bool next_task(lt_dbt_run *run, size_t *index)
+static bool next_task(lt_dbt_run *run, lt_session *session, size_t *index)
 {
     while (!run->ready_count && run->done_count < run->total && !run->is_stopped)
-        (void)pthread_cond_wait(&run->changed, &run->lock);
+        if (!lt_dbt_batches_help(run, session))
+            (void)pthread_cond_wait(&run->changed, &run->lock);
     if (run->is_stopped || !run->ready_count || lt_stop_asked())
         return false;
     *index = queue_take(run);
@@ -265,7 +266,7 @@ static void work(worker *w, lt_session *session)
     lt_dbt_run *run = w->run;
     size_t index;
     (void)pthread_mutex_lock(&run->lock);
-    while (next_task(run, &index)) {
+    while (next_task(run, session, &index)) {
         lt_dbt_node *node = lt_dbt_all(run->request.dbt)->items[index];
         lt_dbt_node_result *result = lt_dbt_result_new(run, node);
         result->thread = w->number;
@@ -298,6 +299,15 @@ static void *worker_main(void *context)
     return NULL;
 }
 
+static bool has_batches(const lt_dbt_run *run)
+{
+    const lt_dbt_nodes *all = lt_dbt_all(run->request.dbt);
+    for (size_t i = 0; i < all->len; i++)
+        if (run->tasks[i].takes_part && lt_dbt_is_microbatch(all->items[i]))
+            return true;
+    return false;
+}
+
 static lt_status run_threads(lt_dbt_run *run, lt_err *err)
 {
     enum { MOST = 64 };
@@ -306,7 +316,8 @@ static lt_status run_threads(lt_dbt_run *run, lt_err *err)
     bool started[MOST] = {false};
     size_t count = LT_MAX(1u, LT_MIN(run->request.threads, (unsigned)MOST));
     lt_status status = LT_OK;
-    count = LT_MIN(count, LT_MAX(run->total, (size_t)1));
+    if (!has_batches(run))
+        count = LT_MIN(count, LT_MAX(run->total, (size_t)1));
     for (size_t i = 0; i < count; i++) {
         workers[i] = (worker){.run = run, .number = (unsigned)i + 1};
         if (i)

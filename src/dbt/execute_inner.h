@@ -13,6 +13,14 @@ typedef struct task {
     bool takes_part, is_done;
 } task;
 
+/* Batches of a model that any thread may take which has nothing else to do; under the run's lock. */
+typedef struct batch_queue {
+    struct batch_queue *next;
+    struct batching *owner;
+    size_t at, end; /* the next one; behind the last */
+    size_t working;
+} batch_queue;
+
 struct lt_dbt_run {
     lt_dbt_run_request request;
     run_settings settings;
@@ -27,6 +35,7 @@ struct lt_dbt_run {
     task *tasks;          /* by index of the node */
     lt_dbt_nodes *children;
     size_t *ready; /* a heap */
+    batch_queue *batches;
     size_t ready_count, total, done_count, started_count;
     LT_VEC(lt_dbt_node_result *) results;
     LT_VEC(lt_jinja_heap *) heaps; /* owned: of values that outlive their node */
@@ -53,6 +62,8 @@ void lt_dbt_result_failed(lt_dbt_run *run, lt_dbt_node_result *result, const lt_
 bool lt_dbt_is_microbatch(const lt_dbt_node *node);
 void lt_dbt_attempt_batches(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
                             const lt_attempt *token, lt_dbt_node_result *result);
+/* Build the next batch of a queue that has one, if any; called and returning under the run's lock. */
+bool lt_dbt_batches_help(lt_dbt_run *run, lt_session *session);
 lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err);
 
 /* ---- call.c ---- */

@@ -165,6 +165,7 @@ lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled
             is_test && node->kind == LT_DBT_GENERIC_TEST ? "/" : "",
             node->kind == LT_DBT_GENERIC_TEST ? (int)node->file.len : 0,
             node->file.ptr ? node->file.ptr : ""));
+        settings.write_path = lt_dbt_batch_path(r->batch, settings.write_path, &heap->arena);
         if (node->kind == LT_DBT_UNIT_TEST)
             settings.write_path = lt_text_of(
                 lt_arena_format(&heap->arena, "%.*s/%.*s/%.*s.sql", LT_ARG(node->package->name),

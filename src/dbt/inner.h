@@ -103,8 +103,11 @@ typedef struct run_settings {
 /* A microbatch model is built for one span of time. */
 typedef struct lt_dbt_batch {
     lt_dbt_span span;
-    bool increments; /* the table is there: is_incremental() */
-    char id[24];
+    bool increments;        /* the table is there: is_incremental() */
+    bool is_first, is_last; /* pre-hooks run before the first, post-hooks after the last */
+    bool is_beside;         /* others are built at the same time */
+    char id[24];            /* "20240917T16" */
+    char file_id[24];       /* "2024-09-17T16" */
 } lt_dbt_batch;
 
 /* One rendering: what the context functions know. `user` of the jinja context. */
@@ -408,6 +411,11 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err);
 lt_jinja_value lt_dbt_graph_value(const lt_dbt *dbt, lt_jinja_heap *heap);
 /* The node as a dict, as the manifest has it. */
 lt_jinja_value lt_dbt_node_value(const lt_dbt *dbt, const lt_dbt_node *node, lt_jinja_heap *heap);
+
+/* ---- batches.c ---- */
+
+/* "models/m/m_2024-01-01.sql": where the text of a batch is put; of no batch, `path`. */
+lt_text lt_dbt_batch_path(const lt_dbt_batch *batch, lt_text path, lt_arena *arena);
 
 /* ---- python.c ---- */
 

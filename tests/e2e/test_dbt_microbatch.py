@@ -133,3 +133,69 @@ def test_a_span_needs_both_its_ends(project):
     write_files(leat.project, {"seeds/events.csv": "id,ts,v\n1,2024-01-01,1\n"})
     leat.edge(leat("dbt", "run", "--profiles-dir", ".", "--event-time-start", "2024-01-01", code=2), "go together")
     leat.edge(leat("dbt", "run", "--profiles-dir", ".", "--event-time-start", "x", "--event-time-end", "y", code=2), "no moment")
+
+
+def side_by_side(batches, config=None, model=MODEL):
+    """How many batches a second run had at work at once, and what was said."""
+    batches.seed(*((i, day(i), i) for i in range(1, 9)))
+    text = model % (day(8), "day")
+    batches.leat.write("models/m.sql", text if config is None else text.replace("lookback=1,", f"lookback=1, concurrent_batches={config},"))
+    batches.dbt("build", "--threads", "4")
+    out = batches.dbt("run", "-s", "m", "--threads", "4", "--event-time-start", day(8), "--event-time-end", day(0))
+    assert batches.values() == [(str(i), str(i)) for i in range(1, 9)]
+    most = now = 0
+    first = None
+    for line in out.splitlines():
+        if " START batch " in line:
+            now += 1
+            first = first or line
+        elif "Batch " in line and " batch " in line:
+            now -= 1
+        most = max(most, now)
+    assert "Batch 1 of 8 START" in first and now == 0
+    return most
+
+
+def test_batches_are_built_side_by_side_where_the_model_allows_it(project):
+    leat = project(PROJECT)
+    batches = Batches(leat, "dev", leat.rows)
+    slow = MODEL.replace("select id,", "select id, (select count(*) from range(3000000) where hash(range) %% 7 = 1) as busy,")
+    assert side_by_side(batches, model=slow) > 1
+    assert batches.result("m")["status"] == "success" and len(batches.result("m")["batch_results"]["successful"]) == 8
+    assert side_by_side(batches, "false", slow) == 1
+    looks = slow.replace("from {{", "/* {{ this }} */ from {{")
+    assert side_by_side(batches, model=looks) == 1  # it may read what another batch writes
+    assert side_by_side(batches, "true", looks) > 1
+
+
+def test_one_batch_that_fails_among_others_is_the_only_one_left_for_retry(project):
+    leat = project(PROJECT)
+    batches = Batches(leat, "dev", leat.rows)
+    batches.seed(*((i, day(i), i) for i in range(1, 9)))
+    batches.leat.write("models/m.sql", (MODEL % (day(8), "day")).replace("lookback=1,", "lookback=1, concurrent_batches=true,"))
+    batches.dbt("build")
+    span = ["--event-time-start", day(8), "--event-time-end", day(0)]
+    out = batches.dbt("run", "-s", "m", "--threads", "4", *span, "--vars", "bad: 4", code=1)
+    assert "PARTIAL SUCCESS (7/8)" in out
+    assert [b[0][:10] for b in batches.result("m")["batch_results"]["failed"]] == [day(4)]
+
+
+def test_hooks_run_once_around_all_batches_and_each_has_its_own_file(project):
+    leat = project(PROJECT)
+    batches = Batches(leat, "dev", leat.rows)
+    batches.seed((1, day(2), 1), (2, day(1), 2))
+    leat.write("models/m.sql", (MODEL % (day(4), "day")).replace(
+        "lookback=1,", "lookback=1, pre_hook=\"create table if not exists hooks (said varchar); insert into hooks values ('before')\", "
+                       "post_hook=\"insert into hooks values ('after')\","))
+    batches.dbt("build")
+    assert leat.rows("select said from hooks") == [["before"], ["after"]]
+    for folder in ("compiled", "run"):
+        files = sorted(f.name for f in (leat.project / "target" / folder / "shop/models/m").iterdir())
+        assert files == [f"m_{day(n)}.sql" for n in (4, 3, 2, 1, 0)]
+
+
+def test_postgres_builds_batches_one_after_the_other(postgres, project):
+    url = postgres.database()
+    leat = project(PROJECT, PG_URL=url, PG_HOST=url.split("host=")[1], PG_DB=url.split("@/")[1].split("?")[0])
+    batches = Batches(leat, "pg", lambda sql: postgres.psql("set search_path = analytics; " + sql, url))
+    assert side_by_side(batches, "true") == 1
