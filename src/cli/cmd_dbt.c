@@ -330,10 +330,10 @@ static const struct {
     {DBT_FRESHNESS, dbt_run_freshness},
 };
 
-static lt_status run_verb(dbt_work *work, lt_err *err)
+static lt_status run_verb(dbt_work *work, dbt_verb verb, lt_err *err)
 {
     size_t i = 0;
-    while (i < LT_COUNT(verbs) && verbs[i].verb != work->flags->verb)
+    while (i < LT_COUNT(verbs) && verbs[i].verb != verb)
         i++;
     assert(i < LT_COUNT(verbs));
     return verbs[i].run(work, err);
@@ -368,9 +368,10 @@ static lt_status dbt(lt_app *app, const void *opts, const lt_args *args, lt_err 
     }
     if (flags.verb == DBT_INIT)
         return dbts_status(dbt_run_init(app, &flags, err), err);
+    dbt_verb verb = flags.verb; /* a retry takes over that of the run before */
     lt_status status = dbt_work_open(app, &flags, &work, err);
     if (status == LT_OK)
-        status = run_verb(&work, err);
+        status = run_verb(&work, verb, err);
     if (status != LT_OK && !work.has_said)
         dbt_say(&work.log, LT_LOG_ERROR, "A002", "MainEncounteredError",
                 "Encountered an error:\n%s%s%s", err->message, err->hint[0] ? "\n  " : "",

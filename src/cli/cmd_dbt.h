@@ -8,7 +8,7 @@ lt_status dbt_run_clone(dbt_work *work, lt_err *err);
 lt_status dbt_run_compile(dbt_work *work, lt_err *err);
 lt_status dbt_run_show(dbt_work *work, lt_err *err);
 lt_status dbt_run_operation(dbt_work *work, lt_err *err);
-lt_status dbt_run_retry(dbt_work *work, lt_err *err);
+lt_status dbt_run_retry(dbt_work *work, lt_err *err); /* dbt_retry.c */
 lt_status dbt_run_docs(dbt_work *work, lt_err *err);
 lt_status dbt_run_freshness(dbt_work *work, lt_err *err);
 lt_status dbt_run_init(lt_app *app, const dbt_flags *flags, lt_err *err); /* outside of a project */

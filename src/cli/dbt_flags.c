@@ -455,6 +455,72 @@ void dbt_flags_from_project(dbt_flags *out, lt_jinja_value project, lt_arena *ar
     }
 }
 
+/* As dbt's retry, which keeps these of the command line; and those of the log, which has begun already. */
+static bool is_own_of_retry(const dbt_flags *said, const flag *f)
+{
+    static const char *const own[] = {
+        "project-dir",     "profiles-dir",    "target-path", "defer-state",    "warn-error",
+        "log-format",      "log-format-file", "log-level",   "log-level-file", "log-file-max-bytes",
+        "log-path",        "debug",           "quiet",       "print",          "use-colors",
+        "use-colors-file", "printer-width",   "version",     "help",           "show"};
+    for (size_t i = 0; i < LT_COUNT(own); i++)
+        if (strcmp(own[i], f->name) == 0)
+            return true;
+    bool stays = strcmp(f->name, "vars") == 0 || strcmp(f->name, "threads") == 0;
+    return f->type == INERT || f->type == INERT_TEXT || (stays && is_said(said, f));
+}
+
+static void unset(dbt_flags *out, const flag *f)
+{
+    if (f->type == SWITCH)
+        *(int *)place(out, f) = -1;
+    else if (f->type == TEXT)
+        *(const char **)place(out, f) = NULL;
+    else if (f->type == NUMBER)
+        *(int64_t *)place(out, f) = NO_NUMBER;
+    else
+        *(lt_strings *)place(out, f) = (lt_strings){0};
+}
+
+static lt_status set_json(dbt_flags *out, const flag *f, const lt_json *value, lt_arena *arena,
+                          lt_err *err)
+{
+    LT_AUTO(lt_buf) text = {.limit = LT_MIB};
+    lt_json_writer w = {.out = &text};
+    unset(out, f);
+    switch (value->kind) {
+    case LT_JSON_NULL:
+        return LT_OK;
+    case LT_JSON_BOOL:
+        return set(out, f, value->truth ? "1" : "0", arena, err);
+    case LT_JSON_ARRAY:
+        for (size_t i = 0; f->type == WORDS && i < value->count; i++)
+            LT_TRY(set(out, f, lt_arena_str(arena, value->items[i].text), arena, err));
+        return LT_OK;
+    case LT_JSON_OBJECT: /* --vars and --warn-error-options are YAML, and so is JSON */
+        lt_json_tree(&w, value);
+        LT_TRY(lt_buf_check(&text, f->name, err));
+        return f->type == TEXT ? set(out, f, lt_arena_str(arena, lt_buf_text(&text)), arena, err)
+                               : LT_OK;
+    default:
+        return set(out, f, lt_arena_str(arena, value->text), arena, err);
+    }
+}
+
+lt_status dbt_flags_from_run(dbt_flags *out, const lt_json *args, lt_arena *arena, lt_err *err)
+{
+    lt_text which = lt_json_text_or(args, "which", (lt_text){0});
+    for (size_t i = 0; i < LT_COUNT(flags); i++) {
+        const lt_json *value = lt_json_find(args, key_of(&flags[i], arena));
+        if (value && !is_own_of_retry(out, &flags[i]))
+            LT_TRY(set_json(out, &flags[i], value, arena, err));
+    }
+    for (size_t i = 0; i < LT_COUNT(verbs); i++)
+        if (lt_text_eq(which, lt_text_of(dbt_verb_name(verbs[i].verb))))
+            out->verb = verbs[i].verb;
+    return LT_OK;
+}
+
 void dbt_flags_finish(dbt_flags *out)
 {
     const struct {

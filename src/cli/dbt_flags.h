@@ -1,6 +1,7 @@
 /* dbt_flags.h - the command line of `leat dbt`: dbt's options, their environment variables and `flags:` of dbt_project.yml. */
 #pragma once
 #include "cli/cmd.h"
+#include "fmt/json.h"
 #include "jinja/jinja.h"
 
 typedef enum dbt_verb {
@@ -46,6 +47,10 @@ LT_MUST_CHECK lt_status dbt_flags_read(lt_app *app, const lt_args *words, dbt_fl
                                        lt_err *err);
 /* What neither the command line nor the environment said, from `flags:` of the project (a dict, or undefined). */
 void dbt_flags_from_project(dbt_flags *out, lt_jinja_value project, lt_arena *arena);
+/* What a run was asked for (`args` of its run_results.json), for its retry: over what is said now, but for where things are, what is
+ * shown, and --vars and --threads of this command line. The verb becomes that run's. */
+LT_MUST_CHECK lt_status dbt_flags_from_run(dbt_flags *out, const lt_json *args, lt_arena *arena,
+                                           lt_err *err);
 /* Numbers that nobody said get their usual value. */
 void dbt_flags_finish(dbt_flags *out);
 const char *dbt_verb_name(dbt_verb verb);

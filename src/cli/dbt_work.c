@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/proc.h"
 #include "base/time.h"
+#include "cli/dbt_retry.h"
 #include "dbt/artifacts.h"
 #include "dbt/inner.h"
 
@@ -184,6 +185,12 @@ static void read_metadata_env(dbt_work *work)
     work->invocation.env_values = work->env_values;
 }
 
+static const char *target_folder_of(const dbt_work *work)
+{
+    const char *said = work->flags->target_path ? work->flags->target_path : "target";
+    return said[0] == '/' ? said : lt_arena_format(&work->app->arena, "%s/%s", work->root, said);
+}
+
 lt_status dbt_work_open(lt_app *app, dbt_flags *flags, dbt_work *out, lt_err *err)
 {
     *out = (dbt_work){.app = app, .flags = flags, .started_at_us = lt_now_us()};
@@ -194,13 +201,12 @@ lt_status dbt_work_open(lt_app *app, dbt_flags *flags, dbt_work *out, lt_err *er
     LT_TRY(check_flags(flags, err));
     LT_TRY(find_root(out, err));
     read_project_flags(out);
+    out->target_folder = target_folder_of(out);
+    if (flags->verb == DBT_RETRY)
+        LT_TRY(dbt_retry_read(out, out->target_folder, err));
     dbt_flags_finish(flags);
     open_log(out);
     LT_TRY(read_vars(out, err));
-    out->target_folder = flags->target_path && flags->target_path[0] == '/'
-                             ? flags->target_path
-                             : lt_arena_format(&app->arena, "%s/%s", out->root,
-                                               flags->target_path ? flags->target_path : "target");
     out->invocation = (lt_dbt_invocation){.id = lt_text_of(out->id),
                                           .started_at_us = out->started_at_us,
                                           .which = lt_text_of(dbt_verb_name(flags->verb)),

@@ -28,6 +28,7 @@ typedef struct dbt_work {
     bool has_state, has_deferred;
     dbt_warn_rules warnings;
     dbt_sample sample;          /* --sample */
+    const lt_json *before;      /* of retry: the results of the run that it takes up */
     LT_VEC(lt_dbt_again) again; /* of retry: the batches that are left */
     bool has_said;              /* what went wrong stands in the summary already */
 } dbt_work;

@@ -1,0 +1,83 @@
+/* leat dbt retry: what failed in the run before, with the options that it had. */
+#include "cli/dbt_retry.h"
+
+#include "base/fs.h"
+#include "base/time.h"
+#include "cli/cmd_dbt.h"
+#include "cli/dbt_lines.h"
+
+lt_status dbt_retry_read(dbt_work *work, const char *target_folder, lt_err *err)
+{
+    LT_AUTO(lt_buf) text = {.limit = 2 * LT_GIB};
+    lt_json *before = NULL;
+    LT_AUTO(lt_chars)
+    path =
+        lt_path_join(work->flags->state ? work->flags->state : target_folder, "run_results.json");
+    if (!lt_path_exists(path)) {
+        lt_ignore(lt_fail(err, LT_INVALID, "there is no '%s': nothing to run again", path));
+        return lt_hint(err, "retry takes up the last run; make one first");
+    }
+    LT_TRY(lt_file_read(path, &text, err));
+    LT_TRY(lt_json_read(lt_buf_text(&text), path, NULL, &work->app->arena, &before, err));
+    work->before = before;
+    return dbt_flags_from_run(work->flags, lt_json_find(before, "args"), &work->app->arena, err);
+}
+
+static bool failed_before(const lt_json *result)
+{
+    static const char *const bad[] = {"error", "fail", "skipped", "runtime error",
+                                      "partial success"};
+    lt_text status = lt_json_text_or(result, "status", (lt_text){0});
+    for (size_t i = 0; i < LT_COUNT(bad); i++)
+        if (lt_text_eq(status, lt_text_of(bad[i])))
+            return true;
+    return false;
+}
+
+/* Of a microbatch model only the batches that failed. */
+static void add_batches(dbt_work *work, const lt_dbt_node *node, const lt_json *result)
+{
+    const lt_json *failed = lt_json_find(lt_json_find(result, "batch_results"), "failed");
+    lt_dbt_again again = {.node = node};
+    for (size_t i = 0; failed && i < failed->count; i++) {
+        const lt_json *pair = &failed->items[i];
+        lt_dbt_span span;
+        if (pair->kind == LT_JSON_ARRAY && pair->count == 2 &&
+            lt_time_read(pair->items[0].text, &span.start_us) &&
+            lt_time_read(pair->items[1].text, &span.end_us))
+            lt_push_in(&work->app->arena, &again.spans, span);
+    }
+    if (again.spans.len)
+        lt_push_in(&work->app->arena, &work->again, again);
+}
+
+lt_status dbt_run_retry(dbt_work *work, lt_err *err)
+{
+    LT_AUTO(lt_node_set) chosen = {0};
+    dbt_verb verb = work->flags->verb;
+    if (verb == DBT_CLONE)
+        work->flags->defer = 1;
+    LT_TRY(dbt_work_load(work, err));
+    dbt_say_found(work);
+    if (work->flags->store_failures == 1)
+        lt_dbt_store_failures(work->dbt);
+    lt_node_set_init(&chosen, lt_dbt_all(work->dbt)->len);
+    const lt_json *results = lt_json_find(work->before, "results");
+    for (size_t i = 0; results && i < results->count; i++) {
+        const lt_dbt_node *node =
+            lt_dbt_find(work->dbt, lt_json_text_or(&results->items[i], "unique_id", (lt_text){0}));
+        if (!node || !failed_before(&results->items[i]))
+            continue;
+        lt_node_set_add(&chosen, node->index);
+        add_batches(work, node, &results->items[i]);
+    }
+    if (!lt_node_set_size(&chosen)) {
+        dbt_say(&work->log, LT_LOG_INFO, "Q024", "NothingToDo", "Nothing to do: nothing failed");
+        return LT_OK;
+    }
+    return dbt_run_nodes(work,
+                         verb == DBT_COMPILE || verb == DBT_DOCS_GENERATE ? LT_DBT_DO_COMPILE
+                         : verb == DBT_CLONE                              ? LT_DBT_DO_CLONE
+                                                                          : LT_DBT_DO_RUN,
+                         &chosen, err);
+}
