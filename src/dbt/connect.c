@@ -6,90 +6,6 @@ static lt_status exec_text(lt_session *session, const lt_buf *sql, lt_err *err)
     return lt_exec(session, lt_buf_text(sql), NULL, err);
 }
 
-static void add_literal(lt_text value, lt_buf *out)
-{
-    lt_buf_add_byte(out, '\'');
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.ptr[i] == '\'')
-            lt_buf_add_byte(out, '\'');
-        lt_buf_add_byte(out, value.ptr[i]);
-    }
-    lt_buf_add_byte(out, '\'');
-}
-
-static lt_status load_extensions(lt_session *session, lt_jinja_value list, lt_err *err)
-{
-    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
-        lt_jinja_value item = lt_jinja_at(list, i);
-        lt_text name =
-            lt_jinja_as_text(item.type == LT_JINJA_DICT ? lt_dbt_at(item, "name") : item);
-        lt_text repo = lt_jinja_as_text(lt_dbt_at(item, "repo"));
-        LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
-        lt_buf_add_str(&sql, "install ");
-        lt_quote_name(name, &sql);
-        if (repo.len) {
-            lt_buf_add_str(&sql, " from ");
-            lt_quote_name(repo, &sql);
-        }
-        lt_buf_add_str(&sql, "; load ");
-        lt_quote_name(name, &sql);
-        LT_TRY(exec_text(session, &sql, err));
-    }
-    return LT_OK;
-}
-
-static lt_status apply_settings(lt_session *session, lt_jinja_value dict, lt_err *err)
-{
-    lt_jinja_value key, value;
-    for (size_t at = 0; dict.type == LT_JINJA_DICT && lt_jinja_next(dict, &at, &key, &value);) {
-        LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
-        LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
-        lt_jinja_str(value, &text);
-        lt_buf_add_str(&sql, "set global ");
-        lt_quote_name(lt_jinja_as_text(key), &sql);
-        lt_buf_add_str(&sql, " = ");
-        add_literal(lt_buf_text(&text), &sql);
-        LT_TRY(exec_text(session, &sql, err));
-    }
-    return LT_OK;
-}
-
-static lt_status attach_files(lt_session *session, lt_jinja_value list, lt_err *err)
-{
-    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
-        lt_jinja_value item = lt_jinja_at(list, i);
-        lt_text alias = lt_jinja_as_text(lt_dbt_at(item, "alias"));
-        lt_text type = lt_jinja_as_text(lt_dbt_at(item, "type"));
-        bool read_only = lt_jinja_truth(lt_dbt_at(item, "read_only"));
-        LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
-        lt_buf_add_str(&sql, "attach if not exists ");
-        add_literal(lt_jinja_as_text(lt_dbt_at(item, "path")), &sql);
-        if (alias.len) {
-            lt_buf_add_str(&sql, " as ");
-            lt_quote_name(alias, &sql);
-        }
-        if (type.len || read_only)
-            lt_buf_printf(&sql, " (%s%.*s%s%s)", type.len ? "type " : "", LT_ARG(type),
-                          type.len && read_only ? ", " : "", read_only ? "read_only" : "");
-        LT_TRY(exec_text(session, &sql, err));
-    }
-    return LT_OK;
-}
-
-static lt_status prepare_duckdb(lt_dbt_run *run, lt_err *err)
-{
-    LT_AUTO(lt_session_ref) session = NULL;
-    lt_jinja_value said = run->request.credentials;
-    const lt_target *target = run->request.target;
-    if (!target || strcmp(target->kind, "duckdb") != 0 || said.type != LT_JINJA_DICT)
-        return LT_OK;
-    LT_TRY(lt_session_open(run->engine, &session, err));
-    LT_TRY(load_extensions(session, lt_dbt_at(said, "extensions"), err));
-    LT_TRY(apply_settings(session, lt_dbt_at(said, "config_options"), err));
-    LT_TRY(apply_settings(session, lt_dbt_at(said, "settings"), err));
-    return attach_files(session, lt_dbt_at(said, "attach"), err);
-}
-
 /* Where the run time is, and what it may write there. */
 static lt_status look_around(lt_dbt_run *run, lt_err *err)
 {
@@ -122,6 +38,8 @@ lt_status lt_dbt_run_use(lt_dbt_run *run, lt_engine *engine, lt_err *err)
     run->rt = NULL;
     run->engine = engine;
     if (engine)
+        LT_TRY(lt_dbt_prepare_engine(engine, run->request.credentials, err));
+    if (engine)
         LT_TRY(look_around(run, err));
     if (run->request.flags.type != LT_JINJA_DICT)
         run->request.flags = own_flags(run);
@@ -150,8 +68,6 @@ lt_status lt_dbt_run_connect(lt_dbt_run *run, lt_err *err)
         run->request.dbt->say = run->request.say;
         run->request.dbt->say_user = run->request.user;
     }
-    if (run->owns_engine)
-        LT_TRY(prepare_duckdb(run, err));
     return lt_dbt_run_use(run, engine, err);
 }
 

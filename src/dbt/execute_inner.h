@@ -66,6 +66,9 @@ void lt_dbt_attempt_batches(lt_dbt_run *run, lt_dbt_node *node, lt_session *sess
 bool lt_dbt_batches_help(lt_dbt_run *run, lt_session *session);
 lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err);
 
+/* prepare.c: what the profile (`credentials`, a dict or undefined) says of DuckDB, done to an engine that was just opened. */
+lt_status lt_dbt_prepare_engine(lt_engine *engine, lt_jinja_value credentials, lt_err *err);
+
 /* ---- call.c ---- */
 
 /* A macro that is called from outside of templates. */

@@ -69,6 +69,7 @@ struct lt_dbt {
     lt_texts warnings;
     lt_map versions;                            /* "package.stem" of a file -> patch of a version */
     LT_VEC(struct source_tests *) source_tests; /* made when all models are known */
+    LT_VEC(struct source_override *) overrides; /* of sources, while files are read */
     LT_VEC(file_arenas) arenas;                 /* of the threads that read the files */
     bool is_strict;                             /* the root is a leat.yml */
     lt_map
@@ -351,6 +352,17 @@ lt_status lt_dbt_add_metric(const value_source *source, const lt_yaml *entry, lt
 lt_status lt_dbt_add_semantic_model(const value_source *source, const lt_yaml *entry, lt_err *err);
 lt_status lt_dbt_add_saved_query(const value_source *source, const lt_yaml *entry, lt_err *err);
 lt_status lt_dbt_add_yaml_snapshot(const value_source *source, const lt_yaml *entry, lt_err *err);
+
+/* ---- override.c ---- */
+
+/* Note what a .yml file overrides, before any source is made. LT_INVALID: it is overridden already. */
+lt_status lt_dbt_overrides_note(lt_dbt *dbt, const char *path, const lt_yaml *root, lt_err *err);
+/* The entry of a source of `package` as it is overridden; *tables (or NULL) are for lt_dbt_override_table(). */
+const lt_yaml *lt_dbt_override_source(lt_dbt *dbt, const lt_dbt_package *package,
+                                      const lt_yaml *entry, const lt_yaml **tables);
+const lt_yaml *lt_dbt_override_table(lt_dbt *dbt, const lt_yaml *table, const lt_yaml *overrides);
+/* A warning for overrides of nothing; afterwards there are none. */
+void lt_dbt_overrides_warn(lt_dbt *dbt);
 
 /* ---- checks of .yml files ---- */
 

@@ -570,6 +570,8 @@ static lt_status add_file(lt_dbt *dbt, project_files *files, size_t i, int pass,
     }
     if (markdown)
         return pass == 0 ? add_docs(dbt, file, err) : LT_OK;
+    if (is_yaml(file) && pass == 0)
+        return lt_dbt_overrides_note(dbt, file->path, file->yaml, err);
     if (is_yaml(file))
         return pass == 1 ? lt_dbt_properties(dbt, file->package, file->path, file->yaml, err)
                          : LT_OK;
@@ -612,6 +614,7 @@ static lt_status add_everything(lt_dbt *dbt, project_files *files, size_t early,
     for (size_t i = 0; i < dbt->packages.len; i++)
         LT_TRY(add_operations(dbt, dbt->packages.items[i], err));
     LT_TRY(lt_dbt_patches_apply(dbt, err));
+    lt_dbt_overrides_warn(dbt);
     lt_dbt_trees_free(dbt);
     return LT_OK;
 }

@@ -107,7 +107,10 @@ static lt_status choose_target(profile_reading *r, const lt_yaml **out, lt_err *
     LT_TRY(get(r->profile, r->path, "key", T("outputs"), &outputs, err));
     for (size_t i = 0; i < outputs->count; i++)
         lt_push_in(&r->dbt->heap.arena, &r->out->targets, outputs->keys[i]->text);
-    return get(outputs, r->path, "target", r->out->target_name, out, err);
+    lt_status status = get(outputs, r->path, "target", r->out->target_name, out, err);
+    if (status != LT_OK) /* who has a target from elsewhere may do without */
+        err->status = status = LT_NOT_FOUND;
+    return status;
 }
 
 /* ---- engines ---- */

@@ -24,7 +24,7 @@ typedef struct lt_dbt_profile_request {
 
 void lt_dbt_profile_cleanup(lt_dbt_profile *profile);
 
-/* Read the profile; it lives until lt_dbt_profile_cleanup(), and not longer than `heap`. LT_NOT_FOUND: there is no profiles.yml; LT_INVALID says what is wrong in it. */
+/* Read the profile; it lives until lt_dbt_profile_cleanup(), and not longer than `heap`. LT_NOT_FOUND: there is no profiles.yml, or no such target in it; LT_INVALID says what is wrong in it. */
 LT_MUST_CHECK lt_status lt_dbt_profile_read(const lt_dbt_profile_request *request,
                                             lt_jinja_heap *heap, lt_dbt_profile *out, lt_err *err);
 

@@ -317,12 +317,16 @@ lt_status lt_dbt_add_source(const value_source *given, const lt_yaml *entry, lt_
     if (source->dbt->is_strict)
         LT_TRY(lt_dbt_check_keys(source->path, entry, "a source", KEYS(strict_source_keys), err));
     LT_TRY(lt_dbt_need_text(source->path, entry, T("name"), &name, err));
-    const lt_yaml *tables = lt_yaml_find(entry, T("tables"));
+    if (lt_yaml_find(entry, T("overrides")))
+        return LT_OK; /* says something of another package's */
+    const lt_yaml *tables = lt_yaml_find(entry, T("tables")), *over;
+    const lt_yaml *above = lt_dbt_override_source(source->dbt, source->package, entry, &over);
     if (lt_dbt_is_null(tables))
         return LT_OK;
     LT_TRY(lt_dbt_need_list(source->path, tables, "tables", err));
     for (size_t i = 0; i < tables->count; i++)
-        LT_TRY(add_table(source, entry, name, tables->items[i], err));
+        LT_TRY(add_table(source, above, name,
+                         lt_dbt_override_table(source->dbt, tables->items[i], over), err));
     return LT_OK;
 }
 

@@ -2,6 +2,12 @@
 #include "run/plan.h"
 
 #include "base/buf.h"
+#include "base/fs.h"
+#include "base/log.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 static lt_text format_in(lt_plan *plan, const char *a, lt_text b, lt_text c)
 {
@@ -91,6 +97,48 @@ static void list_sources(lt_plan *plan, dbt_sources *out)
     }
 }
 
+/* Two names of one file; one that is not there yet has the name of its folder and its own. */
+static bool is_same_file(const char *root, const char *a, const char *b)
+{
+    char paths[2][PATH_MAX];
+    const char *const names[2] = {a, b};
+    for (size_t i = 0; i < 2; i++) {
+        LT_AUTO(lt_chars) full = lt_path_join(root, names[i]);
+        LT_AUTO(lt_chars) folder = lt_xstrndup(full, (size_t)(lt_path_name(full) - full));
+        char at[PATH_MAX];
+        if (!realpath(folder, at) ||
+            snprintf(paths[i], PATH_MAX, "%s/%s", at, lt_path_name(full)) >= PATH_MAX)
+            return false;
+    }
+    return strcmp(paths[0], paths[1]) == 0;
+}
+
+/* A dbt project's profile may say more of a DuckDB file than leat.yml: extensions, settings, secrets, files to attach, a Python. It counts
+ * when it has a target of this name, or is about this file. */
+static lt_status read_profile(lt_plan *plan, const lt_workspace *workspace, lt_err *err)
+{
+    const lt_target *target = &plan->request.target;
+    lt_dbt_profile_request request = {.project_root = workspace->root,
+                                      .target = lt_text_of(target->name),
+                                      .scope = &plan->request.scope};
+    LT_AUTO(lt_chars) project = lt_path_join(workspace->root, "dbt_project.yml");
+    LT_AUTO(lt_chars) profiles = lt_path_join(workspace->root, "profiles.yml");
+    if (strcmp(target->kind, "duckdb") != 0 || !lt_path_exists(project) ||
+        !lt_path_exists(profiles))
+        return LT_OK;
+    lt_status status = lt_dbt_profile_read(&request, &plan->profile_heap, &plan->profile, err);
+    if (status == LT_INVALID)
+        lt_log(LT_LOG_WARNING, "nothing of profiles.yml is used: %s", err->message);
+    if (status == LT_INVALID || status == LT_NOT_FOUND)
+        return LT_OK;
+    LT_TRY(status);
+    bool fits = lt_text_eq(plan->profile.kind, T("duckdb")) && target->path &&
+                is_same_file(workspace->root, plan->profile.target.path, target->path);
+    if (!fits)
+        plan->profile.credentials = (lt_jinja_value){0};
+    return LT_OK;
+}
+
 static lt_status load_models(lt_plan *plan, lt_workspace *workspace, lt_err *err)
 {
     dbt_sources sources = {0};
@@ -111,6 +159,7 @@ static lt_status load_models(lt_plan *plan, lt_workspace *workspace, lt_err *err
                                 .source_count = sources.len,
                                 .scope = &plan->request.scope,
                                 .full_refresh = plan->request.full_refresh};
+    LT_TRY(read_profile(plan, workspace, err));
     return lt_dbt_load(&settings, &plan->dbt, err);
 }
 
@@ -817,6 +866,8 @@ void lt_plan_free(lt_plan *plan)
     if (!plan)
         return;
     lt_dbt_close(plan->dbt);
+    lt_dbt_profile_cleanup(&plan->profile);
+    lt_jinja_heap_cleanup(&plan->profile_heap);
     lt_node_set_cleanup(&plan->selected);
     lt_node_set_cleanup(&plan->members);
     lt_graph_cleanup(&plan->graph);

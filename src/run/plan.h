@@ -1,6 +1,7 @@
 /* plan.h - what a run would do: the graph of the whole project, and the part of it that is meant. */
 #pragma once
 #include "dbt/dbt.h"
+#include "dbt/profile.h"
 #include "graph/graph.h"
 #include "run/workspace.h"
 
@@ -60,6 +61,9 @@ typedef struct lt_plan {
     lt_arena arena;
     lt_plan_request request;
     lt_dbt *dbt; /* owned */
+    lt_dbt_profile
+        profile; /* of a dbt project whose profile builds in this target, too; else empty */
+    lt_jinja_heap profile_heap;
     lt_graph graph;
     lt_node_set selected;
     lt_node_set members; /* of tasks that stand for several steps */

@@ -163,6 +163,7 @@ static lt_status open_dbt(executor *run, lt_err *err)
     lt_dbt_run_request request = {.dbt = run->plan->dbt,
                                   .engine = run->engine,
                                   .guard = &run->guard,
+                                  .credentials = run->plan->profile.credentials,
                                   .action = LT_DBT_DO_RUN};
     return runs_dbt(run) ? lt_dbt_run_open(&request, &run->dbt, err) : LT_OK;
 }
