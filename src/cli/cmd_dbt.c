@@ -3,7 +3,6 @@
 
 #include "base/fs.h"
 #include "dbt/deps.h"
-#include "dbt/inner.h"
 #include "engine/engine.h"
 
 #include <assert.h>

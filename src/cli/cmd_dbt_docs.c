@@ -3,7 +3,6 @@
 
 #include "base/fs.h"
 #include "cli/dbt_lines.h"
-#include "dbt/inner.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -42,7 +41,7 @@ static lt_status copy_file(const char *from, const char *to, lt_err *err)
 static lt_status copy_assets(const dbt_work *work, lt_err *err)
 {
     enum { MOST_ASSETS = 10000 };
-    lt_jinja_value list = lt_dbt_at(work->dbt->root->project, "asset-paths");
+    lt_jinja_value list = lt_dbt_at(lt_dbt_root(work->dbt)->project, "asset-paths");
     for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
         LT_AUTO(lt_chars) name = lt_text_dup(lt_jinja_as_text(lt_jinja_at(list, i)));
         LT_AUTO(lt_chars) from = lt_path_join(work->root, name);

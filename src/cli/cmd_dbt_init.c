@@ -4,7 +4,7 @@
 #include "base/embed.h"
 #include "base/fs.h"
 #include "base/time.h"
-#include "dbt/inner.h"
+#include "dbt/dbt.h"
 
 #include <stdio.h>
 #include <stdlib.h>

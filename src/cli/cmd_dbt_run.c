@@ -6,7 +6,6 @@
 #include "cli/dbt_lines.h"
 #include "cli/dbt_rows.h"
 #include "dbt/execute.h"
-#include "dbt/inner.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,6 @@
 #include "cli/dbt_lines.h"
 
 #include "cli/cmd_dbt.h"
-#include "dbt/inner.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,7 +244,7 @@ void dbt_say_found(dbt_work *work)
     counts[LT_DBT_SINGULAR_TEST] = 0;
     for (size_t i = 0; i < LT_DBT_KINDS; i++)
         add_count(&text, counts[i], singular[i]);
-    add_count(&text, work->dbt->macros.len, "macro");
+    add_count(&text, lt_dbt_macro_count(work->dbt), "macro");
     dbt_say(&work->log, LT_LOG_INFO, "Z002", "FoundStats", "Found %s", lt_buf_chars(&text));
 }
 

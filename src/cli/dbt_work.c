@@ -6,7 +6,6 @@
 #include "base/time.h"
 #include "cli/dbt_retry.h"
 #include "dbt/artifacts.h"
-#include "dbt/inner.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -51,7 +50,7 @@ static lt_status read_vars(dbt_work *work, lt_err *err)
     const char *text = work->flags->vars;
     if (text)
         LT_TRY(lt_yaml_read(lt_text_of(text), "--vars", &options, &work->heap.arena, &root, err));
-    if (lt_dbt_is_null(root))
+    if (root && root->kind == LT_YAML_SCALAR && root->type == LT_YAML_NULL)
         root = NULL;
     if (root && root->kind != LT_YAML_MAPPING) {
         lt_ignore(lt_fail(err, LT_INVALID, "--vars must be a mapping, not %s", lt_yaml_name(root)));

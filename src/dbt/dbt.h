@@ -30,6 +30,9 @@ typedef struct lt_dbt_source {
     lt_relation relation;
 } lt_dbt_source;
 
+/* The dbt whose ways these are: what templates and artifacts see. */
+#define LT_DBT_VERSION "1.11.16"
+
 typedef struct lt_dbt_settings {
     const char *root; /* project folder */
     lt_text name;     /* of a project without dbt_project.yml */
@@ -67,6 +70,16 @@ const lt_dbt_package *lt_dbt_root(const lt_dbt *dbt);
 const char *lt_dbt_kind_name(lt_dbt_kind kind);
 /* A configuration key: what was set, else dbt's default for the node's kind; undefined when there is neither. */
 lt_jinja_value lt_dbt_config_get(const lt_dbt *dbt, const lt_dbt_node *node, lt_text key);
+
+/* How many macros there are, ours with them. */
+size_t lt_dbt_macro_count(const lt_dbt *dbt);
+
+/* A member of a dict, for values of projects and profiles; undefined when it is not there. */
+lt_jinja_value lt_dbt_at(lt_jinja_value dict, const char *key);
+static inline bool lt_dbt_is_set(lt_jinja_value value) /* neither none nor undefined */
+{
+    return value.type != LT_JINJA_UNDEFINED && value.type != LT_JINJA_NONE;
+}
 
 /* As if every test said store_failures: true: --store-failures. Before a run. */
 void lt_dbt_store_failures(lt_dbt *dbt);

@@ -5,9 +5,6 @@
 #include "dbt/rt/rt.h"
 #include "dbt/select.h"
 
-/* The dbt whose ways these are: what templates and artifacts see. */
-#define LT_DBT_VERSION "1.11.16"
-
 enum { LT_DBT_FILE_BYTES = 4 << 20, LT_DBT_MOST_FILES = 200000 };
 
 /* A {% docs %} block. */
@@ -226,11 +223,6 @@ lt_status lt_dbt_value_text(const value_source *source, const lt_yaml *node, lt_
 lt_text lt_dbt_text_of(lt_dbt *dbt, lt_jinja_value value);
 /* The value of a key as text; empty when it is not there or none. */
 lt_text lt_dbt_text_at(lt_dbt *dbt, lt_jinja_value dict, const char *key);
-lt_jinja_value lt_dbt_at(lt_jinja_value dict, const char *key); /* undefined when not there */
-static inline bool lt_dbt_is_set(lt_jinja_value value)
-{
-    return value.type != LT_JINJA_UNDEFINED && value.type != LT_JINJA_NONE;
-}
 /* A deep copy in the project's heap, of nothing but plain values: an object is its text. */
 lt_jinja_value lt_dbt_plain(lt_dbt *dbt, lt_jinja_value value);
 /* A list of texts from a list or one text. */

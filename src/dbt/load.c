@@ -794,6 +794,11 @@ const lt_dbt_package *lt_dbt_root(const lt_dbt *dbt)
     return dbt->root;
 }
 
+size_t lt_dbt_macro_count(const lt_dbt *dbt)
+{
+    return dbt->macros.len;
+}
+
 const lt_texts *lt_dbt_warnings(const lt_dbt *dbt)
 {
     return &dbt->warnings;
