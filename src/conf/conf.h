@@ -506,7 +506,9 @@ extern const char *const lt_conf_trigger_kinds[LT_ON_KINDS]; /* "object", ... */
 
 typedef struct lt_conf_on_object {
     lt_conf_place place;
-    lt_text bucket, prefix, key; /* key: a pattern; empty: any */
+    lt_text bucket;      /* of the project's store, or "s3://NAME" of any */
+    lt_text prefix, key; /* key: a pattern; empty: any */
+    lt_text queue;       /* the URL of one of SQS that S3 tells; empty: none */
 } lt_conf_on_object;
 typedef struct lt_conf_on_dataset {
     lt_conf_place place;

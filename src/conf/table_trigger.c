@@ -8,14 +8,20 @@ const char *const lt_conf_trigger_kinds[LT_ON_KINDS] = {
     [LT_ON_HTTP] = "http",     [LT_ON_SQL] = "sql",         [LT_ON_WEBHOOK] = "webhook",
 };
 
+static bool fits_bucket(lt_text text)
+{
+    bool remote = lt_text_starts(text, T("s3://"));
+    return lt_fits_bucket(remote ? lt_text_sub(text, strlen("s3://"), SIZE_MAX) : text);
+}
+
 static const lt_setting object_settings[] = {
     {.name = "bucket",
      .type = LT_SET_WORD,
      .offset = AT(lt_conf_on_object, bucket),
      .required = true,
-     .fits = lt_fits_bucket,
-     .wanted = "the name of a bucket",
-     .help = "of the project's store"},
+     .fits = fits_bucket,
+     .wanted = "the name of a bucket, or s3:// and the name of one on S3",
+     .help = "of the project's store; or `s3://NAME`, any bucket on S3"},
     {.name = "prefix",
      .type = LT_SET_WORD,
      .offset = AT(lt_conf_on_object, prefix),
@@ -25,6 +31,13 @@ static const lt_setting object_settings[] = {
      .offset = AT(lt_conf_on_object, key),
      .help = "only keys of this form: `*` stands for any part but `/`, `**` for any part: "
              "`in/*.csv`"},
+    {.name = "queue",
+     .type = LT_SET_WORD,
+     .offset = AT(lt_conf_on_object, queue),
+     .fits = lt_fits_http_url,
+     .wanted = "the URL of a queue of SQS",
+     .help = "with `s3://NAME`: a queue of SQS that S3 (or EventBridge) tells of its objects; "
+             "without it the bucket is listed `every` so often and compared"},
 };
 static const lt_setting_group object_group = {.name = "'object'",
                                               .help = "An object that is written.",
@@ -302,6 +315,28 @@ static const struct {
     {"existing", ON(FILE) | ON(HTTP) | ON(SQL) | ON(OBJECT)},
 };
 
+/* Messages are hidden from others while a batch is gathered. */
+static lt_status check_queue(const lt_conf_reader *reader, const lt_conf_trigger *trigger,
+                             const lt_yaml *node, lt_err *err)
+{
+    const lt_yaml *object = lt_yaml_find(node, T("object"));
+    static const char *const useless[] = {"every", "existing"};
+    if (!trigger->object.queue.len)
+        return LT_OK;
+    if (!lt_text_starts(trigger->object.bucket, T("s3://")))
+        return lt_setting_fail(reader, lt_yaml_find(object, T("queue")), err,
+                               "'queue' needs a bucket of S3: 's3://%.*s'",
+                               LT_ARG(trigger->object.bucket));
+    for (size_t i = 0; i < LT_COUNT(useless); i++)
+        if (lt_yaml_find(node, lt_text_of(useless[i])))
+            return lt_setting_fail(reader, lt_yaml_find(node, lt_text_of(useless[i])), err,
+                                   "'%s' does nothing with a queue", useless[i]);
+    if (trigger->batch_us > DAY / 4)
+        return lt_setting_fail(reader, lt_yaml_find(node, T("batch")), err,
+                               "'batch' of a queue is at most 6h");
+    return LT_OK;
+}
+
 static lt_status check_belongings(const lt_conf_reader *reader, const lt_conf_trigger *trigger,
                                   const lt_yaml *node, lt_err *err)
 {
@@ -315,6 +350,7 @@ static lt_status check_belongings(const lt_conf_reader *reader, const lt_conf_tr
     if (trigger->http.expect.len)
         return lt_conf_fail(trigger->http.expect.items[0].place, err,
                             "'expect' does nothing in a trigger: 2xx is fine");
+    LT_TRY(check_queue(reader, trigger, node, err));
     if (!trigger->batch_us && lt_yaml_find(node, T("batch_most")))
         return lt_setting_fail(reader, lt_yaml_find(node, T("batch_most")), err,
                                "'batch_most' needs 'batch': how long to gather");

@@ -2,6 +2,7 @@
 #include "net/aws_form.h"
 
 #include "base/time.h"
+#include "fmt/xml.h"
 #include "net/aws_sign.h"
 #include "net/url.h"
 
@@ -51,4 +52,21 @@ lt_status lt_aws_form_sign(const lt_aws_form_call *call, const lt_aws_credential
         .name = T("X-Amz-Security-Token"), .value = credentials->token, .secret = true};
     *count = request.header_count; /* one each, but that the host is the connection's */
     return LT_OK;
+}
+
+/* <ErrorResponse><Error><Code>...</Code><Message>...</Message></Error></ErrorResponse> */
+lt_status lt_aws_form_refused(const char *service, const lt_http_response *response,
+                              lt_arena *arena, lt_err *err)
+{
+    lt_xml *root = NULL;
+    lt_err unread;
+    lt_text code = {0}, why = {0};
+    if (lt_xml_read(lt_buf_text(&response->body), NULL, arena, &root, &unread) == LT_OK) {
+        const lt_xml *error = lt_xml_find(root, T("Error"));
+        code = lt_xml_text(error, T("Code"));
+        why = lt_xml_text(error, T("Message"));
+    }
+    return lt_fail(err, response->status == 403 ? LT_DENIED : LT_FAILED,
+                   "%s answered %d %s: %.*s: %.*s", service, response->status,
+                   lt_http_status_name(response->status), LT_ARG(code), LT_ARG(why));
 }

@@ -18,3 +18,6 @@ typedef struct lt_aws_form_call {
 LT_MUST_CHECK lt_status lt_aws_form_sign(const lt_aws_form_call *call,
                                          const lt_aws_credentials *credentials, lt_arena *arena,
                                          lt_http_header *headers, size_t *count, lt_err *err);
+/* What a status that is not 200 means, in the service's own words. LT_DENIED for 403, else LT_FAILED. */
+lt_status lt_aws_form_refused(const char *service, const lt_http_response *response,
+                              lt_arena *arena, lt_err *err);

@@ -58,28 +58,12 @@ static void fill_form(const lt_sns_message *message, lt_arena *arena, lt_buf *fo
     }
 }
 
-/* <ErrorResponse><Error><Code>...</Code><Message>...</Message></Error></ErrorResponse> */
-static lt_status refused(const lt_http_response *response, lt_arena *arena, lt_err *err)
-{
-    lt_xml *root = NULL;
-    lt_err unread;
-    lt_text code = {0}, why = {0};
-    if (lt_xml_read(lt_buf_text(&response->body), NULL, arena, &root, &unread) == LT_OK) {
-        const lt_xml *error = lt_xml_find(root, T("Error"));
-        code = lt_xml_text(error, T("Code"));
-        why = lt_xml_text(error, T("Message"));
-    }
-    return lt_fail(err, response->status == 403 ? LT_DENIED : LT_FAILED,
-                   "SNS answered %d %s: %.*s: %.*s", response->status,
-                   lt_http_status_name(response->status), LT_ARG(code), LT_ARG(why));
-}
-
 static lt_status read_answer(const lt_http_response *response, lt_arena *arena, lt_text *id,
                              lt_err *err)
 {
     lt_xml *root = NULL;
     if (response->status != 200)
-        return refused(response, arena, err);
+        return lt_aws_form_refused("SNS", response, arena, err);
     if (lt_xml_read(lt_buf_text(&response->body), NULL, arena, &root, err) != LT_OK)
         return lt_wrap(err, "the answer of SNS");
     *id = lt_xml_text(lt_xml_find(root, T("PublishResult")), T("MessageId"));

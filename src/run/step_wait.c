@@ -69,10 +69,16 @@ static lt_status count_objects(lt_work *work, lt_text bucket, lt_text pattern, l
     lt_list_request request = {.prefix = lt_text_sub(pattern, 0, fixed_prefix(pattern))};
     int64_t count = 0, size = 0;
     lt_text first = {0};
+    lt_store *store = work->run->workspace->store;
+    LT_AUTO(lt_store_ref) other = NULL;
+    if (lt_text_starts(bucket, T("s3://"))) { /* any bucket on S3 */
+        LT_TRY(lt_store_open("s3://", &other, err));
+        store = other;
+        bucket = lt_text_sub(bucket, strlen("s3://"), SIZE_MAX);
+    }
     for (bool more = true; more;) {
         lt_listing listing = {0};
-        LT_TRY(lt_store_list(work->run->workspace->store, bucket, &request, work->arena, &listing,
-                             err));
+        LT_TRY(lt_store_list(store, bucket, &request, work->arena, &listing, err));
         for (size_t i = 0; i < listing.objects.len; i++) {
             const lt_object_info *object = &listing.objects.items[i];
             if (!lt_text_fits(object->key, pattern))

@@ -18,6 +18,9 @@ typedef struct lt_growing {
     bool seen;
 } lt_growing;
 
+/* A queue, and the messages that were received from it and are not deleted yet. */
+typedef struct lt_queue lt_queue;
+
 /* A trigger that is watched. */
 typedef struct lt_watched {
     lt_workspace *workspace; /* borrowed */
@@ -34,7 +37,11 @@ typedef struct lt_watched {
     lt_arena known_arena;
     lt_map known; /* item: its stamp */
     LT_VEC(lt_growing) growing;
-    int inotify; /* borrowed; -1: none */
+    lt_store *other;         /* owned: of a bucket that is not the project's; NULL: not opened */
+    lt_queue *queue;         /* owned; NULL: not opened */
+    const atomic_bool *stop; /* borrowed */
+    bool is_only_one;        /* of its thread's triggers: it may wait long */
+    int inotify;             /* borrowed; -1: none */
 } lt_watched;
 
 typedef struct lt_look {
@@ -52,6 +59,11 @@ typedef lt_status lt_look_fn(lt_watched *watched, lt_look *look, lt_err *err);
 lt_look_fn lt_look_events;
 /* A listing, compared with the last one: for a store in S3. */
 lt_look_fn lt_look_listing;
+/* Messages of a queue, which waits for them. */
+lt_look_fn lt_look_queue;
+/* All that the last look has found is durable: its messages may go. */
+void lt_queue_recorded(lt_watched *watched);
+void lt_queue_close(lt_queue *self); /* NULL is fine */
 lt_look_fn lt_look_datasets, lt_look_files, lt_look_http, lt_look_sql;
 
 /* An item with this stamp: new, changed or known? Adds it to look->items when it is not known. */

@@ -94,9 +94,23 @@ lt_status lt_look_events(lt_watched *watched, lt_look *look, lt_err *err)
 
 /* ---- listings ---- */
 
-static void add_object(const lt_watched *watched, lt_look *look, const lt_object_info *object)
+/* The bucket, and the store that has it: the project's, or S3 itself. */
+static lt_status find_store(lt_watched *watched, lt_store **store, lt_text *bucket, lt_err *err)
 {
-    const lt_conf_on_object *on = &watched->trigger->object;
+    *bucket = watched->trigger->object.bucket;
+    *store = watched->workspace->store;
+    if (!lt_text_starts(*bucket, T("s3://")))
+        return LT_OK;
+    *bucket = lt_text_sub(*bucket, strlen("s3://"), SIZE_MAX);
+    if (!watched->other)
+        LT_TRY(lt_store_open("s3://", &watched->other, err));
+    *store = watched->other;
+    return LT_OK;
+}
+
+static void add_object(const lt_watched *watched, lt_look *look, lt_text bucket,
+                       const lt_object_info *object)
+{
     LT_AUTO(lt_buf) json = {0};
     char moment[LT_TIME_CHARS];
     LT_AUTO(lt_chars)
@@ -106,7 +120,7 @@ static void add_object(const lt_watched *watched, lt_look *look, const lt_object
         return;
     lt_json_writer w = {.out = &json};
     lt_json_begin(&w, '{');
-    lt_json_set(&w, "bucket", on->bucket);
+    lt_json_set(&w, "bucket", bucket);
     lt_json_set(&w, "key", object->key);
     lt_json_set(&w, "version", object->version_id);
     lt_json_set(&w, "etag", object->etag);
@@ -115,8 +129,8 @@ static void add_object(const lt_watched *watched, lt_look *look, const lt_object
     lt_json_end(&w);
     lt_sched_event made = {.id = lt_look_id(object->key, lt_text_of(stamp), look->arena),
                            .json = lt_arena_text(look->arena, lt_buf_text(&json)),
-                           .what = lt_text_of(lt_arena_format(
-                               look->arena, "%.*s/%.*s", LT_ARG(on->bucket), LT_ARG(object->key))),
+                           .what = lt_text_of(lt_arena_format(look->arena, "%.*s/%.*s",
+                                                              LT_ARG(bucket), LT_ARG(object->key))),
                            .at_us = object->written_at_us};
     lt_push_in(look->arena, &look->events, made);
 }
@@ -126,15 +140,17 @@ lt_status lt_look_listing(lt_watched *watched, lt_look *look, lt_err *err)
     const lt_conf_on_object *on = &watched->trigger->object;
     lt_list_request request = {.prefix = on->prefix};
     LT_AUTO(lt_map) there = {0};
+    lt_store *store = NULL;
+    lt_text bucket;
+    LT_TRY(find_store(watched, &store, &bucket, err));
     for (bool more = true; more;) {
         lt_listing page = {0};
-        LT_TRY(lt_store_list(watched->workspace->store, on->bucket, &request, look->arena, &page,
-                             err));
+        LT_TRY(lt_store_list(store, bucket, &request, look->arena, &page, err));
         for (size_t i = 0; i < page.objects.len; i++) {
             if (!is_wanted(on, page.objects.items[i].key))
                 continue;
             (void)lt_map_put(&there, page.objects.items[i].key, &there);
-            add_object(watched, look, &page.objects.items[i]);
+            add_object(watched, look, bucket, &page.objects.items[i]);
         }
         if (there.entries.len > MOST_OBJECTS) {
             lt_ignore(lt_fail(err, LT_TOO_BIG, "more than %d objects below '%.*s/%.*s'",

@@ -21,7 +21,8 @@ static const int64_t SECOND = 1000000;
 
 typedef struct watcher {
     lt_watch *watch; /* borrowed */
-    bool is_slow, is_started;
+    enum { QUICK, SLOW, QUEUES } pace;
+    bool is_started;
     pthread_t thread;
     int wake, inotify;
     lt_sched_files *files; /* held */
@@ -35,7 +36,7 @@ struct lt_watch {
     pthread_mutex_t lock;
     lt_sched_files *files; /* held; guarded by the lock */
     atomic_bool stop;
-    watcher quick, slow;
+    watcher watchers[3]; /* by pace */
 };
 
 /* ---- which look ---- */
@@ -45,11 +46,19 @@ static bool is_remote(const lt_workspace *workspace)
     return lt_text_starts(workspace->project->store.url, T("s3://"));
 }
 
+/* Its objects are not those of the project's own store here. */
+static bool is_remote_trigger(const lt_workspace *workspace, const lt_conf_trigger *trigger)
+{
+    return is_remote(workspace) || lt_text_starts(trigger->object.bucket, T("s3://"));
+}
+
 static lt_look_fn *look_of(const lt_workspace *workspace, const lt_conf_trigger *trigger)
 {
     switch (trigger->kind) {
     case LT_ON_OBJECT:
-        return is_remote(workspace) ? lt_look_listing : lt_look_events;
+        return trigger->object.queue.len               ? lt_look_queue
+               : is_remote_trigger(workspace, trigger) ? lt_look_listing
+                                                       : lt_look_events;
     case LT_ON_DATASET:
         return lt_look_datasets;
     case LT_ON_FILE:
@@ -63,10 +72,13 @@ static lt_look_fn *look_of(const lt_workspace *workspace, const lt_conf_trigger 
     }
 }
 
-static bool is_slow(const lt_workspace *workspace, const lt_conf_trigger *trigger)
+static int pace_of(const lt_workspace *workspace, const lt_conf_trigger *trigger)
 {
-    return trigger->kind == LT_ON_HTTP || trigger->kind == LT_ON_SQL ||
-           (is_remote(workspace) && trigger->kind != LT_ON_FILE);
+    if (trigger->object.queue.len)
+        return QUEUES;
+    bool far = trigger->kind == LT_ON_HTTP || trigger->kind == LT_ON_SQL ||
+               (is_remote_trigger(workspace, trigger) && trigger->kind != LT_ON_FILE);
+    return far ? SLOW : QUICK;
 }
 
 /* ---- what is known ---- */
@@ -95,6 +107,8 @@ static void free_watched(lt_watched *one)
         lt_free(one->growing.items[i].stamp);
     }
     lt_vec_free(&one->growing);
+    lt_store_close(one->other);
+    lt_queue_close(one->queue);
     lt_map_cleanup(&one->known);
     lt_arena_cleanup(&one->known_arena);
     lt_buf_cleanup(&one->cursor);
@@ -203,6 +217,7 @@ static lt_status record(watcher *self, lt_watched *one, lt_look *look, lt_err *e
         know(one, &look->items);
     }
     set_cursor(one, look->cursor);
+    lt_queue_recorded(one);
     return LT_OK;
 }
 
@@ -223,7 +238,7 @@ static void tell_trouble(watcher *self, lt_watched *one, const lt_err *why)
 
 static bool is_quick_kind(const lt_watched *one)
 {
-    return one->trigger->kind == LT_ON_OBJECT && !is_remote(one->workspace);
+    return one->trigger->kind == LT_ON_OBJECT && !is_remote_trigger(one->workspace, one->trigger);
 }
 
 static lt_status look_at(void *context, size_t i, lt_err *err)
@@ -273,7 +288,7 @@ static void forget_all(watcher *self)
     self->all.len = 0;
     lt_arena_cleanup(&self->arena);
     lt_fd_close(self->inotify);
-    self->inotify = self->is_slow ? -1 : inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    self->inotify = self->pace != QUICK ? -1 : inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 }
 
 static void add_watched(watcher *self, const lt_conf_pipeline *pipeline,
@@ -281,13 +296,14 @@ static void add_watched(watcher *self, const lt_conf_pipeline *pipeline,
 {
     lt_err err = {0};
     lt_workspace *workspace = lt_sched_files_workspace(self->files);
-    if (!look_of(workspace, trigger) || is_slow(workspace, trigger) != self->is_slow)
+    if (!look_of(workspace, trigger) || pace_of(workspace, trigger) != (int)self->pace)
         return;
     lt_watched *one = lt_xcalloc(1, sizeof(*one));
     one->workspace = workspace;
     one->pipeline = pipeline;
     one->trigger = trigger;
     one->inotify = self->inotify;
+    one->stop = &self->watch->stop;
     one->watches = lt_watch_text(trigger, &self->arena);
     lt_push(&self->all, one);
     if (remember(self, one, &err) != LT_OK)
@@ -311,6 +327,8 @@ static void take_files(watcher *self)
         for (size_t k = 0; k < project->pipelines.items[i].triggers.len; k++)
             add_watched(self, &project->pipelines.items[i],
                         &project->pipelines.items[i].triggers.items[k]);
+    for (size_t i = 0; i < self->all.len; i++)
+        self->all.items[i]->is_only_one = self->all.len == 1;
     self->stamp = (lt_state_stamp){0};
 }
 
@@ -322,7 +340,7 @@ static void wait_for_news(watcher *self)
                            {.fd = self->inotify, .events = POLLIN}};
     char events[16 * 1024];
     uint64_t count;
-    int timeout_ms = !self->all.len ? -1 : self->is_slow ? IDLE_MS / 5 : LOOK_MS;
+    int timeout_ms = !self->all.len ? -1 : self->pace == SLOW ? IDLE_MS / 5 : LOOK_MS;
     (void)poll(fds, LT_COUNT(fds), timeout_ms);
     if (fds[0].revents & POLLIN)
         (void)!read(self->wake, &count, sizeof(count));
@@ -342,7 +360,7 @@ static void *work(void *context)
         take_files(self);
         if (lt_state_changed(self->watch->state, &self->stamp) && read_pauses(self, &err) != LT_OK)
             lt_log(LT_LOG_WARNING, "triggers: %s", err.message);
-        lt_ignore(lt_each(self->is_slow ? JOBS : 1, self->all.len, look_at, self, &err));
+        lt_ignore(lt_each(self->pace != QUICK ? JOBS : 1, self->all.len, look_at, self, &err));
         wait_for_news(self);
     }
     forget_all(self);
@@ -359,10 +377,11 @@ static void wake(const watcher *self)
         (void)!write(self->wake, &one, sizeof(one));
 }
 
-static lt_status start(lt_watch *watch, watcher *self, bool slow, lt_err *err)
+static lt_status start(lt_watch *watch, size_t pace, lt_err *err)
 {
+    watcher *self = &watch->watchers[pace];
     self->watch = watch;
-    self->is_slow = slow;
+    self->pace = pace;
     self->inotify = -1;
     self->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self->wake < 0)
@@ -386,11 +405,12 @@ lt_status lt_watch_start(lt_state *state, lt_sched_files *files, lt_watch **out,
     lt_watch *watch = lt_xcalloc(1, sizeof(*watch));
     watch->state = state;
     watch->files = lt_sched_files_hold(files);
-    watch->quick.wake = watch->slow.wake = -1;
+    for (size_t i = 0; i < LT_COUNT(watch->watchers); i++)
+        watch->watchers[i].wake = -1;
     (void)pthread_mutex_init(&watch->lock, NULL);
-    lt_status status = start(watch, &watch->quick, false, err);
-    if (status == LT_OK)
-        status = start(watch, &watch->slow, true, err);
+    lt_status status = LT_OK;
+    for (size_t i = 0; i < LT_COUNT(watch->watchers) && status == LT_OK; i++)
+        status = start(watch, i, err);
     if (status == LT_OK)
         *out = watch;
     else
@@ -405,8 +425,8 @@ void lt_watch_use(lt_watch *watch, lt_sched_files *files)
     watch->files = lt_sched_files_hold(files);
     (void)pthread_mutex_unlock(&watch->lock);
     lt_sched_files_leave(old);
-    wake(&watch->quick);
-    wake(&watch->slow);
+    for (size_t i = 0; i < LT_COUNT(watch->watchers); i++)
+        wake(&watch->watchers[i]);
 }
 
 void lt_watch_stop(lt_watch *watch)
@@ -414,10 +434,10 @@ void lt_watch_stop(lt_watch *watch)
     if (!watch)
         return;
     atomic_store(&watch->stop, true);
-    wake(&watch->quick);
-    wake(&watch->slow);
-    stop(&watch->quick);
-    stop(&watch->slow);
+    for (size_t i = 0; i < LT_COUNT(watch->watchers); i++)
+        wake(&watch->watchers[i]);
+    for (size_t i = 0; i < LT_COUNT(watch->watchers); i++)
+        stop(&watch->watchers[i]);
     lt_sched_files_leave(watch->files);
     (void)pthread_mutex_destroy(&watch->lock);
     lt_free(watch);

@@ -1,7 +1,8 @@
 /* watch.h - triggers: what happens elsewhere becomes runs.
  *
- * Two threads look: one at what is near and quick (events of the store, commits, folders), many times a second; one at what is far
- * or slow (web servers, queries, listings of S3), so that nothing holds up the other, nor the ticks of schedules. Each step of a
+ * Three threads look: one at what is near and quick (events of the store, commits, folders), many times a second; one at what is far
+ * or slow (web servers, queries, listings of S3); one at queues, which wait themselves. So nothing holds up the others, nor the ticks of
+ * schedules. Each step of a
  * trigger is one transaction (state/trigger.h). */
 #pragma once
 #include "sched/files.h"

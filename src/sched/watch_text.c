@@ -27,6 +27,8 @@ void lt_watch_describe(const lt_conf_trigger *t, lt_buf *out)
                       LT_ARG(t->object.prefix));
         if (t->object.key.len)
             lt_buf_printf(out, " of the form %.*s", LT_ARG(t->object.key));
+        if (t->object.queue.len)
+            lt_buf_printf(out, ", told by the queue %.*s", LT_ARG(t->object.queue));
         break;
     case LT_ON_DATASET:
         lt_buf_add_str(out, "a commit of ");
