@@ -36,7 +36,8 @@ typedef struct attempt {
     int lock, output, signals; /* owned */
     pid_t child;               /* the command; leader of its own session */
     bool child_ended, parent_is_gone;
-    bool ending; /* we have asked it to end */
+    bool has_cpu_share; /* the cgroup sees to it */
+    bool ending;        /* we have asked it to end */
     int64_t kill_at_us, deadline_us, next_look_us;
     int64_t peak_seen_bytes;
 } attempt;
@@ -133,6 +134,15 @@ static bool cgroup_write(const attempt *self, const char *file, const char *valu
     return fd >= 0 && lt_fd_write(fd, lt_text_of(value), path, &err) == LT_OK;
 }
 
+/* A file of few bytes; NULL: it cannot be read. */
+static char *cgroup_read(const attempt *self, const char *file)
+{
+    lt_err err;
+    LT_AUTO(lt_buf) text = {.limit = 16 * LT_KIB};
+    LT_AUTO(lt_chars) path = lt_format("%s/%s", self->spec.cgroup.ptr, file);
+    return lt_file_read(path, &text, &err) == LT_OK ? lt_text_dup(lt_buf_text(&text)) : NULL;
+}
+
 static void cgroup_limit(const attempt *self, const char *file, int64_t value)
 {
     LT_AUTO(lt_chars) text = lt_format("%lld", (long long)value);
@@ -152,8 +162,8 @@ static void make_cgroup(attempt *self)
     LT_AUTO(lt_chars) cpu = lt_format("%lld 100000", (long long)self->spec.cpu_thousandths * 100);
     cgroup_limit(self, "memory.max", self->spec.memory_bytes);
     cgroup_limit(self, "pids.max", self->spec.process_limit);
-    if (self->spec.cpu_thousandths)
-        (void)cgroup_write(self, "cpu.max", cpu);
+    /* Where the controller is not enabled in the delegated group there is no such file. */
+    self->has_cpu_share = self->spec.cpu_thousandths && cgroup_write(self, "cpu.max", cpu);
 }
 
 static char **strings_of(attempt *self, const lt_texts *texts)
@@ -176,7 +186,7 @@ LT_NORETURN static void become_command(attempt *self, int output, int trouble, c
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     if (self->spec.cgroup.len)
         (void)cgroup_write(self, "cgroup.procs", "0");
-    else
+    if (!self->has_cpu_share)
         limit_cores(self->spec.cpu_thousandths);
     limit(RLIMIT_DATA, self->spec.memory_bytes);
     limit(RLIMIT_CORE, 1);
@@ -421,6 +431,17 @@ static void block_signals(attempt *self)
     self->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Whom the kernel ended for its memory was ended by SIGKILL, which says nothing. */
+static void leave_cgroup(attempt *self)
+{
+    LT_AUTO(lt_chars) events = cgroup_read(self, "memory.events");
+    const char *kills = events ? strstr(events, "oom_kill ") : NULL;
+    if (self->result.end == LT_END_SIGNALLED && kills &&
+        strtoll(kills + strlen("oom_kill "), NULL, 10) > 0)
+        self->result.end = LT_END_MEMORY;
+    (void)rmdir(self->spec.cgroup.ptr);
+}
+
 static void perform(attempt *self)
 {
     int code = start(self);
@@ -435,7 +456,7 @@ static void perform(attempt *self)
     run_command(self);
     end_the_rest(self);
     if (self->spec.cgroup.len)
-        (void)rmdir(self->spec.cgroup.ptr);
+        leave_cgroup(self);
 }
 
 int main(void)

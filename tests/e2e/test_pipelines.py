@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import signal
 import socketserver
 import subprocess
@@ -388,6 +389,69 @@ defaults: {grace: 1s}
     assert "longer than its timeout" in messages(leat)["slow"]
 
 
+@pytest.fixture
+def cgroup():
+    """cgroup(*controllers) makes a group of cgroup v2 for the test, with these enabled."""
+    mounts = [line.split() for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+    roots = [pathlib.Path(words[1]) for words in mounts if words[2] == "cgroup2"]
+    made = []
+
+    def make(*controllers):
+        if not roots:
+            pytest.skip("no cgroup v2 is mounted here")
+        there = (roots[0] / "cgroup.controllers").read_text().split()
+        if set(controllers) - set(there):
+            pytest.skip(f"cgroup v2 has only {' '.join(there) or 'no controllers'} here")
+        group = roots[0] / f"leat-test-{os.getpid()}"
+        try:
+            group.mkdir()
+            made.append(group)
+            for folder in (roots[0], group):
+                for name in controllers:
+                    (folder / "cgroup.subtree_control").write_text("+" + name)
+        except OSError as wrong:
+            pytest.skip(f"a cgroup cannot be made here: {wrong}")
+        return group
+
+    yield make
+    for group in made:
+        for inner in group.iterdir():
+            if inner.is_dir():
+                inner.rmdir()
+        group.rmdir()
+
+
+def test_a_command_is_in_a_cgroup_of_its_own_and_nothing_of_it_stays(pipe, cgroup):
+    group = cgroup()
+    leat = pipe("""\
+tasks:
+  where: {shell: 'cat /proc/self/cgroup; echo cores $(nproc)', cpu: 1}
+  hidden: {shell: 'setsid sh -c "trap \\"\\" TERM; sleep 301" >/dev/null 2>&1 & sleep 0.2; echo done', timeout: 30s, grace: 100ms}
+  slow: {shell: 'trap "" TERM; sleep 302 & sleep 302', timeout: 300ms, grace: 100ms}
+defaults: {retries: 0}
+""", LEAT_CGROUP=str(group))
+    leat("run", "--pipeline", "p", code=(1, 3))
+    assert statuses(leat) == {"where": "succeeded", "hidden": "succeeded", "slow": "failed"}
+    log = leat("logs", "last", "where").out
+    assert f"/{group.name}/leat-1-" in log
+    assert "cores 1\n" in log, "without the controller of processors the task has whole cores"
+    assert [inner for inner in group.iterdir() if inner.is_dir()] == [], "the groups are gone"
+    assert subprocess.run(["pgrep", "-f", "^sleep 30[12]$"], capture_output=True).returncode != 0, "nothing is left"
+
+
+def test_the_kernel_keeps_the_limits_of_a_cgroup(pipe, cgroup):
+    group = cgroup("memory", "cpu", "pids")
+    leat = pipe("""\
+tasks:
+  memory: {python: "x = [bytes([1]) * (1 << 20) for _ in range(400)]\\nimport time\\ntime.sleep(5)\\n", memory: 100MiB}
+  limits: {shell: 'g=%s/$(basename $(cat /proc/self/cgroup)); cat $g/memory.max $g/cpu.max $g/pids.max', memory: 64MiB, cpu: 0.5, processes: 20}
+defaults: {retries: 0}
+""" % group, LEAT_CGROUP=str(group))
+    leat("run", "--pipeline", "p", code=1)
+    assert "more than its 100 MiB of memory" in messages(leat)["memory"]
+    assert leat("logs", "last", "limits").out.split()[-4:] == [str(64 << 20), "50000", "100000", "20"]
+
+
 def test_a_command_has_limits(pipe):
     leat = pipe("""\
 tasks:
@@ -604,19 +668,134 @@ def test_logs_are_followed_from_the_first_byte(pipe):
 CASES = TOP / "tests/cases/pipelines"
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("*.yml")))
-def test_the_pipelines_of_a_real_team_run(name, project):
-    """They are all there, since they call each other; waits for files find them."""
-    files = {f"pipelines/{path.name}": path.read_text() for path in CASES.glob("*.yml")}
-    leat = project({"leat.yml": "name: workforce\nthreads: 4\npools: {crawler: 1, warehouse: 2}\n", **files})
-    leat("store", "mb", "raw")
-    day = time.strftime("%Y-%m-%d", time.gmtime())
-    for dataset in ("worker", "workplace"):
-        leat.write("f", "x\n")
-        leat("store", "cp", "f", f"raw/domain=ASCWDS/dataset={dataset}/day={day}/part.csv")
-    leat("run", "--pipeline", name, "--quiet", timeout=180)
+@pytest.fixture
+def team(project):
+    """team(failing={pipeline: task}, then=...) gives the program among all sixteen, since they call each other. Files are there unless told."""
+
+    def make(failing=(), edit=lambda name, text: text, arrived=True):
+        files = {path.name: edit(path.stem, path.read_text()) for path in CASES.glob("*.yml")}
+        assert len(files) == 16
+        for name, task in dict(failing).items():
+            files[name + ".yml"], count = re.subn(rf"(?m)^(\s+{task}: {{shell: )('[^']*'|\"[^\"]*\")", r"\1'exit 1'", files[name + ".yml"])
+            assert count == 1, (name, task)
+        leat = project({"leat.yml": "name: workforce\nthreads: 4\npools: {crawler: 1, warehouse: 2}\n",
+                        **{"pipelines/" + name: text for name, text in files.items()}})
+        leat("store", "mb", "raw")
+        day = time.strftime("%Y-%m-%d", time.gmtime())
+        for dataset in ("worker", "workplace") if arrived else ():
+            leat.write("f", "x\n")
+            leat("store", "cp", "f", f"raw/domain=ASCWDS/dataset={dataset}/day={day}/part.csv")
+        return leat
+
+    return make
+
+
+def run_all(leat, name, *args, code=0):
+    """The pipeline, and what it has started without waiting."""
+    leat("run", "--pipeline", name, "--quiet", *args, code=code, timeout=180)
     wait_until(lambda: all(run["status"] not in ("running", "queued") for run in leat.runs()), 120)
+
+
+
+def ends(leat, pipeline):
+    """{task: status} of the newest run of a pipeline, without the items of for_each."""
+    rows = leat("runs", str(next(run["run"] for run in leat.runs() if run["selection"] == pipeline)), "--json").json()
+    return {row["task"].split(".", 2)[2]: row["status"] for row in rows if "[" not in row["task"]}
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("*.yml")))
+def test_the_pipelines_of_a_real_team_run(name, team):
+    leat = team()
+    run_all(leat, name)
     assert {run["status"] for run in leat.runs()} == {"succeeded"}, leat.runs()
+
+
+def test_they_begin_by_files_and_by_the_clock(team):
+    leat = team()
+    begin = {row["pipeline"]: row["begins_by"] for row in leat("pipelines", "--json").json()}
+    assert sum("(object)" in (by or "") for by in begin.values()) == 5 and begin["ingest_ascwds"].count("(object)") == 2
+    spring = leat("backfill", "orchestrator", "--from", "2026-03-01", "--to", "2026-04-30", "--dry-run", "--json").json()
+    assert [row["tick"][:16] for row in spring] == [f"2026-03-{day}T01:00" for day in ("01", "08", "15", "23")] + [
+        "2026-04-01T00:00", "2026-04-08T00:00", "2026-04-15T00:00", "2026-04-23T00:00"]  # one o'clock in London
+
+
+def test_a_failure_is_caught_told_and_the_catalogue_is_refreshed_all_the_same(team):
+    leat = team({"ingest_cqc_pir": "ingest"})
+    run_all(leat, "ingest_cqc_pir", code=1)
+    assert ends(leat, "ingest_cqc_pir") == {"ingest": "failed", "clean": "skipped", "check_raw": "skipped", "check_clean": "skipped",
+                                            "catalogue_checks": "succeeded", "catalogue": "succeeded", "tell": "succeeded"}
+    assert [run["status"] for run in leat.runs() if run["selection"] == "run_crawler"] == ["succeeded"] * 2
+
+
+@pytest.mark.parametrize("failing, told", [({"ingest_capacity_tracker_non_res": "check"}, "data"), ({"run_crawler": "refresh"}, "catalogue")])
+def test_a_catalogue_that_fails_is_told_apart_from_data_that_fail(team, failing, told):
+    leat = team(failing)
+    run_all(leat, "ingest_capacity_tracker_non_res", code=1)
+    seen = ends(leat, "ingest_capacity_tracker_non_res")
+    assert {task: seen[task] for task in ("tell_of_data", "tell_of_catalogue")} == {
+        f"tell_of_{what}": "succeeded" if what == told else "skipped" for what in ("data", "catalogue")}
+    assert seen["catalogue"] == ("failed" if told == "catalogue" else "succeeded")
+
+
+def test_files_that_do_not_arrive_end_the_wait_at_its_deadline(team):
+    leat = team(arrived=False, edit=lambda name, text: text.replace("deadline: 15h", "deadline: 1s"))
+    run_all(leat, "orchestrator", code=(1, 3))
+    assert ends(leat, "orchestrator") == {"fetch": "succeeded", "workers": "failed", "workplaces": "failed", "build": "skipped",
+                                          "tell": "succeeded", "tell_late": "skipped"}
+    assert not [run for run in leat.runs() if run["selection"] == "workforce_intelligence"], "nothing is built without the files"
+
+
+def test_a_file_that_arrives_late_lets_the_orchestrator_go_on(team):
+    leat = team(arrived=False)
+    process = leat.start("run", "--pipeline", "orchestrator", "--quiet")
+    wait_until(lambda: statuses(leat, "1").get("workers") == statuses(leat, "1").get("workplaces") == "waiting", 60)
+    assert "it gives up at" in leat("why", "1", "workers").out
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    leat.write("f", "x\n")
+    for dataset in ("worker", "workplace"):
+        leat("store", "cp", "f", f"raw/domain=ASCWDS/dataset={dataset}/day={day}/part.csv")
+    assert finish(process).code == 0
+    assert ends(leat, "orchestrator")["build"] == "succeeded"
+    wait_until(lambda: all(run["status"] not in ("running", "queued") for run in leat.runs()), 120)
+    assert {run["selection"] for run in leat.runs()} >= {"ingest_cqc_api", "workforce_intelligence", "transform_cqc", "ind_cqc_slv"}
+
+
+def test_a_check_that_fails_does_not_hold_up_the_stage_beside_it(team):
+    leat = team({"transform_cqc": "check_flat_providers"})
+    run_all(leat, "transform_cqc", code=1)
+    seen = ends(leat, "transform_cqc")
+    assert seen["check_flat_providers"] == "failed" and seen["clean_providers"] == seen["check_clean_providers"] == seen["tell"] == "succeeded"
+
+
+def test_a_pipeline_that_was_called_and_failed_stops_what_builds_on_it(team):
+    leat = team({"transform_cqc": "full_locations"})
+    run_all(leat, "workforce_intelligence", code=1)
+    assert ends(leat, "workforce_intelligence") == {
+        "transform_cqc": "failed", "transform_ascwds": "succeeded", "catalogue_checks": "succeeded", "internal": "skipped",
+        "estimates": "skipped", "slv": "skipped", "tell": "succeeded"}
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_a_branch_is_taken_by_its_parameter(team, split):
+    leat = team()
+    run_all(leat, "direct_payment_recipients", "--param", f"split={str(split).lower()}")
+    seen = ends(leat, "direct_payment_recipients")
+    assert seen["split"] == ("succeeded" if split else "skipped") and seen["catalogue"] == "succeeded"
+
+
+def test_models_side_by_side_have_each_its_own_chain(team):
+    leat = team()
+    run_all(leat, "ind_cqc_estimates")
+    rows = leat("runs", "last", "--json").json()
+    items = sorted(row["task"].split(".", 2)[2] for row in rows if "[" in row["task"])
+    assert items == sorted(f"models[{n}].{task}" for n in range(3) for task in ("features", "check_features", "train", "predict"))
+
+
+def test_a_model_that_fails_leaves_the_others_beside_it_alone(team):
+    leat = team({"ind_cqc_estimates": "train"})
+    run_all(leat, "ind_cqc_estimates", code=1)
+    seen = ends(leat, "ind_cqc_estimates")
+    assert seen["models"] == "failed" and seen["estimate"] == "skipped" and seen["check_impute"] == seen["role_counts"] == "succeeded"
 
 
 def test_each_attempt_that_fails_is_a_line_and_the_run_names_its_task(project):
