@@ -6,7 +6,7 @@
 #include "net/url.h"
 #include "sched/sqs.h"
 
-enum { HIDE_S = 60, LONGEST_WAIT_S = 20, SHORT_WAIT_S = 2 };
+enum { HIDE_S = 60, LONGEST_WAIT_S = 20, SHORT_WAIT_S = 2, MOST_HELD_BYTES = 16 << 20 };
 
 /* A message that is taken from the queue and not deleted yet. */
 struct lt_received {
@@ -188,13 +188,22 @@ static void leave(const lt_watched *watched, lt_queue *self, size_t index)
     drop(self, index, 1);
 }
 
+static size_t held_bytes(const lt_queue *self)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < self->received.len; i++)
+        sum += strlen(self->received.items[i].body);
+    return sum;
+}
+
 static lt_status receive(lt_watched *watched, lt_look *look, lt_err *err)
 {
     lt_queue *self = watched->queue;
     lt_sqs_messages messages = {0};
     int64_t hide_s = HIDE_S + watched->trigger->batch_us / 1000000;
     bool waits = self->received.len == 0;
-    if (self->received.len >= (size_t)watched->trigger->batch_most)
+    if (self->received.len >= (size_t)watched->trigger->batch_most ||
+        held_bytes(self) > MOST_HELD_BYTES)
         return LT_OK;
     LT_TRY(lt_sqs_receive(self->sqs,
                           !waits                 ? 0
