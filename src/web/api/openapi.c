@@ -52,8 +52,8 @@ static void write_limits(lt_json_writer *w, const lt_api_field *field)
         lt_json_set_int(w, "maxLength", field->max ? field->max : (int64_t)LT_API_TEXT_MOST);
         if (field->min)
             lt_json_set_int(w, "minLength", field->min);
-        if (field->pattern)
-            lt_json_set(w, "pattern", lt_text_of(field->pattern));
+        lt_json_set(w, "pattern",
+                    lt_text_of(field->pattern ? field->pattern : LT_API_TEXT_PATTERN));
     }
 }
 

@@ -152,7 +152,8 @@ bool lt_api_reaches(const lt_api_call *call, lt_text pipeline);
 /* What may stand in a cursor, in the name of a user, and in that of a pipeline. */
 #define LT_API_CURSOR_PATTERN "^[1-9][0-9]{0,17}$"
 #define LT_API_USER_PATTERN "^[a-z0-9][a-z0-9._@-]*$"
-#define LT_API_WORD_PATTERN "^[^ \\t\\r\\n]+$"
+#define LT_API_WORD_PATTERN "^[^ \\t\\r\\n\\u0000]+$"
+#define LT_API_TEXT_PATTERN "^[^\\u0000]*$" /* any other text */
 #define LT_API_LENGTH_PATTERN "^[0-9]+(us|ms|s|m|h|d|w)?$"
 /* Fail about a part of the request: "query.limit", "body.params.day". Gives `status` back. */
 lt_status lt_api_at(lt_api_call *call, lt_status status, const char *format, ...) LT_PRINTF(3, 4);
