@@ -1,4 +1,4 @@
-/* leat doctor: looks at everything that leat needs, and says what to do about what is wrong. */
+/* leat doctor: looks at everything that leat needs, says what to do about what is wrong, and does what is safe. */
 #include "cli/cmd.h"
 
 #include "base/fs.h"
@@ -10,6 +10,7 @@
 #include "cli/target.h"
 #include "cli/work.h"
 #include "git/git.h"
+#include "run/mend.h"
 #include "state/trigger.h"
 
 #include <errno.h>
@@ -22,7 +23,18 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-typedef enum grade { GOOD, WARN, FAIL } grade;
+typedef enum grade { GOOD, WARN, FAIL, DONE } grade;
+
+typedef struct doctor_opts {
+    bool repair;
+} doctor_opts;
+
+static const lt_opt doctor_table[] = {
+    {.name = "repair",
+     .type = LT_OPT_FLAG,
+     LT_AT(doctor_opts, repair),
+     .help = "put right what is safe to put right, and say what was done; no data is ever removed"},
+};
 
 typedef struct finding {
     grade grade;
@@ -36,8 +48,10 @@ typedef struct examination {
     const char *root, *home;   /* NULL: there is none */
     const lt_project *project; /* NULL: it could not be read */
     lt_grid grid;
-    size_t counts[3];
+    size_t counts[4];
     bool machine_failed; /* not only the project's files are wrong */
+    bool repair, no_duckdb;
+    bool home_lost; /* its memory is damaged: what needs it is not looked at */
 } examination;
 
 LT_PRINTF(3, 4)
@@ -82,6 +96,7 @@ static void check_duckdb(examination *e, finding *f)
         return;
     }
     bad(f, FAIL, &err);
+    e->no_duckdb = true;
     if (!f->next[0])
         then(f, "install leat again (make install), or name the library with LEAT_DUCKDB");
 }
@@ -218,6 +233,9 @@ static void check_dotenv(examination *e, finding *f)
     } else if (e->root && lt_git_tracks(e->root, ".env")) {
         (void)say(f, FAIL, "git tracks .env");
         then(f, "git rm --cached .env; then change the secrets in it, they are in the history");
+    } else if ((info.st_mode & 077) && e->repair && chmod(path, 0600) == 0) {
+        (void)say(f, DONE, "others could read .env (mode %03o)", (unsigned)info.st_mode & 0777);
+        then(f, "it is private now; change the secrets in it if others may have read them");
     } else if (info.st_mode & 077) {
         (void)say(f, WARN, "others can read .env (mode %03o)", (unsigned)info.st_mode & 0777);
         then(f, "chmod 600 .env");
@@ -254,19 +272,32 @@ static void check_store(examination *e, finding *f)
                   buckets.len);
 }
 
-static lt_status ping(examination *e, const char *name, lt_target *target, lt_err *err)
+/* Whether it answers, and what tools that build outside of transactions have left when they were killed. */
+static lt_status ping(examination *e, const char *name, lt_target *target, lt_table *left,
+                      lt_err *err)
 {
-    lt_table table;
+    static const char temporary[] =
+        "select table_schema || '.' || table_name from information_schema.tables where "
+        "right(table_name, 9) = '__dbt_tmp' or right(table_name, 12) = '__dbt_backup' order by 1";
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     LT_AUTO(lt_engine_ref) engine = NULL;
     LT_AUTO(lt_session_ref) session = NULL;
     LT_TRY(lt_work_open(e->app, NULL, &workspace, err));
     LT_TRY(lt_workspace_target(workspace, lt_text_of(name), target, err));
-    if (strcmp(target->kind, "duckdb") == 0 && !lt_path_exists(target->path))
+    if (strcmp(target->kind, "duckdb") == 0 && (e->no_duckdb || !lt_path_exists(target->path)))
         return LT_OK; /* it is made by the first run */
     LT_TRY(lt_engine_open(target, &engine, err));
     LT_TRY(lt_session_open(engine, &session, err));
-    return lt_query_table(session, T("select 1"), NULL, 0, 1, NULL, &e->app->arena, &table, err);
+    return lt_query_table(session, lt_text_of(temporary), NULL, 0, 1000, NULL, &e->app->arena, left,
+                          err);
+}
+
+static void tell_left(const lt_target *target, const lt_table *left, finding *f)
+{
+    (void)say(f, WARN, "target '%s' has %zu temporary table%s that a build left: %.*s%s",
+              target->name, left->row_count, left->row_count == 1 ? "" : "s",
+              LT_ARG(lt_table_cell(left, 0, 0)), left->row_count > 1 ? ", ..." : "");
+    then(f, "drop them when nothing builds there: nobody knows here whether they are still needed");
 }
 
 static void check_target(examination *e, const lt_conf_target *conf, finding *f)
@@ -276,7 +307,19 @@ static void check_target(examination *e, const lt_conf_target *conf, finding *f)
     const char *name = lt_arena_str(&e->app->arena, conf->name);
     int64_t start = lt_mono_us();
     char took[LT_TIME_CHARS];
-    lt_status status = ping(e, name, &target, &err);
+    lt_table left = {0};
+    lt_status status = ping(e, name, &target, &left, &err);
+    if (status == LT_OK && e->no_duckdb && strcmp(target.kind, "duckdb") == 0) {
+        (void)say(f, e->project->target == conf ? FAIL : WARN,
+                  "target '%s' (duckdb) was not looked at: DuckDB's library cannot be loaded",
+                  name);
+        then(f, "see what stands above about DuckDB");
+        return;
+    }
+    if (status == LT_OK && left.row_count) {
+        tell_left(&target, &left, f);
+        return;
+    }
     if (status == LT_OK) {
         (void)say(f, GOOD, "target '%s' (%s) answers, %s", name, target.kind,
                   lt_length_write(lt_mono_us() - start, took));
@@ -291,8 +334,8 @@ static void check_target(examination *e, const lt_conf_target *conf, finding *f)
 
 static void show(examination *e, const finding *f)
 {
-    static const char *const words[] = {"OK", "WARN", "FAIL"};
-    static const lt_style styles[] = {LT_GREEN, LT_YELLOW, LT_RED};
+    static const char *const words[] = {"OK", "WARN", "FAIL", "DONE"};
+    static const lt_style styles[] = {LT_GREEN, LT_YELLOW, LT_RED, LT_GREEN};
     LT_AUTO(lt_buf) safe = {0};
     e->counts[f->grade]++;
     e->machine_failed = e->machine_failed ||
@@ -307,7 +350,7 @@ static void show(examination *e, const finding *f)
     lt_buf_add_visible(&safe, lt_text_of(f->what));
     lt_buf_add_byte(&safe, '\n');
     if (f->next[0])
-        lt_buf_printf(&safe, "      next: %s\n", f->next);
+        lt_buf_printf(&safe, "      %s: %s\n", f->grade == DONE ? "done" : "next", f->next);
     lt_out_text(&e->app->out, lt_buf_text(&safe));
 }
 
@@ -381,18 +424,74 @@ static void check_triggers(examination *e)
     }
 }
 
+/* ---- what was left in the home ---- */
+
+static void add_target_files(examination *e, lt_texts *out)
+{
+    for (size_t i = 0; e->project && i < e->project->targets.len; i++) {
+        const lt_conf_target *conf = &e->project->targets.items[i];
+        if (conf->path.raw.len && lt_text_find_byte(conf->path.raw, '{', 0) == SIZE_MAX) {
+            LT_AUTO(lt_chars) given = lt_text_dup(conf->path.raw);
+            LT_AUTO(lt_chars) path = lt_path_join(e->root, given);
+            lt_push_in(&e->app->arena, out, lt_arena_text(&e->app->arena, lt_text_of(path)));
+        }
+    }
+    LT_AUTO(lt_chars) usual = lt_path_join(e->home, "warehouse.duckdb");
+    if (!e->project)
+        lt_push_in(&e->app->arena, out, lt_arena_text(&e->app->arena, lt_text_of(usual)));
+}
+
+static void check_leavings(examination *e)
+{
+    static const grade grades[] = {[LT_MEND_FINE] = GOOD,
+                                   [LT_MEND_CAN] = WARN,
+                                   [LT_MEND_DONE] = DONE,
+                                   [LT_MEND_MUST] = WARN,
+                                   [LT_MEND_LOST] = FAIL};
+    lt_err err = {0};
+    finding f = {0};
+    lt_mend_findings found = {0};
+    lt_mend_request request = {.home = e->home, .repair = e->repair};
+    add_target_files(e, &request.targets);
+    if (lt_mend(&request, &e->app->arena, &found, &err) != LT_OK) {
+        bad(&f, FAIL, &err);
+        show(e, &f);
+    }
+    for (size_t i = 0; i < found.len; i++) {
+        const lt_mend_finding *one = &found.items[i];
+        (void)say(&f, grades[one->state], "%.*s", LT_ARG(one->what));
+        (void)snprintf(f.next, sizeof(f.next), "%.*s", LT_ARG(one->next));
+        e->home_lost = e->home_lost || one->state == LT_MEND_LOST;
+        show(e, &f);
+    }
+}
+
 /* ---- all of them ---- */
 
-static void examine(examination *e)
+typedef void check_fn(examination *, finding *);
+
+static void examine_with(examination *e, check_fn *const *checks, size_t count)
 {
-    static void (*const checks[])(examination *, finding *) = {
-        check_program,    check_duckdb, check_project, check_home, check_file_system, check_space,
-        check_open_files, check_clock,  check_dotenv,  check_git,  check_store};
     finding f = {0};
-    for (size_t i = 0; i < LT_COUNT(checks); i++) {
+    for (size_t i = 0; i < count; i++) {
         checks[i](e, &f);
         show(e, &f);
     }
+}
+
+static void examine(examination *e)
+{
+    static check_fn *const checks[] = {check_program,    check_duckdb,      check_project,
+                                       check_home,       check_file_system, check_space,
+                                       check_open_files, check_clock};
+    static check_fn *const later[] = {check_dotenv, check_git, check_store};
+    finding f = {0};
+    examine_with(e, checks, LT_COUNT(checks));
+    if (e->home) /* before anything opens it, and puts right by itself what it finds */
+        check_leavings(e);
+    if (e->home_lost)
+        return;
+    examine_with(e, later, LT_COUNT(later));
     for (size_t i = 0; e->project && i < e->project->targets.len; i++) {
         check_target(e, &e->project->targets.items[i], &f);
         show(e, &f);
@@ -404,9 +503,8 @@ static lt_status doctor(lt_app *app, const void *opts, const lt_args *args, lt_e
 {
     static const lt_grid_column columns[] = {
         {T("grade"), LT_CELL_TEXT}, {T("what"), LT_CELL_TEXT}, {T("next"), LT_CELL_TEXT}};
-    (void)opts;
     (void)args;
-    examination e = {.app = app};
+    examination e = {.app = app, .repair = ((const doctor_opts *)opts)->repair};
     if (app->globals.json)
         lt_grid_begin(&e.grid, &app->out, LT_SHOW_JSON, columns, LT_COUNT(columns));
     examine(&e);
@@ -416,12 +514,16 @@ static lt_status doctor(lt_app *app, const void *opts, const lt_args *args, lt_e
     if (!e.counts[FAIL])
         return LT_OK;
     return lt_fail(err, e.machine_failed ? LT_IO : LT_INVALID, "%zu of %zu checks failed",
-                   e.counts[FAIL], e.counts[GOOD] + e.counts[WARN] + e.counts[FAIL]);
+                   e.counts[FAIL],
+                   e.counts[GOOD] + e.counts[WARN] + e.counts[FAIL] + e.counts[DONE]);
 }
 
 const lt_cmd lt_cmd_doctor = {
     .name = "doctor",
     .help = "check this machine and this project, and say what to do",
+    .opts = doctor_table,
+    .opt_count = LT_COUNT(doctor_table),
+    .opts_size = sizeof(doctor_opts),
     .group = LT_GROUP_MACHINE,
     .run = doctor,
 };

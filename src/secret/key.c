@@ -61,8 +61,7 @@ static bool is_below(const char *path, const char *root)
     return strncmp(path, root, len) == 0 && (path[len] == '/' || path[len] == '\0');
 }
 
-/* ~/.config/leat/key, a heap string; NULL when there is no home. */
-static char *key_file_path(void)
+char *lt_secret_key_file(void)
 {
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     if (config && config[0] == '/')
@@ -118,7 +117,7 @@ static lt_status read_key_file(const char *path, const char *from, bool own, lt_
 
 lt_status lt_master_key_from_file(const char *root, lt_master_key *out, char **path, lt_err *err)
 {
-    LT_AUTO(lt_chars) file = key_file_path();
+    LT_AUTO(lt_chars) file = lt_secret_key_file();
     if (!file || !lt_path_exists(file))
         return lt_fail(err, LT_NOT_FOUND, "there is no key file");
     LT_TRY(check_place(file, root, err));
@@ -136,7 +135,7 @@ lt_status lt_master_key_find(const char *root, lt_master_key *out, lt_err *err)
     if (credentials && *credentials && lt_path_exists(credential))
         return read_key_file(credential, "the credential leat.key", false, out, err);
     LT_AUTO(lt_chars) found = NULL;
-    LT_AUTO(lt_chars) path = key_file_path();
+    LT_AUTO(lt_chars) path = lt_secret_key_file();
     lt_status status = lt_master_key_from_file(root, out, &found, err);
     if (status != LT_NOT_FOUND)
         return status;
@@ -149,7 +148,7 @@ lt_status lt_master_key_make(const char *root, lt_master_key *out, lt_err *err)
 {
     unsigned char raw[KEY_BYTES];
     char text[KEY_CHARS + 1];
-    LT_AUTO(lt_chars) path = key_file_path();
+    LT_AUTO(lt_chars) path = lt_secret_key_file();
     if (!path)
         return lt_fail(err, LT_NOT_FOUND,
                        "there is no home folder for a key file: set LEAT_KEY or HOME");

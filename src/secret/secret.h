@@ -40,5 +40,7 @@ LT_MUST_CHECK lt_status lt_secret_remove(lt_secrets *secrets, lt_text name, lt_e
 /* The names in the file, sorted; needs no key. They live in `arena`. */
 LT_MUST_CHECK lt_status lt_secret_list(lt_secrets *secrets, lt_arena *arena, lt_text **names,
                                        size_t *count, lt_err *err);
+/* The user's file for the master key, whether it is there or not; a heap string. NULL: the user has no home folder. */
+char *lt_secret_key_file(void);
 /* Overwrite the bytes and free the buffer. */
 void lt_secret_wipe(lt_buf *value);

@@ -179,7 +179,7 @@ class World:
             self.kills.append(kind)
             if kind == "run":
                 self.kills_of_run[run] = self.kills_of_run.get(run, 0) + 1
-        if self.server.poll() is None and any(kind == "server" for _, kind, _ in victims):
+        if any(pid == self.server.pid for pid, _, _ in victims):  # another one is what it is just about to start
             self.server.wait()
 
     # ---- what happens meanwhile
