@@ -3,6 +3,8 @@
 
 #include "base/embed.h"
 #include "base/fs.h"
+#include "base/log.h"
+#include "base/time.h"
 #include "base/vec.h"
 #include "db/db_conn.h"
 
@@ -23,9 +25,10 @@ enum {
 /* One call of lt_db_write() that waits for its commit. */
 typedef struct write_job {
     lt_db_work *work;
-    void *context;    /* borrowed */
-    lt_err *err;      /* borrowed */
-    lt_status status; /* result */
+    void *context; /* borrowed */
+    lt_err *err;   /* borrowed */
+    lt_status status;
+    int code; /* SQLite's, when it failed */ /* result */
     bool done;
     pthread_cond_t wake; /* done, or nobody leads */
     struct write_job *next;
@@ -40,7 +43,8 @@ struct lt_db {
     write_job *first, **last; /* waiting, in order; borrowed from their callers */
     bool leading;             /* somebody uses `writer` */
     pthread_t leader;
-    lt_db_conn *writer; /* owned; of who leads */
+    lt_db_conn *writer;      /* owned; of who leads */
+    bool (*is_enough)(void); /* who waits for room has waited enough; NULL: nobody waits */
 
     pthread_mutex_t readers_lock;
     lt_db_conn *readers; /* owned; idle */
@@ -65,10 +69,11 @@ static lt_status lock_file(lt_db *db, int operation, lt_err *err)
     return LT_OK;
 }
 
-static lt_status begin(lt_db *db, lt_err *err)
+static lt_status begin(lt_db *db, int *code, lt_err *err)
 {
     LT_TRY(lock_file(db, LOCK_EX, err));
     lt_status status = lt_db_conn_step(db->writer, "BEGIN IMMEDIATE", err);
+    *code = sqlite3_errcode(db->writer->handle);
     lt_err unlocking;
     if (status != LT_OK)
         lt_ignore(lock_file(db, LOCK_UN, &unlocking));
@@ -76,9 +81,10 @@ static lt_status begin(lt_db *db, lt_err *err)
 }
 
 /* COMMIT or ROLLBACK, and let the next process in. */
-static lt_status end(lt_db *db, bool commit, lt_err *err)
+static lt_status end(lt_db *db, bool commit, int *code, lt_err *err)
 {
     lt_status status = commit ? lt_db_conn_step(db->writer, "COMMIT", err) : LT_OK;
+    *code = commit ? sqlite3_errcode(db->writer->handle) : *code;
     lt_err other;
     if (sqlite3_get_autocommit(db->writer->handle) == 0)
         lt_ignore(lt_db_conn_step(db->writer, "ROLLBACK", &other));
@@ -99,12 +105,18 @@ static lt_status call(lt_db_conn *conn, lt_db_work *work, void *context, lt_err 
 
 /* ---------------------------------------------------------------- group commit */
 
+static void call_job(lt_db *db, write_job *job)
+{
+    job->status = call(db->writer, job->work, job->context, job->err);
+    job->code = sqlite3_errcode(db->writer->handle);
+}
+
 static void run_in_savepoint(lt_db *db, write_job *job)
 {
     job->status = lt_db_conn_step(db->writer, "SAVEPOINT job", job->err);
     if (job->status != LT_OK)
         return;
-    job->status = call(db->writer, job->work, job->context, job->err);
+    call_job(db, job);
     lt_err undoing;
     if (job->status != LT_OK)
         lt_ignore(lt_db_conn_step(db->writer, "ROLLBACK TO job", &undoing));
@@ -116,12 +128,13 @@ static void run_in_savepoint(lt_db *db, write_job *job)
 }
 
 /* Those that were done so far, or not begun, fail for the same reason. */
-static void fail_all(write_job *jobs, const lt_err *reason)
+static void fail_all(write_job *jobs, int code, const lt_err *reason)
 {
     for (write_job *job = jobs; job; job = job->next) {
         if (job->status != LT_OK)
             continue;
         *job->err = *reason;
+        job->code = code;
         job->status = reason->status;
     }
 }
@@ -129,8 +142,9 @@ static void fail_all(write_job *jobs, const lt_err *reason)
 static void run_jobs(lt_db *db, write_job *jobs)
 {
     lt_err reason;
-    if (begin(db, &reason) != LT_OK) {
-        fail_all(jobs, &reason);
+    int code = SQLITE_OK;
+    if (begin(db, &code, &reason) != LT_OK) {
+        fail_all(jobs, code, &reason);
         return;
     }
     bool any = false, lost = false;
@@ -138,7 +152,8 @@ static void run_jobs(lt_db *db, write_job *jobs)
         if (jobs->next)
             run_in_savepoint(db, job);
         else
-            job->status = call(db->writer, job->work, job->context, job->err);
+            call_job(db, job);
+        code = job->status == LT_OK ? code : job->code;
         any = any || job->status == LT_OK;
         lost = sqlite3_get_autocommit(db->writer->handle) != 0; /* as after a full disk */
         if (lost && job->status == LT_OK)
@@ -146,9 +161,9 @@ static void run_jobs(lt_db *db, write_job *jobs)
         else if (lost)
             reason = *job->err;
     }
-    lt_status ended = end(db, any && !lost, lost ? &(lt_err){0} : &reason);
+    lt_status ended = end(db, any && !lost, &code, lost ? &(lt_err){0} : &reason);
     if (lost || ended != LT_OK)
-        fail_all(jobs, &reason);
+        fail_all(jobs, code, &reason);
 }
 
 static write_job *take_jobs(lt_db *db)
@@ -181,7 +196,7 @@ static void lead(lt_db *db)
         (void)pthread_cond_signal(&db->first->wake);
 }
 
-lt_status lt_db_write(lt_db *db, lt_db_work *work, void *context, lt_err *err)
+static lt_status write_once(lt_db *db, lt_db_work *work, void *context, int *code, lt_err *err)
 {
     write_job mine = {
         .work = work, .context = context, .err = err, .wake = PTHREAD_COND_INITIALIZER};
@@ -197,7 +212,37 @@ lt_status lt_db_write(lt_db *db, lt_db_work *work, void *context, lt_err *err)
     }
     (void)pthread_mutex_unlock(&db->jobs_lock);
     (void)pthread_cond_destroy(&mine.wake);
+    *code = mine.code;
     return mine.status;
+}
+
+/* Nothing of the transaction is there then, and it may pass. After an error of the disk nobody knows. */
+static bool may_pass(int code)
+{
+    return code == SQLITE_FULL || code == SQLITE_BUSY;
+}
+
+lt_status lt_db_write(lt_db *db, lt_db_work *work, void *context, lt_err *err)
+{
+    static const int64_t AGAIN_US = 500000;
+    int code = SQLITE_OK;
+    bool told = false;
+    for (;;) {
+        lt_status status = write_once(db, work, context, &code, err);
+        if (status == LT_OK && told)
+            lt_log(LT_LOG_INFO, "'%s' can be written again", db->path);
+        if (status == LT_OK || !may_pass(code) || !db->is_enough || db->is_enough())
+            return status;
+        if (!told)
+            lt_log(LT_LOG_WARNING, "%s: waiting until that is over", err->message);
+        told = true;
+        lt_sleep_us(AGAIN_US);
+    }
+}
+
+void lt_db_wait_for_room(lt_db *db, bool (*is_enough)(void))
+{
+    db->is_enough = is_enough;
 }
 
 typedef struct one_statement {

@@ -46,6 +46,9 @@ typedef lt_status lt_db_work(lt_tx *tx, void *context, lt_err *err);
 /* Run `work` as one durable transaction: LT_OK is given after the commit. Any other status of `work` undoes what it did
  * and is passed on. `work` must not call lt_db_write() or lt_db_read(), and may have run even when the result is LT_IO. */
 LT_MUST_CHECK lt_status lt_db_write(lt_db *db, lt_db_work *work, void *context, lt_err *err);
+/* From now on lt_db_write() does not fail when the disk is full, or while another program holds SQLite's own lock: it says so (lt_log), and tries
+ * again until that is over, or `is_enough` says so. `work` may run several times then. Before other threads use it. */
+void lt_db_wait_for_room(lt_db *db, bool (*is_enough)(void));
 /* Run `work` on one snapshot. Writing fails there. */
 LT_MUST_CHECK lt_status lt_db_read(lt_db *db, lt_db_work *work, void *context, lt_err *err);
 

@@ -261,6 +261,8 @@ static lt_status add_file_at(int root, const char *path, lt_buf *out, lt_git_arc
     LT_AUTO(lt_fd) fd = openat(root, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 && errno == ELOOP)
         return add_link_at(root, path, out, info, err);
+    if (fd < 0 && errno == ENOENT) /* it went away since the list was made */
+        return LT_OK;
     if (fd < 0 || fstat(fd, &now) != 0)
         return lt_fail_errno(err, errno, "cannot read '%s'", path);
     if (!S_ISREG(now.st_mode)) {

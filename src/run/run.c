@@ -699,6 +699,11 @@ static lt_status run_to_end(executor *run, lt_run_report *report, lt_err *err)
     count_ends(run, report);
     report->ended = true;
     lt_status status = judge(run, report, &why);
+    if (run->broken != LT_OK) { /* not failed: whoever resumes it goes on from what is recorded */
+        *err = why;
+        return lt_hint(err, "'leat up' or 'leat run --resume %lld' goes on with it",
+                       (long long)run->record->id);
+    }
     LT_TRY(record_end(run, status, &why, err));
     remove_attempts(run);
     tidy_up(run);
@@ -720,6 +725,7 @@ lt_status lt_run(lt_workspace *workspace, const lt_run_request *request, lt_run_
     *report = (lt_run_report){0};
     lt_run_request queued;
     executor run = {.workspace = workspace, .request = request, .record = &report->record};
+    lt_state_wait_for_room(workspace->state, lt_stop_asked);
     if (request->run_id)
         LT_TRY(claim(workspace, request, &report->record, err));
     if (is_queued_retry(request, &report->record))

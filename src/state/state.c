@@ -117,6 +117,11 @@ lt_status lt_state_check_writable(lt_state *state, lt_err *err)
     return lt_db_exec(state->db, err, "update home set id = id");
 }
 
+void lt_state_wait_for_room(lt_state *state, bool (*is_enough)(void))
+{
+    lt_db_wait_for_room(state->db, is_enough);
+}
+
 lt_text lt_state_home_id(const lt_state *state)
 {
     return state->home_id;

@@ -20,6 +20,8 @@ LT_MUST_CHECK lt_status lt_state_check(lt_state *state, lt_err *err);
 /* A random id of this state.db, made with it: the `home` of lt_attempt. Borrowed. */
 lt_text lt_state_home_id(const lt_state *state);
 
+/* lt_db_wait_for_room(): for a run, which would else lose what it has done. */
+void lt_state_wait_for_room(lt_state *state, bool (*is_enough)(void));
 /* Write something that changes nothing, durably. */
 LT_MUST_CHECK lt_status lt_state_check_writable(lt_state *state, lt_err *err);
 

@@ -402,6 +402,24 @@ static void count_usage(attempt *self)
         self->result.ended_at_us = lt_now_us();
 }
 
+/* Without the result the command would be done again: a disk that is full may have room later. Not when somebody asks us to end, or nobody wants
+ * it any more. */
+static void leave_durably(attempt *self, const char *path, lt_text text)
+{
+    enum { AGAIN_MS = 500 };
+    lt_err err;
+    LT_AUTO(lt_chars) folder = lt_xstrndup(path, (size_t)(lt_path_name(path) - path));
+    struct signalfd_siginfo info = {0};
+    while (lt_file_write_durably(path, text, 0640, &err) != LT_OK) {
+        if (!lt_path_is_folder(folder))
+            return;
+        (void)poll(&(struct pollfd){.fd = self->signals, .events = POLLIN}, 1, AGAIN_MS);
+        while (read(self->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+            if (info.ssi_signo == SIGTERM)
+                return;
+    }
+}
+
 /* The file is there before leat is told, so that no kill loses the result. leat, if it lives, makes it durable in its own records
  * and says so; else the file is synced here. */
 static int leave_result(attempt *self)
@@ -416,8 +434,7 @@ static int leave_result(attempt *self)
     bool told = send(LT_TASK_SOCKET, text.data, text.len, MSG_NOSIGNAL) == (ssize_t)text.len;
     if (told && recv(LT_TASK_SOCKET, &answer, 1, 0) == 1 && answer == 'A')
         return 0;
-    if (lt_file_write_durably(path, lt_buf_text(&text), 0640, &err) != LT_OK)
-        (void)fprintf(stderr, "leat-task: %s\n", err.message);
+    leave_durably(self, path, lt_buf_text(&text));
     return 0;
 }
 

@@ -475,6 +475,39 @@ defaults: {retries: 0}
     assert subprocess.run(["pgrep", "-f", "^sleep 300$"], capture_output=True).returncode != 0, "nothing is left"
 
 
+def rss_of_wrappers(leat):
+    """The greatest resident memory of the wrappers of this home, in MiB."""
+    most = 0
+    for entry in os.listdir("/proc"):
+        try:
+            if entry.isdigit() and open(f"/proc/{entry}/comm").read() == "leat-task\n" and str(leat.home) in open(f"/proc/{entry}/environ").read():
+                most = max(most, int(open(f"/proc/{entry}/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE") >> 20)
+        except OSError:
+            pass
+    return most
+
+
+def test_a_log_of_a_gigabyte_costs_neither_disk_nor_memory(pipe):
+    leat = pipe("""\
+tasks:
+  lines: {shell: 'echo first; yes "a line of a log that nobody will ever read" | head -c 1073741824; echo last', log: 4MiB}
+  line: {shell: 'echo first; head -c 104857600 /dev/zero | tr "\\0" x; echo; echo last', log: 4MiB}
+  nul: {shell: 'echo first; head -c 20971520 /dev/zero; printf "\\033[2J\\033]0;title\\007"; head -c 5000000 /dev/urandom; echo; echo last', log: 4MiB}
+""")
+    process, most = leat.start("run", "--pipeline", "p"), 0
+    while process.poll() is None:
+        most = max(most, rss_of_wrappers(leat))
+        time.sleep(0.05)
+    assert finish(process).code == 0
+    assert 0 < most < 40, most
+    for task, size in (("lines", 1 << 30), ("line", 100 << 20), ("nul", 20 << 20)):
+        files = list((leat.home / "logs/1").glob(f"task.p.{task}.log*"))
+        assert sum(file.stat().st_size for file in files) < (4 << 20) + 65536, files
+        kept = subprocess.run(leat.argv("logs", "last", task), cwd=leat.project, env=leat.environment(), capture_output=True).stdout
+        assert b"first\n" in kept and b"last\n" in kept and b"bytes of output were left out" in kept
+        assert len(kept) < size
+
+
 def test_a_large_log_is_cut_in_the_middle_and_garbage_is_kept(pipe):
     leat = pipe("""\
 tasks:

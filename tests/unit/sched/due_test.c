@@ -244,35 +244,41 @@ Test(due, a_hundred_pipelines_of_one_minute_have_one_run_each)
     CHECK_INT(w.recorded, 100);
 }
 
+static int write_errno;
+
 static ssize_t pwrite_nothing(int fd, const void *bytes, size_t size, off_t offset)
 {
     (void)fd, (void)bytes, (void)size, (void)offset;
-    errno = ENOSPC;
+    errno = write_errno;
     return -1;
 }
 
 /* For SQLite. */
-static void fill_disk(bool full)
+static void fail_writes(bool fail)
 {
     static const char *const names[] = {"pwrite", "pwrite64"};
     sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
     for (size_t i = 0; i < LT_COUNT(names); i++)
-        (void)vfs->xSetSystemCall(vfs, names[i], full ? (sqlite3_syscall_ptr)pwrite_nothing : NULL);
+        (void)vfs->xSetSystemCall(vfs, names[i], fail ? (sqlite3_syscall_ptr)pwrite_nothing : NULL);
 }
 
 Test(due, what_could_not_be_recorded_is_still_due)
 {
-    lt_err err = {0};
-    LT_AUTO(lt_arena) arena = {0};
-    lt_tick_runs runs;
+    static const int errors[] = {ENOSPC, EIO, EROFS, EDQUOT};
     LT_AUTO(world) w = world_at("2026-06-01T12:00:00", EVERY_TEN);
-    pass(&w, HOUR, 7);
-    fill_disk(true);
-    lt_status status = lt_due_record(w.due, (w.now_s + HOUR) * 1000000, &arena, &runs, &err);
-    fill_disk(false);
-    CHECK_STATUS(status, LT_IO, err);
-    w.now_s += HOUR;
-    use(&w);
-    look(&w, w.now_s);
-    check_every(&w, "2026-06-01T12:10:00", 10 * MINUTE, 12);
+    for (size_t i = 0; i < LT_COUNT(errors); i++) {
+        lt_err err = {0};
+        LT_AUTO(lt_arena) arena = {0};
+        lt_tick_runs runs;
+        pass(&w, HOUR, 7);
+        write_errno = errors[i];
+        fail_writes(true);
+        lt_status status = lt_due_record(w.due, (w.now_s + HOUR) * 1000000, &arena, &runs, &err);
+        fail_writes(false);
+        CHECK_STATUS(status, LT_IO, err);
+        w.now_s += HOUR;
+        use(&w);
+        look(&w, w.now_s);
+        check_every(&w, "2026-06-01T12:10:00", 10 * MINUTE, 12 * (i + 1));
+    }
 }
