@@ -327,6 +327,8 @@ static const struct {
     {DBT_RETRY, dbt_run_retry},
     {DBT_DOCS_GENERATE, dbt_run_docs},
     {DBT_FRESHNESS, dbt_run_freshness},
+    {DBT_PLAN, dbt_run_plan},
+    {DBT_ORPHANS, dbt_run_orphans},
 };
 
 static lt_status run_verb(dbt_work *work, dbt_verb verb, lt_err *err)
@@ -347,6 +349,24 @@ static lt_status dbts_status(lt_status status, lt_err *err)
     return err->status;
 }
 
+/* Their results are not dbt's log lines. */
+static bool has_plain_output(dbt_verb verb)
+{
+    return verb == DBT_PLAN || verb == DBT_WATCH || verb == DBT_ORPHANS;
+}
+
+/* --detailed-exitcode, as Terraform has it: 0 no changes, 1 an error, 2 changes. */
+static lt_status detailed(lt_app *app, const dbt_work *work, lt_status status, lt_err *err)
+{
+    if (status == LT_CANCELLED)
+        return status;
+    if (status == LT_OK && !work->has_changes)
+        return LT_OK;
+    app->has_said = app->has_said || status == LT_OK;
+    return lt_fail(err, status == LT_OK ? LT_INVALID : LT_FAILED, "%s",
+                   status == LT_OK ? "there are changes" : "the plan could not be made");
+}
+
 static lt_status dbt(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
     dbt_flags flags;
@@ -365,6 +385,8 @@ static lt_status dbt(lt_app *app, const void *opts, const lt_args *args, lt_err 
             LT_DBT_VERSION, LT_VERSION, LT_VERSION, LT_VERSION, LT_DBT_VERSION);
         return LT_OK;
     }
+    if (has_plain_output(flags.verb) && flags.quiet < 0)
+        flags.quiet = 1;
     if (flags.verb == DBT_INIT)
         return dbts_status(dbt_run_init(app, &flags, err), err);
     dbt_verb verb = flags.verb; /* a retry takes over that of the run before */
@@ -377,7 +399,8 @@ static lt_status dbt(lt_app *app, const void *opts, const lt_args *args, lt_err 
                 err->hint);
     app->has_said = status != LT_OK && !work.log.is_silent;
     dbt_work_close(&work);
-    return dbts_status(status, err);
+    return flags.detailed_exitcode == 1 ? detailed(app, &work, status, err)
+                                        : dbts_status(status, err);
 }
 
 const lt_cmd lt_cmd_dbt = {

@@ -2,6 +2,7 @@
 #pragma once
 #include "cli/dbt_work.h"
 #include "dbt/execute.h"
+#include "dbt/plan.h"
 
 lt_status dbt_run_build(dbt_work *work, lt_err *err); /* run, build, test, seed, snapshot */
 lt_status dbt_run_clone(dbt_work *work, lt_err *err);
@@ -11,7 +12,27 @@ lt_status dbt_run_operation(dbt_work *work, lt_err *err);
 lt_status dbt_run_retry(dbt_work *work, lt_err *err); /* dbt_retry.c */
 lt_status dbt_run_docs(dbt_work *work, lt_err *err);
 lt_status dbt_run_freshness(dbt_work *work, lt_err *err);
+lt_status dbt_run_plan(dbt_work *work, lt_err *err);
+lt_status dbt_run_orphans(dbt_work *work, lt_err *err);
 lt_status dbt_run_init(lt_app *app, const dbt_flags *flags, lt_err *err); /* outside of a project */
+
+/* ---- cmd_dbt_plan.c ---- */
+
+/* What building the chosen nodes would do; writes nothing. *out lives until dbt_plan_close(). */
+typedef struct dbt_planned {
+    lt_dbt_plan plan;
+    lt_arena arena;
+    lt_dbt_builds builds;
+    lt_dbt_state state;
+    lt_dbt_run *run; /* or NULL */
+} dbt_planned;
+LT_MUST_CHECK lt_status dbt_plan_open(dbt_work *work, const lt_node_set *chosen, dbt_planned *out,
+                                      lt_err *err);
+void dbt_plan_close(dbt_planned *planned);
+/* False for a DuckDB file that is not there: nothing is in it, and looking must not make it. */
+bool dbt_has_database(const dbt_work *work);
+/* --output text or json. */
+LT_MUST_CHECK lt_status dbt_output_is_json(const dbt_work *work, bool *json, lt_err *err);
 
 /* ---- cmd_dbt_run.c ---- */
 

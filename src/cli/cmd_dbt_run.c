@@ -33,6 +33,8 @@ static unsigned kinds_of(dbt_verb verb)
     case DBT_FRESHNESS:
         return 1u << LT_DBT_SOURCE;
     case DBT_BUILD:
+    case DBT_PLAN:
+    case DBT_WATCH:
         return 1u << LT_DBT_MODEL | TESTS | 1u << LT_DBT_SEED | 1u << LT_DBT_SNAPSHOT |
                1u << LT_DBT_EXPOSURE | 1u << LT_DBT_SAVED_QUERY;
     default:
@@ -115,7 +117,14 @@ lt_status dbt_run_nodes(dbt_work *work, lt_dbt_action action, const lt_node_set 
     LT_TRY(dbt_run_open(work, action, chosen, &run, err));
     if (action == LT_DBT_DO_RUN)
         dbt_say_concurrency(work);
+    if (action != LT_DBT_DO_COMPILE)
+        LT_TRY(lt_dbt_builds_begin(run, work->target_folder, err));
     lt_status status = lt_dbt_run_nodes(run, err);
+    if (action != LT_DBT_DO_COMPILE &&
+        lt_dbt_builds_end(run, work->target_folder, &write_err) != LT_OK && status == LT_OK) {
+        *err = write_err;
+        status = write_err.status;
+    }
     if (lt_dbt_result_at(run, 0) && (action != LT_DBT_DO_COMPILE || status != LT_OK)) {
         dbt_say_end(work, run);
         work->has_said = status == LT_FAILED;
@@ -160,12 +169,30 @@ lt_status dbt_load_and_choose(dbt_work *work, lt_node_set *chosen, lt_err *err)
 
 static lt_status show_seeds(dbt_work *work, const lt_node_set *chosen, lt_err *err);
 
+/* --stale-only */
+static lt_status leave_unchanged(dbt_work *work, lt_node_set *chosen, lt_err *err)
+{
+    dbt_planned planned;
+    LT_TRY(dbt_plan_open(work, chosen, &planned, err));
+    const lt_dbt_plan *plan = &planned.plan;
+    for (size_t i = 0; i < plan->items.len; i++)
+        if (!plan->items.items[i].is_built)
+            lt_node_set_remove(chosen, plan->items.items[i].node->index);
+    dbt_say(&work->log, LT_LOG_INFO, "Q024", "NothingToDo",
+            "%zu of %zu nodes are unchanged and left as they are", plan->items.len - plan->built,
+            plan->items.len);
+    dbt_plan_close(&planned);
+    return LT_OK;
+}
+
 lt_status dbt_run_build(dbt_work *work, lt_err *err)
 {
     LT_AUTO(lt_node_set) chosen = {0};
     LT_TRY(dbt_load_and_choose(work, &chosen, err));
     if (work->flags->store_failures == 1)
         lt_dbt_store_failures(work->dbt);
+    if (work->flags->stale_only == 1)
+        LT_TRY(leave_unchanged(work, &chosen, err));
     lt_status status = dbt_run_nodes(work, LT_DBT_DO_RUN, &chosen, err);
     if (work->flags->show == 1 && status == LT_OK)
         return show_seeds(work, &chosen, err);

@@ -21,8 +21,9 @@ typedef struct flag {
 #define V(verb) (1u << DBT_##verb)
 #define BUILDERS (V(BUILD) | V(RUN) | V(TEST) | V(SEED) | V(SNAPSHOT))
 #define SELECTING                                                                                  \
-    (BUILDERS | V(COMPILE) | V(SHOW) | V(LIST) | V(CLONE) | V(FRESHNESS) | V(DOCS_GENERATE))
-#define LOADING (SELECTING | V(PARSE) | V(RETRY) | V(OPERATION) | V(CLEAN))
+    (BUILDERS | V(COMPILE) | V(SHOW) | V(LIST) | V(CLONE) | V(FRESHNESS) | V(DOCS_GENERATE) |      \
+     V(PLAN) | V(WATCH))
+#define LOADING (SELECTING | V(PARSE) | V(RETRY) | V(OPERATION) | V(CLEAN) | V(ORPHANS))
 
 static const flag flags[] = {
     {"project-dir", NULL, 0, TEXT, AT(project_dir), "PROJECT_DIR", 0, "folder of dbt_project.yml"},
@@ -65,16 +66,18 @@ static const flag flags[] = {
     {"indirect-selection", NULL, 0, TEXT, AT(indirect_selection), "INDIRECT_SELECTION", 0,
      "tests that come along: eager, cautious, buildable or empty"},
     {"resource-type", "resource-types", 0, WORDS, AT(resource_type), "RESOURCE_TYPES",
-     V(BUILD) | V(LIST) | V(CLONE) | V(TEST), "only these kinds"},
+     V(BUILD) | V(LIST) | V(CLONE) | V(TEST) | V(PLAN), "only these kinds"},
     {"exclude-resource-type", "exclude-resource-types", 0, WORDS, AT(exclude_resource_type),
-     "EXCLUDE_RESOURCE_TYPES", V(BUILD) | V(LIST) | V(CLONE) | V(TEST), "not these kinds"},
+     "EXCLUDE_RESOURCE_TYPES", V(BUILD) | V(LIST) | V(CLONE) | V(TEST) | V(PLAN),
+     "not these kinds"},
     {"state", NULL, 0, TEXT, AT(state), "STATE", 0, "folder of another run's artifacts"},
     {"defer", NULL, 0, SWITCH, AT(defer), "DEFER", 0, "read from the state what is not built here"},
     {"defer-state", NULL, 0, TEXT, AT(defer_state), "DEFER_STATE", 0, "another folder for --defer"},
     {"favor-state", NULL, 0, SWITCH, AT(favor_state), "FAVOR_STATE", 0,
      "read from the state even what is there"},
     {"full-refresh", NULL, 'f', SWITCH, AT(full_refresh), "FULL_REFRESH",
-     V(BUILD) | V(RUN) | V(SEED) | V(COMPILE) | V(SHOW) | V(CLONE) | V(RETRY), "build anew"},
+     V(BUILD) | V(RUN) | V(SEED) | V(COMPILE) | V(SHOW) | V(CLONE) | V(RETRY) | V(PLAN),
+     "build anew"},
     {"empty", NULL, 0, SWITCH, AT(empty), "EMPTY", V(BUILD) | V(RUN) | V(SNAPSHOT) | V(COMPILE),
      "with no rows: only the schema"},
     {"sample", NULL, 0, TEXT, AT(sample), "SAMPLE", V(BUILD) | V(RUN), "with a part of the rows"},
@@ -85,8 +88,17 @@ static const flag flags[] = {
     {"store-failures", NULL, 0, SWITCH, AT(store_failures), "STORE_FAILURES", V(BUILD) | V(TEST),
      "keep rows that break tests"},
     {"show", NULL, 0, SWITCH, AT(show), NULL, V(SEED) | V(BUILD), "show rows of seeds"},
-    {"output", NULL, 'o', TEXT, AT(output), NULL, V(LIST) | V(COMPILE) | V(SHOW) | V(FRESHNESS),
+    {"output", NULL, 'o', TEXT, AT(output), NULL,
+     V(LIST) | V(COMPILE) | V(SHOW) | V(FRESHNESS) | V(PLAN) | V(ORPHANS),
      "how, or where, results go"},
+    {"stale-only", NULL, 0, SWITCH, AT(stale_only), NULL, BUILDERS,
+     "of those, only what 'leat dbt plan' finds changed"},
+    {"detailed-exitcode", NULL, 0, SWITCH, AT(detailed_exitcode), NULL, V(PLAN),
+     "exit code 0 nothing to build, 2 something, 1 an error"},
+    {"drop", NULL, 0, SWITCH, AT(drop), NULL, V(ORPHANS), "drop what no node makes any more"},
+    {"yes", NULL, 'y', SWITCH, AT(yes), NULL, V(ORPHANS), "drop without asking"},
+    {"include-snapshots", NULL, 0, SWITCH, AT(include_snapshots), NULL, V(ORPHANS),
+     "drop snapshots too, with their history"},
     {"output-keys", NULL, 0, WORDS, AT(output_keys), NULL, V(LIST), "keys of --output json"},
     {"inline", NULL, 0, TEXT, AT(inline_sql), NULL, V(COMPILE) | V(SHOW), "this SQL"},
     {"limit", NULL, 0, NUMBER, AT(limit), NULL, V(SHOW), "rows that are shown"},
@@ -154,6 +166,8 @@ static const struct {
     {"source", "freshness", DBT_FRESHNESS},
     {"test", NULL, DBT_TEST},
     {"init", NULL, DBT_INIT},
+    {"plan", NULL, DBT_PLAN},
+    {"orphans", NULL, DBT_ORPHANS},
     {"docs", "generate", DBT_DOCS_GENERATE},
     {"freshness", NULL, DBT_FRESHNESS},
 };
@@ -360,7 +374,7 @@ static lt_status read_words(word_reader *r, lt_err *err)
     if (found && !(r->given & (1u << r->out->verb)))
         return lt_fail(err, LT_INVALID, "'leat dbt %s' has no option %s",
                        dbt_verb_name(r->out->verb), r->misfit ? r->misfit : "like that");
-    if (found && r->out->rest.len && r->out->verb != DBT_OPERATION &&
+    if (found && r->out->rest.len && r->out->verb != DBT_OPERATION && r->out->verb != DBT_ORPHANS &&
         (r->out->verb != DBT_INIT || r->out->rest.len > 1))
         return lt_fail(err, LT_INVALID, "'leat dbt %s' takes no argument '%s'",
                        dbt_verb_name(r->out->verb), r->out->rest.items[0]);

@@ -23,6 +23,9 @@ typedef enum dbt_verb {
     DBT_FRESHNESS,
     DBT_TEST,
     DBT_INIT,
+    DBT_PLAN,
+    DBT_WATCH,
+    DBT_ORPHANS,
     DBT_VERBS
 } dbt_verb;
 
@@ -38,8 +41,9 @@ typedef struct dbt_flags {
     int debug, quiet, fail_fast, full_refresh, defer, favor_state, empty, store_failures, print,
         use_colors, use_colors_file, warn_error, write_json, version_check, introspect, inject_ctes,
         compile, upgrade, lock, show, empty_catalog, populate_cache, clean_project_only, connection,
-        skip_profile_setup, version, help, partial_parse, single_threaded;
-    lt_strings rest; /* arguments: the macro of run-operation */
+        skip_profile_setup, version, help, partial_parse, single_threaded, stale_only,
+        detailed_exitcode, fill_gaps, drop, yes, include_snapshots, children;
+    lt_strings rest; /* arguments: the macro of run-operation, relations of orphans */
 } dbt_flags;
 
 /* Read the words behind `dbt`. LT_INVALID names the option and the nearest one. */
@@ -54,7 +58,7 @@ LT_MUST_CHECK lt_status dbt_flags_from_run(dbt_flags *out, const lt_json *args, 
 /* Numbers that nobody said get their usual value. */
 void dbt_flags_finish(dbt_flags *out);
 const char *dbt_verb_name(dbt_verb verb);
-/* Does dbt have a command that begins with this word? */
+/* Has `leat dbt` a command that begins with this word? */
 bool dbt_has_verb(const char *word);
 /* The options as templates and run_results see them: a dict with lower-case keys. */
 lt_jinja_value dbt_flags_value(const dbt_flags *given, lt_jinja_heap *heap);

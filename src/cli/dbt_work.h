@@ -30,6 +30,7 @@ typedef struct dbt_work {
     dbt_sample sample;          /* --sample */
     const lt_json *before;      /* of retry: the results of the run that it takes up */
     LT_VEC(lt_dbt_again) again; /* of retry: the batches that are left */
+    bool has_changes;           /* plan: something would be built */
     bool has_said;              /* what went wrong stands in the summary already */
 } dbt_work;
 

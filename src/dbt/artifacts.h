@@ -38,6 +38,7 @@ typedef struct lt_dbt_fresh {
 
 typedef struct lt_dbt_freshness_request {
     const lt_node_set *selected;
+    bool without_rule; /* also those that only say when their rows were loaded */
     unsigned threads;
     const char *path; /* of the file that is written; NULL: none */
     /* Called under a lock, from any thread. */

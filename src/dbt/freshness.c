@@ -180,13 +180,22 @@ static int by_id(const void *a, const void *b)
     return lt_text_cmp(left->source->id, right->source->id);
 }
 
+static bool is_asked(const asking *a, const lt_dbt_node *source)
+{
+    const lt_dbt *dbt = a->run->request.dbt;
+    return lt_dbt_has_freshness(dbt, source) ||
+           (a->request->without_rule && source->kind == LT_DBT_SOURCE &&
+            (lt_dbt_is_set(lt_dbt_config_get(dbt, source, T("loaded_at_field"))) ||
+             lt_dbt_is_set(lt_dbt_config_get(dbt, source, T("loaded_at_query")))));
+}
+
 static void choose(asking *a)
 {
     const lt_dbt *dbt = a->run->request.dbt;
     const lt_dbt_nodes *all = lt_dbt_all(dbt);
     a->all = lt_alloc_array(&a->run->arena, all->len + 1, sizeof(*a->all));
     for (size_t i = 0; i < all->len; i++)
-        if (lt_node_set_has(a->request->selected, i) && lt_dbt_has_freshness(dbt, all->items[i]))
+        if (lt_node_set_has(a->request->selected, i) && is_asked(a, all->items[i]))
             a->all[a->count++] = (lt_dbt_fresh){.source = all->items[i], .response = T("{}")};
     qsort(a->all, a->count, sizeof(*a->all), by_id);
 }

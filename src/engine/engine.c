@@ -212,7 +212,7 @@ lt_status lt_query_columns(lt_session *session, lt_text sql, lt_arena *arena, lt
 
 /* ---- the catalogue, asked by statements of sql/<kind>/ with the same parameters and columns for every kind ---- */
 
-enum { CATALOG_ROWS = 10000 };
+enum { CATALOG_ROWS = 1000000 };
 
 static lt_status ask_catalog(lt_session *session, const char *statement,
                              const lt_relation *relation, lt_arena *arena, lt_table *out,
@@ -268,6 +268,34 @@ lt_status lt_relation_columns(lt_session *session, const lt_relation *relation, 
         lt_push_in(arena, &columns, column);
     }
     *out = columns;
+    return LT_OK;
+}
+
+static int64_t number_or_unknown(lt_text cell)
+{
+    int64_t number;
+    return cell.ptr && lt_text_to_i64(cell, &number) ? number : -1;
+}
+
+lt_status lt_relations_list(lt_session *session, lt_text database, lt_text schema, lt_arena *arena,
+                            lt_relation_entries *out, lt_err *err)
+{
+    const lt_relation every = {.database = database, .schema = schema};
+    lt_table table;
+    lt_relation_entries found = {0};
+    LT_TRY(ask_catalog(session, "relations", &every, arena, &table, err));
+    for (size_t i = 0; i < table.row_count; i++) {
+        lt_text type = lt_table_cell(&table, i, 1);
+        lt_relation_entry one = {.name = lt_table_cell(&table, i, 0),
+                                 .kind = lt_text_eq(type, T("table"))  ? LT_RELATION_TABLE
+                                         : lt_text_eq(type, T("view")) ? LT_RELATION_VIEW
+                                                                       : LT_RELATION_OTHER,
+                                 .type = type,
+                                 .rows = number_or_unknown(lt_table_cell(&table, i, 2)),
+                                 .bytes = number_or_unknown(lt_table_cell(&table, i, 3))};
+        lt_push_in(arena, &found, one);
+    }
+    *out = found;
     return LT_OK;
 }
 

@@ -112,6 +112,20 @@ typedef LT_VEC(lt_column) lt_columns;
 
 LT_MUST_CHECK lt_status lt_relation_find(lt_session *session, const lt_relation *relation,
                                          lt_relation_kind *kind, lt_err *err);
+/* A relation as the catalogue has it. */
+typedef struct lt_relation_entry {
+    lt_text name;
+    lt_relation_kind kind;
+    lt_text type; /* "table", "view", "materialized view", "foreign table" */
+    int64_t rows,
+        bytes; /* as the catalogue says, without a look into the table; -1: it does not know */
+} lt_relation_entry;
+typedef LT_VEC(lt_relation_entry) lt_relation_entries;
+
+/* Tables and views of a schema by their names, but not what belongs to an extension; none when there is no such schema.
+ * `database` may be empty: the connection's own. All in `arena`. */
+LT_MUST_CHECK lt_status lt_relations_list(lt_session *session, lt_text database, lt_text schema,
+                                          lt_arena *arena, lt_relation_entries *out, lt_err *err);
 /* The columns of a relation, in order; LT_NOT_FOUND when it is not there. All in `arena`. */
 LT_MUST_CHECK lt_status lt_relation_columns(lt_session *session, const lt_relation *relation,
                                             lt_arena *arena, lt_columns *out, lt_err *err);
