@@ -329,6 +329,7 @@ static const struct {
     {DBT_FRESHNESS, dbt_run_freshness},
     {DBT_PLAN, dbt_run_plan},
     {DBT_ORPHANS, dbt_run_orphans},
+    {DBT_WATCH, dbt_run_watch},
 };
 
 static lt_status run_verb(dbt_work *work, dbt_verb verb, lt_err *err)
@@ -390,7 +391,9 @@ static lt_status dbt(lt_app *app, const void *opts, const lt_args *args, lt_err 
     if (flags.verb == DBT_INIT)
         return dbts_status(dbt_run_init(app, &flags, err), err);
     dbt_verb verb = flags.verb; /* a retry takes over that of the run before */
+    const dbt_flags said = flags;
     lt_status status = dbt_work_open(app, &flags, &work, err);
+    work.said = &said;
     if (status == LT_OK)
         status = run_verb(&work, verb, err);
     if (status != LT_OK && !work.has_said)

@@ -14,6 +14,7 @@ lt_status dbt_run_docs(dbt_work *work, lt_err *err);
 lt_status dbt_run_freshness(dbt_work *work, lt_err *err);
 lt_status dbt_run_plan(dbt_work *work, lt_err *err);
 lt_status dbt_run_orphans(dbt_work *work, lt_err *err);
+lt_status dbt_run_watch(dbt_work *work, lt_err *err);
 lt_status dbt_run_init(lt_app *app, const dbt_flags *flags, lt_err *err); /* outside of a project */
 
 /* ---- cmd_dbt_plan.c ---- */
@@ -41,6 +42,11 @@ LT_MUST_CHECK lt_status dbt_run_open(dbt_work *work, lt_dbt_action action,
                                      const lt_node_set *selected, lt_dbt_run **out, lt_err *err);
 /* Read the project, say what it has, choose the nodes of the verb. */
 LT_MUST_CHECK lt_status dbt_load_and_choose(dbt_work *work, lt_node_set *chosen, lt_err *err);
+/* The nodes that the verb and the words of the command line mean. */
+LT_MUST_CHECK lt_status dbt_choose(dbt_work *work, lt_node_set *chosen, lt_err *err);
+/* Run what was opened, keep the record of builds, write run_results.json and manifest.json; without a summary. */
+LT_MUST_CHECK lt_status dbt_run_opened(dbt_work *work, lt_dbt_action action, lt_dbt_run *run,
+                                       lt_err *err);
 /* Run them, say the summary, write run_results.json and manifest.json. */
 LT_MUST_CHECK lt_status dbt_run_nodes(dbt_work *work, lt_dbt_action action,
                                       const lt_node_set *chosen, lt_err *err);

@@ -91,13 +91,15 @@ lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *
                                   .warn_error = dbt_warn_is_error(&work->warnings, "LogTestResult"),
                                   .empty = flags->empty == 1,
                                   .favor_state = flags->favor_state == 1,
-                                  .tests_gate = flags->verb == DBT_BUILD,
+                                  .tests_gate =
+                                      flags->verb == DBT_BUILD || flags->verb == DBT_WATCH,
                                   .defer = deferred,
                                   .sample_start = lt_text_of(work->sample.start),
                                   .sample_end = lt_text_of(work->sample.end),
                                   .no_ctes = flags->inject_ctes == 0,
                                   .again = work->again.items,
                                   .again_count = work->again.len,
+                                  .fills_gaps = flags->fill_gaps == 1 ? &work->builds : NULL,
                                   .credentials = work->profile.credentials,
                                   .started = dbt_line_started,
                                   .ended = dbt_line_ended,
@@ -109,34 +111,46 @@ lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *
     return lt_dbt_run_open(&request, out, err);
 }
 
+/* The last good word is kept: what went wrong afterwards is only told when nothing did before. */
+static void join(lt_status *status, lt_err *err, lt_status more, const lt_err *why)
+{
+    if (more == LT_OK || *status != LT_OK)
+        return;
+    *err = *why;
+    *status = more;
+}
+
+lt_status dbt_run_opened(dbt_work *work, lt_dbt_action action, lt_dbt_run *run, lt_err *err)
+{
+    lt_err later = {0};
+    bool builds = action != LT_DBT_DO_COMPILE;
+    if (builds)
+        LT_TRY(lt_dbt_builds_begin(run, work->target_folder, err));
+    lt_status status = lt_dbt_run_nodes(run, err);
+    if (builds)
+        join(&status, err, lt_dbt_builds_end(run, work->target_folder, &later), &later);
+    if (work->flags->write_json != 0) {
+        lt_status written = lt_dbt_run_results_write(run, work->target_folder, &later);
+        if (written == LT_OK)
+            written = dbt_work_manifest(work, &later);
+        join(&status, err, written, &later);
+    }
+    return status;
+}
+
 lt_status dbt_run_nodes(dbt_work *work, lt_dbt_action action, const lt_node_set *chosen,
                         lt_err *err)
 {
     LT_AUTO(lt_dbt_run_ref) run = NULL;
-    lt_err write_err = {0};
+    if (work->flags->fill_gaps == 1)
+        LT_TRY(lt_dbt_builds_read(work->target_folder, &work->builds, err));
     LT_TRY(dbt_run_open(work, action, chosen, &run, err));
     if (action == LT_DBT_DO_RUN)
         dbt_say_concurrency(work);
-    if (action != LT_DBT_DO_COMPILE)
-        LT_TRY(lt_dbt_builds_begin(run, work->target_folder, err));
-    lt_status status = lt_dbt_run_nodes(run, err);
-    if (action != LT_DBT_DO_COMPILE &&
-        lt_dbt_builds_end(run, work->target_folder, &write_err) != LT_OK && status == LT_OK) {
-        *err = write_err;
-        status = write_err.status;
-    }
+    lt_status status = dbt_run_opened(work, action, run, err);
     if (lt_dbt_result_at(run, 0) && (action != LT_DBT_DO_COMPILE || status != LT_OK)) {
         dbt_say_end(work, run);
         work->has_said = status == LT_FAILED;
-    }
-    if (work->flags->write_json != 0) {
-        lt_status written = lt_dbt_run_results_write(run, work->target_folder, &write_err);
-        if (written == LT_OK)
-            written = dbt_work_manifest(work, &write_err);
-        if (written != LT_OK && status == LT_OK) {
-            *err = write_err;
-            status = written;
-        }
     }
     return status;
 }
@@ -154,12 +168,18 @@ static void drop_blank(const dbt_work *work, lt_node_set *chosen)
             lt_node_set_remove(chosen, i);
 }
 
+lt_status dbt_choose(dbt_work *work, lt_node_set *chosen, lt_err *err)
+{
+    LT_TRY(dbt_work_select(work, kinds_of(work->flags->verb), chosen, err));
+    drop_blank(work, chosen);
+    return LT_OK;
+}
+
 lt_status dbt_load_and_choose(dbt_work *work, lt_node_set *chosen, lt_err *err)
 {
     LT_TRY(dbt_work_load(work, err));
     dbt_say_found(work);
-    LT_TRY(dbt_work_select(work, kinds_of(work->flags->verb), chosen, err));
-    drop_blank(work, chosen);
+    LT_TRY(dbt_choose(work, chosen, err));
     if (lt_node_set_size(chosen))
         return LT_OK;
     return dbt_work_warn(work, "Q024", "NothingToDo", err,

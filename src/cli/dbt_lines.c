@@ -73,7 +73,7 @@ void dbt_line_started(void *user, const lt_dbt_node_result *result, size_t total
     dbt_work *work = user;
     const lt_dbt_node *node = result->node;
     LT_AUTO(lt_buf) left = {.limit = 16 * LT_KIB};
-    if (is_silent(work) || node->kind > LT_DBT_UNIT_TEST)
+    if (is_silent(work) || node->kind > LT_DBT_UNIT_TEST || work->flags->verb == DBT_WATCH)
         return;
     lt_buf_printf(&left, "%zu of %zu START %s", result->place, total,
                   node->kind == LT_DBT_UNIT_TEST ? "unit_test "
@@ -184,7 +184,7 @@ void dbt_line_ended(void *user, const lt_dbt_node_result *result, size_t total)
     char word[256];
     LT_AUTO(lt_buf) left = {.limit = 16 * LT_KIB};
     bool bad = result->outcome == LT_DBT_ERROR || result->outcome == LT_DBT_FAIL;
-    if (is_silent(work) && !bad)
+    if ((is_silent(work) && !bad) || work->flags->verb == DBT_WATCH)
         return;
     lt_buf_printf(&left, "%zu of %zu ", result->place, total);
     add_outcome(result, &left);

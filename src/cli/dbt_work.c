@@ -310,6 +310,7 @@ void dbt_work_close(dbt_work *work)
         lt_dbt_state_cleanup(&work->state);
     if (work->has_deferred)
         lt_dbt_state_cleanup(&work->deferred);
+    lt_dbt_builds_cleanup(&work->builds);
     lt_dbt_close(work->dbt);
     lt_dbt_profile_cleanup(&work->profile);
     lt_jinja_heap_cleanup(&work->heap);

@@ -4,6 +4,7 @@
 #include "cli/dbt_log.h"
 #include "cli/dbt_sample.h"
 #include "cli/dbt_warn.h"
+#include "dbt/builds.h"
 #include "dbt/execute.h"
 #include "dbt/manifest.h"
 #include "dbt/profile.h"
@@ -12,6 +13,7 @@
 typedef struct dbt_work {
     lt_app *app;
     dbt_flags *flags;
+    const dbt_flags *said; /* those of the command line and the environment alone */
     dbt_log log;
     const char *root, *target_folder; /* absolute; the artifacts' */
     lt_jinja_heap heap;               /* of vars, profile, flags */
@@ -30,6 +32,7 @@ typedef struct dbt_work {
     dbt_sample sample;          /* --sample */
     const lt_json *before;      /* of retry: the results of the run that it takes up */
     LT_VEC(lt_dbt_again) again; /* of retry: the batches that are left */
+    lt_dbt_builds builds;       /* --fill-gaps: before the run */
     bool has_changes;           /* plan: something would be built */
     bool has_said;              /* what went wrong stands in the summary already */
 } dbt_work;

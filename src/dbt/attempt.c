@@ -87,7 +87,7 @@ static lt_status compile(attempt *a, lt_err *err)
     LT_TRY(a->node->kind == LT_DBT_UNIT_TEST
                ? lt_dbt_unit_compile(&a->r, a->heap, &a->compiled, &sql, err)
                : compile_own(a, &sql, err));
-    if (!lt_dbt_is_python(a->node))
+    if (!lt_dbt_is_python(a->node) && !lt_dbt_is_text_test(a->node))
         trim_end(&sql);
     LT_TRY(lt_buf_check(&sql, "the SQL", err));
     a->sql = lt_jinja_as_text(lt_jinja_text_copy(a->heap, lt_buf_text(&sql)));
@@ -152,20 +152,33 @@ static void judge(attempt *a, const lt_dbt_run_result *made)
     (void)pthread_mutex_unlock(&a->run->lock);
 }
 
+static void say_unit(attempt *a, bool same, const lt_buf *diff)
+{
+    a->result->outcome = same ? LT_DBT_PASS : LT_DBT_FAIL;
+    a->result->failures = !same;
+    if (same)
+        return;
+    (void)pthread_mutex_lock(&a->run->lock);
+    a->result->message = lt_text_of(
+        lt_arena_format(&a->run->arena, "actual differs from expected:\n\n%s", lt_buf_chars(diff)));
+    (void)pthread_mutex_unlock(&a->run->lock);
+}
+
 static lt_status judge_unit(attempt *a, const lt_dbt_run_result *made, lt_err *err)
 {
     bool same = false;
     LT_AUTO(lt_buf) diff = {.limit = 64 * LT_KIB};
     LT_TRY(lt_dbt_unit_diff(made->table, &same, &diff, err));
-    a->result->outcome = same ? LT_DBT_PASS : LT_DBT_FAIL;
-    a->result->failures = !same;
-    if (same)
-        return LT_OK;
-    (void)pthread_mutex_lock(&a->run->lock);
-    a->result->message = lt_text_of(lt_arena_format(
-        &a->run->arena, "actual differs from expected:\n\n%s", lt_buf_chars(&diff)));
-    (void)pthread_mutex_unlock(&a->run->lock);
+    say_unit(a, same, &diff);
     return LT_OK;
+}
+
+/* There is nothing to run. */
+static void judge_text(attempt *a)
+{
+    LT_AUTO(lt_buf) diff = {.limit = 64 * LT_KIB};
+    bool same = lt_dbt_text_test_same(a->node, a->sql, &diff);
+    say_unit(a, same, &diff);
 }
 
 static void keep_response(attempt *a, const lt_dbt_run_result *made)
@@ -258,6 +271,10 @@ static lt_status execute(attempt *a, lt_err *err)
 {
     lt_dbt_run_result made = {0};
     lt_dbt_node_result *result = a->result;
+    if (lt_dbt_is_text_test(a->node)) {
+        judge_text(a);
+        return LT_OK;
+    }
     LT_TRY(materialize(a, &made, err));
     keep_response(a, &made);
     result->rows = made.rows_changed;

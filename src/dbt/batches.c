@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/time.h"
+#include "dbt/builds.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ typedef struct batching {
     lt_dbt_spans spans; /* in the run's arena */
     bool increments;    /* the table is there, and stays */
     bool reads_itself;  /* its text names `this` */
+    int64_t usual_us;   /* where a run that fills no gaps would begin */
     lt_arena scratch;
     lt_dbt_node_result blank; /* what the result of a batch begins as */
     lt_dbt_node_result bad;   /* of the first batch that failed */
@@ -157,21 +159,84 @@ static lt_status find_start(batching *b, int64_t end_us, int64_t *out, lt_err *e
     return LT_OK;
 }
 
+/* ---- gaps ---- */
+
+static bool fills_gaps(const batching *b)
+{
+    return b->run->request.fills_gaps && b->increments;
+}
+
+static lt_status has_rows(batching *b, const lt_dbt_span *span, bool *has, lt_err *err)
+{
+    char from[LT_TIME_CHARS], to[LT_TIME_CHARS];
+    lt_table table;
+    lt_text field = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
+    LT_TRY(need(b, "event_time", &field, err));
+    lt_buf_add_str(&sql, "select 1 from ");
+    lt_quote_relation(&b->node->relation, &sql);
+    lt_buf_printf(&sql, " where %.*s >= '%.10s %.8s+00:00' and ", LT_ARG(field),
+                  lt_time_write(span->start_us, from), from + strlen("2026-11-22T"));
+    lt_buf_printf(&sql, "%.*s < '%.10s %.8s+00:00' limit 1", LT_ARG(field),
+                  lt_time_write(span->end_us, to), to + strlen("2026-11-22T"));
+    LT_TRY(lt_query_table(b->session, lt_buf_text(&sql), NULL, 0, 1, NULL, &arena, &table, err));
+    *has = table.row_count > 0;
+    return LT_OK;
+}
+
+/* What the record knows nothing of may have been built by others: then it has rows. */
+static lt_status is_built(batching *b, const lt_dbt_span *span, bool *built, lt_err *err)
+{
+    *built = false;
+    if (!fills_gaps(b) || (span->start_us >= b->usual_us && !b->run->request.event_from_us))
+        return LT_OK;
+    const lt_dbt_build *record = lt_dbt_builds_find(b->run->request.fills_gaps, b->node);
+    if (record && lt_dbt_spans_touch(&record->failed, span))
+        return LT_OK;
+    *built = record && lt_dbt_spans_have(&record->spans, span);
+    if (*built || (record && lt_dbt_spans_touch(&record->spans, span)))
+        return LT_OK;
+    return has_rows(b, span, built, err);
+}
+
+/* As the run says, or with --fill-gaps from the beginning. */
+static lt_status find_range(batching *b, int64_t end_us, int64_t *out, lt_err *err)
+{
+    LT_TRY(find_start(b, end_us, &b->usual_us, err));
+    *out = b->usual_us;
+    if (!fills_gaps(b) || b->run->request.event_from_us)
+        return LT_OK;
+    LT_TRY(read_begin(b, out, err));
+    *out = LT_MIN(truncate_to(*out, b->unit), b->usual_us);
+    return LT_OK;
+}
+
+static lt_status add_span(batching *b, lt_dbt_span span, lt_err *err)
+{
+    bool built = false;
+    LT_TRY(is_built(b, &span, &built, err));
+    if (built)
+        return LT_OK;
+    if (b->spans.len == MOST_BATCHES)
+        return lt_fail(err, LT_TOO_BIG, "%.*s: more than %d batches", LT_ARG(b->node->path),
+                       MOST_BATCHES);
+    (void)pthread_mutex_lock(&b->run->lock);
+    lt_push_in(&b->run->arena, &b->spans, span);
+    (void)pthread_mutex_unlock(&b->run->lock);
+    return LT_OK;
+}
+
 static lt_status find_spans(batching *b, lt_err *err)
 {
     const lt_dbt_run_request *request = &b->run->request;
     int64_t now = request->dbt->settings.scope->clock_us, start = 0;
     int64_t end = request->event_to_us ? request->event_to_us : round_up(now, b->unit);
-    LT_TRY(find_start(b, end, &start, err));
+    LT_TRY(find_range(b, end, &start, err));
     do {
         lt_dbt_span span = {.start_us = start,
                             .end_us = LT_MIN(step_from(start, b->unit, 1), LT_MAX(end, start + 1))};
-        if (b->spans.len == MOST_BATCHES)
-            return lt_fail(err, LT_TOO_BIG, "%.*s: more than %d batches", LT_ARG(b->node->path),
-                           MOST_BATCHES);
-        (void)pthread_mutex_lock(&b->run->lock);
-        lt_push_in(&b->run->arena, &b->spans, span);
-        (void)pthread_mutex_unlock(&b->run->lock);
+        LT_TRY(add_span(b, span, err));
         start = span.end_us;
     } while (start < end);
     return LT_OK;

@@ -65,6 +65,14 @@ bool lt_dbt_spans_have(const lt_dbt_spans *set, const lt_dbt_span *span)
     return false;
 }
 
+bool lt_dbt_spans_touch(const lt_dbt_spans *set, const lt_dbt_span *span)
+{
+    for (size_t i = 0; i < set->len; i++)
+        if (set->items[i].start_us < span->end_us && set->items[i].end_us > span->start_us)
+            return true;
+    return false;
+}
+
 /* ---- names ---- */
 
 static bool is_test(const lt_dbt_node *node)
@@ -144,6 +152,7 @@ static lt_dbt_build *read_one(lt_arena *arena, const lt_json *json)
         build->print.parts[i] =
             lt_json_text_or(print, lt_dbt_part_name((lt_dbt_part)i), (lt_text){0});
     read_spans(arena, lt_json_find(json, "batches"), &build->spans);
+    read_spans(arena, lt_json_find(json, "failed_batches"), &build->failed);
     return build;
 }
 
@@ -187,10 +196,12 @@ static void set_moment(lt_json_writer *w, const char *key, int64_t at_us)
         lt_json_set(w, key, lt_text_of(lt_time_write(at_us, text)));
 }
 
-static void write_spans(lt_json_writer *w, const lt_dbt_spans *spans)
+static void write_spans(lt_json_writer *w, const char *key, const lt_dbt_spans *spans)
 {
     char text[LT_TIME_CHARS];
-    lt_json_key(w, T("batches"));
+    if (!spans->len)
+        return;
+    lt_json_key(w, lt_text_of(key));
     lt_json_begin(w, '[');
     for (size_t i = 0; i < spans->len; i++) {
         lt_json_begin(w, '[');
@@ -222,8 +233,8 @@ static void write_one(lt_json_writer *w, const lt_dbt_build *build)
         if (build->print.parts[i].len)
             lt_json_set(w, lt_dbt_part_name((lt_dbt_part)i), build->print.parts[i]);
     lt_json_end(w);
-    if (build->spans.len)
-        write_spans(w, &build->spans);
+    write_spans(w, "batches", &build->spans);
+    write_spans(w, "failed_batches", &build->failed);
     lt_json_end(w);
 }
 
@@ -292,15 +303,27 @@ static void open_all(change *c)
     }
 }
 
+/* A batch that was built before its span was over is built up to then. */
+static lt_dbt_spans built_of(lt_arena *arena, const lt_dbt_node_result *result)
+{
+    lt_dbt_spans built = {0};
+    for (size_t i = 0; i < result->done.len; i++)
+        push_span(arena, &built, result->done.items[i].start_us,
+                  LT_MIN(result->done.items[i].end_us, result->compile_started_us));
+    return built;
+}
+
 static void close_spans(change *c, lt_dbt_build *build, const lt_dbt_node_result *result)
 {
     lt_arena *arena = &c->builds.arena;
-    if (!lt_dbt_is_microbatch(result->node))
-        build->spans = (lt_dbt_spans){0};
-    if (result->done.len && !result->incremental)
-        build->spans = (lt_dbt_spans){0}; /* the first batch has replaced the table */
-    lt_dbt_spans_add(arena, &build->spans, &result->done);
+    lt_dbt_spans built = built_of(arena, result);
+    bool replaced = result->done.len && !result->incremental; /* by the first batch */
+    if (replaced || !lt_dbt_is_microbatch(result->node))
+        build->spans = build->failed = (lt_dbt_spans){0};
     lt_dbt_spans_remove(arena, &build->spans, &result->failed);
+    lt_dbt_spans_add(arena, &build->spans, &built);
+    lt_dbt_spans_remove(arena, &build->failed, &result->done);
+    lt_dbt_spans_add(arena, &build->failed, &result->failed);
 }
 
 static lt_text part_of(const lt_dbt_run *run)

@@ -16,8 +16,9 @@ typedef struct lt_dbt_build {
     lt_dbt_print print;                 /* of that build */
     lt_text part; /* not all rows are meant to be there: "empty", "sample", "clone"; else empty */
     bool is_open; /* a run began to build it, and has not said how that ended */
-    bool has_failed;    /* the last one failed; the relation is as it was before */
-    lt_dbt_spans spans; /* of a microbatch model: batches that are built, in order, not touching */
+    bool has_failed; /* the last one failed; the relation is as it was before */
+    /* Of a microbatch model, in order, not touching: what is built, up to the moment of building; and what failed. */
+    lt_dbt_spans spans, failed;
 } lt_dbt_build;
 
 typedef struct lt_dbt_builds {
@@ -43,4 +44,5 @@ LT_MUST_CHECK lt_status lt_dbt_builds_forget(const char *folder, const lt_relati
 /* Spans as a set: in order, none touches another. All in `arena`. */
 void lt_dbt_spans_add(lt_arena *arena, lt_dbt_spans *set, const lt_dbt_spans *more);
 void lt_dbt_spans_remove(lt_arena *arena, lt_dbt_spans *set, const lt_dbt_spans *gone);
-bool lt_dbt_spans_have(const lt_dbt_spans *set, const lt_dbt_span *span); /* all of it */
+bool lt_dbt_spans_touch(const lt_dbt_spans *set, const lt_dbt_span *span); /* a part of it */
+bool lt_dbt_spans_have(const lt_dbt_spans *set, const lt_dbt_span *span);  /* all of it */

@@ -288,11 +288,20 @@ static void *worker_main(void *context)
     LT_AUTO(lt_session_ref) session = NULL;
     if (w->run->engine)
         w->status = lt_session_open(w->run->engine, &session, &w->err);
-    if (w->status == LT_OK) {
+    (void)pthread_mutex_lock(&w->run->lock);
+    if (session)
+        lt_push_in(&w->run->arena, &w->run->working, session);
+    (void)pthread_mutex_unlock(&w->run->lock);
+    if (w->status == LT_OK)
         work(w, session);
+    (void)pthread_mutex_lock(&w->run->lock);
+    for (size_t i = 0; i < w->run->working.len; i++)
+        if (w->run->working.items[i] == session)
+            w->run->working.items[i] = NULL;
+    if (w->status == LT_OK) {
+        (void)pthread_mutex_unlock(&w->run->lock);
         return NULL;
     }
-    (void)pthread_mutex_lock(&w->run->lock);
     w->run->is_stopped = true;
     (void)pthread_cond_broadcast(&w->run->changed);
     (void)pthread_mutex_unlock(&w->run->lock);
@@ -333,6 +342,17 @@ static lt_status run_threads(lt_dbt_run *run, lt_err *err)
         }
     }
     return status;
+}
+
+void lt_dbt_run_cancel(lt_dbt_run *run)
+{
+    (void)pthread_mutex_lock(&run->lock);
+    run->is_stopped = true;
+    for (size_t i = 0; i < run->working.len; i++)
+        if (run->working.items[i])
+            lt_session_cancel(run->working.items[i]);
+    (void)pthread_cond_broadcast(&run->changed);
+    (void)pthread_mutex_unlock(&run->lock);
 }
 
 /* ---- all of it ---- */

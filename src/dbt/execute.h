@@ -74,8 +74,10 @@ typedef struct lt_dbt_run_request {
     bool tests_gate;                  /* build: nothing is built on what a test has refused */
     const lt_dbt_state *defer;        /* or NULL */
     int64_t event_from_us,
-        event_to_us;           /* what microbatch models build; 0: as they say themselves */
-    const lt_dbt_again *again; /* only these batches of these models */
+        event_to_us; /* what microbatch models build; 0: as they say themselves */
+    const struct lt_dbt_builds *fills_gaps; /* microbatch models also build what is missing, by this
+                                               record and the rows that are there; or NULL */
+    const lt_dbt_again *again;              /* only these batches of these models */
     size_t again_count;
     lt_jinja_value
         credentials; /* of the profile: extensions, settings and files to attach for DuckDB */
@@ -109,6 +111,9 @@ LT_MUST_CHECK lt_status lt_dbt_run_hooks(lt_dbt_run *run, const char *when, lt_s
 /* Make schemas, run on-run-start, the nodes, on-run-end. LT_FAILED: something failed (the results say what); other
  * statuses: it could not be run at all. */
 LT_MUST_CHECK lt_status lt_dbt_run_nodes(lt_dbt_run *run, lt_err *err);
+/* From any thread, while lt_dbt_run_nodes() is at work: statements that run are cancelled and undone, nothing more is begun. Until it returns,
+ * asking again reaches what was between two statements. */
+void lt_dbt_run_cancel(lt_dbt_run *run);
 /* In the order of ending; NULL after the last. */
 const lt_dbt_node_result *lt_dbt_result_at(const lt_dbt_run *run, size_t i);
 size_t lt_dbt_run_total(const lt_dbt_run *run); /* nodes that run */

@@ -38,6 +38,7 @@ struct lt_dbt_run {
     batch_queue *batches;
     size_t ready_count, total, done_count, started_count;
     LT_VEC(lt_dbt_node_result *) results;
+    LT_VEC(lt_session *) working;  /* of the threads; borrowed from them */
     LT_VEC(lt_jinja_heap *) heaps; /* owned: of values that outlive their node */
     pthread_mutex_t lock;
     pthread_cond_t changed;

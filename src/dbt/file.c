@@ -22,6 +22,8 @@ static bool is_wanted(const project_file *file)
     if (has_suffix(file->path, ".yml") || has_suffix(file->path, ".yaml") ||
         has_suffix(file->path, ".md"))
         return true;
+    if (file->kind == LT_DBT_OWN_TEST_PATHS)
+        return false; /* nothing but those */
     if (file->kind == LT_DBT_SEED_PATHS)
         return has_suffix(file->path, ".csv");
     if (file->kind == LT_DBT_TEST_PATHS) {
@@ -72,6 +74,8 @@ static lt_status list_all(lt_dbt *dbt, project_files *out, lt_err *err)
         for (size_t kind = 0; !package->is_built_in && kind < LT_DBT_PATHS; kind++)
             for (size_t i = 0; i < package->paths[kind].len; i++) {
                 lt_text folder = package->paths[kind].items[i];
+                if (kind == LT_DBT_OWN_TEST_PATHS && (dbt->is_strict || package != dbt->root))
+                    continue;
                 if (kind == LT_DBT_DOCS_PATHS && is_listed(package, kind, folder))
                     continue;
                 LT_TRY(list_folder(dbt, package, (lt_dbt_paths)kind, folder, out, err));

@@ -345,6 +345,29 @@ lt_status lt_dbt_add_semantic_model(const value_source *source, const lt_yaml *e
 lt_status lt_dbt_add_saved_query(const value_source *source, const lt_yaml *entry, lt_err *err);
 lt_status lt_dbt_add_yaml_snapshot(const value_source *source, const lt_yaml *entry, lt_err *err);
 
+/* As lt_dbt_add_unit_test(), for an entry whose model is none: a macro. */
+lt_dbt_node *lt_dbt_unit_node(const value_source *source, lt_text name, lt_text subject,
+                              const lt_yaml *entry);
+lt_status lt_dbt_unit_fill(const value_source *source, lt_dbt_node *node, const lt_yaml *entry,
+                           lt_err *err);
+
+/* ---- own_test.c: tests of macros and of CTEs, in leat_tests/ ---- */
+
+/* Read a file of them: they become unit tests. */
+lt_status lt_dbt_own_tests(lt_dbt *dbt, const project_file *file, lt_err *err);
+/* A test whose macro gives a text that is compared as it is, without a database. */
+bool lt_dbt_is_text_test(const lt_dbt_node *node);
+/* Compare what the macro gave; `out` gets the lines that differ. */
+bool lt_dbt_text_test_same(const lt_dbt_node *node, lt_text actual, lt_buf *out);
+/* What the macro of the test gives, or the query over that, in `out`. */
+lt_status lt_dbt_macro_test_compile(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled *out,
+                                    lt_err *err);
+/* Rows without a relation that has their types: "name as (...)", appended. */
+lt_status lt_dbt_plain_input(rendering *r, lt_jinja_value given, lt_jinja_value rows, lt_text name,
+                             lt_jinja_heap *heap, lt_buf *out, lt_err *err);
+/* The query of a statement gives one of its CTEs instead. LT_INVALID: it has none of that name. */
+lt_status lt_dbt_keep_cte(const lt_dbt_node *model, lt_text name, lt_buf *sql, lt_err *err);
+
 /* ---- override.c ---- */
 
 /* Note what a .yml file overrides, before any source is made. LT_INVALID: it is overridden already. */

@@ -560,6 +560,13 @@ static bool is_yaml(const project_file *file)
     return file->yaml != NULL;
 }
 
+static lt_status add_properties(lt_dbt *dbt, const project_file *file, lt_err *err)
+{
+    if (file->kind == LT_DBT_OWN_TEST_PATHS)
+        return lt_dbt_own_tests(dbt, file, err);
+    return lt_dbt_properties(dbt, file->package, file->path, file->yaml, err);
+}
+
 static lt_status add_file(lt_dbt *dbt, project_files *files, size_t i, int pass, lt_err *err)
 {
     const project_file *file = &files->items[i];
@@ -573,8 +580,7 @@ static lt_status add_file(lt_dbt *dbt, project_files *files, size_t i, int pass,
     if (is_yaml(file) && pass == 0)
         return lt_dbt_overrides_note(dbt, file->path, file->yaml, err);
     if (is_yaml(file))
-        return pass == 1 ? lt_dbt_properties(dbt, file->package, file->path, file->yaml, err)
-                         : LT_OK;
+        return pass == 1 ? add_properties(dbt, file, err) : LT_OK;
     if (pass != 2)
         return LT_OK;
     if (file->kind == LT_DBT_SNAPSHOT_PATHS)

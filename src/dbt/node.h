@@ -53,7 +53,8 @@ typedef enum lt_dbt_paths {
     LT_DBT_SNAPSHOT_PATHS,
     LT_DBT_ANALYSIS_PATHS,
     LT_DBT_TEST_PATHS,
-    LT_DBT_DOCS_PATHS, /* empty: all the others */
+    LT_DBT_OWN_TEST_PATHS, /* of the root project: tests of macros and CTEs, which dbt does not know */
+    LT_DBT_DOCS_PATHS,     /* empty: all the others */
     LT_DBT_PATHS
 } lt_dbt_paths;
 

@@ -22,6 +22,8 @@ static const path_key path_keys[LT_DBT_PATHS] = {
     [LT_DBT_SNAPSHOT_PATHS] = {"snapshot-paths", NULL, "snapshots"},
     [LT_DBT_ANALYSIS_PATHS] = {"analysis-paths", NULL, "analyses"},
     [LT_DBT_TEST_PATHS] = {"test-paths", NULL, "tests"},
+    [LT_DBT_OWN_TEST_PATHS] = {NULL, NULL,
+                               "leat_tests"}, /* dbt refuses keys that it does not know */
     [LT_DBT_DOCS_PATHS] = {"docs-paths", NULL, NULL},
 };
 
@@ -227,7 +229,9 @@ static void set_paths(lt_dbt *dbt, lt_dbt_package *package)
 {
     for (size_t i = 0; i < LT_DBT_PATHS; i++) {
         const path_key *key = &path_keys[i];
-        lt_jinja_value value = lt_dbt_at(package->project, key->key);
+        lt_jinja_value value = {0};
+        if (key->key)
+            value = lt_dbt_at(package->project, key->key);
         if (!lt_dbt_is_set(value) && key->older)
             value = lt_dbt_at(package->project, key->older);
         if (lt_dbt_is_set(value))

@@ -288,7 +288,7 @@ static void judge_part(planning *p, lt_dbt_plan_item *item, const lt_dbt_print *
         break;
     default:
         add_reason(p, item, LT_DBT_WHY_CODE, "%s %s has changed",
-                   part == LT_DBT_PART_UPSTREAM ? "ephemeral model" : lt_dbt_part_name(part),
+                   part == LT_DBT_PART_UPSTREAM ? "what it reads:" : lt_dbt_part_name(part),
                    lt_buf_chars(&names));
         break;
     }

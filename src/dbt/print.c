@@ -306,12 +306,16 @@ static lt_text upstream_of(lt_dbt_prints *prints, const lt_dbt_node *node)
         for (size_t i = 0; i < open.items[at]->depends_on.len; i++) {
             const lt_dbt_node *above = open.items[at]->depends_on.items[i];
             LT_AUTO(lt_buf) text = {.limit = MOST_TEXT};
-            if (!is_ephemeral(above) || lt_map_put(&seen, above->id, prints))
+            if (lt_map_put(&seen, above->id, prints))
                 continue;
-            lt_push_in(&prints->arena, &open, above);
-            const lt_dbt_print *own = own_of(prints, above);
-            for (int part = 0; part < LT_DBT_PART_UPSTREAM; part++)
-                lt_buf_printf(&text, "%.*s\n", LT_ARG(own->parts[part]));
+            if (is_ephemeral(above)) {
+                lt_push_in(&prints->arena, &open, above);
+                const lt_dbt_print *own = own_of(prints, above);
+                for (int part = 0; part < LT_DBT_PART_UPSTREAM; part++)
+                    lt_buf_printf(&text, "%.*s\n", LT_ARG(own->parts[part]));
+            } else {
+                lt_quote_relation(&above->relation, &text);
+            }
             add_item(prints, &list, above->id, lt_buf_text(&text));
         }
     lt_map_cleanup(&seen);

@@ -10,7 +10,7 @@ typedef enum lt_dbt_part {
     LT_DBT_PART_CONFIG, /* configuration by key, and columns where a contract or comments depend on them */
     LT_DBT_PART_MACROS, /* of the project and its packages: those that it calls, and those that they call */
     LT_DBT_PART_VARS, /* variables and environment variables that its text names, or that of its macros */
-    LT_DBT_PART_UPSTREAM, /* ephemeral models, which are a part of its SQL */
+    LT_DBT_PART_UPSTREAM, /* ephemeral models, which are a part of its SQL; where the others are */
     LT_DBT_PRINT_PARTS
 } lt_dbt_part;
 const char *lt_dbt_part_name(

@@ -396,9 +396,31 @@ lt_status lt_dbt_add_group(const value_source *source, const lt_yaml *entry, lt_
 
 /* ---- unit tests ---- */
 
-lt_status lt_dbt_add_unit_test(const value_source *source, const lt_yaml *entry, lt_err *err)
+lt_dbt_node *lt_dbt_unit_node(const value_source *source, lt_text name, lt_text subject,
+                              const lt_yaml *entry)
 {
     lt_dbt *dbt = source->dbt;
+    lt_text id =
+        lt_text_of(lt_arena_format(&dbt->arena, "%.*s.%.*s", LT_ARG(subject), LT_ARG(name)));
+    lt_dbt_node *node = node_of(source, LT_DBT_UNIT_TEST, id, entry);
+    node->name = name;
+    node->model = subject;
+    lt_dbt_fqn(dbt, node, node->file, subject);
+    lt_push_in(&dbt->arena, &node->fqn, name);
+    return node;
+}
+
+lt_status lt_dbt_unit_fill(const value_source *source, lt_dbt_node *node, const lt_yaml *entry,
+                           lt_err *err)
+{
+    LT_TRY(rendered_entry(source, node, entry, err));
+    LT_TRY(settle_entry(source, node, entry, err));
+    node->relation.schema = source->dbt->settings.target_schema;
+    return LT_OK;
+}
+
+lt_status lt_dbt_add_unit_test(const value_source *source, const lt_yaml *entry, lt_err *err)
+{
     lt_text name = {0}, model = {0};
     lt_dbt_ref wanted = {.version = lt_jinja_none()};
     LT_TRY(lt_dbt_need_text(source->path, entry, T("name"), &name, err));
@@ -408,17 +430,10 @@ lt_status lt_dbt_add_unit_test(const value_source *source, const lt_yaml *entry,
     const lt_yaml *given = lt_yaml_find(entry, T("given"));
     if (!lt_dbt_is_null(given))
         LT_TRY(lt_dbt_need_list(source->path, given, "given", err));
-    lt_text id = lt_text_of(lt_arena_format(&dbt->arena, "%.*s.%.*s", LT_ARG(model), LT_ARG(name)));
-    lt_dbt_node *node = node_of(source, LT_DBT_UNIT_TEST, id, entry);
-    node->name = name;
-    node->model = model;
-    lt_dbt_fqn(dbt, node, node->file, model);
-    lt_push_in(&dbt->arena, &node->fqn, name);
-    LT_TRY(rendered_entry(source, node, entry, err));
-    LT_TRY(settle_entry(source, node, entry, err));
-    node->relation.schema = dbt->settings.target_schema;
+    lt_dbt_node *node = lt_dbt_unit_node(source, name, model, entry);
+    LT_TRY(lt_dbt_unit_fill(source, node, entry, err));
     wanted.name = model;
-    lt_push_in(&dbt->arena, &node->refs, wanted);
+    lt_push_in(&source->dbt->arena, &node->refs, wanted);
     return LT_OK;
 }
 

@@ -4,8 +4,9 @@
 #include "base/fs.h"
 
 typedef struct unit_input {
-    const lt_dbt_node *node; /* what the rows stand for */
-    lt_jinja_value given;    /* {input, rows, format, fixture} */
+    const lt_dbt_node *node; /* what the rows stand for; NULL: a name that a macro was given */
+    lt_text name;
+    lt_jinja_value given; /* {input, rows, format, fixture} */
 } unit_input;
 
 struct lt_dbt_unit {
@@ -65,7 +66,7 @@ bool lt_dbt_unit_name(const rendering *r, lt_jinja_render *render, lt_text name,
     if (!render)
         return false;
     lt_jinja_heap *heap = lt_jinja_heap_of(render);
-    if (lt_text_eq(name, T("this")) && has_input(r->unit, r->unit->model)) {
+    if (lt_text_eq(name, T("this")) && r->unit->model && has_input(r->unit, r->unit->model)) {
         *out = cte_value(r->unit, r->rt, heap, r->unit->model);
         return true;
     }
@@ -119,13 +120,23 @@ static lt_status find_input(const rendering *r, const lt_dbt_unit *unit, lt_jinj
                    LT_ARG(unit->test->name), LT_ARG(input));
 }
 
+static bool is_plain_name(lt_text text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!lt_is_alpha(text.ptr[i]) && text.ptr[i] != '_' && !(i && lt_is_digit(text.ptr[i])))
+            return false;
+    return text.len > 0;
+}
+
 static lt_status read_inputs(const rendering *r, lt_dbt_unit *unit, lt_jinja_heap *heap,
                              lt_err *err)
 {
     lt_jinja_value given = lt_dbt_at(unit->test->raw, "given");
     for (size_t i = 0; given.type == LT_JINJA_LIST && i < lt_jinja_len(given); i++) {
         unit_input input = {.given = lt_jinja_at(given, i)};
-        LT_TRY(find_input(r, unit, heap, text_at(input.given, "input"), &input.node, err));
+        input.name = text_at(input.given, "input");
+        if (unit->model || !is_plain_name(input.name))
+            LT_TRY(find_input(r, unit, heap, input.name, &input.node, err));
         lt_push_in(&heap->arena, &unit->inputs, input);
     }
     return LT_OK;
@@ -184,6 +195,8 @@ static lt_status add_input(rendering *r, const lt_dbt_unit *unit, const unit_inp
     lt_jinja_value rows, made;
     lt_text sql;
     LT_TRY(rows_of(unit, input->given, heap, &rows, &sql, err));
+    if (!input->node && !sql.len)
+        return lt_dbt_plain_input(r, input->given, rows, input->name, heap, out, err);
     if (!sql.len) {
         lt_dbt_rendering_init(&inner, r->dbt, input->node);
         inner.session = r->session;
@@ -201,8 +214,8 @@ static lt_status add_input(rendering *r, const lt_dbt_unit *unit, const unit_inp
         LT_TRY(status);
         sql = lt_jinja_as_text(made);
     }
-    lt_buf_printf(out, "%s__dbt__cte__%.*s as (\n", out->len ? ", " : "",
-                  LT_ARG(input->node->relation.name));
+    lt_buf_printf(out, "%s%s%.*s as (\n", out->len ? ", " : "", input->node ? "__dbt__cte__" : "",
+                  LT_ARG(input->node ? input->node->relation.name : input->name));
     lt_buf_add(out, sql);
     lt_buf_add_str(out, "\n)");
     return LT_OK;
@@ -239,36 +252,49 @@ static void override_vars(rendering *inner, lt_jinja_value vars, lt_jinja_heap *
     inner->scope.vars = merged;
 }
 
-lt_status lt_dbt_unit_compile(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled *out, lt_buf *sql,
-                              lt_err *err)
+/* What is tested, rendered as if its inputs were the rows that are given. */
+static lt_status compile_subject(rendering *r, lt_dbt_unit *unit, lt_jinja_heap *heap,
+                                 lt_dbt_compiled *out, lt_err *err)
 {
-    lt_dbt_unit unit = {.test = r->node};
     lt_jinja_value overrides = lt_dbt_at(r->node->raw, "overrides");
+    lt_text cte = text_at(r->node->raw, "cte");
     rendering inner;
-    LT_AUTO(lt_buf) ctes = {0};
-    for (size_t i = 0; i < r->node->depends_on.len && !unit.model; i++)
-        if (r->node->depends_on.items[i]->kind == LT_DBT_MODEL)
-            unit.model = r->node->depends_on.items[i];
-    if (!unit.model)
-        return lt_fail(err, LT_INVALID, "unit test '%.*s': there is no model '%.*s'",
-                       LT_ARG(r->node->name), LT_ARG(r->node->model));
-    unit.macros = lt_dbt_at(overrides, "macros");
-    LT_TRY(read_inputs(r, &unit, heap, err));
-    lt_dbt_rendering_init(&inner, r->dbt, unit.model);
+    lt_dbt_rendering_init(&inner, r->dbt, unit->model ? unit->model : r->node);
     inner.session = r->session;
     inner.transaction = r->transaction;
     inner.rt = r->rt;
     inner.run = r->run;
-    inner.unit = &unit;
+    inner.unit = unit;
     override_vars(&inner, lt_dbt_at(overrides, "vars"), heap);
     inner.env = lt_dbt_at(overrides, "env_vars");
     LT_TRY(lt_dbt_exec_attach(&inner, heap, (lt_text){0}, err));
-    lt_status status = lt_dbt_compile_own(&inner, heap, out, err);
+    lt_status status = unit->model ? lt_dbt_compile_own(&inner, heap, out, err)
+                                   : lt_dbt_macro_test_compile(&inner, heap, out, err);
     lt_dbt_exec_close(inner.exec);
     LT_TRY(status);
+    return cte.len ? lt_dbt_keep_cte(unit->model, cte, &out->sql, err) : LT_OK;
+}
+
+lt_status lt_dbt_unit_compile(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled *out, lt_buf *sql,
+                              lt_err *err)
+{
+    lt_dbt_unit unit = {.test = r->node};
+    LT_AUTO(lt_buf) ctes = {0};
+    bool of_macro = lt_dbt_is_set(lt_dbt_at(r->node->raw, "macro"));
+    for (size_t i = 0; i < r->node->depends_on.len && !unit.model && !of_macro; i++)
+        if (r->node->depends_on.items[i]->kind == LT_DBT_MODEL)
+            unit.model = r->node->depends_on.items[i];
+    if (!unit.model && !of_macro)
+        return lt_fail(err, LT_INVALID, "unit test '%.*s': there is no model '%.*s'",
+                       LT_ARG(r->node->name), LT_ARG(r->node->model));
+    unit.macros = lt_dbt_at(lt_dbt_at(r->node->raw, "overrides"), "macros");
+    LT_TRY(read_inputs(r, &unit, heap, err));
+    LT_TRY(compile_subject(r, &unit, heap, out, err));
+    lt_buf_add(sql, lt_buf_text(&out->sql));
+    if (lt_dbt_is_text_test(r->node))
+        return LT_OK;
     for (size_t i = 0; i < unit.inputs.len; i++)
         LT_TRY(add_input(r, &unit, &unit.inputs.items[i], heap, &ctes, err));
-    lt_buf_add(sql, lt_buf_text(&out->sql));
     if (ctes.len)
         LT_TRY(lt_dbt_put_ctes(lt_buf_text(&ctes), sql, err));
     return expect(r, &unit, heap, err);

@@ -3,7 +3,10 @@
 import hashlib
 import json
 import shutil
+import signal
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -100,7 +103,7 @@ def test_a_plan_says_what_was_never_built_and_then_that_nothing_has_changed(shop
     ("macros/inner.sql", "{% macro inner(x) %}3 * ({{ x }}){% endmacro %}\n",
      {"totals": "code: macro macro.shop.inner has changed", "last": "upstream", "unique_totals_customer": "upstream"}),
     ("models/eph.sql", "{{ config(materialized='ephemeral') }}\nselect * from {{ ref('orders') }} where true\n",
-     {"totals": "code: ephemeral model model.shop.eph has changed", "last": "upstream", "unique_totals_customer": "upstream"}),
+     {"totals": "code: what it reads: model.shop.eph has changed", "last": "upstream", "unique_totals_customer": "upstream"}),
     ("seeds/orders.csv", "id,customer,amount\n1,ann,5\n2,bob,8\n",
      {"orders": "data: seeds/orders.csv has changed", "totals": "upstream: seed orders is built", "last": "upstream",
       "unique_totals_customer": "upstream"}),
@@ -322,3 +325,293 @@ def test_what_another_project_has_written_into_a_shared_schema_is_kept(duck):
     found = orphans(duck, "--drop", "--yes")
     assert {name: o["dropped"] for name, o in found.items()} == {"theirs": False, "ours": True, "loaded": False}
     assert found["theirs"]["maker"] == "leat.writes" and found["theirs"]["node"] == "model.other.theirs"
+
+
+# ---- watch ----
+
+class Watch:
+    """`leat dbt watch` at work: each save() waits for what is said of it."""
+
+    def __init__(self, shop, *words):
+        self.shop, self.said, self.news = shop, [], threading.Condition()
+        self.process = subprocess.Popen([LEAT, "dbt", "watch", "--target", shop.target, *words], cwd=shop.root, env=shop.env,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        self.wait("watching ")
+
+    def read(self):
+        for line in self.process.stdout:
+            with self.news:
+                self.said.append(line)
+                self.news.notify_all()
+
+    def wait(self, *ends):
+        """Take the lines up to the first that has one of `ends`."""
+        def last_line():
+            return next((i for i, line in enumerate(self.said) if line[0].isdigit() and any(end in line for end in ends)), None)
+
+        with self.news:
+            found = self.news.wait_for(lambda: last_line() is not None, timeout=90)
+            assert found, f"none of {ends} in {''.join(self.said)}"
+            last = last_line()
+            block, self.said = self.said[:last + 1], self.said[last + 1:]
+            return "".join(block)
+
+    def save(self, path, text):
+        self.shop.write(path, text)
+        return self.wait(" done, ", "nothing to build", "ERROR ", "another target")
+
+    def built(self, path, text):
+        """What a save has built."""
+        lines = self.save(path, text).splitlines()
+        return sorted(line.split()[1] for line in lines if line.startswith("  ") and line[2].isupper())
+
+    def end(self, number=signal.SIGINT):
+        self.process.send_signal(number)
+        code = self.process.wait(90)
+        self.reader.join(90)
+        return code
+
+
+@pytest.fixture
+def watch():
+    started = []
+
+    def start(shop, *words):
+        started.append(Watch(shop, *words))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.process.wait()
+
+
+def test_a_save_rebuilds_what_it_changed_with_its_tests(shop, watch):
+    shop("build")
+    w = watch(shop)
+    assert w.built("models/totals.sql", SHOP["models/totals.sql"].replace("sum(amount)", "max(amount)")) == ["totals", "unique_totals_customer"]
+    assert [row["total"] for row in shop.rows("select total from {{ ref('totals') }} order by 1")] == [10, 14]
+    assert w.built("macros/inner.sql", "{% macro inner(x) %}3 * ({{ x }}){% endmacro %}\n") == ["totals", "unique_totals_customer"]
+    assert w.built("seeds/orders.csv", "id,customer,amount\n1,ann,6\n") == ["orders"]
+    assert w.built("models/m.yml", SHOP["models/m.yml"].replace("[unique]", "[unique, not_null]")) == ["not_null_totals_customer"]
+    tests = ["not_null_totals_customer", "totals", "unique_totals_customer"]
+    assert w.built("dbt_project.yml", SHOP["dbt_project.yml"].replace("2", "7")) == tests
+    assert "nothing to build" in w.save("models/last.sql", SHOP["models/last.sql"])
+    assert w.end() == 0
+
+
+def test_it_goes_on_after_errors_which_name_file_and_line(duck, watch):
+    duck("build")
+    w = watch(duck)
+    assert "models/last.sql:1:8" in w.save("models/last.sql", "select nothing from {{ ref('totals') }}\n")
+    assert "models/last.sql:1:" in w.save("models/last.sql", "select {{ ref('totals' }}\n")
+    assert "no model 'totalz'" in w.save("models/last.sql", "select * from {{ ref('totalz') }}\n")
+    assert "models/m.yml:" in w.save("models/m.yml", "models: [\n")
+    w.save("models/m.yml", SHOP["models/m.yml"])
+    assert w.built("models/last.sql", "select customer from {{ ref('totals') }}\n") == ["last"]
+    assert "FAIL" in w.save("models/totals.sql", "select 'x' as customer union all select 'x'\n")
+    assert w.built("models/totals.sql", SHOP["models/totals.sql"]) == ["totals", "unique_totals_customer"]
+    assert w.end(signal.SIGTERM) == 0
+
+
+def test_new_files_new_folders_and_removed_files_are_seen(duck, watch):
+    duck("build")
+    w = watch(duck)
+    assert w.built("models/a/b/fresh.sql", "select 1 as id\n") == ["fresh"]
+    (duck.root / "models/a/b/fresh.sql").unlink()
+    assert "GONE" in w.wait("nothing to build")
+    (duck.root / "models/a").rename(duck.root / "models/moved")
+    w.wait("nothing to build")
+    assert w.built("models/moved/b/again.sql", "select 2 as id\n") == ["again"]
+
+
+@pytest.mark.parametrize("how", ["rename", "backup", "twice"])
+def test_the_ways_of_editors_to_save_are_one_save(duck, watch, how):
+    duck("build")
+    w = watch(duck)
+    file, text = duck.root / "models/apart.sql", "{{ config(materialized='table') }}\nselect 2 as one\n"
+    if how == "rename":
+        (duck.root / "models/.apart.sql.swp").write_text("x")
+        (duck.root / "models/apart.sql.tmp").write_text(text)
+        (duck.root / "models/apart.sql.tmp").rename(file)
+        (duck.root / "models/.apart.sql.swp").unlink()
+    elif how == "backup":
+        (duck.root / "models/4913").write_text("")
+        (duck.root / "models/4913").unlink()
+        file.rename(duck.root / "models/apart.sql~")
+        file.write_text(text)
+        (duck.root / "models/apart.sql~").unlink()
+    else:
+        file.write_text("select")
+        file.write_text(text)
+    assert "apart" in w.wait(" done, ") and duck.rows("select one from {{ ref('apart') }}") == [{"one": 2}]
+
+
+def test_children_and_a_selection_when_asked_for(duck, watch):
+    duck("build")
+    w = watch(duck, "--children", "--select", "totals+")
+    assert w.built("models/totals.sql", SHOP["models/totals.sql"] + "-- x\n") == ["last", "totals", "unique_totals_customer"]
+    assert "nothing to build" in w.save("models/apart.sql", "{{ config(materialized='table') }}\nselect 9 as one\n")
+
+
+def test_another_target_is_told_and_not_filled(duck, watch):
+    duck("build")
+    w = watch(duck)
+    assert "another target" in w.save("profiles.yml", SHOP["profiles.yml"].replace("shop.duckdb", "other.duckdb"))
+    assert not (duck.root / "other.duckdb").exists()
+
+
+def test_a_newer_save_stops_the_build_and_ctrl_c_does_too(tmp_path, env, postgres, watch):
+    shop = Shop(tmp_path / "shop", env, "pg", postgres)
+    shop("build")
+    w = watch(shop)
+    slow = "{{ config(materialized='table') }}\nselect 3 as one from pg_sleep(600)\n"
+    asleep = "select count(*) from pg_stat_activity where query like '%pg_sleep(600)%' and state = 'active' and pid <> pg_backend_pid()"
+
+    def wait_until_asleep():
+        until = time.monotonic() + 90
+        while [str(v) for v in postgres.psql(asleep, shop.url)[0]] == ["0"]:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+    shop.write("models/apart.sql", slow)
+    wait_until_asleep()
+    shop.write("models/last.sql", "select customer from {{ ref('totals') }}\n")  # the slow one is tried again, with what is new
+    said = w.wait("a newer save")
+    wait_until_asleep()
+    shop.write("models/apart.sql", "{{ config(materialized='table') }}\nselect 4 as one\n")
+    said += w.wait(" done, ")
+    assert "SUCCESS  apart" in said and "SUCCESS  last" in said and "ERROR" not in said and shop.rows("select one from {{ ref('apart') }}") == [{"one": 4}]
+    shop.write("models/apart.sql", slow)
+    wait_until_asleep()
+    assert w.end() == 0
+    assert shop.rows("select one from {{ ref('apart') }}") == [{"one": 4}]  # what was there before
+
+
+# ---- unit tests of macros and of CTEs ----
+
+PAID = """with src as (select * from {{ ref('orders') }}), -- a ) in a comment
+"Big" as materialized (select id, amount * 2 as amount, 'a), b as (' as t from src where amount > 3),
+counted (n) as (select count(*) from "Big" /* ) */)
+select n from counted
+"""
+
+OWN = """macro_tests:
+  - name: doubles
+    macro: twice
+    args: {x: amount}
+    expect: {text: "2 *   (amount)"}
+  - name: doubles_exactly
+    macro: shop.twice
+    args: [amount]
+    expect: {text: "2 * (amount)", whitespace: exact}
+  - name: doubles_rows
+    macro: twice
+    args: [amount]
+    given:
+      - input: payments
+        rows:
+          - {id: 1, amount: 2}
+          - {id: 2, amount: null}
+          - {id: 3, amount: 1.5}
+      - input: none_of_these
+        columns: {id: integer}
+        rows: []
+    query: select id, {{ result }} as doubled from payments where id not in (select id from none_of_these)
+    expect:
+      rows:
+        - {id: 3, doubled: 3.0}
+        - {id: 1, doubled: 4}
+        - {id: 2, doubled: null}
+cte_tests:
+  - name: big_ones
+    model: paid
+    cte: Big
+    given:
+      - input: ref('orders')
+        rows:
+          - {id: 1, amount: 2}
+          - {id: 2, amount: 7}
+    expect:
+      rows:
+        - {id: 2, amount: 14}
+  - name: all_of_them
+    model: paid
+    cte: counted
+    given: [{input: ref('orders'), format: csv, rows: "id,amount\\n1,4\\n2,5\\n"}]
+    expect: {rows: [{n: 2}]}
+"""
+
+
+def with_own(shop, text=OWN):
+    shop.write("models/paid.sql", PAID)
+    shop.write("leat_tests/own.yml", text)
+    shop("seed")
+    return shop
+
+
+def test_macros_and_ctes_have_unit_tests(shop):
+    with_own(shop)("build")
+    assert {name: status for name, status in statuses(shop).items() if name.startswith("unit_test")} == {
+        "unit_test.shop.twice.doubles": "pass", "unit_test.shop.twice.doubles_exactly": "pass", "unit_test.shop.twice.doubles_rows": "pass",
+        "unit_test.shop.paid.big_ones": "pass", "unit_test.shop.paid.all_of_them": "pass"}
+    shop("test", "--select", "paid")
+    assert sorted(statuses(shop)) == ["unit_test.shop.paid.all_of_them", "unit_test.shop.paid.big_ones"]
+    shop("test", "--select", "doubles_rows")
+    assert list(statuses(shop)) == ["unit_test.shop.twice.doubles_rows"]
+    nodes = shop.json("manifest.json")["unit_tests"]
+    assert nodes["unit_test.shop.paid.big_ones"]["depends_on"]["nodes"] == ["model.shop.paid"]
+    assert nodes["unit_test.shop.twice.doubles"]["depends_on"]["macros"] == ["macro.shop.twice"]
+    shop("build")
+    assert shop.built() == []
+    shop.write("macros/inner.sql", "{% macro inner(x) %}3 * ({{ x }}){% endmacro %}\n")
+    assert {"doubles", "doubles_exactly", "doubles_rows"} <= set(shop.built()) and "big_ones" not in shop.built()
+
+
+def statuses(shop):
+    return {result["unique_id"]: result["status"] for result in shop.json("run_results.json")["results"]}
+
+
+def test_what_they_expect_and_do_not_get_is_shown_as_a_difference(shop):
+    with_own(shop, OWN.replace("amount: 14}", "amount: 15}").replace("2 * (amount)\"", "2  * (amount)\"").replace("doubled: 4}", "doubled: 5}"))
+    out = shop("build", code=1)
+    assert "| --- | 2 | 15 |" in out and "| +++ | 2 | 14 |" in out
+    assert "| --- | 2  * (amount)\n| +++ | 2 * (amount)" in out
+    assert "| --- | 1 | 5" in out
+    found = statuses(shop)
+    assert found["unit_test.shop.paid.big_ones"] == found["unit_test.shop.twice.doubles_exactly"] == "fail"
+    assert found["model.shop.paid"] == "skipped" and found["unit_test.shop.twice.doubles"] == "pass"
+    assert "paid" not in shop.relations()
+
+
+@pytest.mark.parametrize("old, new, said", [
+    ("macro: twice\n    args: {x", "macro: twise\n    args: {x", "leat_tests/own.yml:3:12: there is no macro 'twise'\n  did you mean 'twice'?"),
+    ("expect: {text: \"2 *   (amount)\"}", "expected: 1", "unknown key 'expected' in a test of a macro"),
+    ("expect: {text: \"2 *   (amount)\"}", "expect: {}", "'expect' has either 'text' or 'rows'"),
+    ("whitespace: exact", "whitespace: none", "'whitespace' is 'any' or 'exact'"),
+    ("cte_tests:", "cte_test:", "unknown key 'cte_test' in this file"),
+    ("model: paid", "model: payed", "no model 'payed'"),
+    ("args: {x: amount}", "args: amount", "'args' is a mapping or a list"),
+])
+def test_mistakes_in_their_files_are_told_with_their_place(duck, old, new, said):
+    assert old in OWN
+    duck.write("models/paid.sql", PAID)
+    duck.write("leat_tests/own.yml", OWN.replace(old, new, 1))
+    assert said in duck("parse", code=2)
+
+
+def test_a_cte_that_is_not_there_and_an_input_without_columns_are_told(duck):
+    with_own(duck, OWN.replace("cte: Big", "cte: Bigg").replace("        columns: {id: integer}\n", ""))
+    out = duck("test", "--select", "test_type:unit", code=1)
+    assert "models/paid.sql has no CTE 'Bigg', it has src, Big, counted" in out and "did you mean 'Big'?" in out
+    assert "input 'none_of_these' has no column" in out and "columns: {id: integer}" in out
+
+
+def test_a_changed_file_of_tests_is_seen(duck, watch):
+    with_own(duck)("build")
+    w = watch(duck)
+    assert w.built("leat_tests/own.yml", OWN.replace("amount: 14}", "amount: 15}")) == ["big_ones"]
+    assert w.built("leat_tests/own.yml", OWN) == ["big_ones"]

@@ -108,6 +108,42 @@ def test_leat_run_goes_back_to_what_is_missing(batches):
     assert batches.values() == [("1", "1"), ("2", "2"), ("3", "3"), ("4", "4")]
 
 
+def started(out):
+    return [word.split()[0] for word in out.split("START batch ")[1:]]
+
+
+def short(back):
+    return day(back).replace("-", "")
+
+
+def test_gaps_are_filled_when_asked_for(batches):
+    batches.leat.write("models/m.sql", MODEL % (day(6), "day"))
+    batches.seed(*[(n, day(n), n) for n in (6, 5, 4, 3, 2, 1, 0)])
+    batches.dbt("seed")
+    batches.dbt("run", "-s", "m", "--event-time-start", day(6), "--event-time-end", day(5))
+    batches.dbt("run", "-s", "m", "--event-time-start", day(3), "--event-time-end", day(2))
+    assert started(batches.dbt("run", "-s", "m")) == [short(1), short(0)]  # as dbt: `lookback`
+    out = batches.dbt("run", "-s", "m", "--fill-gaps", "--vars", "{bad: 4}", code=1)
+    assert started(out) == [short(5), short(4), short(2), short(1), short(0)]
+    assert ("4", "4") not in batches.values() and len(batches.values()) == 6
+    out = batches.dbt("run", "-s", "m", "--fill-gaps", "--event-time-start", day(6), "--event-time-end", day(1))
+    assert started(out) == [short(4)]
+    assert [int(n) for n, _ in batches.values()] == [0, 1, 2, 3, 4, 5, 6]
+    assert started(batches.dbt("run", "-s", "m", "--fill-gaps")) == [short(1), short(0)]
+
+
+def test_batches_that_somebody_else_has_built_are_no_gaps(batches):
+    batches.leat.write("models/m.sql", MODEL % (day(6), "day"))
+    batches.seed(*[(n, day(n), n) for n in (6, 5, 3, 2, 1, 0)])
+    batches.dbt("build")
+    (batches.leat.project / "target" / "leat_builds.json").unlink()
+    out = batches.dbt("run", "-s", "m", "--fill-gaps")
+    assert started(out) == [short(4), short(1), short(0)]  # the one without rows cannot be told from a gap
+    assert started(batches.dbt("run", "-s", "m", "--fill-gaps")) == [short(1), short(0)]  # and is known from then on
+    out = batches.dbt("run", "-s", "m", "--fill-gaps", "--event-time-start", day(6), "--event-time-end", day(2))
+    assert started(out) == [] and batches.result("m")["status"] == "success"
+
+
 def test_months_and_hours_are_batches_too(batches):
     batches.seed((1, "2024-01-20", 1), (2, "2024-02-29", 2), (3, "2024-03-09", 3), (4, "2024-03-10", 4))
     batches.leat.write("models/m.sql", MODEL % ("2020-01-01", "month"))

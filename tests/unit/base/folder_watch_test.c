@@ -1,0 +1,125 @@
+/* Watched folders tell of what counts, and of nothing else. */
+#include "base/folder_watch.h"
+
+#include "base/fs.h"
+#include "support/test.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool is_sql(void *user, const char *name)
+{
+    (void)user;
+    return lt_text_ends(lt_text_of(name), T(".sql"));
+}
+
+static void put(const char *folder, const char *name)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_chars) path = lt_path_join(folder, name);
+    FILE *file = fopen(path, "w");
+    CHECK(file && fputs("select 1", file) >= 0 && fclose(file) == 0);
+    (void)err;
+}
+
+/* Events of what has been done already are there at once. */
+static bool has_changed(lt_folder_watch *watch)
+{
+    bool changed = false;
+    lt_err err = {0};
+    CHECK(lt_folder_watch_take(watch, &changed, &err) == LT_OK);
+    return changed;
+}
+
+static lt_folder_watch *watch_of(const char *folder)
+{
+    static const lt_folder_watch_options options = {.counts = is_sql};
+    lt_folder_watch *watch = NULL;
+    lt_err err = {0};
+    CHECK(lt_folder_watch_open(&options, &watch, &err) == LT_OK);
+    CHECK(lt_folder_watch_add(watch, folder, true, &err) == LT_OK);
+    return watch;
+}
+
+Test(folder_watch, writing_renaming_and_removing_a_file_are_changes)
+{
+    const char *folder = lt_test_folder();
+    lt_folder_watch *watch = watch_of(folder);
+    LT_AUTO(lt_chars) from = lt_path_join(folder, "a.sql");
+    LT_AUTO(lt_chars) to = lt_path_join(folder, "b.sql");
+    CHECK(!has_changed(watch));
+    put(folder, "a.sql");
+    CHECK(has_changed(watch));
+    CHECK(rename(from, to) == 0 && has_changed(watch));
+    CHECK(unlink(to) == 0 && has_changed(watch));
+    CHECK(!has_changed(watch));
+    lt_folder_watch_close(watch);
+}
+
+Test(folder_watch, what_editors_leave_and_other_files_are_none)
+{
+    const char *folder = lt_test_folder();
+    lt_folder_watch *watch = watch_of(folder);
+    static const char *const names[] = {".a.sql.swp", "a.sql~",  "4913",
+                                        "#a.sql#",    ".#a.sql", "x.db"};
+    for (size_t i = 0; i < LT_COUNT(names); i++)
+        put(folder, names[i]);
+    CHECK(!has_changed(watch));
+    lt_folder_watch_close(watch);
+}
+
+Test(folder_watch, a_file_renamed_over_another_is_a_change)
+{
+    const char *folder = lt_test_folder();
+    put(folder, "a.sql");
+    lt_folder_watch *watch = watch_of(folder);
+    LT_AUTO(lt_chars) from = lt_path_join(folder, "a.sql.tmp123");
+    LT_AUTO(lt_chars) to = lt_path_join(folder, "a.sql");
+    put(folder, "a.sql.tmp123");
+    CHECK(!has_changed(watch));
+    CHECK(rename(from, to) == 0 && has_changed(watch));
+    lt_folder_watch_close(watch);
+}
+
+Test(folder_watch, folders_that_come_later_are_watched_with_all_below_them)
+{
+    const char *folder = lt_test_folder();
+    lt_folder_watch *watch = watch_of(folder);
+    LT_AUTO(lt_chars) one = lt_path_join(folder, "one");
+    LT_AUTO(lt_chars) two = lt_path_join(folder, "one/two");
+    lt_err err = {0};
+    CHECK(lt_folder_make(two, 0755, &err) == LT_OK && has_changed(watch));
+    put(two, "a.sql");
+    CHECK(has_changed(watch));
+    LT_AUTO(lt_chars) moved = lt_path_join(folder, "three");
+    CHECK(rename(one, moved) == 0 && has_changed(watch));
+    LT_AUTO(lt_chars) inner = lt_path_join(moved, "two");
+    put(inner, "b.sql");
+    CHECK(has_changed(watch));
+    lt_folder_watch_close(watch);
+}
+
+Test(folder_watch, a_circle_of_links_is_gone_round_once)
+{
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_chars) link = lt_path_join(folder, "round");
+    CHECK(symlink(folder, link) == 0);
+    lt_folder_watch *watch = watch_of(folder);
+    put(folder, "a.sql");
+    CHECK(has_changed(watch));
+    lt_folder_watch_close(watch);
+}
+
+Test(folder_watch, what_is_not_entered_tells_nothing)
+{
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_chars) hidden = lt_path_join(folder, ".git");
+    lt_err err = {0};
+    CHECK(lt_folder_make(hidden, 0755, &err) == LT_OK);
+    lt_folder_watch *watch = watch_of(folder);
+    put(hidden, "a.sql");
+    CHECK(!has_changed(watch));
+    lt_folder_watch_close(watch);
+}
