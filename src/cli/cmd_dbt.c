@@ -410,11 +410,14 @@ const lt_cmd lt_cmd_dbt = {
     .name = "dbt",
     .help = "run a dbt project: the dbt command's verbs, options and artifacts",
     .args = "[COMMAND] [OPTION...]",
-    .about = "Works as dbt does in a folder with dbt_project.yml and a profiles.yml: the same "
-             "options, selectors, "
-             "environment variables, artifacts in target/, and exit codes 0, 1 and 2. A link to "
-             "this program with the "
-             "name 'dbt' is the same as 'leat dbt'. 'leat dbt --help' lists commands and options.",
+    .about =
+        "Works as dbt does in a folder with dbt_project.yml and a profiles.yml: the same "
+        "options, selectors, "
+        "environment variables, artifacts in target/, and exit codes 0, 1 and 2. A link to "
+        "this program with the "
+        "name 'dbt' is the same as 'leat dbt'. 'leat dbt --help' lists commands and options. dbt "
+        "has no plan, watch and orphans: what a "
+        "build would do and why, building on each save, relations that nothing makes any more.",
     .group = LT_GROUP_RUN,
     .raw = true,
     .run = dbt,

@@ -553,6 +553,17 @@ void dbt_flags_finish(dbt_flags *out)
             *numbers[i].number = numbers[i].usual;
 }
 
+/* dbt has no such option, and need not read of it in results where nobody gave it. */
+static bool is_own(const flag *f)
+{
+    static const char *const own[] = {"stale-only", "detailed-exitcode", "fill-gaps",        "drop",
+                                      "yes",        "children",          "include-snapshots"};
+    for (size_t i = 0; i < LT_COUNT(own); i++)
+        if (strcmp(own[i], f->name) == 0)
+            return true;
+    return false;
+}
+
 lt_jinja_value dbt_flags_value(const dbt_flags *given, lt_jinja_heap *heap)
 {
     static const char *const on[] = {"print",         "use_colors", "write_json",
@@ -565,6 +576,8 @@ lt_jinja_value dbt_flags_value(const dbt_flags *given, lt_jinja_heap *heap)
         if (f->type == INERT || f->type == INERT_TEXT || f->letter == 'h')
             continue;
         key = key_of(f, &heap->arena);
+        if (f->type == SWITCH && *(const int *)(const void *)at < 0 && is_own(f))
+            continue;
         if (f->type == SWITCH) {
             int value = *(const int *)(const void *)at;
             bool usual = false;
