@@ -27,15 +27,11 @@ static bool is_test(const lt_dbt_node *node)
 
 static lt_status write_compiled(const attempt *a, lt_err *err)
 {
-    const lt_dbt_node *node = a->node;
-    bool generic = node->kind == LT_DBT_GENERIC_TEST;
-    if (node->kind == LT_DBT_UNIT_TEST || !a->run->request.target_folder)
-        return LT_OK; /* its path is that of a .yml file; what runs is below target/run */
-    lt_text own = lt_dbt_batch_path(a->r.batch, node->path, &a->heap->arena);
+    if (!a->run->request.target_folder)
+        return LT_OK;
+    lt_text own = lt_dbt_write_path(a->node, a->r.batch, &a->heap->arena);
     LT_AUTO(lt_chars)
-    path = lt_format("%s/compiled/%.*s/%.*s%s%.*s", a->run->request.target_folder,
-                     LT_ARG(node->package->name), LT_ARG(own), generic ? "/" : "",
-                     generic ? (int)node->file.len : 0, node->file.ptr ? node->file.ptr : "");
+    path = lt_format("%s/compiled/%.*s", a->run->request.target_folder, LT_ARG(own));
     LT_AUTO(lt_chars) folder = lt_xstrndup(path, (size_t)(strrchr(path, '/') - path));
     LT_TRY(lt_folder_make(folder, 0755, err));
     return lt_file_update(path, a->sql, 0644, err);
@@ -45,18 +41,14 @@ static lt_status write_compiled(const attempt *a, lt_err *err)
 static void keep_compiled(const attempt *a)
 {
     lt_dbt *dbt = a->run->request.dbt;
-    const lt_dbt_node *node = a->node;
-    bool generic = node->kind == LT_DBT_GENERIC_TEST;
-    lt_text own = lt_dbt_batch_path(a->r.batch, node->path, &a->heap->arena);
+    lt_text own = lt_dbt_write_path(a->node, a->r.batch, &a->heap->arena);
     if (a->r.batch && a->r.batch->is_beside)
         return; /* others read the node now; the last batch is alone again */
     (void)pthread_mutex_lock(&a->run->lock);
     a->node->compiled_code = lt_arena_text(&dbt->arena, a->sql);
     a->node->is_compiled = true;
-    a->node->compiled_path = lt_text_of(
-        lt_arena_format(&dbt->arena, "target/compiled/%.*s/%.*s%s%.*s", LT_ARG(node->package->name),
-                        LT_ARG(own), generic ? "/" : "", generic ? (int)node->file.len : 0,
-                        node->file.ptr ? node->file.ptr : ""));
+    a->node->compiled_path =
+        lt_text_of(lt_arena_format(&dbt->arena, "target/compiled/%.*s", LT_ARG(own)));
     (void)pthread_mutex_unlock(&a->run->lock);
 }
 

@@ -10,6 +10,21 @@ void lt_dbt_compiled_cleanup(lt_dbt_compiled *compiled)
     compiled->templated = NULL;
 }
 
+lt_text lt_dbt_write_path(const lt_dbt_node *node, const lt_dbt_batch *batch, lt_arena *arena)
+{
+    lt_text package = node->package->name, path = lt_dbt_batch_path(batch, node->path, arena);
+    if (node->kind == LT_DBT_GENERIC_TEST)
+        return lt_text_of(lt_arena_format(arena, "%.*s/%.*s/%.*s", LT_ARG(package), LT_ARG(path),
+                                          LT_ARG(node->file)));
+    if (node->kind != LT_DBT_UNIT_TEST)
+        return lt_text_of(lt_arena_format(arena, "%.*s/%.*s", LT_ARG(package), LT_ARG(path)));
+    lt_text folder = path; /* of the .yml file, once more below it */
+    while (folder.len && folder.ptr[folder.len - 1] != '/')
+        folder.len--;
+    return lt_text_of(lt_arena_format(arena, "%.*s/%.*s/%.*s%.*s.sql", LT_ARG(package),
+                                      LT_ARG(path), LT_ARG(folder), LT_ARG(node->name)));
+}
+
 static lt_status render_generic_test(rendering *r, const lt_jinja_template *compiled,
                                      lt_jinja_heap *heap, lt_buf *sql, lt_err *err)
 {

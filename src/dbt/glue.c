@@ -147,8 +147,6 @@ lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt
 lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled, lt_err *err)
 {
     const lt_dbt_node *node = r->node;
-    bool is_test =
-        node && (node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST);
     lt_dbt_exec_settings settings = {.rt = r->rt ? r->rt : r->dbt->parse_rt,
                                      .heap = heap,
                                      .session = r->session,
@@ -160,16 +158,7 @@ lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled
         r->model = (lt_jinja_value){0};
         r->compiled = compiled;
         settings.this_relation = lt_dbt_node_relation(r, node, heap);
-        settings.write_path = lt_text_of(lt_arena_format(
-            &heap->arena, "%.*s/%.*s%s%.*s", LT_ARG(node->package->name), LT_ARG(node->path),
-            is_test && node->kind == LT_DBT_GENERIC_TEST ? "/" : "",
-            node->kind == LT_DBT_GENERIC_TEST ? (int)node->file.len : 0,
-            node->file.ptr ? node->file.ptr : ""));
-        settings.write_path = lt_dbt_batch_path(r->batch, settings.write_path, &heap->arena);
-        if (node->kind == LT_DBT_UNIT_TEST)
-            settings.write_path = lt_text_of(
-                lt_arena_format(&heap->arena, "%.*s/%.*s/%.*s.sql", LT_ARG(node->package->name),
-                                LT_ARG(node->path), LT_ARG(node->name)));
+        settings.write_path = lt_dbt_write_path(node, r->batch, &heap->arena);
         if (node->kind == LT_DBT_SEED) {
             LT_AUTO(lt_chars) name = lt_text_dup(node->path);
             settings.seed_path =

@@ -455,6 +455,9 @@ lt_status lt_dbt_python_compile(rendering *r, lt_jinja_heap *heap, lt_dbt_compil
 
 /* ---- compile.c ---- */
 
+/* Where the text of a node (or one batch of it) is put, below target/compiled/ and target/run/: "shop/models/m.sql". */
+lt_text lt_dbt_write_path(const lt_dbt_node *node, const lt_dbt_batch *batch, lt_arena *arena);
+
 /* Render a node in a run: its own text, before the CTEs of ephemeral models. */
 lt_status lt_dbt_compile_own(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled *out, lt_err *err);
 /* Put the ephemeral models that the node reads, and those that they read, in front of its SQL. */

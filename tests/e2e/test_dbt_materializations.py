@@ -2,7 +2,7 @@
 
 import subprocess
 
-from harness import LEAT, clean_env, write_files
+from harness import LEAT, Dbt, clean_env, write_files
 
 PROJECT = {
     "dbt_project.yml": "name: shop\nversion: '1.0'\nprofile: shop\n",
@@ -93,3 +93,15 @@ def test_an_error_of_sql_is_told_at_the_models_own_line(tmp_path):
     write_files(tmp_path, {**PROJECT, "models/double.yml": "", "models/bad.sql": "select 1 as a,\n  nothing as b\n"})
     out = dbt(tmp_path, "build", code=1)
     assert "models/bad.sql:2:3: " in out and "macros/dbt" not in out
+
+
+def test_the_text_of_a_unit_test_is_where_dbt_puts_it(tmp_path, env):
+    write_files(tmp_path, {
+        "dbt_project.yml": "name: ut\nprofile: ut\n",
+        "profiles.yml": "ut:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: ut.duckdb}\n",
+        "models/deep/b.sql": "select 3 as w\n",
+        "models/deep/u.yml": "unit_tests: [{name: my_test, model: b, given: [], expect: {rows: [{w: 3}]}}]\n",
+    })
+    Dbt(tmp_path, {**env, "DBT_PROFILES_DIR": str(tmp_path)})("build")
+    for folder in ("compiled", "run"):
+        assert "3 as w" in (tmp_path / "target" / folder / "ut/models/deep/u.yml/models/deep/my_test.sql").read_text()
