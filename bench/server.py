@@ -169,6 +169,8 @@ def fill_history(home, count):
         from (select i, 1700000000000000 + i * 90000000 as at from n)""", (count,))
     for _, sql in triggers:
         db.execute(sql)
+    db.execute("delete from run_counts")
+    db.execute("insert into run_counts select pipeline, status, count(*) from runs group by pipeline, status")
     db.commit()
     db.close()
 
