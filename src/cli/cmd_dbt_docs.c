@@ -101,8 +101,6 @@ lt_status dbt_run_docs(dbt_work *work, lt_err *err)
             dbt_say(&work->log, LT_LOG_INFO, "E045", "CannotGenerateDocs",
                     "compile failed, cannot generate docs");
         LT_TRY(status);
-    } else {
-        LT_TRY(dbt_work_manifest(work, err));
     }
     LT_TRY(copy_assets(work, err));
     return write_catalog(work, compiles ? &chosen : NULL, err);

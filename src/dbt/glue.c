@@ -144,6 +144,44 @@ lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt
     return lt_dbt_rt_open(&settings, out, err);
 }
 
+/* The text of query-comment, as a macro sees it: with `node` and `connection_name`. */
+static lt_status render_comment(rendering *r, lt_jinja_heap *heap, lt_text comment, lt_text *out,
+                                lt_err *err)
+{
+    LT_AUTO(lt_jinja_template_ref) compiled = NULL;
+    LT_AUTO(lt_buf) source = {.limit = LT_MIB}, text = {.limit = LT_MIB};
+    lt_jinja_value before = r->extra, key, value;
+    lt_jinja_value names = lt_jinja_dict(heap);
+    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = r};
+    lt_buf_printf(&source, "{%% macro leat_comment() %%}%.*s{%% endmacro %%}{{ leat_comment() }}",
+                  LT_ARG(comment));
+    LT_TRY(lt_jinja_compile(&r->dbt->env, T("query-comment"), lt_buf_text(&source), &compiled, NULL,
+                            err));
+    for (size_t at = 0; before.type == LT_JINJA_DICT && lt_jinja_next(before, &at, &key, &value);)
+        lt_jinja_put_value(names, key, value);
+    lt_jinja_put(names, "node",
+                 r->node ? lt_dbt_node_value(r->dbt, r->node, heap) : lt_jinja_none());
+    lt_jinja_put(names, "connection_name", lt_jinja_text(r->node ? r->node->id : T("master")));
+    r->extra = names;
+    lt_status status = lt_jinja_render_text(compiled, &context, heap, &text, NULL, err);
+    r->extra = before;
+    *out = lt_arena_text(&heap->arena, lt_buf_text(&text));
+    return status == LT_OK ? LT_OK : lt_wrap(err, "query-comment");
+}
+
+/* What dbt_project.yml says of comments: a text, or {comment, append}. */
+static lt_status add_comment(rendering *r, lt_jinja_heap *heap, lt_err *err)
+{
+    lt_jinja_value said = lt_dbt_at(r->dbt->root->project, "query-comment");
+    bool is_dict = said.type == LT_JINJA_DICT;
+    lt_text text = lt_jinja_as_text(is_dict ? lt_dbt_at(said, "comment") : said);
+    if (!text.len || !r->session || r->loading)
+        return LT_OK;
+    LT_TRY(render_comment(r, heap, text, &text, err));
+    return lt_dbt_exec_comment(r->exec, text, is_dict && lt_jinja_truth(lt_dbt_at(said, "append")),
+                               err);
+}
+
 lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled, lt_err *err)
 {
     const lt_dbt_node *node = r->node;
@@ -165,5 +203,11 @@ lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled
                 lt_text_of(lt_arena_format(&heap->arena, "%s/%s", node->package->root, name));
         }
     }
-    return lt_dbt_exec_open(&settings, &r->exec, err);
+    LT_TRY(lt_dbt_exec_open(&settings, &r->exec, err));
+    lt_status status = add_comment(r, heap, err);
+    if (status != LT_OK) {
+        lt_dbt_exec_close(r->exec);
+        r->exec = NULL;
+    }
+    return status;
 }

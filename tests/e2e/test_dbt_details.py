@@ -150,3 +150,16 @@ def test_a_hook_of_a_seed_cannot_refer_to_a_model(tmp_path):
     project(tmp_path, {"dbt_project.yml": BASE["dbt_project.yml"] + "seeds: {post-hook: [\"select * from {{ ref('a') }}\"]}\n",
                        "models/a.sql": "select 1 as x\n", "seeds/s.csv": "id\n1\n"})
     assert "Seeds cannot depend on other nodes" in dbt(tmp_path, "parse", code=2)
+
+
+def test_statements_carry_the_comment_of_the_project(tmp_path):
+    macro = "{% macro who() %}{{ return(tojson({'of': node.name, 'in': target.name})) }}{% endmacro %}\n"
+    project(tmp_path, {"dbt_project.yml": BASE["dbt_project.yml"] + "query-comment: '{{ who() }}'\n", "macros/m.sql": macro,
+                       "models/a.sql": "select 1 as x\n", "models/b.sql": "select * from\nnowhere\n"})
+    out = dbt(tmp_path, "run", "--debug", code=1)
+    assert '/* {"of": "a", "in": "dev"} */\n' in out
+    assert "models/b.sql:2:1: Catalog Error" in out  # the place is that of the model
+    write_files(tmp_path, {"dbt_project.yml": BASE["dbt_project.yml"] + "query-comment: {comment: at the end, append: true}\n"})
+    assert "\n/* at the end */;" in dbt(tmp_path, "run", "--debug", "-s", "a")
+    write_files(tmp_path, {"dbt_project.yml": BASE["dbt_project.yml"] + "query-comment: 'a */ b'\n"})
+    assert 'query-comment contains illegal value "*/"' in dbt(tmp_path, "run", "-s", "a", code=1)

@@ -100,7 +100,9 @@ def test_the_catalog_has_only_what_is_chosen(docs):
     docs("docs", "generate", "--select", "totals", "source:raw.old")
     catalog = docs.json("catalog.json")
     assert list(catalog["nodes"]) == ["model.docs.totals"] and list(catalog["sources"]) == ["source.docs.raw.old"]
+    (docs.root / "target/manifest.json").unlink()
     docs("docs", "generate", "--no-compile", "--select", "totals")
+    assert not (docs.root / "target/manifest.json").exists()
     assert len(docs.json("catalog.json")["nodes"]) == 3  # as with dbt: only what is compiled limits it
 
 

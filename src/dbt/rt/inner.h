@@ -115,6 +115,8 @@ struct lt_dbt_exec {
         context, behavior;
     lt_jinja_func *functions; /* with this exec as user */
     lt_jinja_value modules;
+    lt_text comment;   /* of each statement, without its signs; empty: none */
+    bool comment_ends; /* it stands behind the statement */
     lt_text last_sql;  /* the statement that failed; empty when none did */
     int64_t failed_at; /* the byte of it, or -1 */
     lt_err said;       /* what the database said of it */

@@ -254,6 +254,22 @@ static lt_status fetch_rows(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql,
     return LT_OK;
 }
 
+static lt_text commented(const lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql)
+{
+    LT_AUTO(lt_buf) text = {0};
+    if (!exec->comment.len)
+        return sql;
+    if (exec->comment_ends) {
+        sql = lt_text_trim(sql);
+        while (sql.len && sql.ptr[sql.len - 1] == ';')
+            sql.len--;
+        lt_buf_printf(&text, "%.*s\n/* %.*s */;", LT_ARG(sql), LT_ARG(exec->comment));
+    } else {
+        lt_buf_printf(&text, "/* %.*s */\n%.*s", LT_ARG(exec->comment), LT_ARG(sql));
+    }
+    return lt_arena_text(&heap->arena, lt_buf_text(&text));
+}
+
 lt_status lt_dbt_rt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql, bool auto_begin,
                             bool fetch, int64_t limit, lt_jinja_value *response,
                             lt_jinja_value *table, lt_err *err)
@@ -269,6 +285,7 @@ lt_status lt_dbt_rt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql,
         return LT_OK;
     if (auto_begin)
         LT_TRY(begin(exec, err));
+    sql = commented(exec, heap, sql);
     exec->last_sql = lt_text_at(lt_arena_str(&exec->heap->arena, sql), sql.len);
     lt_dbt_say(exec, false, false, sql);
     lt_status status = fetch ? fetch_rows(exec, heap, sql, limit, table, &rows, err)

@@ -285,6 +285,15 @@ lt_session *lt_dbt_exec_session(const lt_dbt_exec *exec)
 {
     return exec->session;
 }
+lt_status lt_dbt_exec_comment(lt_dbt_exec *exec, lt_text text, bool ends, lt_err *err)
+{
+    if (lt_text_has(text, T("*/")))
+        return lt_fail(err, LT_INVALID, "query-comment contains illegal value \"*/\"");
+    exec->comment = lt_text_trim(text);
+    exec->comment_ends = ends;
+    return LT_OK;
+}
+
 lt_text lt_dbt_exec_failed_sql(const lt_dbt_exec *exec)
 {
     return exec->last_sql;

@@ -180,6 +180,10 @@ LT_MUST_CHECK lt_status lt_dbt_exec_open(const lt_dbt_exec_settings *settings, l
 void lt_dbt_exec_close(lt_dbt_exec *exec); /* rolls back its own transaction */
 LT_OWNED(lt_dbt_exec_ref, lt_dbt_exec *, lt_dbt_exec_close)
 void *lt_dbt_exec_user(const lt_dbt_exec *exec);
+/* Send a comment with every statement from now on, in front of it or (`ends`) behind it. `text` lives as long as the exec; LT_INVALID:
+ * it holds the sign that ends a comment. */
+LT_MUST_CHECK lt_status lt_dbt_exec_comment(lt_dbt_exec *exec, lt_text text, bool ends,
+                                            lt_err *err);
 lt_dbt_rt *lt_dbt_exec_rt(const lt_dbt_exec *exec);
 lt_session *lt_dbt_exec_session(const lt_dbt_exec *exec);
 /* The statement that the database refused, for the place of lt_dbt_exec_failed_at(); empty when none did. */
