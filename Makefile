@@ -4,7 +4,7 @@ FUZZ_SECONDS ?= 60
 export DESTDIR PREFIX FUZZ_SECONDS
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all setup demo test check fmt asan tsan cover fuzz bench conformance install deb clean help
+.PHONY: all setup demo test check fmt asan tsan cover fuzz bench conformance conformance-dbt-adapter install deb clean help
 
 all: setup
 	@tools/build default
@@ -44,6 +44,9 @@ bench: all
 conformance: all # S3TESTS=DIR, a checkout of ceph/s3-tests
 	@S3TESTS="$(S3TESTS)" tests/conformance/s3/run
 
+conformance-dbt-adapter: all # DBT_PYTHON=PYTHON, which has dbt and dbt-tests-adapter
+	@DBT_PYTHON="$(DBT_PYTHON)" tests/conformance/dbt-adapter/run
+
 install: all
 	@tools/install
 
@@ -66,6 +69,7 @@ help:
 	@echo "make fuzz     every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make bench    measure: build/bench.json"
 	@echo "make conformance S3TESTS=DIR   the public S3 test suite (a checkout of ceph/s3-tests)"
+	@echo "make conformance-dbt-adapter DBT_PYTHON=PYTHON   the tests of dbt's adapters, with leat in the place of dbt"
 	@echo "make install  to DESTDIR and PREFIX=$(PREFIX)"
 	@echo "make deb      a Debian package in build/"
 	@echo "make clean    remove build/"

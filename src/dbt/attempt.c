@@ -345,6 +345,7 @@ void lt_dbt_attempt_once(lt_dbt_run *run, lt_dbt_node *node, lt_session *session
     a.r.rt = run->rt;
     a.r.run = &run->settings;
     a.r.heap = &heap;
+    a.r.thread = result->thread;
     if (batch)
         give_batch(&a, batch);
     lt_dbt_fence_init(&a.fence, run, &a.r, token, &heap.arena);

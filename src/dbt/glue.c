@@ -144,6 +144,13 @@ lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt
     return lt_dbt_rt_open(&settings, out, err);
 }
 
+static lt_text thread_name(const rendering *r, lt_jinja_heap *heap)
+{
+    if (!r->thread)
+        return T("MainThread");
+    return lt_text_of(lt_arena_format(&heap->arena, "Thread-%u (worker)", r->thread));
+}
+
 /* The text of query-comment, as a macro sees it: with `node` and `connection_name`. */
 static lt_status render_comment(rendering *r, lt_jinja_heap *heap, lt_text comment, lt_text *out,
                                 lt_err *err)
@@ -190,7 +197,7 @@ lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled
                                      .session = r->session,
                                      .transaction = r->transaction,
                                      .compiled = compiled,
-                                     .thread_name = T("MainThread"),
+                                     .thread_name = thread_name(r, heap),
                                      .user = r};
     if (node && r->session && !r->loading) {
         r->model = (lt_jinja_value){0};

@@ -129,6 +129,7 @@ typedef struct rendering {
     const run_settings *run;         /* of `leat dbt run` and its like; else NULL */
     lt_jinja_heap *heap;             /* where values go when no template is running */
     lt_jinja_value extra;            /* more names: a dict, or undefined */
+    unsigned thread;                 /* of the run that builds it, from 1; 0: the main one */
     lt_jinja_value model;            /* `model`: made when it is asked for */
     lt_text compiled;                /* its SQL, once that is known */
     const lt_dbt_batch *batch;       /* or NULL */

@@ -152,6 +152,13 @@ def test_a_hook_of_a_seed_cannot_refer_to_a_model(tmp_path):
     assert "Seeds cannot depend on other nodes" in dbt(tmp_path, "parse", code=2)
 
 
+def test_a_model_knows_its_thread(tmp_path):
+    project(tmp_path, {"models/a.sql": "select '{{ thread_id }}' as t\n"})
+    dbt(tmp_path, "run")
+    assert rows(tmp_path, "select t from {{ ref('a') }}")[0][0].startswith("Thread-")
+    assert results(tmp_path)["model.shop.a"]["thread_id"].startswith("Thread-")
+
+
 def test_statements_carry_the_comment_of_the_project(tmp_path):
     macro = "{% macro who() %}{{ return(tojson({'of': node.name, 'in': target.name})) }}{% endmacro %}\n"
     project(tmp_path, {"dbt_project.yml": BASE["dbt_project.yml"] + "query-comment: '{{ who() }}'\n", "macros/m.sql": macro,

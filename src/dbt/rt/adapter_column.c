@@ -100,7 +100,11 @@ METHOD(get_column_schema_from_query)
     lt_columns columns = {0};
     LT_TRY(lt_jinja_bind(call, "sql", args, err));
     lt_text sql = lt_dbt_str(call->heap, args[0]);
-    LT_TRY(lt_query_columns(exec->session, sql, &call->heap->arena, &columns, err));
+    size_t last = lt_dbt_last_statement(sql); /* behind an sql_header */
+    if (last)
+        LT_TRY(lt_exec(exec->session, lt_text_sub(sql, 0, last), NULL, err));
+    LT_TRY(lt_query_columns(exec->session, lt_text_sub(sql, last, sql.len), &call->heap->arena,
+                            &columns, err));
     *out = lt_jinja_list(call->heap);
     for (size_t i = 0; i < columns.len; i++) {
         lt_dbt_column_spec column = {

@@ -122,6 +122,9 @@ struct lt_dbt_exec {
     lt_err said;       /* what the database said of it */
 };
 
+/* Where the last statement begins: the ones before it are run first, its rows are what is wanted. */
+size_t lt_dbt_last_statement(lt_text sql);
+
 static inline const lt_dbt_adapter *lt_dbt_adapter_of(const lt_dbt_exec *exec)
 {
     return exec->rt->adapter;

@@ -177,8 +177,7 @@ static bool is_blank(lt_text sql)
     return true;
 }
 
-/* Where the last statement begins: the ones before it are run first, its rows are what is wanted. */
-static size_t last_statement(lt_text sql)
+size_t lt_dbt_last_statement(lt_text sql)
 {
     size_t start = 0;
     for (size_t at = 0; at < sql.len;) {
@@ -237,7 +236,7 @@ static bool is_commit(lt_text sql)
 static lt_status fetch_rows(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql, int64_t limit,
                             lt_jinja_value *table, int64_t *rows, lt_err *err)
 {
-    size_t last = last_statement(sql);
+    size_t last = lt_dbt_last_statement(sql);
     lt_table found;
     bool more = false;
     if (last)
