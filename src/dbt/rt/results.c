@@ -192,7 +192,7 @@ size_t lt_dbt_last_statement(lt_text sql)
 static size_t command_word(lt_text sql, char out[16])
 {
     size_t len = 0;
-    lt_text last = lt_text_sub(sql, last_statement(sql), sql.len);
+    lt_text last = lt_text_sub(sql, lt_dbt_last_statement(sql), sql.len);
     for (size_t at = 0; at < last.len;) {
         size_t next = step_over(last, at);
         if (lt_is_alpha(last.ptr[at])) {
