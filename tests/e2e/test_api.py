@@ -32,7 +32,7 @@ def up():
 
     yield start
     for server in servers:
-        server.stop()
+        server.end()
 
 
 def operations(server):

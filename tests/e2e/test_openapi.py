@@ -59,7 +59,7 @@ def up():
 
     yield start
     for server in servers:
-        server.stop()
+        server.end()
 
 
 def test_the_document_is_what_openapi_3_1_says(project):

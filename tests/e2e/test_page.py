@@ -64,7 +64,7 @@ def up():
 
     yield start
     for server in servers:
-        server.stop()
+        server.end()
 
 
 def sign_in(window, server, user, password):
