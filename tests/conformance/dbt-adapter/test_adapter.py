@@ -19,6 +19,14 @@ def dbt_profile_target(tmp_path_factory):
     return engines.profile(ENGINE, tmp_path_factory)
 
 
+@pytest.fixture(scope="class")
+def test_data_dir(request, tmp_path_factory):
+    """The files of statements that the tests of hooks ask for; others want a folder that they make."""
+    if request.cls.__name__.startswith("Test_hooks_"):
+        return str(pathlib.Path(__file__).parent / "hooks")
+    return str(tmp_path_factory.mktemp("data") / "data")
+
+
 def modules():
     root = pathlib.Path(dbt.tests.adapter.__path__[0])
     for file in sorted(root.rglob("*.py")):  # most of its folders are no packages
