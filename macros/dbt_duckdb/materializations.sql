@@ -36,7 +36,6 @@
     {% set backup = make_backup_relation(target_relation, 'table' if existing is none else existing.type) %}
     {% set full_refresh_mode = should_full_refresh() or (existing is not none and existing.is_view) %}
     {{ leat_clear([beside, backup]) }}
-    {% do adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy') or 'default') %}
     {{ run_hooks(pre_hooks, inside_transaction=false) }}
     {{ run_hooks(pre_hooks, inside_transaction=true) }}
     {% if existing is none %}

@@ -90,3 +90,11 @@
 {% macro postgres__snapshot_merge_sql(target, source, insert_cols) %}
     {{- return(leat_snapshot_update_and_insert(target, source, insert_cols, 'DBT_INTERNAL_TARGET')) -}}
 {% endmacro %}
+
+{#- A contract compares what the driver calls a type: varchar and text are one, lengths and precision are not looked at. -#}
+{% macro postgres__format_column(column) %}
+    {% set same = {'smallint': 'integer', 'real': 'double precision', 'character varying': 'text', 'character': 'text', 'bpchar': 'text', 'name': 'text',
+                   'time with time zone': 'time without time zone'} %}
+    {% set bare = modules.re.sub('[(][^)]*[)]', '', column.dtype) %}
+    {{ return({'name': column.name, 'data_type': column.dtype, 'formatted': column.column.lower() ~ ' ' ~ same.get(bare, bare)}) }}
+{% endmacro %}

@@ -326,6 +326,7 @@ static const struct {
     {DBT_OPERATION, dbt_run_operation},
     {DBT_RETRY, dbt_run_retry},
     {DBT_DOCS_GENERATE, dbt_run_docs},
+    {DBT_DOCS_SERVE, dbt_run_docs_serve},
     {DBT_FRESHNESS, dbt_run_freshness},
     {DBT_PLAN, dbt_run_plan},
     {DBT_ORPHANS, dbt_run_orphans},

@@ -11,6 +11,7 @@ lt_status dbt_run_show(dbt_work *work, lt_err *err);
 lt_status dbt_run_operation(dbt_work *work, lt_err *err);
 lt_status dbt_run_retry(dbt_work *work, lt_err *err); /* dbt_retry.c */
 lt_status dbt_run_docs(dbt_work *work, lt_err *err);
+lt_status dbt_run_docs_serve(dbt_work *work, lt_err *err);
 lt_status dbt_run_freshness(dbt_work *work, lt_err *err);
 lt_status dbt_run_plan(dbt_work *work, lt_err *err);
 lt_status dbt_run_orphans(dbt_work *work, lt_err *err);
@@ -34,6 +35,11 @@ void dbt_plan_close(dbt_planned *planned);
 bool dbt_has_database(const dbt_work *work);
 /* --output text or json. */
 LT_MUST_CHECK lt_status dbt_output_is_json(const dbt_work *work, bool *json, lt_err *err);
+
+/* ---- cmd_dbt_site.c ---- */
+
+/* Write the page that shows the artifacts beside them: index.html, and with `is_static` static_index.html, which has them inside. */
+LT_MUST_CHECK lt_status dbt_site_write(const char *folder, bool is_static, lt_err *err);
 
 /* ---- cmd_dbt_run.c ---- */
 

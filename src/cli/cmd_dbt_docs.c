@@ -103,7 +103,9 @@ lt_status dbt_run_docs(dbt_work *work, lt_err *err)
         LT_TRY(status);
     }
     LT_TRY(copy_assets(work, err));
-    return write_catalog(work, compiles ? &chosen : NULL, err);
+    LT_TRY(dbt_site_write(work->target_folder, false, err));
+    LT_TRY(write_catalog(work, compiles ? &chosen : NULL, err));
+    return work->flags->static_page == 1 ? dbt_site_write(work->target_folder, true, err) : LT_OK;
 }
 
 /* ---- source freshness ---- */

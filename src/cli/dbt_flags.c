@@ -113,6 +113,11 @@ static const flag flags[] = {
     {"compile", NULL, 0, SWITCH, AT(compile), NULL, V(DOCS_GENERATE), "compile first"},
     {"empty-catalog", NULL, 0, SWITCH, AT(empty_catalog), NULL, V(DOCS_GENERATE),
      "ask no database"},
+    {"static", NULL, 0, SWITCH, AT(static_page), NULL, V(DOCS_GENERATE),
+     "also one page with all data in it: static_index.html"},
+    {"host", NULL, 0, TEXT, AT(host), "HOST", V(DOCS_SERVE), "the address to listen on"},
+    {"port", NULL, 0, NUMBER, AT(port), "PORT", V(DOCS_SERVE), "and its port; 0 takes a free one"},
+    {"browser", NULL, 0, SWITCH, AT(browser), NULL, V(DOCS_SERVE), "open the page in a browser"},
     {"args", NULL, 0, TEXT, AT(args), NULL, V(OPERATION), "arguments: '{name: value}'"},
     {"upgrade", NULL, 0, SWITCH, AT(upgrade), NULL, V(DEPS), "look for newer packages"},
     {"lock", NULL, 0, SWITCH, AT(lock), NULL, V(DEPS), "only write package-lock.yml"},
@@ -174,6 +179,7 @@ static const struct {
     {"watch", NULL, DBT_WATCH},
     {"orphans", NULL, DBT_ORPHANS},
     {"docs", "generate", DBT_DOCS_GENERATE},
+    {"docs", "serve", DBT_DOCS_SERVE},
     {"freshness", NULL, DBT_FRESHNESS},
 };
 
@@ -181,9 +187,7 @@ const char *dbt_verb_name(dbt_verb verb)
 {
     for (size_t i = 0; i < LT_COUNT(verbs); i++)
         if (verbs[i].verb == verb)
-            return verb == DBT_DOCS_GENERATE ? "generate"
-                   : verb == DBT_FRESHNESS   ? "freshness"
-                                             : verbs[i].name;
+            return verbs[i].second ? verbs[i].second : verbs[i].name;
     return "";
 }
 
@@ -345,17 +349,21 @@ static lt_text verb_name_at(const void *context, size_t i)
 static lt_status read_verb(word_reader *r, const char *word, bool *found, lt_err *err)
 {
     lt_text nearest;
-    const char *next = r->at < r->words->count ? r->words->items[r->at] : NULL;
+    const char *next = r->at < r->words->count ? r->words->items[r->at] : NULL, *second = NULL;
     for (size_t i = 0; i < LT_COUNT(verbs); i++) {
         if (strcmp(verbs[i].name, word) != 0)
             continue;
-        if (verbs[i].second && (!next || strcmp(next, verbs[i].second) != 0))
-            return lt_fail(err, LT_INVALID, "write 'leat dbt %s %s'", word, verbs[i].second);
+        if (verbs[i].second && (!next || strcmp(next, verbs[i].second) != 0)) {
+            second = second ? second : verbs[i].second;
+            continue;
+        }
         r->at += verbs[i].second != NULL;
         r->out->verb = verbs[i].verb;
         *found = true;
         return LT_OK;
     }
+    if (second)
+        return lt_fail(err, LT_INVALID, "write 'leat dbt %s %s'", word, second);
     lt_ignore(lt_fail(err, LT_INVALID, "no such command: '%s'", word));
     if (lt_text_nearest(lt_text_of(word), LT_COUNT(verbs), verb_name_at, NULL, &nearest))
         return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
@@ -547,7 +555,8 @@ void dbt_flags_finish(dbt_flags *out)
     } numbers[] = {{&out->threads, 0},
                    {&out->limit, 5},
                    {&out->printer_width, 80},
-                   {&out->log_file_max_bytes, 10 * LT_MIB}};
+                   {&out->log_file_max_bytes, 10 * LT_MIB},
+                   {&out->port, 8080}};
     for (size_t i = 0; i < LT_COUNT(numbers); i++)
         if (*numbers[i].number == NO_NUMBER)
             *numbers[i].number = numbers[i].usual;

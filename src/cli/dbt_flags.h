@@ -8,6 +8,7 @@ typedef enum dbt_verb {
     DBT_BUILD,
     DBT_CLEAN,
     DBT_DOCS_GENERATE,
+    DBT_DOCS_SERVE,
     DBT_COMPILE,
     DBT_SHOW,
     DBT_DEBUG,
@@ -35,14 +36,14 @@ typedef struct dbt_flags {
     const char *project_dir, *profiles_dir, *profile, *target, *target_path, *vars, *log_format,
         *log_format_file, *log_level, *log_level_file, *log_path, *state, *defer_state, *selector,
         *indirect_selection, *output, *inline_sql, *args, *event_time_start, *event_time_end,
-        *sample, *warn_error_options, *add_package, *source;
+        *sample, *warn_error_options, *add_package, *source, *host;
     lt_strings select, exclude, resource_type, exclude_resource_type, output_keys;
-    int64_t threads, limit, printer_width, log_file_max_bytes;
+    int64_t threads, limit, printer_width, log_file_max_bytes, port;
     int debug, quiet, fail_fast, full_refresh, defer, favor_state, empty, store_failures, print,
         use_colors, use_colors_file, warn_error, write_json, version_check, introspect, inject_ctes,
         compile, upgrade, lock, show, empty_catalog, populate_cache, clean_project_only, connection,
         skip_profile_setup, version, help, partial_parse, single_threaded, stale_only,
-        detailed_exitcode, fill_gaps, drop, yes, include_snapshots, children;
+        detailed_exitcode, fill_gaps, drop, yes, include_snapshots, children, static_page, browser;
     lt_strings rest; /* arguments: the macro of run-operation, relations of orphans */
 } dbt_flags;
 

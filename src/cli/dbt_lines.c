@@ -206,8 +206,8 @@ void dbt_line_said(void *user, bool warning, bool info, lt_text message)
 /* ---- what there is ---- */
 
 static const char *const singular[LT_DBT_KINDS] = {[LT_DBT_MODEL] = "model",
-                                                   [LT_DBT_GENERIC_TEST] = "test",
-                                                   [LT_DBT_SINGULAR_TEST] = "test",
+                                                   [LT_DBT_GENERIC_TEST] = "data test",
+                                                   [LT_DBT_SINGULAR_TEST] = "data test",
                                                    [LT_DBT_SEED] = "seed",
                                                    [LT_DBT_SNAPSHOT] = "snapshot",
                                                    [LT_DBT_ANALYSIS] = "analysis",
@@ -253,8 +253,7 @@ void dbt_say_concurrency(dbt_work *work)
     unsigned threads = dbt_threads(work);
     dbt_say_blank(work);
     dbt_say(&work->log, LT_LOG_INFO, "Q026", "ConcurrencyLine",
-            "Concurrency: %u thread%s (target='%.*s')", threads, threads == 1 ? "" : "s",
-            LT_ARG(work->profile.target_name));
+            "Concurrency: %u threads (target='%.*s')", threads, LT_ARG(work->profile.target_name));
     dbt_say_blank(work);
 }
 
@@ -330,8 +329,8 @@ static void say_problem(dbt_work *work, const lt_dbt_run *run, const lt_dbt_node
             warned ? "RunResultWarning" : "RunResultFailure", "%s%s in %s %.*s (%.*s)%s",
             warned ? DBT_YELLOW : DBT_RED, warned ? "Warning" : "Failure",
             lt_dbt_kind_name(node->kind), LT_ARG(node->name), LT_ARG(node->path), DBT_PLAIN);
-    dbt_say(&work->log, warned ? LT_LOG_WARNING : LT_LOG_ERROR, "Z024", "RunResultError", "  %s",
-            lt_buf_chars(&said));
+    dbt_say(&work->log, warned ? LT_LOG_WARNING : LT_LOG_ERROR, "Z024", "RunResultError", "%s%s",
+            warned ? "" : "  ", lt_buf_chars(&said));
     if (node->compiled_path.len) {
         dbt_say_blank(work);
         dbt_say(&work->log, LT_LOG_INFO, "Z026", "SQLCompiledPath", "  compiled code at %.*s",

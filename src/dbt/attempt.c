@@ -133,8 +133,11 @@ static void judge(attempt *a, const lt_dbt_run_result *made)
                       : made->should_warn && strict ? LT_DBT_FAIL
                       : made->should_warn           ? LT_DBT_WARN
                                                     : LT_DBT_PASS;
-    if (result->outcome == LT_DBT_PASS)
+    result->message = (lt_text){0};
+    if (result->outcome == LT_DBT_PASS) {
+        result->failures = 0; /* what was found is within its limits */
         return;
+    }
     lt_text rule = errs ? a->node->config.error_if : a->node->config.warn_if;
     (void)pthread_mutex_lock(&a->run->lock);
     result->message =
@@ -148,6 +151,7 @@ static void say_unit(attempt *a, bool same, const lt_buf *diff)
 {
     a->result->outcome = same ? LT_DBT_PASS : LT_DBT_FAIL;
     a->result->failures = !same;
+    a->result->message = (lt_text){0};
     if (same)
         return;
     (void)pthread_mutex_lock(&a->run->lock);
@@ -497,6 +501,11 @@ lt_status lt_dbt_operation(lt_dbt_run *run, lt_text macro, lt_jinja_value args, 
         kwargs[count++] = (lt_jinja_kwarg){.name = lt_jinja_as_text(key), .value = value};
     }
     lt_dbt_rendering_init(&r, run->request.dbt, NULL);
+    size_t dot = lt_text_find_byte(macro, '.', 0);
+    const lt_dbt_package *package =
+        dot == SIZE_MAX ? NULL : lt_dbt_package_find(run->request.dbt, lt_text_sub(macro, 0, dot));
+    if (package)
+        r.package = package; /* a macro of a package means its own names first */
     r.session = session;
     r.rt = run->rt;
     r.run = &run->settings;

@@ -13,7 +13,8 @@ void lt_dbt_compiled_cleanup(lt_dbt_compiled *compiled)
 lt_text lt_dbt_write_path(const lt_dbt_node *node, const lt_dbt_batch *batch, lt_arena *arena)
 {
     lt_text package = node->package->name, path = lt_dbt_batch_path(batch, node->path, arena);
-    if (node->kind == LT_DBT_GENERIC_TEST)
+    bool in_yaml = node->kind == LT_DBT_SNAPSHOT && !lt_text_ends(path, T(".sql"));
+    if (node->kind == LT_DBT_GENERIC_TEST || in_yaml) /* a file of the .yml file's folder */
         return lt_text_of(lt_arena_format(arena, "%.*s/%.*s/%.*s", LT_ARG(package), LT_ARG(path),
                                           LT_ARG(node->file)));
     if (node->kind != LT_DBT_UNIT_TEST)
@@ -97,20 +98,26 @@ static lt_status add_cte(const rendering *r, const lt_dbt_node *node, lt_jinja_h
     inner.run = r->run;
     LT_TRY(lt_dbt_exec_attach(&inner, heap, (lt_text){0}, err));
     LT_TRY(lt_dbt_compile_own(&inner, heap, &compiled, err));
-    lt_buf_printf(out, "%s__dbt__cte__%.*s as (\n", out->len ? ", " : "",
+    lt_buf_printf(out, "%s __dbt__cte__%.*s as (\n", out->len ? ", " : "",
                   LT_ARG(node->relation.name));
     lt_buf_add(out, lt_buf_text(&compiled.sql));
     lt_buf_add_str(out, "\n)");
     return LT_OK;
 }
 
-/* The byte behind a leading WITH (and RECURSIVE), after white space and comments; SIZE_MAX when there is none. */
-static size_t behind_with(lt_text sql, size_t *start)
+static size_t skip_space(lt_text sql, size_t i)
+{
+    while (i < sql.len && lt_is_space(sql.ptr[i]))
+        i++;
+    return i;
+}
+
+/* The first name behind a leading WITH (and RECURSIVE), after white space and comments; SIZE_MAX when there is none. */
+static size_t behind_with(lt_text sql)
 {
     size_t i = 0;
     for (;;) {
-        while (i < sql.len && lt_is_space(sql.ptr[i]))
-            i++;
+        i = skip_space(sql, i);
         lt_text rest = lt_text_sub(sql, i, SIZE_MAX);
         if (lt_text_starts(rest, T("--"))) {
             size_t end = lt_text_find_byte(sql, '\n', i);
@@ -122,35 +129,31 @@ static size_t behind_with(lt_text sql, size_t *start)
             break;
         }
     }
-    *start = i;
     lt_text word = lt_text_sub(sql, i, 4);
     bool with =
         lt_text_eq_nocase(word, T("with")) && i + 4 < sql.len && lt_is_space(sql.ptr[i + 4]);
     if (!with)
         return SIZE_MAX;
-    i += 4;
-    size_t next = i;
-    while (next < sql.len && lt_is_space(sql.ptr[next]))
-        next++;
-    if (lt_text_eq_nocase(lt_text_sub(sql, next, 9), T("recursive")))
-        i = next + 9;
+    i = skip_space(sql, i + 4);
+    bool recursive = lt_text_eq_nocase(lt_text_sub(sql, i, 9), T("recursive"));
+    if (recursive && i + 9 < sql.len && lt_is_space(sql.ptr[i + 9]))
+        i = skip_space(sql, i + 9);
     return i;
 }
 
 lt_status lt_dbt_put_ctes(lt_text ctes, lt_buf *sql, lt_err *err)
 {
-    size_t start;
     LT_AUTO(lt_buf) whole = {0};
     lt_text text = lt_buf_text(sql);
-    size_t behind = behind_with(text, &start);
-    if (behind == SIZE_MAX) {
-        lt_buf_printf(&whole, "with %.*s\n", LT_ARG(ctes));
-        lt_buf_add(&whole, text);
-    } else {
-        lt_buf_add(&whole, lt_text_sub(text, 0, behind));
-        lt_buf_printf(&whole, " %.*s, ", LT_ARG(ctes));
-        lt_buf_add(&whole, lt_text_sub(text, behind, SIZE_MAX));
-    }
+    size_t behind = behind_with(text);
+    bool has_with = false;
+    if (behind == SIZE_MAX)
+        behind = skip_space(text, 0);
+    else
+        has_with = true;
+    lt_buf_add(&whole, lt_text_sub(text, 0, behind));
+    lt_buf_printf(&whole, "%s%.*s%s", has_with ? "" : "with", LT_ARG(ctes), has_with ? ", " : " ");
+    lt_buf_add(&whole, lt_text_sub(text, behind, SIZE_MAX));
     LT_TRY(lt_buf_check(&whole, "the SQL", err));
     lt_buf_clear(sql);
     lt_buf_add(sql, lt_buf_text(&whole));

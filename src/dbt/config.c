@@ -691,19 +691,12 @@ lt_status lt_dbt_config_finish(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
 
 void lt_dbt_store_failures(lt_dbt *dbt)
 {
-    dbt->heap.frozen = false;
     for (size_t i = 0; i < dbt->all.len; i++) {
         lt_dbt_node *node = dbt->all.items[i];
         bool test = node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST;
         if (!test || node->config.forget_failures)
             continue;
-        lt_jinja_value all = lt_jinja_dict(&dbt->heap), key, value; /* others may share the old */
-        for (size_t at = 0; lt_jinja_next(node->config.all, &at, &key, &value);)
-            lt_jinja_put_value(all, key, value);
-        lt_jinja_put(all, "store_failures", lt_jinja_bool(true));
-        node->config.all = all;
         node->config.store_failures = true;
         node->no_relation = false;
     }
-    dbt->heap.frozen = true;
 }

@@ -463,7 +463,7 @@ lt_text lt_dbt_write_path(const lt_dbt_node *node, const lt_dbt_batch *batch, lt
 lt_status lt_dbt_compile_own(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled *out, lt_err *err);
 /* Put the ephemeral models that the node reads, and those that they read, in front of its SQL. */
 lt_status lt_dbt_inject_ctes(rendering *r, lt_jinja_heap *heap, lt_buf *sql, lt_err *err);
-/* Put `name as (...), ...` in front of a SELECT, into its WITH when it has one. */
+/* Put " name as (...), ..." in front of a SELECT, into its WITH when it has one. */
 lt_status lt_dbt_put_ctes(lt_text ctes, lt_buf *sql, lt_err *err);
 
 /* ---- unit_run.c ---- */

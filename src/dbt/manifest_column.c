@@ -1,6 +1,8 @@
 /* Columns of the manifest: their constraints, tags and meta, and which of them make a row unique. */
 #include "dbt/manifest_inner.h"
 
+#include <stdlib.h>
+
 typedef lt_json_writer writer;
 
 /* Of a node that is compiled a foreign key's target is the relation. */
@@ -45,6 +47,78 @@ void lt_manifest_constraints(writer *w, const lt_dbt *dbt, const lt_dbt_node *no
     for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++)
         write_constraint(w, dbt, node, lt_jinja_at(list, i), of_model);
     lt_json_end(w);
+}
+
+/* ---- the checksum of a contract: of Python's words for the constraints ---- */
+
+static void add_repr(lt_buf *out, const char *name, lt_jinja_value value, lt_jinja_value usual)
+{
+    lt_buf_printf(out, ", %s=", name);
+    lt_jinja_repr(lt_dbt_is_set(value) ? value : usual, out);
+}
+
+static void add_list(lt_buf *out, const char *name, lt_jinja_value list)
+{
+    if (list.type == LT_JINJA_LIST)
+        add_repr(out, name, list, list);
+    else
+        lt_buf_printf(out, ", %s=[]", name);
+}
+
+static void add_constraint(lt_jinja_value said, bool of_model, lt_buf *out)
+{
+    lt_text type = lt_jinja_as_text(lt_dbt_at(said, "type"));
+    lt_jinja_value none = lt_jinja_none(), yes = lt_jinja_bool(true);
+    lt_buf_printf(out, "%sLevelConstraint(type=<ConstraintType.%.*s: '%.*s'>",
+                  of_model ? "Model" : "Column", LT_ARG(type), LT_ARG(type));
+    add_repr(out, "name", lt_dbt_at(said, "name"), none);
+    add_repr(out, "expression", lt_dbt_at(said, "expression"), none);
+    add_repr(out, "warn_unenforced", lt_dbt_at(said, "warn_unenforced"), yes);
+    add_repr(out, "warn_unsupported", lt_dbt_at(said, "warn_unsupported"), yes);
+    add_repr(out, "to", lt_dbt_at(said, "to"), none);
+    add_list(out, "to_columns", lt_dbt_at(said, "to_columns"));
+    if (of_model)
+        add_list(out, "columns", lt_dbt_at(said, "columns"));
+    lt_buf_add_byte(out, ')');
+}
+
+static void add_constraints(lt_jinja_value list, bool of_model, lt_buf *out)
+{
+    lt_buf_add_byte(out, '[');
+    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
+        lt_buf_add_str(out, i ? ", " : "");
+        add_constraint(lt_jinja_at(list, i), of_model, out);
+    }
+    lt_buf_add_byte(out, ']');
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const lt_dbt_column *const *left = a, *const *right = b;
+    return lt_text_cmp((*left)->name, (*right)->name);
+}
+
+void lt_manifest_contract_sum(const lt_dbt_node *node, char out[65])
+{
+    LT_AUTO(lt_arena) scratch = {0};
+    LT_AUTO(lt_buf) text = {.limit = 64 * LT_MIB};
+    LT_VEC(const lt_dbt_column *) sorted = {0};
+    lt_text made = node->config.materialized;
+    for (size_t i = 0; i < node->columns.len; i++)
+        lt_push_in(&scratch, &sorted, &node->columns.items[i]);
+    if (sorted.len)
+        qsort(sorted.items, sorted.len, sizeof(*sorted.items), by_name);
+    for (size_t i = 0; i < sorted.len; i++) {
+        lt_jinja_value raw = sorted.items[i]->raw, type = lt_dbt_at(raw, "data_type");
+        lt_buf_printf(&text, "|%.*s", LT_ARG(sorted.items[i]->name));
+        lt_jinja_str(lt_dbt_is_set(type) ? type : lt_jinja_none(), &text);
+        add_constraints(lt_dbt_at(raw, "constraints"), false, &text);
+    }
+    if (lt_text_eq(made, T("table")) || lt_text_eq(made, T("incremental"))) {
+        lt_buf_add(&text, made);
+        add_constraints(lt_dbt_at(node->raw, "constraints"), true, &text);
+    }
+    lt_dbt_sha256(lt_buf_text(&text), out);
 }
 
 static void write_tags_of(writer *w, lt_jinja_value loose, lt_jinja_value inside)

@@ -21,6 +21,8 @@ void lt_manifest_config(lt_json_writer *w, const lt_dbt *dbt, const lt_dbt_node 
 void lt_manifest_columns(lt_json_writer *w, const lt_dbt *dbt, const lt_dbt_node *node);
 void lt_manifest_constraints(lt_json_writer *w, const lt_dbt *dbt, const lt_dbt_node *node,
                              lt_jinja_value list, bool of_model);
+/* dbt's checksum of an enforced contract: names, types and constraints of the columns, as SHA-256 in hex. */
+void lt_manifest_contract_sum(const lt_dbt_node *node, char out[65]);
 /* The columns that make a model's row unique, as constraints or tests tell. */
 void lt_manifest_primary_key(lt_dbt *dbt, const lt_dbt_node *node, const lt_dbt_nodes *children,
                              lt_texts *out);

@@ -242,7 +242,14 @@ static void contract(writer *w, const subject *s)
     lt_json_begin(w, '{');
     lt_json_set_bool(w, "enforced", lt_jinja_truth(lt_dbt_at(said, "enforced")));
     lt_json_set_bool(w, "alias_types", !lt_dbt_is_set(types) || lt_jinja_truth(types));
-    lt_manifest_null(w, "checksum");
+    lt_json_key(w, T("checksum"));
+    if (lt_jinja_truth(lt_dbt_at(said, "enforced")) && s->node->kind == LT_DBT_MODEL) {
+        char sum[65];
+        lt_manifest_contract_sum(s->node, sum);
+        lt_json_string(w, lt_text_of(sum));
+    } else {
+        lt_json_null(w);
+    }
     lt_json_end(w);
 }
 

@@ -628,7 +628,18 @@ static lt_jinja_value model_value(const rendering *r, lt_jinja_heap *heap)
     return made;
 }
 
-/* What takes work to make: `this`, `model`, `graph`. */
+/* The nodes that this run was asked for, by their ids; none while parsing. */
+static lt_jinja_value selected_value(const rendering *r, lt_jinja_heap *heap)
+{
+    lt_jinja_value made = lt_jinja_list(heap);
+    const lt_dbt_nodes *all = lt_dbt_all(r->dbt);
+    for (size_t i = 0; !r->loading && r->run && r->run->selected && i < all->len; i++)
+        if (lt_node_set_has(r->run->selected, i))
+            lt_jinja_add(made, lt_jinja_text(all->items[i]->id));
+    return made;
+}
+
+/* What takes work to make: `this`, `model`, `graph`, `selected_resources`. */
 static bool find_made(rendering *r, lt_jinja_heap *heap, lt_text name, lt_jinja_value *out)
 {
     if (r->only_values || !heap)
@@ -645,6 +656,10 @@ static bool find_made(rendering *r, lt_jinja_heap *heap, lt_text name, lt_jinja_
     }
     if (lt_text_eq(name, T("graph"))) {
         *out = r->loading ? lt_jinja_dict(heap) : lt_dbt_graph_value(r->dbt, heap);
+        return true;
+    }
+    if (lt_text_eq(name, T("selected_resources"))) {
+        *out = selected_value(r, heap);
         return true;
     }
     return false;

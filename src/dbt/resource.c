@@ -45,6 +45,7 @@ static lt_status rendered_entry(const value_source *source, lt_dbt_node *node, c
         bool late = lt_text_eq(key, T("description")) || lt_text_eq(key, T("tests")) ||
                     lt_text_eq(key, T("data_tests")) || lt_text_eq(key, T("columns")) ||
                     lt_text_eq(key, T("filter")) || lt_text_eq(key, T("query_params")) ||
+                    lt_text_eq(key, T("type_params")) || /* its filters are MetricFlow's words */
                     lt_text_eq(key, source->late);
         if (late)
             value = lt_scope_value(&dbt->heap, entry->items[i]);

@@ -78,7 +78,7 @@ static void write_result(lt_json_writer *w, const lt_dbt_run *run, const lt_dbt_
     LT_AUTO(lt_buf) message = {.limit = LT_MIB};
     LT_AUTO(lt_chars) thread = lt_format("Thread-%u (worker)", result->thread);
     bool ran = result->thread > 0;
-    if (!node->no_relation)
+    if (!node->no_relation && node->kind != LT_DBT_SEED) /* of what was compiled */
         lt_quote_relation(&node->relation, &relation);
     lt_json_begin(w, '{');
     lt_json_set(w, "status", lt_text_of(lt_dbt_outcome_name(result->outcome)));

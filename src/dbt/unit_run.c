@@ -214,7 +214,7 @@ static lt_status add_input(rendering *r, const lt_dbt_unit *unit, const unit_inp
         LT_TRY(status);
         sql = lt_jinja_as_text(made);
     }
-    lt_buf_printf(out, "%s%s%.*s as (\n", out->len ? ", " : "", input->node ? "__dbt__cte__" : "",
+    lt_buf_printf(out, "%s %s%.*s as (\n", out->len ? "," : "", input->node ? "__dbt__cte__" : "",
                   LT_ARG(input->node ? input->node->relation.name : input->name));
     lt_buf_add(out, sql);
     lt_buf_add_str(out, "\n)");

@@ -160,6 +160,16 @@ bool lt_url_is_loopback(const lt_url *url)
     return true;
 }
 
+bool lt_url_host_is_loopback(lt_text host)
+{
+    LT_AUTO(lt_buf) text = {.limit = 400};
+    lt_url url;
+    lt_err err;
+    lt_buf_printf(&text, "http://%.*s/", LT_ARG(host));
+    return !text.overflow && lt_url_read(lt_buf_text(&text), &url, &err) == LT_OK &&
+           lt_url_is_loopback(&url);
+}
+
 /* Cut the last segment off what `out` holds behind `start`, with its slash. */
 static void drop_segment(lt_buf *out, size_t start)
 {

@@ -26,6 +26,9 @@ unsigned lt_url_port(const lt_url *url); /* its number, or the scheme's own; 0 i
 bool lt_url_same_origin(const lt_url *a, const lt_url *b); /* scheme, host and port */
 bool lt_url_is_loopback(const lt_url *url);                /* localhost, 127.x.y.z, ::1 */
 
+/* The same of what a Host header says: "localhost:8080", "127.0.0.1", "[::1]:8080". */
+bool lt_url_host_is_loopback(lt_text host);
+
 /* Append what `ref` means on the page `base` (RFC 3986 section 5.2). False: either is no URL. */
 LT_MUST_CHECK bool lt_url_resolve(lt_text base, lt_text ref, lt_buf *out);
 

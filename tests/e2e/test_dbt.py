@@ -97,7 +97,7 @@ def test_a_project_is_built_twice_and_its_results_are_written(small):
         assert small.statuses() == {"orders": "success", "totals": "success", "last": "success",
                                     "unique_totals_customer": "pass", "not_null_totals_customer": "pass"}
     code = (small.root / "target/compiled/small/models/totals.sql").read_text(encoding="utf-8")
-    assert code.startswith("with __dbt__cte__eph as (") and 'from "small"."main"."orders"' in code
+    assert code.startswith("with  __dbt__cte__eph as (") and 'from "small"."main"."orders"' in code
     shown = small("show", "--quiet", "--inline", "select total from {{ ref('last') }} where customer = 'ann'",
                   "--output", "json")
     assert json.loads(shown)["show"] == [{"total": 6}]

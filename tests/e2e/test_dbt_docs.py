@@ -1,11 +1,16 @@
 """`leat dbt docs generate` and `leat dbt source freshness`: catalog.json, sources.json and the files beside them."""
 
+import http.client
 import json
+import os
 import re
+import shutil
+import signal
+import subprocess
 
 import pytest
 
-from harness import Dbt
+from harness import LEAT, Dbt
 
 FILES = {
     "dbt_project.yml": "name: docs\nprofile: docs\nasset-paths: [pictures]\nmodels: {docs: {+materialized: table}}\n",
@@ -212,3 +217,94 @@ def test_exposures_are_no_ops_of_a_build(docs):
     out = docs("build", code=1)
     assert re.search(r"SKIP exposure board \.+ \[SKIP\]", out)
     assert json.loads((docs.root / "target/run_results.json").read_text(encoding="utf-8"))["args"]["which"] == "build"
+
+
+def test_a_page_shows_the_artifacts(docs):
+    docs.write("models/seen.sql", FILES["models/seen.sql"] + "\n-- </script><script>alert(1)</script><!-- <b>\n")
+    docs("seed")
+    docs("run")
+    docs("docs", "generate", "--static")
+    page = (docs.root / "target" / "index.html").read_text(encoding="utf-8")
+    assert page.count("<script>") == page.count("</script>") == 1
+    assert not re.search(r"(src|href)=.https?:", page), "nothing is fetched from elsewhere"
+    static = (docs.root / "target" / "static_index.html").read_text(encoding="utf-8")
+    inside = dict(re.findall(r'<script type="application/json" id="leat-(\w+)">(.*?)</script>', static, re.S))
+    assert json.loads(inside["manifest"]) == docs.json("manifest.json")
+    assert json.loads(inside["catalog"]) == docs.json("catalog.json")
+    assert "<" not in inside["manifest"], "no text of the project can end the element"
+
+
+class Serving:
+    def __init__(self, dbt, *words):
+        self.process = subprocess.Popen([LEAT, "dbt", "docs", "serve", "--port", "0", *words], cwd=dbt.root, env=dbt.env, stdout=subprocess.PIPE, text=True)
+        self.port = None
+        for line in self.process.stdout:
+            if found := re.search(r"http://[\d.]+:(\d+)", line):
+                self.port = int(found[1])
+                return
+        raise AssertionError("it ended")
+
+    def get(self, path, method="GET", **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.putrequest(method, path, skip_host="Host" in headers)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, answer.read(), answer.headers
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=60)
+        return self.process.returncode
+
+
+def test_the_page_is_served_and_nothing_outside_of_the_target_folder(docs):
+    docs("seed")
+    docs("run")
+    docs("docs", "generate", "--no-compile")
+    (docs.root / "target" / "out").symlink_to(docs.root)
+    (docs.root / "target" / ".hidden").write_text("x")
+    site = Serving(docs)
+    try:
+        status, page, headers = site.get("/")
+        assert status == 200 and b"<title>" in page and headers["Content-Type"].startswith("text/html")
+        status, body, headers = site.get("/manifest.json?cb=1")
+        assert status == 200 and json.loads(body)["metadata"]["project_name"] == "docs" and headers["Content-Type"] == "application/json"
+        assert site.get("/pictures/a.txt")[1] == b"a picture\n"
+        for path in ("/..%2Fprofiles.yml", "/../profiles.yml", "/out/profiles.yml", "/out", "/.hidden", "/pictures", "/pictures/", "/nothere.json", "/%00", "/a%00/../manifest.json"):
+            assert site.get(path)[0] in (400, 404), path
+        assert site.get("/", method="POST")[0] == 405
+        assert site.get("/manifest.json", Host="evil.example.com")[0] == 403
+        assert site.get("/manifest.json", Host="localhost:1")[0] == 200
+    finally:
+        code = site.stop()
+    assert code == 130 or code == 0
+
+
+def browser():
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def dom(url, folder):
+    done = subprocess.run([browser(), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--user-data-dir={folder}", "--virtual-time-budget=20000",
+                           "--dump-dom", url], capture_output=True, text=True, timeout=300, env={**os.environ, "HOME": str(folder)})
+    return done.stdout
+
+
+@pytest.mark.skipif(not browser(), reason="no chromium")
+def test_a_browser_shows_a_model_with_its_columns_and_its_words_as_text(docs, tmp_path):
+    docs.write("models/m.yml", FILES["models/m.yml"].replace("all of them", "all <img src=x onerror=document.title='bad'> of **them**"))
+    docs("seed")
+    docs("run")
+    docs("docs", "generate", "--static")
+    site = Serving(docs)
+    try:
+        for url in (f"http://127.0.0.1:{site.port}/", f"file://{docs.root}/target/static_index.html"):
+            seen = dom(f"{url}#model.docs.totals", tmp_path / "browser")
+            assert "<title>docs</title>" in seen, seen[-2000:]
+            assert "&lt;img src=x onerror" in seen and "<strong>them</strong>" in seen
+            assert "<td>Half</td>" in seen and "select id, customer, 1.5" in seen
+            assert re.search(r'<a href="#seed.docs.orders"', seen) and re.search(r"<svg[^>]*>.*<path", seen, re.S)
+    finally:
+        site.stop()

@@ -222,7 +222,7 @@ static lt_jinja_value response_of(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_tex
     lt_text code = tag;
     while (code.len && (lt_is_digit(code.ptr[code.len - 1]) || code.ptr[code.len - 1] == ' '))
         code.len--;
-    return lt_dbt_response_value(heap, tag, code, rows);
+    return lt_dbt_response_value(heap, tag, code, code.len == tag.len ? -1 : rows);
 }
 
 static bool is_commit(lt_text sql)

@@ -88,22 +88,11 @@ void lt_api_problem(lt_api_call *call, int http, const lt_err *err)
 
 /* ---- which server is meant ---- */
 
-/* "localhost:8080", "127.0.0.1", "[::1]:8080" */
-static bool names_this_machine(lt_text host)
-{
-    LT_AUTO(lt_buf) text = {.limit = 400};
-    lt_url url;
-    lt_err err;
-    lt_buf_printf(&text, "http://%.*s/", LT_ARG(host));
-    return !text.overflow && lt_url_read(lt_buf_text(&text), &url, &err) == LT_OK &&
-           lt_url_is_loopback(&url);
-}
-
 /* A page elsewhere can have its own name point at this machine (DNS rebinding), and would then be of our origin. */
 static lt_status check_host(const lt_api_call *call, lt_err *err)
 {
     lt_text host = lt_server_header(call->request, T("Host"));
-    if (!call->api->is_loopback || names_this_machine(host))
+    if (!call->api->is_loopback || lt_url_host_is_loopback(host))
         return LT_OK;
     lt_ignore(lt_fail(err, LT_DENIED, "this is not the server of '%.*s'", LT_ARG(host)));
     return lt_hint(err, "on loopback it answers to localhost, 127.0.0.1 and [::1] only");

@@ -1,0 +1,1 @@
+select count(*) from {{ ref('totals') }} where who = '{{ var("who") }}'

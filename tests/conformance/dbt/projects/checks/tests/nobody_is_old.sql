@@ -1,0 +1,2 @@
+{{ config(tags=['single']) }}
+select * from {{ ref('people') }} where age > 100

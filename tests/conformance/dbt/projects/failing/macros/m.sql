@@ -1,0 +1,1 @@
+{% macro divide() %}{% do run_query('select * from nothere_at_all') %}{% endmacro %}

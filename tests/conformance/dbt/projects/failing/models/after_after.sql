@@ -1,0 +1,1 @@
+{{ config(materialized='table') }} select * from {{ ref('after_bad') }} union all select * from {{ ref('ok') }}

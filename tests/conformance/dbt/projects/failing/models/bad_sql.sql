@@ -1,0 +1,1 @@
+select nothere from {{ ref('ok') }}

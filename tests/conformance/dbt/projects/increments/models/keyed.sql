@@ -1,0 +1,2 @@
+{{ config(materialized='incremental', unique_key=['id', 'grp']) }}
+select id, grp, val from {{ ref('src') }}

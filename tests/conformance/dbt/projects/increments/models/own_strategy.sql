@@ -1,0 +1,2 @@
+{{ config(materialized='incremental', incremental_strategy='twice') }}
+select id from {{ ref('src') }}

@@ -1,0 +1,2 @@
+{{ config(materialized='incremental') }}
+select id, val from {{ ref('src') }}

@@ -1,0 +1,4 @@
+{% macro inner() %}never seen{% endmacro %}
+{%- call(x) twice() -%}
+{{ x }} as n{{ x }}
+{%- endcall -%}

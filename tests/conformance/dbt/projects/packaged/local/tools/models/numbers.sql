@@ -1,0 +1,1 @@
+select {{ var('depth') }} as depth, {{ var('width') }} as width, '{{ var("who") }}' as who, '{{ name() }}' as name, '{{ greet() }}' as greet

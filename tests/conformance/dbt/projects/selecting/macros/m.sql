@@ -1,0 +1,1 @@
+{% macro macro_of_d() %}1{% endmacro %}

@@ -1,0 +1,2 @@
+{{ config(tags=['x', 'y']) }}
+select id from {{ ref('a') }}

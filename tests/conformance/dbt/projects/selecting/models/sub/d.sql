@@ -1,0 +1,1 @@
+select id, {{ macro_of_d() }} as m from {{ ref('c') }}

@@ -1,0 +1,2 @@
+{{ config(materialized='ephemeral') }}
+select id, name, updated_at from {{ source('raw', 'src') }}

@@ -1,0 +1,1 @@
+{% macro rate() %}2{% endmacro %}
