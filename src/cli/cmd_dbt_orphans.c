@@ -4,7 +4,6 @@
 #include "base/fs.h"
 #include "base/time.h"
 #include "cli/grid.h"
-#include "dbt/inner.h"
 #include "dbt/orphans.h"
 
 #include <stdio.h>

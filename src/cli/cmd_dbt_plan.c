@@ -4,7 +4,6 @@
 #include "base/fs.h"
 #include "base/time.h"
 #include "cli/dbt_lines.h"
-#include "dbt/inner.h"
 
 /* ---- making it ---- */
 

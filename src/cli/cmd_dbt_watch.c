@@ -6,7 +6,6 @@
 #include "base/proc.h"
 #include "base/time.h"
 #include "cli/dbt_lines.h"
-#include "dbt/inner.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -103,3 +103,6 @@ typedef struct lt_dbt_span {
     int64_t start_us, end_us;
 } lt_dbt_span;
 typedef LT_VEC(lt_dbt_span) lt_dbt_spans;
+
+/* In hex, as checksums of files are. */
+void lt_dbt_sha256(lt_text content, char out[65]);

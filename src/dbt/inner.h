@@ -228,7 +228,6 @@ lt_text lt_dbt_text_at(lt_dbt *dbt, lt_jinja_value dict, const char *key);
 lt_jinja_value lt_dbt_plain(lt_dbt *dbt, lt_jinja_value value);
 /* A list of texts from a list or one text. */
 void lt_dbt_texts_of(lt_dbt *dbt, lt_jinja_value value, lt_texts *out);
-void lt_dbt_sha256(lt_text content, char out[65]);
 lt_text lt_dbt_checksum(lt_dbt *dbt, lt_text content); /* SHA-256 in hex, in the arena */
 void lt_dbt_md5_hex(lt_text content, char out[33]);
 bool lt_dbt_texts_have(const lt_texts *texts, lt_text text);
