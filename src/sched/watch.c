@@ -208,7 +208,8 @@ static lt_status record(watcher *self, lt_watched *one, lt_look *look, lt_err *e
         lt_trigger_step step = {.pipeline = one->pipeline->name,
                                 .name = one->trigger->name,
                                 .cursor = look->cursor,
-                                .items = &look->items};
+                                .items = &look->items,
+                                .heeds_pause = true};
         LT_TRY(make_runs(one, look, &step, err));
         LT_TRY(lt_state_trigger_step(self->watch->state, &step, err));
         one->events += step.events;

@@ -134,10 +134,26 @@ lt_status lt_state_trigger_begin(lt_state *state, lt_text pipeline, lt_text name
     return lt_db_write(state->db, begin_trigger, &n, err);
 }
 
+/* Asked here, since whoever looks has asked a moment before, and a pause counts from its commit on. */
+static lt_status check_pause(lt_tx *tx, const lt_trigger_step *step, lt_err *err)
+{
+    if (!step->heeds_pause || !step->run_count)
+        return LT_OK;
+    LT_AUTO(lt_query)
+    q = lt_tx_query(tx, "select 1 from schedules where pipeline = ? and paused_at_us <> 0",
+                    V(step->pipeline));
+    bool paused = lt_query_next(&q);
+    LT_TRY(lt_query_check(&q, err));
+    return paused
+               ? lt_fail(err, LT_CANCELLED, "the pipeline '%.*s' is paused", LT_ARG(step->pipeline))
+               : LT_OK;
+}
+
 static lt_status step_trigger(lt_tx *tx, void *context, lt_err *err)
 {
     const lt_trigger_step *step = ((const naming *)context)->step;
     LT_AUTO(lt_arena) arena = {0};
+    LT_TRY(check_pause(tx, step, err));
     for (size_t i = 0; i < step->run_count; i++)
         LT_TRY(lt_state_insert_supervised(tx, &step->runs[i], err));
     LT_TRY(write_items(tx, step->pipeline, step->name, step->items, err));

@@ -45,8 +45,9 @@ typedef struct lt_trigger_step {
     int64_t events; /* that these runs are for */
     lt_text last_event;
     const lt_trigger_items *items; /* may be NULL: nothing new is known */
+    bool heeds_pause;              /* no run of a paused pipeline */
 } lt_trigger_step;
-/* All of it or nothing; ends its trouble. LT_NOT_FOUND: it has not begun. */
+/* All of it or nothing; ends its trouble. LT_NOT_FOUND: it has not begun. LT_CANCELLED: its runs would be of a pipeline that is paused. */
 LT_MUST_CHECK lt_status lt_state_trigger_step(lt_state *state, const lt_trigger_step *step,
                                               lt_err *err);
 /* Why it cannot look (empty: it can again). */

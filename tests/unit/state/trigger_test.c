@@ -77,6 +77,41 @@ Test(state_trigger, a_step_of_what_has_not_begun_leaves_nothing)
     CHECK(count_runs(&m) == 0);
 }
 
+Test(state_trigger, a_paused_pipeline_takes_its_events_later)
+{
+    lt_err err = {0};
+    LT_AUTO(memory) m = memory_open();
+    bool changed = false;
+    lt_trigger_record record;
+    lt_run_record runs[] = {run_of("event:p:t:8")};
+    lt_trigger_step step = {.pipeline = T("p"),
+                            .name = T("t"),
+                            .cursor = T("8"),
+                            .runs = runs,
+                            .run_count = 1,
+                            .events = 1,
+                            .heeds_pause = true};
+    CHECK_OK(lt_state_pause(m.state, T("p"), T("me"), T(""), &changed, &err), err);
+    CHECK(lt_state_trigger_step(m.state, &step, &err) == LT_CANCELLED);
+    CHECK_OK(lt_state_trigger_get(m.state, T("p"), T("t"), &m.arena, &record, &err), err);
+    CHECK(count_runs(&m) == 0 && lt_text_eq(record.cursor, T("7")));
+    CHECK_OK(lt_state_pause(m.state, T("p"), T(""), T(""), &changed, &err), err);
+    CHECK_OK(lt_state_trigger_step(m.state, &step, &err), err);
+    CHECK(count_runs(&m) == 1);
+}
+
+Test(state_trigger, what_somebody_asked_for_begins_in_a_pause)
+{
+    lt_err err = {0};
+    LT_AUTO(memory) m = memory_open();
+    bool changed = false;
+    lt_run_record runs[] = {run_of("event:p:t:8")};
+    lt_trigger_step step = {.pipeline = T("p"), .name = T("t"), .runs = runs, .run_count = 1};
+    CHECK_OK(lt_state_pause(m.state, T("p"), T("me"), T(""), &changed, &err), err);
+    CHECK_OK(lt_state_trigger_step(m.state, &step, &err), err);
+    CHECK(count_runs(&m) == 1);
+}
+
 Test(state_trigger, items_are_known_changed_and_forgotten)
 {
     lt_err err = {0};
