@@ -19,9 +19,11 @@ enum { JOBS = 4, LOOK_MS = 50, IDLE_MS = 1000 };
 
 static const int64_t SECOND = 1000000;
 
+typedef enum watch_pace { QUICK, SLOW, QUEUES, PACES } watch_pace;
+
 typedef struct watcher {
     lt_watch *watch; /* borrowed */
-    enum { QUICK, SLOW, QUEUES } pace;
+    watch_pace pace;
     bool is_started;
     pthread_t thread;
     int wake, inotify;
@@ -36,7 +38,7 @@ struct lt_watch {
     pthread_mutex_t lock;
     lt_sched_files *files; /* held; guarded by the lock */
     atomic_bool stop;
-    watcher watchers[3]; /* by pace */
+    watcher watchers[PACES]; /* by pace */
 };
 
 /* ---- which look ---- */
@@ -72,7 +74,7 @@ static lt_look_fn *look_of(const lt_workspace *workspace, const lt_conf_trigger 
     }
 }
 
-static int pace_of(const lt_workspace *workspace, const lt_conf_trigger *trigger)
+static watch_pace pace_of(const lt_workspace *workspace, const lt_conf_trigger *trigger)
 {
     if (trigger->object.queue.len)
         return QUEUES;
@@ -297,7 +299,7 @@ static void add_watched(watcher *self, const lt_conf_pipeline *pipeline,
 {
     lt_err err = {0};
     lt_workspace *workspace = lt_sched_files_workspace(self->files);
-    if (!look_of(workspace, trigger) || pace_of(workspace, trigger) != (int)self->pace)
+    if (!look_of(workspace, trigger) || pace_of(workspace, trigger) != self->pace)
         return;
     lt_watched *one = lt_xcalloc(1, sizeof(*one));
     one->workspace = workspace;
@@ -378,7 +380,7 @@ static void wake(const watcher *self)
         (void)!write(self->wake, &one, sizeof(one));
 }
 
-static lt_status start(lt_watch *watch, size_t pace, lt_err *err)
+static lt_status start(lt_watch *watch, watch_pace pace, lt_err *err)
 {
     watcher *self = &watch->watchers[pace];
     self->watch = watch;
@@ -411,7 +413,7 @@ lt_status lt_watch_start(lt_state *state, lt_sched_files *files, lt_watch **out,
     (void)pthread_mutex_init(&watch->lock, NULL);
     lt_status status = LT_OK;
     for (size_t i = 0; i < LT_COUNT(watch->watchers) && status == LT_OK; i++)
-        status = start(watch, i, err);
+        status = start(watch, (watch_pace)i, err);
     if (status == LT_OK)
         *out = watch;
     else

@@ -80,8 +80,8 @@ Test(dbt_python, shapes_of_model_that_python_allows_are_taken)
         "def model(dbt: object, session=None) -> object:\n  return [1, 2]",
         "def model(\n    dbt,\n    session,\n):\n  if 1:\n    return 2\n  return f(1,\n 2)",
         "def model(dbt, s):\n  def model(x): pass\n  return (lambda a, b: 1)",
-        "class A:\n  pass\n\ndef other():\n  def model(a): pass\n\ndef model(dbt, s):\n\treturn "
-        "1\n\nx = 2",
+        ("class A:\n  pass\n\ndef other():\n  def model(a): pass\n\ndef model(dbt, s):\n\treturn "
+         "1\n\nx = 2"),
     };
     lt_err err = {0};
     LT_AUTO(lt_buf) out = {.limit = LT_MIB};
