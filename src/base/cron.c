@@ -435,8 +435,8 @@ bool lt_cron_next(const lt_cron *cron, const lt_zone *zone, lt_cron_tick after, 
 
 bool lt_cron_previous(const lt_cron *cron, const lt_zone *zone, int64_t before_s, lt_cron_tick *out)
 {
-    bool found = false;
-    for (int64_t back_s = 7200; !found && back_s < HORIZON_S; back_s *= 8) {
+    bool found = false; /* a short way back first: all ticks on the way are counted up */
+    for (int64_t back_s = 64; !found && back_s < HORIZON_S; back_s *= 8) {
         lt_cron_tick tick = lt_cron_from(before_s - back_s);
         while (lt_cron_next(cron, zone, tick, &tick) && tick.at_s < before_s) {
             *out = tick;

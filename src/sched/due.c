@@ -2,6 +2,7 @@
 #include "sched/due.h"
 
 #include "base/log.h"
+#include "base/map.h"
 #include "base/time.h"
 #include "sched/tick.h"
 
@@ -100,12 +101,17 @@ lt_status lt_due_use(lt_due *self, const lt_project *project, int64_t now_us, lt
 lt_status lt_due_read_pauses(lt_due *self, lt_err *err)
 {
     LT_AUTO(lt_arena) arena = {0};
+    LT_AUTO(lt_map) by_name = {0}; /* a thousand pipelines would be a million comparisons */
     lt_schedule_records records = {0};
     LT_TRY(lt_state_schedules(self->state, &arena, &records, err));
     for (size_t i = 0; i < records.len; i++)
-        for (size_t k = 0; k < self->entries.len; k++)
-            if (lt_text_eq(self->entries.items[k].pipeline->name, records.items[i].pipeline))
-                self->entries.items[k].paused = records.items[i].paused_at_us != 0;
+        (void)lt_map_put(&by_name, records.items[i].pipeline, &records.items[i]);
+    for (size_t i = 0; i < self->entries.len; i++) {
+        entry *one = &self->entries.items[i];
+        const lt_schedule_record *record = lt_map_find(&by_name, one->pipeline->name);
+        if (record)
+            one->paused = record->paused_at_us != 0;
+    }
     return LT_OK;
 }
 

@@ -32,6 +32,10 @@ lt_waiting lt_state_read_waiting(const lt_query *q, lt_arena *arena, int first);
 lt_status lt_state_write_run_wait(lt_tx *tx, int64_t run_id, const lt_waiting *waiting,
                                   lt_err *err);
 
+/* The indexes leave out runs without a key or a parent, and are used only where the question says that it does so, too. */
+#define HAS_KEY "run_key = ? and run_key <> ''"
+#define HAS_PARENT "parent_run = ? and parent_run <> 0"
+
 #define RUN_COLUMNS                                                                                \
     "id, command, pipeline, selection, exclusion, target, vars_json, clock_us, threads, "          \
     "full_refresh, retry_of, git_commit, git_branch, git_dirty, tree, engine, status, message, "   \

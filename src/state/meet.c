@@ -23,7 +23,7 @@ static lt_status find_key(lt_tx *tx, lt_run_record *run, lt_err *err)
     if (!run->run_key.len)
         return LT_OK;
     LT_AUTO(lt_query)
-    q = lt_tx_query(tx, "select id from runs where run_key = ?", V(run->run_key));
+    q = lt_tx_query(tx, "select id from runs where " HAS_KEY, V(run->run_key));
     if (!lt_query_next(&q))
         return LT_OK;
     run->id = lt_query_i64(&q, 0);
@@ -637,7 +637,7 @@ static lt_status read_news(lt_tx *tx, void *context, lt_err *err)
               "task where approvals.run_id = ? and decision <> '' and t.status = 'waiting'");
     add_wakes(tx, n,
               "select parent_task from runs join tasks t on t.run_id = parent_run and t.id = "
-              "parent_task where parent_run = ? and runs.status not in ('queued', 'running') and "
+              "parent_task where " HAS_PARENT " and runs.status not in ('queued', 'running') and "
               "t.status = 'waiting'");
     if (n->pools)
         add_wakes(tx, n, pool_turns);
@@ -658,7 +658,7 @@ static lt_status list_runs_of(lt_tx *tx, void *context, lt_err *err)
     const reading *r = context;
     lt_run_records *out = r->out;
     LT_AUTO(lt_query)
-    q = lt_tx_query(tx, "select " RUN_COLUMNS " from runs where parent_run = ? order by id",
+    q = lt_tx_query(tx, "select " RUN_COLUMNS " from runs where " HAS_PARENT " order by id",
                     V(r->run_id));
     while (lt_query_next(&q))
         lt_push_in(r->arena, out, lt_state_read_run(&q, r->arena));
@@ -676,7 +676,7 @@ static lt_status get_by_key(lt_tx *tx, void *context, lt_err *err)
 {
     const reading *r = context;
     LT_AUTO(lt_query)
-    q = lt_tx_query(tx, "select " RUN_COLUMNS " from runs where run_key = ?", V(r->key));
+    q = lt_tx_query(tx, "select " RUN_COLUMNS " from runs where " HAS_KEY, V(r->key));
     if (!lt_query_next(&q))
         return lt_fail(err, LT_NOT_FOUND, "there is no run with the key '%.*s'", LT_ARG(r->key));
     *(lt_run_record *)r->out = lt_state_read_run(&q, r->arena);

@@ -85,7 +85,7 @@ typedef struct supervising {
 
 static int64_t find_key(lt_tx *tx, lt_text key)
 {
-    LT_AUTO(lt_query) q = lt_tx_query(tx, "select id from runs where run_key = ?", V(key));
+    LT_AUTO(lt_query) q = lt_tx_query(tx, "select id from runs where " HAS_KEY, V(key));
     return key.len && lt_query_next(&q) ? lt_query_i64(&q, 0) : 0;
 }
 

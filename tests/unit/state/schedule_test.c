@@ -1,6 +1,7 @@
 /* What the server remembers of schedules. */
 #include "state/schedule.h"
 
+#include "state/inner.h"
 #include "support/test.h"
 
 typedef struct memory {
@@ -32,6 +33,29 @@ static lt_tick_run tick_at(int64_t at_s, const char *key)
                                  .pipeline = T("daily"),
                                  .clock_us = at_s * 1000000,
                                  .run_key = lt_text_of(key)}};
+}
+
+static lt_status plan_searches(lt_tx *tx, void *context, lt_err *err)
+{
+    bool searches = false;
+    LT_AUTO(lt_query) q = lt_tx_query(tx, context, V(T("x")));
+    while (lt_query_next(&q))
+        searches = lt_text_starts(lt_query_text(&q, 3), T("SEARCH runs USING"));
+    LT_TRY(lt_query_check(&q, err));
+    return searches ? LT_OK : lt_fail(err, LT_FAILED, "all runs are read");
+}
+
+Test(state_schedule, keys_and_parents_are_looked_up_without_reading_all_runs)
+{
+    static const char *const questions[] = {
+        "explain query plan select id from runs where " HAS_KEY,
+        "explain query plan select id from runs where " HAS_PARENT};
+    lt_err err = {0};
+    lt_state *state = NULL;
+    CHECK_OK(lt_state_open(lt_test_folder(), &state, &err), err);
+    for (size_t i = 0; i < LT_COUNT(questions); i++)
+        CHECK_OK(lt_db_read(state->db, plan_searches, (void *)(uintptr_t)questions[i], &err), err);
+    lt_state_close(state);
 }
 
 Test(state_schedule, a_tick_becomes_one_run_however_often_it_comes)
