@@ -250,6 +250,8 @@ static void say_results(round *r, const lt_dbt_run *run, bool was_stopped)
     const lt_dbt_node_result *result;
     for (size_t i = 0; (result = lt_dbt_result_at(run, i)); i++) {
         bool fine = is_fine(result);
+        if (fine && result->node->kind == LT_DBT_OPERATION)
+            continue;
         good += fine;
         skipped += result->outcome == LT_DBT_SKIPPED;
         bad += !fine && result->outcome != LT_DBT_SKIPPED;
@@ -269,11 +271,14 @@ static void say_results(round *r, const lt_dbt_run *run, bool was_stopped)
 static void take_results(round *r, lt_dbt_prints *prints, const lt_dbt_run *run)
 {
     const lt_dbt_node_result *result;
-    for (size_t i = 0; (result = lt_dbt_result_at(run, i)); i++)
+    for (size_t i = 0; (result = lt_dbt_result_at(run, i)); i++) {
+        if (result->node->kind == LT_DBT_OPERATION)
+            continue;
         if (is_fine(result))
             remember(r->w, result->node->id, print_text(r, prints, result->node));
         else if (lt_map_has(&r->w->built, result->node->id))
             (void)lt_map_remove(&r->w->built, result->node->id);
+    }
 }
 
 static bool may_run(round *r, lt_dbt_run *run)

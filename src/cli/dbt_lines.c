@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static bool is_hook(const lt_dbt_node *node)
+{
+    return node->kind == LT_DBT_OPERATION;
+}
+
 bool dbt_is_test(const lt_dbt_node *node)
 {
     return node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST ||
@@ -62,6 +67,44 @@ static void say_line(dbt_work *work, const line *said, const lt_buf *left)
     dbt_say(&work->log, said->level, said->code, said->event, "%s]", lt_buf_chars(&text));
 }
 
+/* "3 of 3 OK hook: shop.on-run-start.2 ........ [OK in 0.01s]" */
+static void say_hook(dbt_work *work, const lt_dbt_node_result *result, size_t total,
+                     const char *word, const line *said)
+{
+    const lt_dbt_node *node = result->node;
+    LT_AUTO(lt_buf) left = {.limit = 16 * LT_KIB};
+    lt_buf_printf(&left, "%zu of %zu %s hook: %.*s.%.*s.%zu", result->place, total, word,
+                  LT_ARG(node->package->name), LT_ARG(node->config.tags.items[0]),
+                  result->place - 1);
+    say_line(work, said, &left);
+}
+
+static void hook_started(dbt_work *work, const lt_dbt_node_result *result, size_t total)
+{
+    const line said = {LT_LOG_INFO, "Q032", "LogHookStartLine", "", "RUN", -1};
+    if (result->place == 1 && lt_text_eq(result->node->config.tags.items[0], T("on-run-end")))
+        dbt_say_blank(work);
+    say_hook(work, result, total, "START", &said);
+}
+
+static void hook_ended(dbt_work *work, const lt_dbt_node_result *result, size_t total)
+{
+    bool bad = result->outcome == LT_DBT_ERROR, skipped = result->outcome == LT_DBT_SKIPPED;
+    const char *word = bad ? "ERROR" : skipped ? "SKIP" : "OK";
+    const line said = {.level = LT_LOG_INFO,
+                       .code = "Q033",
+                       .event = "LogHookEndLine",
+                       .color = bad       ? DBT_RED
+                                : skipped ? DBT_YELLOW
+                                          : DBT_GREEN,
+                       .word = word,
+                       .seconds =
+                           (double)(result->execute_ended_us - result->compile_started_us) / 1e6};
+    say_hook(work, result, total, word, &said);
+    if (result->place == total && lt_text_eq(result->node->config.tags.items[0], T("on-run-start")))
+        dbt_say_blank(work);
+}
+
 static bool is_silent(const dbt_work *work)
 {
     dbt_verb verb = work->flags->verb;
@@ -75,6 +118,10 @@ void dbt_line_started(void *user, const lt_dbt_node_result *result, size_t total
     LT_AUTO(lt_buf) left = {.limit = 16 * LT_KIB};
     if (is_silent(work) || node->kind > LT_DBT_UNIT_TEST || work->flags->verb == DBT_WATCH)
         return;
+    if (is_hook(node)) {
+        hook_started(work, result, total);
+        return;
+    }
     lt_buf_printf(&left, "%zu of %zu START %s", result->place, total,
                   node->kind == LT_DBT_UNIT_TEST ? "unit_test "
                   : dbt_is_test(node)            ? "test "
@@ -186,6 +233,10 @@ void dbt_line_ended(void *user, const lt_dbt_node_result *result, size_t total)
     bool bad = result->outcome == LT_DBT_ERROR || result->outcome == LT_DBT_FAIL;
     if ((is_silent(work) && !bad) || work->flags->verb == DBT_WATCH)
         return;
+    if (is_hook(result->node)) {
+        hook_ended(work, result, total);
+        return;
+    }
     lt_buf_printf(&left, "%zu of %zu ", result->place, total);
     add_outcome(result, &left);
     const line said = line_of(result, word, sizeof(word));
@@ -287,7 +338,8 @@ static void count_kinds(const lt_dbt_run *run, lt_buf *out)
         lt_text name = lt_text_of(
             node->kind == LT_DBT_MODEL
                 ? lt_arena_format(&scratch, "%.*s model", LT_ARG(node->config.materialized))
-                : singular[node->kind]);
+            : is_hook(node) ? "project hook"
+                            : singular[node->kind]);
         size_t *count = lt_map_find(&counts, name);
         if (!count) {
             count = LT_NEW(&scratch, size_t);

@@ -66,7 +66,7 @@ lt_status dbt_run_retry(dbt_work *work, lt_err *err)
     for (size_t i = 0; results && i < results->count; i++) {
         const lt_dbt_node *node =
             lt_dbt_find(work->dbt, lt_json_text_or(&results->items[i], "unique_id", (lt_text){0}));
-        if (!node || !failed_before(&results->items[i]))
+        if (!node || node->kind == LT_DBT_OPERATION || !failed_before(&results->items[i]))
             continue;
         lt_node_set_add(&chosen, node->index);
         add_batches(work, node, &results->items[i]);

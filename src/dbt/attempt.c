@@ -1,4 +1,4 @@
-/* One node on one thread: compiled, written to target/, materialised or tested; and the hooks around a run. */
+/* One node on one thread: compiled, written to target/, materialised or tested. */
 #include "dbt/execute_inner.h"
 
 #include "base/fs.h"
@@ -25,31 +25,26 @@ static bool is_test(const lt_dbt_node *node)
     return node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST;
 }
 
-static lt_status write_compiled(const attempt *a, lt_err *err)
+lt_status lt_dbt_compiled_write(const lt_dbt_run *run, lt_text own, lt_text sql, lt_err *err)
 {
-    if (!a->run->request.target_folder)
+    if (!run->request.target_folder)
         return LT_OK;
-    lt_text own = lt_dbt_write_path(a->node, a->r.batch, &a->heap->arena);
-    LT_AUTO(lt_chars)
-    path = lt_format("%s/compiled/%.*s", a->run->request.target_folder, LT_ARG(own));
+    LT_AUTO(lt_chars) path = lt_format("%s/compiled/%.*s", run->request.target_folder, LT_ARG(own));
     LT_AUTO(lt_chars) folder = lt_xstrndup(path, (size_t)(strrchr(path, '/') - path));
     LT_TRY(lt_folder_make(folder, 0755, err));
-    return lt_file_update(path, a->sql, 0644, err);
+    return lt_file_update(path, sql, 0644, err);
 }
 
 /* The node belongs to this thread, the project's arena to whoever has the lock. */
-static void keep_compiled(const attempt *a)
+void lt_dbt_compiled_keep(lt_dbt_run *run, lt_dbt_node *node, lt_text own, lt_text sql)
 {
-    lt_dbt *dbt = a->run->request.dbt;
-    lt_text own = lt_dbt_write_path(a->node, a->r.batch, &a->heap->arena);
-    if (a->r.batch && a->r.batch->is_beside)
-        return; /* others read the node now; the last batch is alone again */
-    (void)pthread_mutex_lock(&a->run->lock);
-    a->node->compiled_code = lt_arena_text(&dbt->arena, a->sql);
-    a->node->is_compiled = true;
-    a->node->compiled_path =
+    lt_dbt *dbt = run->request.dbt;
+    (void)pthread_mutex_lock(&run->lock);
+    node->compiled_code = lt_arena_text(&dbt->arena, sql);
+    node->is_compiled = true;
+    node->compiled_path =
         lt_text_of(lt_arena_format(&dbt->arena, "target/compiled/%.*s", LT_ARG(own)));
-    (void)pthread_mutex_unlock(&a->run->lock);
+    (void)pthread_mutex_unlock(&run->lock);
 }
 
 static lt_status compile_own(attempt *a, lt_buf *sql, lt_err *err)
@@ -83,8 +78,10 @@ static lt_status compile(attempt *a, lt_err *err)
         trim_end(&sql);
     LT_TRY(lt_buf_check(&sql, "the SQL", err));
     a->sql = lt_jinja_as_text(lt_jinja_text_copy(a->heap, lt_buf_text(&sql)));
-    LT_TRY(write_compiled(a, err));
-    keep_compiled(a);
+    lt_text own = lt_dbt_write_path(a->node, a->r.batch, &a->heap->arena);
+    LT_TRY(lt_dbt_compiled_write(a->run, own, a->sql, err));
+    if (!a->r.batch || !a->r.batch->is_beside) /* else others read the node; the last is alone */
+        lt_dbt_compiled_keep(a->run, a->node, own, a->sql);
     return LT_OK;
 }
 
@@ -381,98 +378,6 @@ void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
         lt_dbt_attempt_batches(run, node, session, token, result);
     else
         lt_dbt_attempt_once(run, node, session, token, NULL, result);
-}
-
-/* ---- hooks ---- */
-
-static lt_jinja_value result_value(const lt_dbt_run *run, const lt_dbt_node_result *result,
-                                   lt_jinja_heap *heap)
-{
-    lt_jinja_value made = lt_jinja_dict(heap);
-    double seconds = (double)(result->execute_ended_us - result->compile_started_us) / 1e6;
-    lt_jinja_put(made, "status", lt_jinja_text(lt_text_of(lt_dbt_outcome_name(result->outcome))));
-    LT_AUTO(lt_buf) message = {.limit = LT_MIB};
-    lt_dbt_result_say(run, result, &message);
-    lt_jinja_put(made, "message",
-                 message.len ? lt_jinja_text_copy(heap, lt_buf_text(&message)) : lt_jinja_none());
-    lt_jinja_put(made, "unique_id", lt_jinja_text(result->node->id));
-    lt_jinja_put(made, "failures",
-                 result->failures < 0 ? lt_jinja_none() : lt_jinja_int(result->failures));
-    lt_jinja_put(made, "execution_time", lt_jinja_float(seconds));
-    lt_jinja_put(made, "thread_id",
-                 lt_jinja_text(lt_text_of(
-                     lt_arena_format(&heap->arena, "Thread-%u (worker)", result->thread))));
-    lt_jinja_put(made, "adapter_response", lt_jinja_dict(heap));
-    lt_jinja_put(made, "timing", lt_jinja_list(heap));
-    lt_jinja_put(made, "node", lt_dbt_node_value(run->request.dbt, result->node, heap));
-    return made;
-}
-
-/* results, schemas, database_schemas: what on-run-end sees. */
-static lt_jinja_value end_names(const lt_dbt_run *run, lt_jinja_heap *heap)
-{
-    lt_jinja_value names = lt_jinja_dict(heap), results = lt_jinja_list(heap);
-    lt_jinja_value schemas = lt_jinja_list(heap), pairs = lt_jinja_list(heap);
-    for (size_t i = 0; i < run->results.len; i++) {
-        const lt_dbt_node *node = run->results.items[i]->node;
-        lt_jinja_value schema = lt_jinja_text(node->relation.schema);
-        lt_jinja_value pair[2] = {lt_jinja_text(node->relation.database), schema};
-        lt_jinja_value both = lt_jinja_tuple(heap, pair, 2);
-        lt_jinja_add(results, result_value(run, run->results.items[i], heap));
-        if (node->no_relation || run->results.items[i]->outcome == LT_DBT_SKIPPED)
-            continue;
-        if (!is_in(schemas, schema))
-            lt_jinja_add(schemas, schema);
-        if (!is_in(pairs, both))
-            lt_jinja_add(pairs, both);
-    }
-    lt_jinja_put(names, "results", results);
-    lt_jinja_put(names, "schemas", schemas);
-    lt_jinja_put(names, "database_schemas", pairs);
-    return names;
-}
-
-static lt_status run_hook(lt_dbt_run *run, lt_session *session, const lt_dbt_node *node,
-                          bool at_end, lt_err *err)
-{
-    rendering r;
-    lt_jinja_heap heap = {0};
-    LT_AUTO(lt_dbt_compiled) compiled = {0};
-    lt_dbt_rendering_init(&r, run->request.dbt, node);
-    r.session = session;
-    r.rt = run->rt;
-    r.run = &run->settings;
-    if (at_end)
-        r.extra = end_names(run, &heap);
-    lt_status status = lt_dbt_exec_attach(&r, &heap, (lt_text){0}, err);
-    if (status == LT_OK)
-        status = lt_dbt_compile_own(&r, &heap, &compiled, err);
-    if (status == LT_OK && lt_text_trim(lt_buf_text(&compiled.sql)).len)
-        status = lt_exec(session, lt_buf_text(&compiled.sql), NULL, err);
-    if (r.exec)
-        lt_dbt_exec_close(r.exec);
-    lt_jinja_heap_cleanup(&heap);
-    if (status != LT_OK)
-        return lt_wrap(err, "%.*s", LT_ARG(node->name));
-    return LT_OK;
-}
-
-lt_status lt_dbt_run_hooks(lt_dbt_run *run, const char *when, lt_session *session, lt_err *err)
-{
-    const lt_dbt_nodes *all = lt_dbt_all(run->request.dbt);
-    LT_AUTO(lt_session_ref) own = NULL;
-    bool at_end = strcmp(when, "on-run-end") == 0;
-    for (size_t i = 0; i < all->len; i++) {
-        const lt_dbt_node *node = all->items[i];
-        if (node->kind != LT_DBT_OPERATION ||
-            !lt_dbt_texts_have(&node->config.tags, lt_text_of(when)))
-            continue;
-        if (!session)
-            LT_TRY(lt_session_open(run->engine, &own, err));
-        session = session ? session : own;
-        LT_TRY(run_hook(run, session, node, at_end, err));
-    }
-    return LT_OK;
 }
 
 /* ---- operations and texts of the command line ---- */

@@ -373,9 +373,25 @@ static lt_status outcome_of(const lt_dbt_run *run, lt_err *err)
     if (lt_stop_asked())
         return lt_fail(err, LT_CANCELLED, "stopped before all was done");
     if (bad)
-        return lt_fail(err, LT_FAILED, "%zu of %zu failed or %s skipped", bad, run->total,
+        return lt_fail(err, LT_FAILED, "%zu of %zu failed or %s skipped", bad, run->results.len,
                        bad == 1 ? "was" : "were");
     return LT_OK;
+}
+
+/* A hook whose statement fails is a result like others; one that cannot be compiled ends the run. */
+static lt_status run_hooks(lt_dbt_run *run, const char *when, lt_err *err)
+{
+    size_t failed_before = run->hooks_failed;
+    lt_status status = lt_dbt_run_hooks(run, when, NULL, err);
+    return run->hooks_failed > failed_before ? LT_OK : status;
+}
+
+/* The flag of the project: nothing runs when the start has failed. */
+static bool must_skip(const lt_dbt_run *run)
+{
+    lt_jinja_value flags = lt_dbt_at(run->request.dbt->root->project, "flags");
+    lt_jinja_value asked = lt_dbt_at(flags, "skip_nodes_if_on_run_start_fails");
+    return run->hooks_failed && lt_jinja_truth(asked);
 }
 
 lt_status lt_dbt_run_nodes(lt_dbt_run *run, lt_err *err)
@@ -385,15 +401,16 @@ lt_status lt_dbt_run_nodes(lt_dbt_run *run, lt_err *err)
     lt_status status = LT_OK;
     if (hooks) {
         LT_TRY(lt_dbt_make_schemas(run, err));
-        LT_TRY(lt_dbt_run_hooks(run, "on-run-start", NULL, err));
+        LT_TRY(run_hooks(run, "on-run-start", err));
     }
     for (size_t i = 0; i < count; i++)
         if (run->tasks[i].takes_part && !run->tasks[i].missing)
             queue_put(run, i);
-    LT_TRY(run_threads(run, err));
+    if (!must_skip(run))
+        LT_TRY(run_threads(run, err));
     skip_the_rest(run);
     if (hooks)
-        status = lt_dbt_run_hooks(run, "on-run-end", NULL, err);
+        status = run_hooks(run, "on-run-end", err);
     run->ended_us = lt_now_us();
     return status == LT_OK ? outcome_of(run, err) : status;
 }

@@ -28,7 +28,7 @@ typedef struct lt_dbt_node_result {
     lt_dbt_outcome outcome;
     lt_text message; /* "SELECT 100", or what went wrong: for people see lt_dbt_result_say() */
     lt_text adapter_response; /* JSON */
-    const lt_err *err;        /* of LT_DBT_ERROR: why, as long as the run; else NULL */
+    const lt_err *err;        /* of a node's LT_DBT_ERROR: why, as long as the run; else NULL */
     int64_t failures;         /* of a test; -1: none */
     int64_t
         rows; /* that the last statement made or changed; failing rows of a test; -1: not known */
@@ -102,7 +102,8 @@ void lt_dbt_run_forget(lt_dbt_run *run);
 /* Do one node, now; its schema is there. The result lives with the run; any number of threads, each with a session of its own. */
 const lt_dbt_node_result *lt_dbt_run_node(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
                                           const lt_attempt *attempt);
-/* The hooks of "on-run-start" or "on-run-end", in a session of the run's engine (NULL: a new one). */
+/* The hooks of "on-run-start" or "on-run-end", in a session of the run's engine (NULL: a new one). Each has a result; `started` and `ended` are
+ * called with the number of these hooks. After one that fails (its status) the others are skipped. */
 LT_MUST_CHECK lt_status lt_dbt_run_hooks(lt_dbt_run *run, const char *when, lt_session *session,
                                          lt_err *err);
 

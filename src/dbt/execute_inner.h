@@ -43,6 +43,7 @@ struct lt_dbt_run {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool is_stopped;
+    size_t hooks_failed; /* their statements did; the results have them */
     int64_t started_us, ended_us;
 };
 
@@ -57,6 +58,9 @@ void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
 void lt_dbt_attempt_once(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
                          const lt_attempt *token, const lt_dbt_batch *batch,
                          lt_dbt_node_result *result);
+/* target/compiled/OWN; and the node knows what it was compiled to. */
+lt_status lt_dbt_compiled_write(const lt_dbt_run *run, lt_text own, lt_text sql, lt_err *err);
+void lt_dbt_compiled_keep(lt_dbt_run *run, lt_dbt_node *node, lt_text own, lt_text sql);
 /* The node failed: that is kept as long as the run. With the run's lock. */
 void lt_dbt_result_failed(lt_dbt_run *run, lt_dbt_node_result *result, const lt_err *err);
 /* batches.c */

@@ -77,7 +77,8 @@ static void write_result(lt_json_writer *w, const lt_dbt_run *run, const lt_dbt_
     LT_AUTO(lt_buf) relation = {.limit = 64 * LT_KIB};
     LT_AUTO(lt_buf) message = {.limit = LT_MIB};
     LT_AUTO(lt_chars) thread = lt_format("Thread-%u (worker)", result->thread);
-    bool ran = result->thread > 0;
+    bool hook = node->kind == LT_DBT_OPERATION;
+    bool ran = result->thread > 0 || (hook && result->compile_started_us);
     if (!node->no_relation && node->kind != LT_DBT_SEED) /* of what was compiled */
         lt_quote_relation(&node->relation, &relation);
     lt_json_begin(w, '{');
@@ -89,7 +90,7 @@ static void write_result(lt_json_writer *w, const lt_dbt_run *run, const lt_dbt_
         write_timing(w, "execute", result->execute_started_us, result->execute_ended_us);
     }
     lt_json_end(w);
-    lt_json_set(w, "thread_id", ran ? lt_text_of(thread) : T("MainThread"));
+    lt_json_set(w, "thread_id", hook ? T("main") : ran ? lt_text_of(thread) : T("MainThread"));
     lt_json_key(w, T("execution_time"));
     lt_json_double(w, ran ? (double)(result->execute_ended_us - result->compile_started_us) / 1e6
                           : 0.0);
@@ -108,7 +109,10 @@ static void write_result(lt_json_writer *w, const lt_dbt_run *run, const lt_dbt_
         lt_json_null(w);
     else
         lt_json_bool(w, node->is_compiled);
-    set_text(w, "compiled_code", node->compiled_code);
+    if (hook && node->is_compiled)
+        lt_json_set(w, "compiled_code", node->compiled_code); /* a macro may leave no SQL */
+    else
+        set_text(w, "compiled_code", node->compiled_code);
     set_text(w, "relation_name", lt_buf_text(&relation));
     lt_json_key(w, T("batch_results"));
     write_batches(w, result);

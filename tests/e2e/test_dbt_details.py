@@ -170,3 +170,46 @@ def test_statements_carry_the_comment_of_the_project(tmp_path):
     assert "\n/* at the end */;" in dbt(tmp_path, "run", "--debug", "-s", "a")
     write_files(tmp_path, {"dbt_project.yml": BASE["dbt_project.yml"] + "query-comment: 'a */ b'\n"})
     assert 'query-comment contains illegal value "*/"' in dbt(tmp_path, "run", "-s", "a", code=1)
+
+
+HOOKED = ("name: shop\nprofile: shop\non-run-start: [create table if not exists said (x int), insert into START values (1)]\n"
+          "on-run-end: ['insert into END select {{ results | length }}', \"{{ log('ended', info=true) }}\"]\n")
+
+
+def hooked(start, end):
+    return HOOKED.replace("START", start).replace("END", end)
+
+
+def test_hooks_of_the_project_are_results_with_lines_of_their_own(tmp_path):
+    project(tmp_path, {"dbt_project.yml": hooked("said", "said"), "models/a.sql": "select 1 as x\n"})
+    out = dbt(tmp_path, "run")
+    assert "2 of 2 START hook: shop.on-run-start.1 ..." in out and "1 of 2 OK hook: shop.on-run-end.0 ..." in out
+    assert "Finished running 4 project hooks, 1 view model" in out and "Done. PASS=5 WARN=0 ERROR=0 SKIP=0 NO-OP=0 TOTAL=5" in out
+    assert rows(tmp_path, "select x from said order by all") == [(1,), (1,)]  # the results that a hook sees are those of nodes
+    ran = results(tmp_path)
+    assert list(ran) == ["operation.shop.shop-on-run-start-0", "operation.shop.shop-on-run-start-1", "model.shop.a",
+                         "operation.shop.shop-on-run-end-0", "operation.shop.shop-on-run-end-1"]
+    first = ran["operation.shop.shop-on-run-start-1"]
+    assert (first["status"], first["message"], first["failures"], first["thread_id"]) == ("success", "shop.on-run-start.1 passed", 0, "main")
+    assert [span["name"] for span in first["timing"]] == ["compile", "execute"] and first["compiled_code"] == "insert into said values (1)"
+    assert ran["operation.shop.shop-on-run-end-1"]["compiled_code"] == ""
+    hooks = tmp_path / "target/compiled/shop/dbt_project.yml/hooks"
+    assert sorted(path.name for path in hooks.iterdir()) == ["shop-on-run-end-0.sql", "shop-on-run-start-0.sql", "shop-on-run-start-1.sql"]
+
+
+def test_a_hook_that_fails_skips_the_hooks_behind_it_but_no_node(tmp_path):
+    project(tmp_path, {"dbt_project.yml": hooked("nothere", "nothere"), "models/a.sql": "select 1 as x\n"})
+    out = dbt(tmp_path, "run", code=1)
+    assert "2 of 2 ERROR hook: shop.on-run-start.1 ..." in out and "2 of 2 SKIP hook: shop.on-run-end.1 ..." in out
+    assert "Done. PASS=2 WARN=0 ERROR=2 SKIP=1 NO-OP=0 TOTAL=5" in out
+    ran = results(tmp_path)
+    assert ran["model.shop.a"]["status"] == "success" and ran["operation.shop.shop-on-run-end-1"]["message"] == "shop.on-run-end.1 skipped"
+    assert ran["operation.shop.shop-on-run-end-0"]["message"].startswith("shop.on-run-end.0 failed, error:\n Catalog Error")
+    assert "nothing failed" in dbt(tmp_path, "retry")  # no node did
+
+
+def test_a_project_can_ask_that_nothing_runs_after_a_start_that_failed(tmp_path):
+    project(tmp_path, {"dbt_project.yml": hooked("nothere", "said") + "flags: {skip_nodes_if_on_run_start_fails: true}\n",
+                       "models/a.sql": "select 1 as x\n"})
+    dbt(tmp_path, "run", code=1)
+    assert results(tmp_path)["model.shop.a"]["status"] == "skipped"
