@@ -461,7 +461,8 @@ lt_status dbt_flags_read(lt_app *app, const lt_args *words, dbt_flags *out, lt_e
 /* "full_refresh" of --full-refresh */
 static const char *key_of(const flag *f, lt_arena *arena)
 {
-    char *key = lt_arena_str(arena, lt_text_of(f->name));
+    bool plural = f->other && lt_text_ends(lt_text_of(f->other), T("resource-types"));
+    char *key = lt_arena_str(arena, lt_text_of(plural ? f->other : f->name));
     for (char *c = key; *c; c++)
         *c = *c == '-' ? '_' : *c;
     return key;
@@ -577,7 +578,7 @@ lt_jinja_value dbt_flags_value(const dbt_flags *given, lt_jinja_heap *heap)
 {
     static const char *const on[] = {"print",         "use_colors", "write_json",
                                      "version_check", "introspect", "populate_cache",
-                                     "partial_parse"};
+                                     "partial_parse", "compile",    "inject_ephemeral_ctes"};
     lt_jinja_value made = lt_jinja_dict(heap);
     for (size_t i = 0; i < LT_COUNT(flags); i++) {
         const flag *f = &flags[i];
@@ -606,6 +607,60 @@ lt_jinja_value dbt_flags_value(const dbt_flags *given, lt_jinja_heap *heap)
             lt_jinja_put(made, key, items);
         }
     }
+    lt_jinja_put(made, "which", lt_jinja_text(lt_text_of(dbt_verb_name(given->verb))));
+    return made;
+}
+
+/* Of other commands, or not said and no part of what dbt writes then. */
+static bool is_left_out(const dbt_flags *given, const flag *f, const char *key,
+                        lt_jinja_value value)
+{
+    static const char *const only_true[] = {"debug",      "full_refresh",    "fail_fast",
+                                            "warn_error", "single_threaded", "store_failures",
+                                            "version"};
+    bool of_verb = !f->verbs || (f->verbs & (1u << given->verb)) || strcmp(key, "introspect") == 0;
+    if (!of_verb || value.type == LT_JINJA_NONE)
+        return true;
+    for (size_t i = 0; i < LT_COUNT(only_true); i++)
+        if (strcmp(only_true[i], key) == 0 && !lt_jinja_truth(value))
+            return true;
+    return strcmp(key, "threads") == 0 && !lt_jinja_truth(value); /* the profile says */
+}
+
+static void put_usual(const dbt_flags *given, lt_jinja_value made, lt_jinja_heap *heap)
+{
+    bool shows = given->verb == DBT_COMPILE || given->verb == DBT_SHOW;
+    if (!given->indirect_selection)
+        lt_jinja_put(made, "indirect_selection", lt_jinja_text(T("eager")));
+    if (!given->log_level)
+        lt_jinja_put(made, "log_level", lt_jinja_text(T("info")));
+    if (!given->log_level_file)
+        lt_jinja_put(made, "log_level_file", lt_jinja_text(T("debug")));
+    if (!given->log_format_file)
+        lt_jinja_put(made, "log_format_file", lt_jinja_text(T("debug")));
+    if (!given->output && shows)
+        lt_jinja_put(made, "output", lt_jinja_text(T("text")));
+    if (!given->vars)
+        lt_jinja_put(made, "vars", lt_jinja_dict(heap));
+    if (given->warn_error_options)
+        return;
+    lt_jinja_value options = lt_jinja_dict(heap);
+    lt_jinja_put(options, "error", lt_jinja_list(heap));
+    lt_jinja_put(options, "warn", lt_jinja_list(heap));
+    lt_jinja_put(options, "silence", lt_jinja_list(heap));
+    lt_jinja_put(made, "warn_error_options", options);
+}
+
+lt_jinja_value dbt_flags_args(const dbt_flags *given, lt_jinja_heap *heap)
+{
+    lt_jinja_value all = dbt_flags_value(given, heap), made = lt_jinja_dict(heap), value;
+    for (size_t i = 0; i < LT_COUNT(flags); i++) {
+        const char *key = key_of(&flags[i], &heap->arena);
+        if (lt_jinja_find(all, lt_text_of(key), &value) &&
+            !is_left_out(given, &flags[i], key, value))
+            lt_jinja_put(made, key, value);
+    }
+    put_usual(given, made, heap);
     lt_jinja_put(made, "which", lt_jinja_text(lt_text_of(dbt_verb_name(given->verb))));
     return made;
 }

@@ -61,6 +61,8 @@ void dbt_flags_finish(dbt_flags *out);
 const char *dbt_verb_name(dbt_verb verb);
 /* Has `leat dbt` a command that begins with this word? */
 bool dbt_has_verb(const char *word);
-/* The options as templates and run_results see them: a dict with lower-case keys. */
+/* The options as `flags` of templates has them: a dict with lower-case keys. */
 lt_jinja_value dbt_flags_value(const dbt_flags *given, lt_jinja_heap *heap);
+/* As run_results.json and invocation_args_dict have them: those of this command that have a value. */
+lt_jinja_value dbt_flags_args(const dbt_flags *given, lt_jinja_heap *heap);
 void dbt_flags_help(lt_app *app, const dbt_flags *given);

@@ -209,7 +209,7 @@ lt_status dbt_work_open(lt_app *app, dbt_flags *flags, dbt_work *out, lt_err *er
     out->invocation = (lt_dbt_invocation){.id = lt_text_of(out->id),
                                           .started_at_us = out->started_at_us,
                                           .which = lt_text_of(dbt_verb_name(flags->verb)),
-                                          .args = dbt_flags_value(flags, &out->heap)};
+                                          .args = dbt_flags_args(flags, &out->heap)};
     read_metadata_env(out);
     LT_TRY(dbt_warn_read(flags, &out->heap, &out->warnings, err));
     if (flags->sample)

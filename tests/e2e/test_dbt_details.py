@@ -213,3 +213,20 @@ def test_a_project_can_ask_that_nothing_runs_after_a_start_that_failed(tmp_path)
                        "models/a.sql": "select 1 as x\n"})
     dbt(tmp_path, "run", code=1)
     assert results(tmp_path)["model.shop.a"]["status"] == "skipped"
+
+
+def test_args_of_the_results_are_the_options_of_that_command_with_their_values(tmp_path):
+    project(tmp_path, {"models/a.sql": "select '{{ flags.FULL_REFRESH }} {{ invocation_args_dict.indirect_selection }}' as x\n"})
+
+    def args(*words):
+        dbt(tmp_path, *words)
+        return json.loads((tmp_path / "target/run_results.json").read_text())["args"]
+    plain = args("run")
+    assert plain["which"] == "run" and plain["vars"] == {} and plain["indirect_selection"] == "eager"
+    assert plain["warn_error_options"] == {"error": [], "warn": [], "silence": []} and plain["select"] == []
+    assert not {"full_refresh", "threads", "target", "compile", "host", "add_package", "resource_types"} & plain.keys()
+    assert rows(tmp_path, "select x from {{ ref('a') }}") == [("False eager",)]
+    said = args("build", "--full-refresh", "--threads", "3", "--resource-type", "model", "--indirect-selection", "cautious")
+    assert (said["full_refresh"], said["threads"], said["resource_types"], said["indirect_selection"]) == (True, 3, ["model"], "cautious")
+    assert args("compile")["output"] == "text" and args("docs", "generate")["compile"] is True
+    assert args("run", "-s", "a")["select"] == ["a"] and args("retry")["which"] == "run"
