@@ -291,7 +291,11 @@ lt_status dbt_run_compile(dbt_work *work, lt_err *err)
         return run_inline(work, T("inline_query"), lt_text_of(work->flags->inline_sql), false, err);
     }
     LT_TRY(dbt_load_and_choose(work, &chosen, err));
-    LT_TRY(dbt_run_nodes(work, LT_DBT_DO_COMPILE, &chosen, err));
+    lt_status status = dbt_run_nodes(work, LT_DBT_DO_COMPILE, &chosen, err);
+    if (status == LT_FAILED) /* what cannot be compiled is no failed run: dbt ends with 2 */
+        err->status = LT_INVALID;
+    if (status != LT_OK)
+        return err->status;
     const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
     for (size_t i = 0; i < all->len && work->flags->select.len; i++) {
         const lt_dbt_node *node = all->items[i];

@@ -230,3 +230,9 @@ def test_args_of_the_results_are_the_options_of_that_command_with_their_values(t
     assert (said["full_refresh"], said["threads"], said["resource_types"], said["indirect_selection"]) == (True, 3, ["model"], "cautious")
     assert args("compile")["output"] == "text" and args("docs", "generate")["compile"] is True
     assert args("run", "-s", "a")["select"] == ["a"] and args("retry")["which"] == "run"
+
+
+def test_compile_of_a_model_that_cannot_be_compiled_ends_with_2(tmp_path):
+    project(tmp_path, {"models/a.sql": "select {{ exceptions.raise_compiler_error('no way') if execute }}\n"})
+    assert "no way" in dbt(tmp_path, "compile", code=2)
+    assert "no way" in dbt(tmp_path, "run", code=1)
