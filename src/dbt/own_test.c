@@ -208,7 +208,7 @@ lt_status lt_dbt_plain_input(rendering *r, lt_jinja_value given, lt_jinja_value 
                                         args, LT_COUNT(args), &made, err);
     lt_dbt_exec_close(inner.exec);
     LT_TRY(status);
-    lt_buf_printf(out, "%s%.*s as (\n%.*s\n)", out->len ? ", " : "", LT_ARG(name),
+    lt_buf_printf(out, "%s %.*s as (\n%.*s\n)", out->len ? "," : "", LT_ARG(name),
                   LT_ARG(lt_jinja_as_text(made)));
     return LT_OK;
 }

@@ -725,9 +725,10 @@ lt_status lt_run(lt_workspace *workspace, const lt_run_request *request, lt_run_
     *report = (lt_run_report){0};
     lt_run_request queued;
     executor run = {.workspace = workspace, .request = request, .record = &report->record};
-    lt_state_wait_for_room(workspace->state, lt_stop_asked);
-    if (request->run_id)
+    if (request->run_id) { /* of the server; others are told at once, and go on with `leat retry` */
+        lt_state_wait_for_room(workspace->state, lt_stop_asked);
         LT_TRY(claim(workspace, request, &report->record, err));
+    }
     if (is_queued_retry(request, &report->record))
         LT_TRY(take_retry(workspace, request, &report->record, &queued, err));
     if (is_queued_retry(request, &report->record))
