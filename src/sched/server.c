@@ -369,13 +369,20 @@ static int64_t parallel_of(const lt_run_record *run)
     return lt_json_i64_or(root, "parallel", 0);
 }
 
-/* The first of the runs of its pipeline that were asked for before, if `most` of them (only backfills, with `fills`) have not ended. */
+/* Its moment has not come. */
+static bool is_early(const lt_run_record *run)
+{
+    return lt_text_eq(run->waiting.kind, T("time")) && run->waiting.next_us > lt_now_us();
+}
+
+/* The first of the runs of its pipeline that were asked for before, if `most` of them (only backfills, with `fills`) have not ended;
+ * those whose moment has not come are in nobody's way. */
 static int64_t first_ahead(const lt_run_records *open, size_t index, int64_t most, bool fills)
 {
     int64_t count = 0, first = 0;
     for (size_t i = 0; i < index && count < most; i++)
         if (lt_text_eq(open->items[i].pipeline, open->items[index].pipeline) &&
-            (!fills || is_backfill(&open->items[i]))) {
+            (!fills || is_backfill(&open->items[i])) && !is_early(&open->items[i])) {
             first = first ? first : open->items[i].id;
             count++;
         }
@@ -439,7 +446,7 @@ static bool is_not_now(lt_sched *self, const lt_run_record *run)
             LT_MIN(self->begin_at_us, lt_now_us() + one->next_mono_us - lt_mono_us());
         return true;
     }
-    if (!lt_text_eq(run->waiting.kind, T("time")) || run->waiting.next_us <= lt_now_us())
+    if (!is_early(run))
         return false;
     self->begin_at_us = LT_MIN(self->begin_at_us, run->waiting.next_us);
     return true;

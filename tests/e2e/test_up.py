@@ -288,6 +288,14 @@ def test_a_run_whose_moment_has_not_come_holds_nobody_up(project):
     assert [run["status"] for run in leat.runs()] == ["succeeded", "queued"]
 
 
+def test_the_server_begins_what_stands_behind_such_a_run(project, up):
+    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": "name: p\noverlap: queue\ntasks: {a: {shell: 'true'}}\n"})
+    up(leat)
+    leat("trigger", "p", "--at", "2999-01-01T06:00:00Z")
+    leat("trigger", "p")
+    wait_for(lambda: [run["status"] for run in leat.runs()] == ["succeeded", "queued"], "the second run")
+
+
 def test_who_waits_behind_a_queued_run_is_told_what_to_do(project):
     leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": "name: p\noverlap: queue\ntasks: {a: {shell: 'true'}}\n"})
     leat("trigger", "p")  # there is no server to begin it
