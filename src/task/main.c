@@ -463,9 +463,9 @@ static void perform(attempt *self)
 {
     int code = start(self);
     if (code) {
+        (void)reap(self); /* first: it notes the exit code of a child that is no command */
         self->result.end = LT_END_NOT_STARTED;
         self->result.code = code;
-        (void)reap(self);
         return;
     }
     self->deadline_us = self->spec.timeout_us ? lt_mono_us() + self->spec.timeout_us : 0;
