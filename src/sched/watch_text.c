@@ -61,7 +61,7 @@ void lt_watch_why(const lt_conf_trigger *trigger, const lt_trigger_record *recor
     lt_watch_describe(trigger, out);
     if (record->watches.len)
         add_moment(out, " since ", record->since_us);
-    else if (trigger->kind != LT_ON_WEBHOOK)
+    else if (trigger->kind != LT_ON_WEBHOOK && !record->trouble.len)
         lt_buf_add_str(out, "; it begins to look when 'leat up' runs");
     if (record->last_event_at_us) {
         lt_buf_printf(out, "; last event %.*s", LT_ARG(record->last_event));
