@@ -318,6 +318,17 @@ static void tell_turn(const executor *run)
                mine, its);
 }
 
+/* A run that the server or --resume began stays as it is: it is taken up again. */
+static lt_status stop_waiting(const executor *run, lt_err *err)
+{
+    lt_ignore(lt_fail(err, LT_CANCELLED, "stopped while run %lld waited for its turn",
+                      (long long)run->record->id));
+    if (!run->request->run_id)
+        lt_ignore(lt_state_run_finish(run->workspace->state, run->record->id, LT_RUN_CANCELLED,
+                                      lt_text_of(err->message), T(""), &(lt_err){0}));
+    return LT_CANCELLED;
+}
+
 static lt_status wait_for_turn(executor *run, const lt_admission *rule, lt_err *err)
 {
     static const int64_t LOOK_US = 50000;
@@ -325,8 +336,7 @@ static lt_status wait_for_turn(executor *run, const lt_admission *rule, lt_err *
     lt_state_stamp stamp = {0};
     while (run->record->status == LT_RUN_QUEUED) {
         if (lt_stop_asked())
-            return lt_fail(err, LT_CANCELLED, "stopped while run %lld waited for its turn",
-                           (long long)run->record->id);
+            return stop_waiting(run, err);
         if (told)
             lt_sleep_us(LOOK_US);
         if (told && !lt_state_changed(run->workspace->state, &stamp))

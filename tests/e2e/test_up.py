@@ -296,6 +296,16 @@ def test_the_server_begins_what_stands_behind_such_a_run(project, up):
     wait_for(lambda: [run["status"] for run in leat.runs()] == ["succeeded", "queued"], "the second run")
 
 
+def test_who_stops_waiting_has_cancelled_the_run(project):
+    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": "name: p\noverlap: queue\ntasks: {a: {shell: 'true'}}\n"})
+    leat("trigger", "p")  # there is no server to begin it
+    waiting = leat.start("run", "--pipeline", "p")
+    assert "waits for its turn" in waiting.stderr.readline()
+    waiting.send_signal(signal.SIGINT)
+    assert waiting.wait(timeout=PATIENCE) == 130
+    assert [run["status"] for run in leat.runs()] == ["cancelled", "queued"]
+
+
 def test_who_waits_behind_a_queued_run_is_told_what_to_do(project):
     leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": "name: p\noverlap: queue\ntasks: {a: {shell: 'true'}}\n"})
     leat("trigger", "p")  # there is no server to begin it
