@@ -143,7 +143,7 @@ static lt_status run_hook(const hook *h, lt_err *err)
     r.session = h->session;
     r.rt = h->run->rt;
     r.run = &h->run->settings;
-    if (strcmp(h->when, "on-run-end") == 0)
+    if (lt_text_eq(lt_text_of(h->when), T("on-run-end")))
         r.extra = end_names(h->run, &heap);
     h->result->compile_started_us = lt_now_us();
     lt_status status = compile(h, &heap, &r, &sql, err);
