@@ -362,9 +362,12 @@ bool lt_dbt_text_test_same(const lt_dbt_node *node, lt_text actual, lt_buf *out)
 /* What the macro of the test gives, or the query over that, in `out`. */
 lt_status lt_dbt_macro_test_compile(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled *out,
                                     lt_err *err);
-/* Rows without a relation that has their types: "name as (...)", appended. */
+/* SELECT of these rows by the macro get_fixture_sql; `types` by column, or None: those of the node's relation. */
+lt_status lt_dbt_fixture_sql(const rendering *r, const lt_dbt_node *node, lt_jinja_value rows,
+                             lt_jinja_value types, lt_jinja_heap *heap, lt_text *out, lt_err *err);
+/* The same for rows without a relation that has their types: those of `given`, or of what stands in the rows. */
 lt_status lt_dbt_plain_input(rendering *r, lt_jinja_value given, lt_jinja_value rows, lt_text name,
-                             lt_jinja_heap *heap, lt_buf *out, lt_err *err);
+                             lt_jinja_heap *heap, lt_text *out, lt_err *err);
 /* The query of a statement gives one of its CTEs instead. LT_INVALID: it has none of that name. */
 lt_status lt_dbt_keep_cte(const lt_dbt_node *model, lt_text name, lt_buf *sql, lt_err *err);
 

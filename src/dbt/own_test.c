@@ -186,31 +186,14 @@ static lt_jinja_value types_of(lt_jinja_heap *heap, lt_jinja_value given, lt_jin
 }
 
 lt_status lt_dbt_plain_input(rendering *r, lt_jinja_value given, lt_jinja_value rows, lt_text name,
-                             lt_jinja_heap *heap, lt_buf *out, lt_err *err)
+                             lt_jinja_heap *heap, lt_text *out, lt_err *err)
 {
-    rendering inner;
-    lt_jinja_value made = {0}, types = types_of(heap, given, rows);
-    if (!lt_jinja_len(types)) {
-        lt_ignore(lt_fail(err, LT_INVALID, "unit test '%.*s': input '%.*s' has no column",
-                          LT_ARG(r->node->name), LT_ARG(name)));
-        return lt_hint(err, "say what it has: columns: {id: integer}");
-    }
-    lt_dbt_rendering_init(&inner, r->dbt, r->node);
-    inner.session = r->session;
-    inner.transaction = r->transaction;
-    inner.rt = r->rt;
-    inner.run = r->run;
-    inner.heap = heap;
-    LT_TRY(lt_dbt_exec_attach(&inner, heap, (lt_text){0}, err));
-    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &inner};
-    lt_jinja_kwarg args[] = {{T("rows"), rows}, {T("column_name_to_data_types"), types}};
-    lt_status status = lt_dbt_exec_call(inner.exec, &r->dbt->env, &context, T("get_fixture_sql"),
-                                        args, LT_COUNT(args), &made, err);
-    lt_dbt_exec_close(inner.exec);
-    LT_TRY(status);
-    lt_buf_printf(out, "%s %.*s as (\n%.*s\n)", out->len ? "," : "", LT_ARG(name),
-                  LT_ARG(lt_jinja_as_text(made)));
-    return LT_OK;
+    lt_jinja_value types = types_of(heap, given, rows);
+    if (lt_jinja_len(types))
+        return lt_dbt_fixture_sql(r, r->node, rows, types, heap, out, err);
+    lt_ignore(lt_fail(err, LT_INVALID, "unit test '%.*s': input '%.*s' has no column",
+                      LT_ARG(r->node->name), LT_ARG(name)));
+    return lt_hint(err, "say what it has: columns: {id: integer}");
 }
 
 /* ---- texts ---- */

@@ -188,32 +188,37 @@ static lt_status rows_of(const lt_dbt_unit *unit, lt_jinja_value holder, lt_jinj
 
 /* ---- the statement ---- */
 
+lt_status lt_dbt_fixture_sql(const rendering *r, const lt_dbt_node *node, lt_jinja_value rows,
+                             lt_jinja_value types, lt_jinja_heap *heap, lt_text *out, lt_err *err)
+{
+    rendering inner;
+    lt_jinja_value made = {0};
+    lt_dbt_rendering_init(&inner, r->dbt, node);
+    inner.session = r->session;
+    inner.transaction = r->transaction;
+    inner.rt = r->rt;
+    inner.run = r->run;
+    inner.heap = heap;
+    LT_TRY(lt_dbt_exec_attach(&inner, heap, (lt_text){0}, err));
+    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &inner};
+    lt_jinja_kwarg args[] = {{T("rows"), rows}, {T("column_name_to_data_types"), types}};
+    lt_status status = lt_dbt_exec_call(inner.exec, &r->dbt->env, &context, T("get_fixture_sql"),
+                                        args, LT_COUNT(args), &made, err);
+    lt_dbt_exec_close(inner.exec);
+    *out = lt_jinja_as_text(made);
+    return status;
+}
+
 static lt_status add_input(rendering *r, const lt_dbt_unit *unit, const unit_input *input,
                            lt_jinja_heap *heap, lt_buf *out, lt_err *err)
 {
-    rendering inner;
-    lt_jinja_value rows, made;
+    lt_jinja_value rows;
     lt_text sql;
     LT_TRY(rows_of(unit, input->given, heap, &rows, &sql, err));
-    if (!input->node && !sql.len)
-        return lt_dbt_plain_input(r, input->given, rows, input->name, heap, out, err);
-    if (!sql.len) {
-        lt_dbt_rendering_init(&inner, r->dbt, input->node);
-        inner.session = r->session;
-        inner.transaction = r->transaction;
-        inner.rt = r->rt;
-        inner.run = r->run;
-        inner.heap = heap;
-        LT_TRY(lt_dbt_exec_attach(&inner, heap, (lt_text){0}, err));
-        lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &inner};
-        lt_jinja_kwarg args[] = {{T("rows"), rows},
-                                 {T("column_name_to_data_types"), lt_jinja_none()}};
-        lt_status status = lt_dbt_exec_call(inner.exec, &r->dbt->env, &context,
-                                            T("get_fixture_sql"), args, 2, &made, err);
-        lt_dbt_exec_close(inner.exec);
-        LT_TRY(status);
-        sql = lt_jinja_as_text(made);
-    }
+    if (!sql.len && input->node)
+        LT_TRY(lt_dbt_fixture_sql(r, input->node, rows, lt_jinja_none(), heap, &sql, err));
+    else if (!sql.len)
+        LT_TRY(lt_dbt_plain_input(r, input->given, rows, input->name, heap, &sql, err));
     lt_buf_printf(out, "%s %s%.*s as (\n", out->len ? "," : "", input->node ? "__dbt__cte__" : "",
                   LT_ARG(input->node ? input->node->relation.name : input->name));
     lt_buf_add(out, sql);
