@@ -88,7 +88,8 @@ bool lt_conf_is_snake_case(lt_text text);
 lt_conf_place lt_conf_place_of(const lt_conf_reader *reader, const lt_yaml *node);
 
 extern const lt_setting_group lt_conf_project_group, lt_conf_source_group, lt_conf_pipeline_group,
-    lt_conf_calendar_group, lt_conf_schedule_group, lt_conf_http_group, lt_conf_trigger_group;
+    lt_conf_calendar_group, lt_conf_schedule_group, lt_conf_http_group, lt_conf_trigger_group,
+    lt_conf_task_group;
 
 /* ---- table_calendar.c ---- */
 /* The zone of this name; an error is placed at `timezone` in the mapping. An empty name changes nothing. */

@@ -13,6 +13,7 @@
 #define LEAST_CACHE ((int64_t)(16 * LT_MIB))
 #define MOST_CACHE ((int64_t)1 << 50)
 #define MOST_MEMORY ((int64_t)1 << 50)
+#define MOST_WAIT (366 * DAY)
 
 bool lt_fits_identifier(lt_text text);  /* letters, digits, _; at most 63 */
 bool lt_fits_table(lt_text text);       /* an identifier, or two with a point between */
