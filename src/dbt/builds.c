@@ -196,22 +196,6 @@ static void set_moment(lt_json_writer *w, const char *key, int64_t at_us)
         lt_json_set(w, key, lt_text_of(lt_time_write(at_us, text)));
 }
 
-static void write_spans(lt_json_writer *w, const char *key, const lt_dbt_spans *spans)
-{
-    char text[LT_TIME_CHARS];
-    if (!spans->len)
-        return;
-    lt_json_key(w, lt_text_of(key));
-    lt_json_begin(w, '[');
-    for (size_t i = 0; i < spans->len; i++) {
-        lt_json_begin(w, '[');
-        lt_json_string(w, lt_text_of(lt_time_write(spans->items[i].start_us, text)));
-        lt_json_string(w, lt_text_of(lt_time_write(spans->items[i].end_us, text)));
-        lt_json_end(w);
-    }
-    lt_json_end(w);
-}
-
 static void write_one(lt_json_writer *w, const lt_dbt_build *build)
 {
     lt_json_key(w, build->key);
@@ -233,8 +217,10 @@ static void write_one(lt_json_writer *w, const lt_dbt_build *build)
         if (build->print.parts[i].len)
             lt_json_set(w, lt_dbt_part_name((lt_dbt_part)i), build->print.parts[i]);
     lt_json_end(w);
-    write_spans(w, "batches", &build->spans);
-    write_spans(w, "failed_batches", &build->failed);
+    if (build->spans.len)
+        lt_dbt_write_spans(w, "batches", &build->spans);
+    if (build->failed.len)
+        lt_dbt_write_spans(w, "failed_batches", &build->failed);
     lt_json_end(w);
 }
 

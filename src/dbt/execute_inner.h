@@ -112,3 +112,8 @@ typedef struct node_fence {
 void lt_dbt_fence_init(node_fence *f, lt_dbt_run *run, rendering *r, const lt_attempt *attempt,
                        lt_arena *arena);
 void lt_dbt_fence_close(node_fence *f, bool is_closed);
+
+/* ---- run_results.c ---- */
+
+/* "key": [["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"], ...] */
+void lt_dbt_write_spans(lt_json_writer *w, const char *key, const lt_dbt_spans *spans);

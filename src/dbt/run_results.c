@@ -23,7 +23,7 @@ static void set_text(lt_json_writer *w, const char *key, lt_text text)
         lt_json_null(w);
 }
 
-static void write_spans(lt_json_writer *w, const char *key, const lt_dbt_spans *spans)
+void lt_dbt_write_spans(lt_json_writer *w, const char *key, const lt_dbt_spans *spans)
 {
     char text[LT_TIME_CHARS];
     lt_json_key(w, lt_text_of(key));
@@ -44,8 +44,8 @@ static void write_batches(lt_json_writer *w, const lt_dbt_node_result *result)
         return;
     }
     lt_json_begin(w, '{');
-    write_spans(w, "successful", &result->done);
-    write_spans(w, "failed", &result->failed);
+    lt_dbt_write_spans(w, "successful", &result->done);
+    lt_dbt_write_spans(w, "failed", &result->failed);
     lt_json_end(w);
 }
 
