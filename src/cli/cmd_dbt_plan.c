@@ -2,6 +2,7 @@
 #include "cli/cmd_dbt.h"
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "cli/dbt_lines.h"
 
@@ -205,6 +206,8 @@ lt_status dbt_run_plan(dbt_work *work, lt_err *err)
     LT_TRY(dbt_load_and_choose(work, &chosen, err));
     LT_TRY(dbt_plan_open(work, &chosen, &planned, err));
     work->has_changes = planned.plan.built > 0;
+    if (!planned.plan.items.len) /* a slip in CI would else never be seen */
+        lt_log(LT_LOG_WARNING, "the selection matches no node");
     lt_status status = LT_OK;
     if (json)
         status = show_json(work, &planned.plan, err);

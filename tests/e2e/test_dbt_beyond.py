@@ -215,6 +215,13 @@ def test_newer_rows_of_a_source_are_a_reason_and_one_that_does_not_tell_is_too(s
     assert shop.plan()["counts"] == ["data"] and "source raw.events has rows of 2100-01-01" in shop.why("counts")[1][0]
 
 
+def test_a_plan_of_nothing_warns(duck):
+    done = subprocess.run([LEAT, "dbt", "plan", "-s", "peple", "--detailed-exitcode", "--target", "dev"], cwd=duck.root, env=duck.env,
+                          capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0 and "the selection matches no node" in done.stderr, done
+    assert "0 to build, 0 unchanged" in done.stdout
+
+
 def test_a_plan_writes_nothing(duck):
     duck("plan")
     assert not (duck.root / "shop.duckdb").exists() and not (duck.root / "target/manifest.json").exists()
