@@ -458,7 +458,7 @@ tasks:
   memory: {python: "x = bytearray(300 << 20)\\nimport time\\ntime.sleep(5)\\n", memory: 100MiB}
   bomb: {shell: 'b() { b | b & b; }; b', processes: 50, timeout: 30s}
   deaf: {shell: 'trap "" TERM; sleep 60', timeout: 200ms, grace: 200ms}
-  hidden: {shell: 'setsid sleep 300 >/dev/null 2>&1 & setsid sh -c "trap \\"\\" TERM; sleep 300" >/dev/null 2>&1 & sleep 0.2; echo done'}
+  hidden: {shell: 'setsid sh -c "touch one; exec sleep 300" >/dev/null 2>&1 & setsid sh -c "trap \\"\\" TERM; touch two; sleep 300" >/dev/null 2>&1 & until [ -e one ] && [ -e two ]; do sleep 0.1; done; echo done'}
   signal: {shell: 'kill -SEGV $$'}
   nothing: {python: "import os\\nos.execvp('/nowhere', ['x'])\\n"}
 defaults: {retries: 0}
