@@ -456,7 +456,7 @@ def test_a_command_has_limits(pipe):
     leat = pipe("""\
 tasks:
   memory: {python: "x = bytearray(300 << 20)\\nimport time\\ntime.sleep(5)\\n", memory: 100MiB}
-  bomb: {shell: 'b() { b | b & b; }; b', processes: 50, timeout: 30s}
+  bomb: {shell: 'b() { b | b & b; }; b', processes: 50, timeout: 30s, after: hidden}
   deaf: {shell: 'trap "" TERM; sleep 60', timeout: 200ms, grace: 200ms}
   hidden: {shell: 'setsid sh -c "touch one; exec sleep 300" >/dev/null 2>&1 & setsid sh -c "trap \\"\\" TERM; touch two; sleep 300" >/dev/null 2>&1 & until [ -e one ] && [ -e two ]; do sleep 0.1; done; echo done'}
   signal: {shell: 'kill -SEGV $$'}
