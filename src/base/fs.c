@@ -63,6 +63,26 @@ lt_status lt_fd_write(int fd, lt_text text, const char *what, lt_err *err)
     return LT_OK;
 }
 
+/* The other one now has the name of the fresh one, and goes. False: `path` is no file, or names cannot be exchanged here. */
+static bool exchange(const char *fresh, const char *path)
+{
+    struct stat info;
+    if (lstat(path, &info) != 0 || S_ISDIR(info.st_mode) ||
+        renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_EXCHANGE) != 0)
+        return false;
+    if (unlink(fresh) == 0)
+        return true;
+    (void)renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_EXCHANGE);
+    return false;
+}
+
+lt_status lt_file_name(const char *fresh, const char *path, lt_err *err)
+{
+    if (exchange(fresh, path) || rename(fresh, path) == 0)
+        return LT_OK;
+    return lt_fail_errno(err, errno, "cannot rename '%s'", fresh);
+}
+
 static char *folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');

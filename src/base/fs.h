@@ -18,6 +18,10 @@ LT_MUST_CHECK lt_status lt_file_update(const char *path, lt_text content, unsign
 /* The same, durable. */
 LT_MUST_CHECK lt_status lt_file_write_durably(const char *path, lt_text content, unsigned mode,
                                               lt_err *err);
+/* Give the new file `fresh` the name `path`, in place of what has it. Unlike after rename(), file systems do not begin to write
+ * the content to the disk, which takes longer than making it: after a power cut the file may be empty. For large files that can
+ * be made again. */
+LT_MUST_CHECK lt_status lt_file_name(const char *fresh, const char *path, lt_err *err);
 /* All of `text` to a descriptor, through short writes and EINTR. `what` names it in the error. */
 LT_MUST_CHECK lt_status lt_fd_write(int fd, lt_text text, const char *what, lt_err *err);
 

@@ -68,7 +68,7 @@ static const char writer_settings[] = "PRAGMA page_size = 8192;"
                                       "PRAGMA foreign_keys = ON;"
                                       "PRAGMA trusted_schema = OFF;";
 static const char reader_settings[] = "PRAGMA query_only = ON;"
-                                      "PRAGMA cache_size = -2048;" /* eight of them stay open */
+                                      "PRAGMA cache_size = -1024;" /* eight of them stay open */
                                       "PRAGMA temp_store = MEMORY;"
                                       "PRAGMA trusted_schema = OFF;";
 

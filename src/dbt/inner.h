@@ -74,6 +74,7 @@ struct lt_dbt {
     bool reads_clock;                   /* something that cannot be evaluated alone did */
     bool is_kept;                       /* the parse cache is as the project is */
     size_t first_warning, last_warning; /* those that the parse cache keeps */
+    uint64_t cache_stamp;               /* of the parse cache that is as the project is; 0: none */
     const char *parse_note;             /* for lt_dbt_parse_note() */
 };
 

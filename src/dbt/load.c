@@ -419,6 +419,7 @@ lt_status lt_dbt_node_again(lt_dbt *dbt, lt_dbt_node *node, const project_file *
         LT_TRY(record_with(dbt, node, file->compiled, &call, err));
     LT_TRY(settle(dbt, node, &call, err));
     give_back(node, &before);
+    node->is_again = true;
     *alone = warnings == dbt->warnings.len && !before.has_warned &&
              node->config.disabled == before.config.disabled &&
              lt_text_eq(node->group, before.group);

@@ -17,6 +17,7 @@ static void flush(lt_manifest *m)
 {
     if (m->status == LT_OK)
         m->status = lt_fd_write(m->fd, lt_buf_text(&m->buf), m->path, m->err);
+    m->written += m->buf.len;
     lt_buf_clear(&m->buf);
 }
 
@@ -26,23 +27,102 @@ void lt_manifest_flush(lt_manifest *m)
         flush(m);
 }
 
+void lt_manifest_flush_all(lt_manifest *m)
+{
+    flush(m);
+    lt_manifest_copy(m);
+}
+
+const lt_dbt_nodes *lt_manifest_children(lt_manifest *m)
+{
+    if (!m->children)
+        m->children = lt_dbt_children(m->dbt, &m->scratch);
+    return m->children;
+}
+
+/* ---- what the pieces depend on beside the parse cache ---- */
+
+/* Of each node: what it needs, its tests, and whether those are as they were. */
+typedef struct node_state {
+    uint64_t needs, tests;
+    bool is_again;
+} node_state;
+
+static uint64_t needs_of(const lt_dbt_node *node)
+{
+    uint64_t digest = lt_manifest_mix(node->place, node->no_relation);
+    for (size_t i = 0; i < node->depends_on.len; i++)
+        digest = lt_manifest_mix(digest, node->depends_on.items[i]->place);
+    return digest;
+}
+
+static node_state *states_of(lt_manifest *m)
+{
+    const lt_dbt_nodes *all = &m->dbt->all;
+    node_state *states = lt_alloc_array(&m->scratch, all->len + 1, sizeof(*states));
+    for (size_t i = 0; i < all->len; i++) {
+        const lt_dbt_node *node = all->items[i];
+        states[i].needs = needs_of(node);
+        states[i].is_again |= node->is_again || node->is_compiled || node->compiled_path.len;
+        for (size_t k = 0; node->kind == LT_DBT_GENERIC_TEST && k < node->depends_on.len; k++) {
+            node_state *tested = &states[node->depends_on.items[k]->index];
+            tested->tests += lt_manifest_mix(node->place, 1);
+            tested->is_again |= node->is_again;
+        }
+    }
+    return states;
+}
+
+static uint64_t state_digest(const node_state *state)
+{
+    return state->is_again ? 0 : lt_manifest_mix(state->needs, state->tests);
+}
+
+/* ---- the file ---- */
+
+static void write_node(lt_manifest *m, const lt_dbt_node *node)
+{
+    lt_texts primary_key = {0};
+    if (node->kind == LT_DBT_MODEL)
+        lt_manifest_primary_key(m->dbt, node, &lt_manifest_children(m)[node->index], &primary_key);
+    lt_json_key(&m->w, node->id);
+    lt_manifest_node(&m->w, m->dbt, node, &primary_key);
+}
+
 static void write_kind(lt_manifest *m, const char *key, lt_dbt_kind first, lt_dbt_kind last)
 {
     const lt_dbt_nodes *all = &m->dbt->all;
     lt_json_key(&m->w, lt_text_of(key));
     lt_json_begin(&m->w, '{');
     for (size_t i = 0; i < all->len; i++) {
-        lt_texts primary_key = {0};
         const lt_dbt_node *node = all->items[i];
-        if (node->kind < first || node->kind > last)
+        if (node->kind < first || node->kind > last ||
+            !lt_manifest_piece_begin(m, node->place, state_digest(&m->states[i])))
             continue;
-        if (node->kind == LT_DBT_MODEL)
-            lt_manifest_primary_key(m->dbt, node, &m->children[i], &primary_key);
-        lt_json_key(&m->w, node->id);
-        lt_manifest_node(&m->w, m->dbt, node, &primary_key);
+        write_node(m, node);
+        lt_manifest_piece_end(m);
         lt_manifest_flush(m);
     }
+    lt_manifest_flush_all(m);
     lt_json_end(&m->w);
+}
+
+static void write_section(lt_manifest *m, unsigned section, uint64_t digest,
+                          void (*write)(lt_manifest *m))
+{
+    if (lt_manifest_piece_begin(m, (uint32_t)m->dbt->parsed.len + section, digest)) {
+        write(m);
+        lt_manifest_piece_end(m);
+    }
+    lt_manifest_flush_all(m);
+}
+
+static uint64_t digest_of_edges(const lt_manifest *m)
+{
+    uint64_t digest = m->dbt->all.len;
+    for (size_t i = 0; i < m->dbt->all.len; i++)
+        digest = lt_manifest_mix(digest, m->states[i].needs);
+    return digest;
 }
 
 static void write_disabled(lt_manifest *m)
@@ -117,8 +197,8 @@ static void write_all(lt_manifest *m)
     write_head(m);
     write_kind(m, "nodes", LT_DBT_MODEL, LT_DBT_OPERATION);
     write_kind(m, "sources", LT_DBT_SOURCE, LT_DBT_SOURCE);
-    lt_manifest_macros(m);
-    lt_manifest_docs(m);
+    write_section(m, LT_MANIFEST_MACROS, 1, lt_manifest_macros);
+    write_section(m, LT_MANIFEST_DOCS, 1, lt_manifest_docs);
     write_kind(m, "exposures", LT_DBT_EXPOSURE, LT_DBT_EXPOSURE);
     write_kind(m, "metrics", LT_DBT_METRIC, LT_DBT_METRIC);
     write_kind(m, "groups", LT_DBT_GROUP, LT_DBT_GROUP);
@@ -126,7 +206,7 @@ static void write_all(lt_manifest *m)
     lt_dbt_write_value(w, m->dbt->selectors.type == LT_JINJA_DICT ? m->dbt->selectors
                                                                   : m->dbt->defaults[LT_DBT_KINDS]);
     write_disabled(m);
-    lt_manifest_maps(m);
+    write_section(m, LT_MANIFEST_MAPS, digest_of_edges(m), lt_manifest_maps);
     lt_manifest_groups(m);
     write_kind(m, "saved_queries", LT_DBT_SAVED_QUERY, LT_DBT_SAVED_QUERY);
     write_kind(m, "semantic_models", LT_DBT_SEMANTIC_MODEL, LT_DBT_SEMANTIC_MODEL);
@@ -138,32 +218,49 @@ static void write_all(lt_manifest *m)
     flush(m);
 }
 
+/* `copies`: what is there and as it was is taken over. */
+static lt_status write_file(lt_manifest *m, const char *folder, bool copies)
+{
+    LT_AUTO(lt_fd) fd = open(m->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    LT_AUTO(lt_chars) path = lt_path_join(folder, "manifest.json");
+    if (fd < 0)
+        return lt_fail_errno(m->err, errno, "cannot create '%s'", m->path);
+    m->fd = fd;
+    m->buf.limit = LT_GIB;
+    m->w.out = &m->buf;
+    lt_manifest_pieces_open(&m->pieces, m->dbt, copies ? folder : NULL);
+    write_all(m);
+    lt_status status = m->status;
+    if (status == LT_OK)
+        status = lt_buf_check(&m->buf, "the manifest", m->err);
+    if (status == LT_OK)
+        status = lt_file_name(m->path, path, m->err);
+    if (status == LT_OK)
+        lt_manifest_pieces_keep(m, folder);
+    else
+        (void)unlink(m->path);
+    return status;
+}
+
+static lt_status try_write(const lt_manifest *given, const char *folder, bool copies, bool *again)
+{
+    lt_manifest m = *given;
+    m.states = states_of(&m);
+    lt_status status = write_file(&m, folder, copies);
+    *again = m.pieces.failed;
+    lt_manifest_pieces_close(&m.pieces);
+    lt_buf_cleanup(&m.buf);
+    lt_arena_cleanup(&m.scratch);
+    return status;
+}
+
 lt_status lt_dbt_manifest_write(lt_dbt *dbt, const lt_dbt_invocation *invocation,
                                 const char *folder, lt_err *err)
 {
-    LT_AUTO(lt_arena) scratch = {0};
-    LT_AUTO(lt_chars) path = lt_path_join(folder, "manifest.json");
-    LT_AUTO(lt_chars) fresh = lt_format("%s.new", path);
+    bool again = false;
+    LT_AUTO(lt_chars) fresh = lt_format("%s/manifest.json.new", folder);
     LT_TRY(lt_folder_make(folder, 0755, err));
-    LT_AUTO(lt_fd) fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return lt_fail_errno(err, errno, "cannot create '%s'", fresh);
-    lt_manifest m = {.fd = fd,
-                     .path = fresh,
-                     .err = err,
-                     .dbt = dbt,
-                     .invocation = invocation,
-                     .children = lt_dbt_children(dbt, &scratch)};
-    m.buf.limit = LT_GIB;
-    m.w.out = &m.buf;
-    write_all(&m);
-    lt_status status = m.status;
-    if (status == LT_OK)
-        status = lt_buf_check(&m.buf, "the manifest", err);
-    lt_buf_cleanup(&m.buf);
-    if (status == LT_OK && rename(fresh, path) != 0)
-        status = lt_fail_errno(err, errno, "cannot rename '%s'", fresh);
-    if (status != LT_OK)
-        (void)unlink(fresh);
-    return status;
+    const lt_manifest m = {.path = fresh, .err = err, .dbt = dbt, .invocation = invocation};
+    lt_status status = try_write(&m, folder, true, &again);
+    return again ? try_write(&m, folder, false, &again) : status;
 }

@@ -14,6 +14,7 @@ void lt_manifest_texts(lt_json_writer *w, const char *key, const lt_texts *texts
 void lt_manifest_container(lt_json_writer *w, const char *key, lt_jinja_value value, char bracket);
 /* A dict: the keys of `usual`, with what `value` says of them. */
 void lt_manifest_over(lt_json_writer *w, lt_jinja_value usual, lt_jinja_value value);
+void lt_manifest_created(lt_json_writer *w, const lt_dbt *dbt); /* created_at */
 void lt_manifest_config(lt_json_writer *w, const lt_dbt *dbt, const lt_dbt_node *node);
 
 /* ---- manifest_column.c ---- */
@@ -32,6 +33,35 @@ void lt_manifest_primary_key(lt_dbt *dbt, const lt_dbt_node *node, const lt_dbt_
 void lt_manifest_node(lt_json_writer *w, const lt_dbt *dbt, const lt_dbt_node *node,
                       const lt_texts *primary_key);
 
+/* ---- manifest_piece.c: what is as it was ---- */
+
+/* The file beside manifest.json that says where its pieces lie. */
+#define LT_MANIFEST_INDEX "leat_manifest.index"
+
+/* Pieces that are no node: their tags follow those of the nodes. */
+enum { LT_MANIFEST_MACROS, LT_MANIFEST_DOCS, LT_MANIFEST_MAPS, LT_MANIFEST_SECTIONS };
+
+typedef struct lt_manifest_piece {
+    uint32_t tag, len;
+    uint64_t offset; /* in manifest.json; with the comma in front, if there is one */
+    uint64_t digest; /* of what is not in the parse cache */
+} lt_manifest_piece;
+
+typedef struct lt_manifest_pieces {
+    lt_arena arena;
+    uint64_t stamp; /* of the parse cache; 0: nothing can be copied, and no index is written */
+    uint32_t tags;
+    int old_fd;                   /* manifest.json as it was; -1: there is none */
+    lt_buf index;                 /* as it was */
+    const lt_manifest_piece *old; /* in `index`; NULL: none that fits */
+    uint32_t *place_of;           /* by tag: in `old`, from 1 */
+    LT_VEC(lt_manifest_piece) fresh;
+    uint64_t copy_from, copy_len; /* to be copied next, behind the buffer */
+    uint32_t tag;                 /* of the piece that is written */
+    uint64_t digest, begun;
+    bool failed; /* what seemed to be there could not be read */
+} lt_manifest_pieces;
+
 /* ---- manifest.c: the file ---- */
 
 typedef struct lt_manifest {
@@ -43,11 +73,37 @@ typedef struct lt_manifest {
     lt_err *err;
     lt_dbt *dbt;
     const lt_dbt_invocation *invocation;
-    lt_dbt_nodes *children; /* by index in dbt->all */
+    lt_dbt_nodes *children;    /* by index in dbt->all; NULL until lt_manifest_children() */
+    struct node_state *states; /* by index in dbt->all */
+    lt_arena scratch;
+    uint64_t written; /* bytes of the file so far, without the buffer */
+    lt_manifest_pieces pieces;
 } lt_manifest;
 
 /* What is written so far goes to the file, so that memory does not grow with the project. */
 void lt_manifest_flush(lt_manifest *m);
+/* All of it, with what is to be copied. */
+void lt_manifest_flush_all(lt_manifest *m);
+/* Who needs each node, by index in dbt->all. */
+const lt_dbt_nodes *lt_manifest_children(lt_manifest *m);
+
+/* manifest_piece.c: begin with what was written for the same parse cache, if it is there. `folder` NULL: with nothing. */
+void lt_manifest_pieces_open(lt_manifest_pieces *pieces, const lt_dbt *dbt, const char *folder);
+/* An item of the open container, by its tag: the node's place, or places + LT_MANIFEST_... . False: it is there with the same
+ * digest, and copied; else write it and call lt_manifest_piece_end(). A digest of 0 is never the same. After the last piece of a
+ * container comes lt_manifest_flush_all(). */
+bool lt_manifest_piece_begin(lt_manifest *m, uint32_t tag, uint64_t digest);
+void lt_manifest_piece_end(lt_manifest *m);
+/* Behind the buffer. */
+void lt_manifest_copy(lt_manifest *m);
+/* When manifest.json has its name: write the index, or take it away. */
+void lt_manifest_pieces_keep(const lt_manifest *m, const char *folder);
+void lt_manifest_pieces_close(lt_manifest_pieces *pieces);
+static inline uint64_t lt_manifest_mix(uint64_t digest, uint64_t with)
+{
+    digest = (digest ^ (with + 0x9e3779b97f4a7c15u)) * 0xff51afd7ed558ccdu;
+    return digest ^ digest >> 32;
+}
 
 /* ---- manifest_macro.c, manifest_map.c: keys of the file ---- */
 

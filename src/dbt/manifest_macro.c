@@ -38,8 +38,7 @@ static void write_macro(lt_manifest *m, const lt_dbt_macro *macro)
     lt_json_end(w);
     lt_manifest_text(w, "patch_path", macro->patch_path);
     lt_manifest_container(w, "arguments", lt_dbt_at(macro->patch, "arguments"), '[');
-    lt_json_key(w, T("created_at"));
-    lt_json_double(w, (double)m->dbt->loaded_at_us / 1e6);
+    lt_manifest_created(w, m->dbt);
     lt_manifest_value(w, "supported_languages", macro->supported_languages);
     lt_json_end(w);
 }

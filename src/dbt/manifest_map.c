@@ -40,7 +40,8 @@ void lt_manifest_maps(lt_manifest *m)
         lt_json_key(w, child ? T("child_map") : T("parent_map"));
         lt_json_begin(w, '{');
         for (size_t i = 0; i < all->len; i++) {
-            const lt_dbt_nodes *list = child ? &m->children[i] : &all->items[i]->depends_on;
+            const lt_dbt_nodes *list =
+                child ? &lt_manifest_children(m)[i] : &all->items[i]->depends_on;
             if (!is_in_maps(all->items[i]))
                 continue;
             lt_dbt_nodes sorted = {0};

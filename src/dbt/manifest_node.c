@@ -148,8 +148,7 @@ static void docs(writer *w, const subject *s)
 
 static void created(writer *w, const subject *s)
 {
-    lt_json_key(w, T("created_at"));
-    lt_json_double(w, (double)s->dbt->loaded_at_us / 1e6);
+    lt_manifest_created(w, s->dbt);
 }
 
 static void relation_name(writer *w, const subject *s)

@@ -162,6 +162,8 @@ struct lt_dbt_node {
     bool reads_clock; /* evaluating it asked for the clock or the run's id */
     bool has_warned;  /* evaluating it gave a warning */
 
+    bool is_again;    /* it was evaluated again: it is not as the parse cache has it */
+    uint32_t place;   /* among all nodes that were parsed, as in the parse cache */
     size_t index;     /* in lt_dbt_all() */
     bool is_disabled; /* listed apart */
     bool is_compiled;

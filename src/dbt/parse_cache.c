@@ -343,6 +343,7 @@ lt_status lt_parse_cache_use(lt_dbt *dbt, project_files *files, bool *used, lt_e
     refreshing r = {.dbt = dbt, .files = files, .parsed = &parsed};
     LT_TRY(refresh(&r, err));
     dbt->is_kept = is_near(&r);
+    dbt->cache_stamp = lt_parse_stamp(parsed.head);
     dbt->parse_note = lt_arena_format(
         &dbt->arena, "parsed from the cache: %zu files, %zu looked into, %zu evaluated again",
         files->len, r.read, r.evaluated);
@@ -351,27 +352,28 @@ lt_status lt_parse_cache_use(lt_dbt *dbt, project_files *files, bool *used, lt_e
 }
 
 static lt_status write_new(const lt_dbt *dbt, const project_files *files, const char *fresh,
-                           lt_err *err)
+                           uint64_t *stamp, lt_err *err)
 {
     unsigned char key[LT_PARSE_KEY_BYTES];
     LT_TRY(lt_parse_key(dbt, key, err));
     LT_AUTO(lt_fd) fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0)
         return lt_fail_errno(err, errno, "cannot create '%s'", fresh);
-    return lt_parse_pack(dbt, files, key, fd, err);
+    return lt_parse_pack(dbt, files, key, fd, stamp, err);
 }
 
 /* Readers see the old file or the new one. */
-static lt_status write_cache(const lt_dbt *dbt, const project_files *files, lt_err *err)
+static lt_status write_cache(const lt_dbt *dbt, const project_files *files, uint64_t *stamp,
+                             lt_err *err)
 {
     const char *path = dbt->settings.parse_cache;
     LT_AUTO(lt_chars) fresh = lt_format("%s.%08x", path, arc4random());
     LT_AUTO(lt_chars)
     folder = lt_text_dup(lt_text_sub(lt_text_of(path), 0, (size_t)(lt_path_name(path) - path)));
     LT_TRY(lt_folder_make(folder, 0755, err));
-    lt_status status = write_new(dbt, files, fresh, err);
-    if (status == LT_OK && rename(fresh, path) != 0)
-        status = lt_fail_errno(err, errno, "cannot rename '%s'", fresh);
+    lt_status status = write_new(dbt, files, fresh, stamp, err);
+    if (status == LT_OK)
+        status = lt_file_name(fresh, path, err);
     if (status != LT_OK)
         (void)unlink(fresh);
     return status;
@@ -390,15 +392,27 @@ static bool reads_clock_elsewhere(const lt_dbt *dbt)
     return found;
 }
 
+/* What was written is what there is now. */
+static void note_kept(lt_dbt *dbt, uint64_t stamp)
+{
+    dbt->cache_stamp = stamp;
+    for (size_t i = 0; i < dbt->parsed.len; i++)
+        dbt->parsed.items[i]->is_again = false;
+}
+
 void lt_parse_cache_keep(lt_dbt *dbt, const project_files *files)
 {
     lt_err err = {0};
+    uint64_t stamp = 0;
     if (dbt->is_kept)
         return;
+    dbt->cache_stamp = 0;
     if (reads_clock_elsewhere(dbt))
         dbt->parse_note =
             "parsed from scratch, and not kept: a .yml file or a test reads the clock";
-    else if (write_cache(dbt, files, &err) != LT_OK)
+    else if (write_cache(dbt, files, &stamp, &err) == LT_OK)
+        note_kept(dbt, stamp);
+    else
         dbt->parse_note =
             lt_arena_format(&dbt->arena, "parsed from scratch, and not kept: %s", err.message);
 }

@@ -75,7 +75,9 @@ lt_status lt_parse_key(const lt_dbt *dbt, unsigned char out[LT_PARSE_KEY_BYTES],
 
 /* Write the content to an empty file. LT_INVALID: there is a value that cannot be kept. */
 lt_status lt_parse_pack(const lt_dbt *dbt, const project_files *files, const unsigned char *key,
-                        int fd, lt_err *err);
+                        int fd, uint64_t *stamp, lt_err *err);
+/* What tells a cache from any other; never 0. */
+uint64_t lt_parse_stamp(const lt_parse_head *head);
 
 /* What a cached file looked like. */
 typedef struct lt_parse_file {

@@ -359,8 +359,15 @@ static void put_all(packing *p, const project_files *files)
     put_named_nodes(p, &dbt->metrics);
 }
 
+uint64_t lt_parse_stamp(const lt_parse_head *head)
+{
+    lt_parse_summing sum = {0};
+    lt_parse_sum_add(&sum, lt_text_at((const char *)head, sizeof(*head)));
+    return lt_parse_sum_end(&sum) | 1;
+}
+
 /* The head comes last: without it, the file is none. */
-static lt_status put_head(packing *p, const unsigned char *key)
+static lt_status put_head(packing *p, const unsigned char *key, uint64_t *stamp)
 {
     lt_parse_head head = {.format = LT_PARSE_FORMAT,
                           .words = (uint32_t)p->word_count,
@@ -380,11 +387,12 @@ static lt_status put_head(packing *p, const unsigned char *key)
         return lt_fail(p->err, LT_INVALID, "a value of the project is of a kind that is not kept");
     if (pwrite(p->fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
         return lt_fail_errno(p->err, errno, "cannot write the parse cache");
+    *stamp = lt_parse_stamp(&head);
     return LT_OK;
 }
 
 lt_status lt_parse_pack(const lt_dbt *dbt, const project_files *files, const unsigned char *key,
-                        int fd, lt_err *err)
+                        int fd, uint64_t *stamp, lt_err *err)
 {
     packing *p = lt_xcalloc(1, sizeof(*p));
     lt_buf *const bufs[] = {&p->words, &p->texts, &p->values, &p->bytes};
@@ -399,7 +407,7 @@ lt_status lt_parse_pack(const lt_dbt *dbt, const project_files *files, const uns
         bufs[i]->limit = LT_PARSE_MOST_BYTES;
     put_all(p, files);
     flush_words(p, 0);
-    lt_status status = put_head(p, key);
+    lt_status status = put_head(p, key, stamp);
     for (size_t i = 0; i < LT_COUNT(bufs); i++)
         lt_buf_cleanup(bufs[i]);
     for (size_t i = 0; i < LT_COUNT(p->scratch); i++)

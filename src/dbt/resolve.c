@@ -531,6 +531,7 @@ static void sort_out(lt_dbt *dbt)
         lt_dbt_node *node = dbt->parsed.items[i];
         lt_dbt_nodes *to = node->is_disabled ? &dbt->disabled : &dbt->all;
         node->index = to->len;
+        node->place = (uint32_t)i;
         lt_push_in(&dbt->arena, to, node);
         if (!node->is_disabled && is_runnable(node))
             lt_push_in(&dbt->arena, &dbt->runnable, node);

@@ -129,6 +129,10 @@ void lt_json_bool(lt_json_writer *writer, bool value);
 void lt_json_null(lt_json_writer *writer);
 void lt_json_raw(lt_json_writer *writer, lt_text value); /* as it is; must be JSON */
 void lt_json_tree(lt_json_writer *writer, const lt_json *value);
+/* The open container has an item, so the next one begins with a comma. */
+bool lt_json_has_items(const lt_json_writer *writer);
+/* An item of the open container, with the comma in front of it, came into the output by other means. */
+void lt_json_note_item(lt_json_writer *writer);
 /* key and value in one */
 void lt_json_set(lt_json_writer *writer, const char *key, lt_text value);
 void lt_json_set_int(lt_json_writer *writer, const char *key, int64_t value);

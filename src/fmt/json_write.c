@@ -197,6 +197,17 @@ void lt_json_null(lt_json_writer *writer)
     lt_json_raw(writer, T("null"));
 }
 
+bool lt_json_has_items(const lt_json_writer *writer)
+{
+    return writer->depth && bit_at(writer->has_items, writer->depth - 1);
+}
+
+void lt_json_note_item(lt_json_writer *writer)
+{
+    assert(writer->depth > 0 && !writer->after_key);
+    set_bit(writer->has_items, writer->depth - 1, true);
+}
+
 void lt_json_set(lt_json_writer *writer, const char *key, lt_text value)
 {
     lt_json_key(writer, lt_text_of(key));

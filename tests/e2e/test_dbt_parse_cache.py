@@ -45,7 +45,7 @@ class Zoo:
 
     def __init__(self, root, env, seed):
         self.root, self.env, self.chance = root, dict(env), random.Random(seed)
-        self.options, self.serial, self.parsed, self.used = [], 0, 0, 0
+        self.options, self.ids, self.serial, self.parsed, self.used = [], set(), 0, 0, 0
         self.put("profiles.yml", PROFILES)
         self.project()
         for number in range(MODELS):
@@ -218,6 +218,29 @@ class Zoo:
             content += b"more"
         cache.write_bytes(bytes(content))
 
+    def damage_manifest(self):
+        """Pieces of manifest.json are copied from the one that is there: it may be cut, changed, or gone, and so may its index."""
+        file = self.root / "target" / self.pick("manifest.json", "leat_manifest.index")
+        if not file.exists():
+            return
+        content = bytearray(file.read_bytes())
+        how = self.chance.randrange(4)
+        if how == 0:
+            file.unlink()
+        elif how == 1:
+            file.write_bytes(content[: self.chance.randrange(len(content))])
+        elif how == 2:
+            content[self.chance.randrange(len(content))] ^= 1
+            file.write_bytes(content)
+        else:
+            fresh = file.with_suffix(".fresh")
+            fresh.write_bytes(content.replace(b"select", b"SELECT"))
+            fresh.rename(file)
+
+    def leave_out(self):
+        """A run of another kind writes the manifest in between."""
+        subprocess.run([LEAT, "dbt", "compile", "--select", "m_0"], cwd=self.root, env=self.env, capture_output=True, timeout=90, check=False)
+
     def nothing(self):
         pass
 
@@ -225,13 +248,15 @@ class Zoo:
 
     def parse(self, folder, *options):
         shutil.rmtree(self.root / "target" / "none", ignore_errors=True)
-        (self.root / folder / "manifest.json").unlink(missing_ok=True)
         done = subprocess.run([LEAT, "dbt", "--debug", "parse", "--target-path", folder, *self.options, *options],
                               cwd=self.root, env=self.env, capture_output=True, text=True, timeout=90, check=False)
         said = done.stdout + done.stderr
         if done.returncode:
             return done.returncode, [line[9:] for line in done.stdout.splitlines() if "DEBUG" not in line][-3:], said
-        return 0, no_times(json.loads((self.root / folder / "manifest.json").read_text(encoding="utf-8"))), said
+        manifest = json.loads((self.root / folder / "manifest.json").read_text(encoding="utf-8"))
+        assert manifest["metadata"]["invocation_id"] not in self.ids, "this is the one of before"
+        self.ids.add(manifest["metadata"]["invocation_id"])
+        return 0, no_times(manifest), said
 
     def check(self, what):
         warm = self.parse("target")
@@ -253,7 +278,7 @@ def test_a_parse_with_the_cache_is_one_without(tmp_path, env, seed):
     changes = [zoo.model, zoo.model, zoo.model, zoo.model, zoo.schema, zoo.sources, zoo.macro, zoo.seed, zoo.snapshot, zoo.docs,
                zoo.packages, zoo.singular, zoo.unit_tests, zoo.project, zoo.remove_or_bring_back, zoo.rename,
                zoo.same_size_at_once, zoo.same_size_at_once, zoo.older_file, zoo.touch, zoo.environment, zoo.target,
-               zoo.break_something, zoo.damage, zoo.nothing]
+               zoo.break_something, zoo.damage, zoo.damage_manifest, zoo.leave_out, zoo.nothing]
     zoo.check("nothing")
     for _ in range(ROUNDS):
         done = []
@@ -265,6 +290,19 @@ def test_a_parse_with_the_cache_is_one_without(tmp_path, env, seed):
             zoo.model(2)
         zoo.check(done)
     assert zoo.parsed > ROUNDS / 2 and zoo.used > ROUNDS / 10, (zoo.parsed, zoo.used)
+
+
+def test_what_is_not_changed_is_copied(tmp_path, env):
+    """created_at tells: a piece of the manifest that is as it was keeps its own, as with dbt's partial parse."""
+    zoo = Zoo(tmp_path, env, 3)
+    zoo.put("models/m_5.sql", "select 5 as id\n")
+    made = []
+    for text in ("select 5 as id\n", "select 5 as id\n", "select 55 as id from {{ ref('m_1') }}\n"):
+        zoo.put("models/m_5.sql", text)
+        assert zoo.parse("target")[0] == 0
+        nodes = json.loads((tmp_path / "target/manifest.json").read_text(encoding="utf-8"))["nodes"]
+        made.append((nodes["model.zoo.m_4"]["created_at"], nodes["model.zoo.m_5"]["created_at"]))
+    assert made[0] == made[1] and made[2][0] == made[0][0] and made[2][1] > made[0][1], made
 
 
 def test_what_is_not_changed_is_not_evaluated(tmp_path, env):

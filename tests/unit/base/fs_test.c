@@ -493,3 +493,25 @@ Test(fs, an_earlier_copy_is_shared_only_when_size_and_time_are_the_same)
           utimensat(AT_FDCWD, from, (struct timespec[]){{5, 0}, {9, 0}}, 0) == 0);
     CHECK(!lt_file_link_same(from, copy, next, NULL) && !lt_path_exists(next));
 }
+
+Test(fs, a_new_file_takes_a_name_from_another_but_not_from_a_folder)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_buf) got = {0};
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_chars) fresh = inside(folder, "fresh");
+    LT_AUTO(lt_chars) path = inside(folder, "path");
+    LT_AUTO(lt_chars) sub = inside(folder, "sub");
+    CHECK_OK(lt_file_write(fresh, T("one"), 0640, &err), err);
+    CHECK_OK(lt_file_name(fresh, path, &err), err); /* nobody had it */
+    CHECK_OK(lt_file_write(fresh, T("two"), 0640, &err), err);
+    CHECK_OK(lt_file_name(fresh, path, &err), err);
+    CHECK_OK(lt_file_read(path, &got, &err), err);
+    CHECK_TEXT(lt_buf_text(&got), "two");
+    CHECK(!lt_path_exists(fresh));
+    CHECK(mkdir(sub, 0755) == 0);
+    CHECK_STATUS(lt_file_name(path, sub, &err), LT_INVALID, err);
+    CHECK(lt_path_is_folder(sub) && lt_path_exists(path));
+    CHECK_STATUS(lt_file_name(fresh, path, &err), LT_NOT_FOUND, err);
+    CHECK(lt_path_exists(path));
+}

@@ -385,3 +385,18 @@ Test(json, a_walk_counts_and_checks_the_rest)
     CHECK_INT(token.kind, LT_JSON_END);
     CHECK_INT(walk.found, 1);
 }
+
+Test(json, an_item_that_came_by_other_means_has_a_comma_behind_it)
+{
+    LT_AUTO(lt_buf) text = {0};
+    lt_json_writer w = {.out = &text};
+    CHECK(!lt_json_has_items(&w));
+    lt_json_begin(&w, '{');
+    CHECK(!lt_json_has_items(&w));
+    lt_buf_add_str(&text, "\"a\":1");
+    lt_json_note_item(&w);
+    CHECK(lt_json_has_items(&w));
+    lt_json_set_int(&w, "b", 2);
+    lt_json_end(&w);
+    CHECK_TEXT(lt_buf_text(&text), "{\"a\":1,\"b\":2}");
+}
