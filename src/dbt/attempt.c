@@ -202,7 +202,8 @@ static lt_status check_language(const attempt *a, lt_text materialization, lt_er
     const lt_dbt_macro *macro = lt_dbt_materialization_find(a->run->request.dbt, materialization);
     lt_jinja_value language = lt_jinja_text(lt_dbt_is_python(a->node) ? T("python") : T("sql"));
     LT_AUTO(lt_buf) known = {.limit = LT_KIB};
-    if (a->node->kind != LT_DBT_MODEL || !macro || is_in(macro->supported_languages, language) ||
+    if (a->node->kind != LT_DBT_MODEL || !macro ||
+        is_in(lt_dbt_macro_ready(macro)->supported_languages, language) ||
         (macro->supported_languages.type == LT_JINJA_UNDEFINED && !lt_dbt_is_python(a->node)))
         return LT_OK;
     if (macro->supported_languages.type == LT_JINJA_UNDEFINED)

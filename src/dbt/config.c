@@ -564,8 +564,9 @@ static lt_status call_generator(const generating *g, const lt_dbt_macro *macro, 
     r.loading = dbt;
     r.generating = true;
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &r};
-    lt_status status = lt_jinja_call_value(&dbt->env, &context, &heap, macro->value, args, 2, NULL,
-                                           0, &made, NULL, err);
+    lt_status status =
+        lt_jinja_call_value(&dbt->env, &context, &heap, lt_dbt_macro_ready(macro)->value, args, 2,
+                            NULL, 0, &made, NULL, err);
     if (status == LT_OK && made.type != LT_JINJA_NONE)
         lt_jinja_str(made, &text);
     *out = lt_arena_text(&dbt->arena, lt_text_trim(lt_buf_text(&text)));

@@ -18,7 +18,7 @@ static lt_status dispatch(void *user, lt_dbt_exec *exec, lt_text name, lt_text p
     (void)err;
     const lt_dbt_macro *found =
         lt_dbt_macro_dispatch(dbt, rendering_of(exec)->package, name, package, tried);
-    *macro = found ? found->value : (lt_jinja_value){0};
+    *macro = found ? lt_dbt_macro_ready(found)->value : (lt_jinja_value){0};
     return LT_OK;
 }
 
@@ -39,7 +39,7 @@ static lt_status find_macro(void *user, lt_dbt_exec *exec, lt_text name, lt_jinj
     } else {
         found = lt_dbt_macro_find(dbt, NULL, name);
     }
-    *macro = found ? found->value : (lt_jinja_value){0};
+    *macro = found ? lt_dbt_macro_ready(found)->value : (lt_jinja_value){0};
     return LT_OK;
 }
 
@@ -49,7 +49,7 @@ static lt_status find_materialization(void *user, lt_dbt_exec *exec, lt_text nam
     const lt_dbt_macro *found = lt_dbt_materialization_find(user, name);
     (void)exec;
     (void)err;
-    *macro = found ? found->value : (lt_jinja_value){0};
+    *macro = found ? lt_dbt_macro_ready(found)->value : (lt_jinja_value){0};
     return LT_OK;
 }
 

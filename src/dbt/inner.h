@@ -5,6 +5,9 @@
 #include "dbt/rt/rt.h"
 #include "dbt/select.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 enum { LT_DBT_FILE_BYTES = 4 << 20, LT_DBT_MOST_FILES = 200000 };
 
 /* A {% docs %} block. */
@@ -29,6 +32,18 @@ typedef struct file_arenas {
     lt_arena texts, trees;
 } file_arenas;
 
+/* One of our own, compiled when a macro of it is asked for. */
+typedef struct lt_dbt_macro_file {
+    const lt_jinja_env *env;
+    lt_dbt_package *package;
+    lt_text path, source; /* of the program */
+    LT_VEC(lt_dbt_macro *) macros;
+    pthread_mutex_t lock;
+    atomic_bool is_ready;
+    lt_jinja_template *compiled; /* owned */
+    lt_jinja_heap heap;          /* what stands in tags */
+} lt_dbt_macro_file;
+
 struct lt_dbt {
     lt_arena arena;
     lt_dbt_settings settings;
@@ -42,6 +57,7 @@ struct lt_dbt {
     lt_map package_names;                      /* name -> lt_dbt_package */
     lt_texts adapter_types;                    /* "duckdb"; then its parents */
     LT_VEC(const lt_dbt_macro *) macros;
+    LT_VEC(lt_dbt_macro_file *) macro_files; /* ours */
 
     lt_dbt_nodes all; /* enabled */
     lt_dbt_nodes disabled;
@@ -183,6 +199,18 @@ extern const lt_jinja_class lt_dbt_config_class, lt_dbt_namespace_class,
 lt_status lt_dbt_macros_load(lt_dbt *dbt, lt_dbt_package *package, lt_err *err);
 lt_status lt_dbt_macros_add(lt_dbt *dbt, lt_dbt_package *package, lt_text path, lt_text source,
                             lt_err *err);
+/* `supported_languages` of a materialization: a list in `heap`, or undefined. */
+lt_jinja_value lt_dbt_block_languages(const lt_jinja_block *block, lt_jinja_heap *heap);
+
+/* ---- macro_ours.c ---- */
+
+void lt_dbt_own_macros_load(lt_dbt *dbt, lt_dbt_package *package);
+void lt_dbt_own_macros_free(lt_dbt *dbt);
+/* The same macro, compiled. From any thread. */
+const lt_dbt_macro *lt_dbt_macro_ready(const lt_dbt_macro *macro);
+
+/* ---- macro.c: finding ---- */
+
 /* As a template of `package` (NULL: the root) finds it: its own, the root's, ours. NULL when there is none. */
 const lt_dbt_macro *lt_dbt_macro_find(const lt_dbt *dbt, const lt_dbt_package *package,
                                       lt_text name);

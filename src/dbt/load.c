@@ -763,6 +763,7 @@ void lt_dbt_close(lt_dbt *dbt)
                             &dbt->versions,      &dbt->levels, &dbt->env_reads};
     for (size_t i = 0; i < dbt->templates.len; i++)
         lt_jinja_template_free(dbt->templates.items[i]);
+    lt_dbt_own_macros_free(dbt);
     for (size_t i = 0; i < dbt->packages.len; i++)
         lt_map_cleanup(&dbt->packages.items[i]->macros);
     for (size_t i = 0; i < LT_COUNT(maps); i++)

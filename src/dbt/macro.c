@@ -2,7 +2,6 @@
 #include "dbt/ignore.h"
 #include "dbt/inner.h"
 
-#include "base/embed.h"
 #include "base/fs.h"
 
 static lt_status fail_twice(const lt_dbt_package *package, const lt_dbt_macro *before, lt_text path,
@@ -14,18 +13,30 @@ static lt_status fail_twice(const lt_dbt_package *package, const lt_dbt_macro *b
     return lt_hint(err, "give one of them another name");
 }
 
-/* "materialization_view_default" of {% materialization view, default %}; of other adapters "..._duckdb". */
-static lt_text materialization_name(lt_dbt *dbt, const lt_jinja_block *block, lt_dbt_macro *macro)
+static bool find_arg(const lt_jinja_block *block, lt_text wanted, lt_jinja_heap *heap,
+                     lt_jinja_value *out)
 {
-    lt_text adapter = T("default"), name;
-    lt_jinja_value value;
+    lt_text name;
     bool literal;
-    for (size_t i = 0; lt_jinja_block_arg(block, &dbt->heap, i, &name, &value, &literal); i++) {
-        if (lt_text_eq(name, T("adapter")) && literal)
-            adapter = lt_jinja_as_text(value);
-        else if (lt_text_eq(name, T("supported_languages")) && literal)
-            macro->supported_languages = value;
-    }
+    for (size_t i = 0; lt_jinja_block_arg(block, heap, i, &name, out, &literal); i++)
+        if (literal && lt_text_eq(name, wanted))
+            return true;
+    return false;
+}
+
+lt_jinja_value lt_dbt_block_languages(const lt_jinja_block *block, lt_jinja_heap *heap)
+{
+    lt_jinja_value value;
+    return find_arg(block, T("supported_languages"), heap, &value) ? value : (lt_jinja_value){0};
+}
+
+/* "materialization_view_default" of {% materialization view, default %}; of other adapters "..._duckdb". */
+static lt_text materialization_name(lt_dbt *dbt, const lt_jinja_block *block)
+{
+    lt_jinja_value value;
+    lt_text adapter = T("default");
+    if (find_arg(block, T("adapter"), &dbt->heap, &value))
+        adapter = lt_jinja_as_text(value);
     return lt_text_of(
         lt_arena_format(&dbt->arena, "%.*s_%.*s", LT_ARG(block->name), LT_ARG(adapter)));
 }
@@ -43,7 +54,8 @@ static lt_status add_block(lt_dbt *dbt, lt_dbt_package *package, lt_text path,
     if (block->tag && block->tag->kind == LT_JINJA_TAG_NAMED) {
         if (!lt_text_starts(block->name, T("materialization_")))
             return LT_OK; /* a snapshot in a macro file is none */
-        macro->name = materialization_name(dbt, block, macro);
+        macro->name = materialization_name(dbt, block);
+        macro->supported_languages = lt_dbt_block_languages(block, &dbt->heap);
     }
     const lt_dbt_macro *before = lt_map_find(&package->macros, macro->name);
     if (before)
@@ -70,20 +82,6 @@ lt_status lt_dbt_macros_add(lt_dbt *dbt, lt_dbt_package *package, lt_text path, 
     return LT_OK;
 }
 
-static lt_status load_embedded(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
-{
-    const lt_embedded *file;
-    LT_AUTO(lt_chars) prefix = lt_format("macros/%.*s/", LT_ARG(package->name));
-    for (size_t i = 0; (file = lt_embedded_at(i)); i++) {
-        lt_text path = lt_text_of(file->path);
-        if (!lt_text_starts(path, lt_text_of(prefix)))
-            continue;
-        LT_TRY(lt_dbt_macros_add(dbt, package, path,
-                                 lt_text_at((const char *)file->data, file->len), err));
-    }
-    return LT_OK;
-}
-
 static lt_status load_folder(lt_dbt *dbt, lt_dbt_package *package, const char *folder, lt_err *err)
 {
     LT_AUTO(lt_path_list) files = {0};
@@ -104,8 +102,10 @@ static lt_status load_folder(lt_dbt *dbt, lt_dbt_package *package, const char *f
 
 lt_status lt_dbt_macros_load(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
 {
-    if (package->is_built_in)
-        return load_embedded(dbt, package, err);
+    if (package->is_built_in) {
+        lt_dbt_own_macros_load(dbt, package);
+        return LT_OK;
+    }
     for (size_t i = 0; i < package->paths[LT_DBT_MACRO_PATHS].len; i++) {
         LT_AUTO(lt_chars) folder = lt_text_dup(package->paths[LT_DBT_MACRO_PATHS].items[i]);
         LT_TRY(load_folder(dbt, package, folder, err));
@@ -272,9 +272,10 @@ void lt_dbt_macro_needs(lt_dbt *dbt, const lt_dbt_macro *macro, lt_texts *out)
 {
     lt_jinja_heap heap = {0};
     lt_jinja_static_call call;
-    const char *source = lt_jinja_source(macro->home).ptr;
+    const lt_jinja_template *home = lt_dbt_macro_ready(macro)->home;
+    const char *source = macro->file ? macro->file->source.ptr : lt_jinja_source(home).ptr;
     size_t start = (size_t)(macro->sql.ptr - source), end = start + macro->sql.len;
-    for (size_t at = 0; lt_jinja_next_call(macro->home, &heap, &at, &call);)
+    for (size_t at = 0; lt_jinja_next_call(home, &heap, &at, &call);)
         if (call.pos >= start && call.pos < end)
             add_need(dbt, macro, called(dbt, macro, &call), out);
     lt_jinja_heap_cleanup(&heap);

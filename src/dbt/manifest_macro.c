@@ -10,6 +10,7 @@ static void write_macro(lt_manifest *m, const lt_dbt_macro *macro)
     lt_jinja_value meta = lt_dbt_at(config, "meta"), docs = lt_dbt_at(macro->patch, "docs");
     lt_jinja_value usual = lt_dbt_at(m->dbt->defaults[LT_DBT_MODEL], "docs");
     lt_texts needs = {0};
+    (void)lt_dbt_macro_ready(macro);
     if (!lt_dbt_is_set(meta))
         meta = lt_dbt_at(macro->patch, "meta");
     lt_dbt_macro_needs(m->dbt, macro, &needs);

@@ -469,7 +469,7 @@ static lt_status namespace_attr(lt_jinja_render *render, lt_jinja_object *self, 
         macro = lt_map_find(&r->dbt->internal->macros, name);
     *found = macro != NULL;
     if (macro) {
-        *out = macro->value;
+        *out = lt_dbt_macro_ready(macro)->value;
         record_macro(r, render, macro);
     }
     return LT_OK;
@@ -509,7 +509,7 @@ static bool find_macro(rendering *r, lt_jinja_render *render, lt_text name, lt_j
     const lt_dbt_macro *macro = lt_dbt_macro_find(r->dbt, r->package, name);
     if (macro) {
         record_macro(r, render, macro);
-        *out = macro->value;
+        *out = lt_dbt_macro_ready(macro)->value;
         return true;
     }
     lt_dbt_package *package = lt_map_find(&r->dbt->package_names, name);

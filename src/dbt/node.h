@@ -43,6 +43,8 @@ typedef struct lt_dbt_macro {
     lt_jinja_value patch;               /* what a .yml file says of it: a dict, or undefined */
     lt_jinja_value supported_languages; /* of a materialization: a list, or undefined */
     const lt_jinja_template *home;
+    struct lt_dbt_macro_file *
+        file; /* of ours; value, supported_languages and home are there after lt_dbt_macro_ready() */
 } lt_dbt_macro;
 
 /* A project by itself, installed into another, or one of ours ("dbt", "dbt_duckdb"). */
