@@ -8,9 +8,12 @@
 #include "state/users.h"
 #include "web/api/api.h"
 
+#include <limits.h>
+#include <unistd.h>
+
 typedef struct up_opts {
     int64_t most_runs, drain_us, per_minute;
-    const char *listen, *s3, *tls_cert, *tls_key;
+    const char *listen, *s3, *tls_cert, *tls_key, *backups;
     bool insecure_listen;
 } up_opts;
 
@@ -53,6 +56,12 @@ static const lt_opt up_table[] = {
      LT_AT(up_opts, tls_key),
      .value = "FILE",
      .help = "the certificate's private key (PEM)"},
+    {.name = "backups",
+     .type = LT_OPT_TEXT,
+     LT_AT(up_opts, backups),
+     .value = "DIR",
+     .env = "LEAT_BACKUPS",
+     .help = "where backups go that an admin asks for over the API; else none are made"},
     {.name = "insecure-listen",
      .type = LT_OPT_FLAG,
      LT_AT(up_opts, insecure_listen),
@@ -149,6 +158,15 @@ static void say_password(lt_app *app, const char *url, const char *password)
 
 /* ---- the command ---- */
 
+/* The process of a backup begins in another folder. */
+static const char *absolute(lt_app *app, const char *path)
+{
+    char here[PATH_MAX];
+    if (*path == '/' || !getcwd(here, sizeof(here)))
+        return path;
+    return lt_arena_format(&app->arena, "%s/%s", here, path);
+}
+
 static lt_status serve(lt_app *app, const up_opts *given, lt_sched *sched,
                        const lt_sched_options *of, lt_err *err)
 {
@@ -169,6 +187,7 @@ static lt_status serve(lt_app *app, const up_opts *given, lt_sched *sched,
                               .port = at.port,
                               .tls_cert = at.tls_cert,
                               .tls_key = at.tls_key,
+                              .backups = given->backups ? absolute(app, given->backups) : NULL,
                               .per_minute = (unsigned)given->per_minute,
                               .log_requests = app->globals.verbose};
     LT_TRY(lt_listen_hint(lt_api_start(&options, &api, err), &at, "--listen", err));

@@ -1,9 +1,16 @@
 /* Cancelling, marking, retrying and deciding: the same for people at a terminal and at the server's page. */
 #include "run/ask.h"
 
+#include "base/fs.h"
+#include "base/proc.h"
+#include "base/time.h"
 #include "fmt/json.h"
 #include "run/run.h"
 #include "state/schedule.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* ---- tasks ---- */
 
@@ -56,6 +63,83 @@ lt_status lt_run_ask_cancel(const lt_run_asker *asker, const lt_run_record *run,
     if (status == LT_OK)
         *out = made;
     return status;
+}
+
+/* A pid may be another program's by now: the descriptor is taken first, then what it stands for is looked at. */
+static bool signal_run(const lt_run_record *run, int number)
+{
+    LT_AUTO(lt_fd) fd = run->pid > 0 ? (int)syscall(SYS_pidfd_open, (pid_t)run->pid, 0) : -1;
+    return fd >= 0 && lt_proc_started((int)run->pid) == run->pid_started &&
+           syscall(SYS_pidfd_send_signal, fd, number, NULL, 0) == 0;
+}
+
+static void end_process(const lt_run_record *run)
+{
+    static const int signals[] = {SIGTERM, SIGKILL};
+    for (size_t i = 0; i < LT_COUNT(signals); i++) {
+        int64_t until = lt_mono_us() + LT_FORCE_PATIENCE_US;
+        if (!signal_run(run, signals[i]))
+            return;
+        while (lt_proc_started((int)run->pid) == run->pid_started && lt_mono_us() < until)
+            lt_sleep_us(20000);
+    }
+}
+
+static bool has_ended(const lt_run_record *run)
+{
+    return run->status != LT_RUN_RUNNING && run->status != LT_RUN_QUEUED &&
+           run->status != LT_RUN_LOST;
+}
+
+/* A server may have gone on with the run meanwhile, in a new process: that one finds the request, and is not to be disturbed. */
+static lt_status settle(const lt_run_asker *asker, lt_run_record *now, lt_run_cancelled *out,
+                        lt_err *err)
+{
+    int64_t until = lt_mono_us() + 3 * LT_FORCE_PATIENCE_US;
+    for (;;) {
+        LT_TRY(lt_state_reap(asker->state, NULL, err));
+        LT_TRY(lt_state_run_get(asker->state, now->id, asker->arena, now, err));
+        if (has_ended(now) || lt_mono_us() > until)
+            break;
+        lt_status status = lt_state_run_cancel_idle(asker->state, now->id, asker->by, err);
+        if (status != LT_OK && status != LT_CONFLICT && status != LT_INVALID)
+            return status;
+        if (status != LT_OK)
+            lt_sleep_us(20000);
+    }
+    if (!has_ended(now))
+        return lt_fail(err, LT_IO, "run %lld was begun again, and does not stop",
+                       (long long)now->id);
+    out->ended = lt_run_end_orphans(asker->home, asker->state, now->id, &out->stuck);
+    return LT_OK;
+}
+
+lt_status lt_run_force_cancel(const lt_run_asker *asker, const lt_run_record *run,
+                              lt_run_record *now, lt_run_cancelled *out, lt_err *err)
+{
+    lt_run_cancelled made = {0};
+    lt_run_record latest = *run;
+    end_process(run);
+    LT_TRY(settle(asker, &latest, &made, err));
+    *now = latest;
+    *out = made;
+    return LT_OK;
+}
+
+lt_status lt_run_await(const lt_run_asker *asker, int64_t request, int64_t patience_us,
+                       lt_request *out, lt_err *err)
+{
+    static const int64_t LOOK_US = 50000;
+    int64_t until = lt_mono_us() + patience_us;
+    do {
+        LT_TRY(lt_state_request_get(asker->state, request, asker->arena, out, err));
+        if (out->done_at_us)
+            return LT_OK;
+        if (lt_stop_asked())
+            return lt_fail(err, LT_CANCELLED, "stopped waiting; the request stays");
+        lt_sleep_us(LOOK_US);
+    } while (lt_mono_us() < until);
+    return LT_OK;
 }
 
 lt_status lt_run_ask_mark(const lt_run_asker *asker, const lt_run_record *run, lt_text task,

@@ -23,6 +23,14 @@ typedef struct lt_run_cancelled {
 /* Cancel a run, or (a task's id) one task of it. LT_CONFLICT: the run has ended. */
 LT_MUST_CHECK lt_status lt_run_ask_cancel(const lt_run_asker *asker, const lt_run_record *run,
                                           lt_text task, lt_run_cancelled *out, lt_err *err);
+/* End the process of a run that does not answer to a cancel: SIGTERM, SIGKILL when that did not help within LT_FORCE_PATIENCE_US, then what it
+ * has left; and the run is cancelled, unless it came to its own end meanwhile (*now says so). Waits for all of that. */
+enum { LT_FORCE_PATIENCE_US = 10 * 1000000 };
+LT_MUST_CHECK lt_status lt_run_force_cancel(const lt_run_asker *asker, const lt_run_record *run,
+                                            lt_run_record *now, lt_run_cancelled *out, lt_err *err);
+/* Wait for the answer to a request, `patience_us` at most or until the stop flag is set (LT_CANCELLED); out->done_at_us is 0 when there was none in time. */
+LT_MUST_CHECK lt_status lt_run_await(const lt_run_asker *asker, int64_t request,
+                                     int64_t patience_us, lt_request *out, lt_err *err);
 /* Say how a task counts from now on: LT_TASK_SUCCEEDED or LT_TASK_FAILED. While the run is under way its process does it. LT_CONFLICT: the run
  * has not begun. */
 LT_MUST_CHECK lt_status lt_run_ask_mark(const lt_run_asker *asker, const lt_run_record *run,

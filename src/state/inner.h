@@ -40,7 +40,7 @@ lt_status lt_state_write_run_wait(lt_tx *tx, int64_t run_id, const lt_waiting *w
     "id, command, pipeline, selection, exclusion, target, vars_json, clock_us, threads, "          \
     "full_refresh, retry_of, git_commit, git_branch, git_dirty, tree, engine, status, message, "   \
     "started_at_us, finished_at_us, pid, run_key, params_json, trigger_json, parent_run, "         \
-    "parent_task, claim, asked_at_us, " WAIT_COLUMNS
+    "parent_task, claim, asked_at_us, " WAIT_COLUMNS ", pid_started"
 lt_run_record lt_state_read_run(const lt_query *q, lt_arena *arena);
 /* The process of the run is gone. */
 lt_status lt_state_mark_lost(lt_tx *tx, int64_t run_id, lt_err *err);

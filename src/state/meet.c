@@ -190,21 +190,21 @@ typedef struct claiming {
     lt_run_record *out;
 } claiming;
 
-static lt_status find_claimable(lt_tx *tx, const claiming *c, uint64_t *started, lt_err *err)
+static lt_status find_claimable(lt_tx *tx, const claiming *c, lt_err *err)
 {
     LT_AUTO(lt_query)
-    q = lt_tx_query(tx, "select " RUN_COLUMNS ", pid_started from runs where id = ?", V(c->run_id));
+    q = lt_tx_query(tx, "select " RUN_COLUMNS " from runs where id = ?", V(c->run_id));
     if (!lt_query_next(&q))
         return lt_fail(err, LT_NOT_FOUND, "there is no run %lld", (long long)c->run_id);
     *c->out = lt_state_read_run(&q, c->arena);
-    *started = (uint64_t)lt_query_i64(&q, 35);
     return LT_OK;
 }
 
-static lt_status check_claimable(const lt_run_record *run, uint64_t started, lt_err *err)
+static lt_status check_claimable(const lt_run_record *run, lt_err *err)
 {
     bool open = run->status == LT_RUN_RUNNING || run->status == LT_RUN_QUEUED;
-    if (open && run->pid && run->pid != getpid() && lt_proc_started((int)run->pid) == started) {
+    if (open && run->pid && run->pid != getpid() &&
+        lt_proc_started((int)run->pid) == run->pid_started) {
         lt_ignore(lt_fail(err, LT_CONFLICT, "run %lld is under way (process %lld)",
                           (long long)run->id, (long long)run->pid));
         return lt_hint(err, "'leat logs -f %lld' follows it", (long long)run->id);
@@ -222,22 +222,22 @@ static lt_status check_claimable(const lt_run_record *run, uint64_t started, lt_
 static lt_status claim_run(lt_tx *tx, void *context, lt_err *err)
 {
     const claiming *c = context;
-    uint64_t started = 0;
     int pid = getpid();
-    LT_TRY(find_claimable(tx, c, &started, err));
-    LT_TRY(check_claimable(c->out, started, err));
+    LT_TRY(find_claimable(tx, c, err));
+    LT_TRY(check_claimable(c->out, err));
     lt_run_record *run = c->out;
     if (run->pid && run->status != LT_RUN_LOST && run->pid != pid) /* nobody has seen it die */
         LT_TRY(lt_state_mark_lost(tx, run->id, err));
     run->status = run->started_at_us ? LT_RUN_RUNNING : LT_RUN_QUEUED;
     run->claim++;
     run->pid = pid;
+    run->pid_started = lt_proc_started(pid);
     LT_TRY(lt_tx_exec(tx, err, "delete from pool_places where run_id = ?", V(run->id)));
     return lt_tx_exec(tx, err,
                       "update runs set status = ?, claim = ?, pid = ?, pid_started = ?, message = "
                       "'', finished_at_us = 0, wait_kind = '' where id = ?",
                       V(lt_run_status_name(run->status)), V(run->claim), V(pid),
-                      V((int64_t)lt_proc_started(pid)), V(run->id));
+                      V((int64_t)run->pid_started), V(run->id));
 }
 
 lt_status lt_state_run_claim(lt_state *state, int64_t run_id, lt_arena *arena, lt_run_record *out,

@@ -515,6 +515,7 @@ lt_run_record lt_state_read_run(const lt_query *q, lt_arena *arena)
         .claim = lt_query_i64(q, 26),
         .asked_at_us = lt_query_i64(q, 27),
         .waiting = lt_state_read_waiting(q, arena, 28),
+        .pid_started = (uint64_t)lt_query_i64(q, 35),
     };
 }
 

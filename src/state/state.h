@@ -84,6 +84,7 @@ typedef struct lt_run_record {
     lt_text message;                       /* why it failed, one line */
     int64_t started_at_us, finished_at_us; /* 0: not yet */
     int64_t pid;
+    uint64_t pid_started; /* names the process for good, with pid: lt_proc_started() */
     lt_text run_key;      /* who asks for a run with the same key gets this one; may be empty */
     lt_text params_json;  /* an object, as given */
     lt_text trigger_json; /* what asked for it: {"kind": "manual"} */

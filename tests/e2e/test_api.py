@@ -4,11 +4,14 @@ import base64
 import hashlib
 import http.client
 import json
+import os
 import pathlib
 import re
 import shutil
+import signal
 import ssl
 import subprocess
+import sys
 
 import pytest
 
@@ -516,6 +519,139 @@ def test_the_machine_is_looked_over_and_old_runs_removed(project, up):
     assert ("t-admin", "prune") in [(line["by"], line["action"]) for line in admin.get("/api/v1/audit")["changes"]]
     assert admin.get("/api/v1/schemas/pipeline")["$schema"] == leat("schema", "pipeline").json()["$schema"]
     assert "kinds are" in admin.ask("GET", "/api/v1/schemas/pipelines", status=404).json()["hint"]
+
+
+def pids_of(leat, run):
+    """The process that does a run."""
+    def words(path):
+        try:
+            return (path / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return []
+
+    wanted = [b"--home", str(leat.home).encode(), b"run", b"--resume", str(run).encode()]
+    return [int(p.name) for p in pathlib.Path("/proc").glob("[0-9]*") if words(p)[-6:-1] == wanted]
+
+
+def wait_job(client, job):
+    wait_for(lambda: client.get(f"/api/v1/jobs/{job}")["status"] != "running", f"the end of job {job}")
+    return client.get(f"/api/v1/jobs/{job}")
+
+
+MODELS = {"leat.yml": "name: t\n", "dbt_project.yml": "name: t\nprofile: t\n",
+          "models/fixed.sql": "{{ config(materialized='table') }} select 1 as n",
+          "models/chance.sql": "{{ config(materialized='table') }} select random() as n"}
+
+
+def test_a_run_is_reproduced_and_compared(project, up):
+    server = up(project(MODELS))
+    editor = Checked(server.client("editor"))
+    run = editor.post("/api/v1/runs", {"select": "fixed"}, 201).json()["id"]
+    wait_run(editor, run, "succeeded")
+    asked = editor.post(f"/api/v1/runs/{run}/reproduce", {}, 202)
+    job = asked.json()
+    assert asked.headers["Location"] == f"/api/v1/jobs/{job['id']}" and (job["kind"], job["run"], job["by"]) == ("reproduce", run, "t-editor")
+    done = wait_job(editor, job["id"])
+    assert done["status"] == "succeeded", done
+    assert [(m["model"], m["verdict"]) for m in done["result"]] == [("fixed", "identical")]
+    other = editor.post("/api/v1/runs", {}, 201).json()["id"]
+    wait_run(editor, other, "succeeded")
+    wrong = wait_job(editor, editor.post(f"/api/v1/runs/{other}/reproduce", {}, 202).json()["id"])
+    assert wrong["status"] == "failed" and "1 of 2 tables differ" in wrong["message"]
+    assert {m["model"]: m["verdict"] for m in wrong["result"]} == {"fixed": "identical", "chance": "different"}
+    assert [j["id"] for j in editor.get("/api/v1/jobs")["jobs"]] == [2, 1]
+    editor.post("/api/v1/runs/999/reproduce", {}, 404)
+    editor.ask("GET", "/api/v1/jobs/99", status=404)
+    editor.ask("GET", "/api/v1/jobs/..%2F..", status=404)
+    server.client("operator").post(f"/api/v1/runs/{run}/reproduce", {}, 403)
+
+
+def test_a_backup_goes_where_the_server_was_told_and_nowhere_else(project, up, tmp_path):
+    leat = project(WORK)
+    server = up(leat)
+    admin = Checked(server.client("admin"))
+    token = admin.token
+    assert "--backups DIR" in admin.post("/api/v1/backups", {}, 409).json()["hint"]
+    server.stop()
+    server = up(leat, "--backups", str(tmp_path / "kept"))
+    admin = Checked(Client(server.url, token))
+    wait_run(admin, admin.post("/api/v1/pipelines/quick/runs", {}, 201).json()["id"], "succeeded")
+    admin.post("/api/v1/backups", {"folder": "/tmp/elsewhere"}, 400)
+    made = [wait_job(admin, admin.post("/api/v1/backups", {"keep": 2, "targets": False}, 202).json()["id"]) for _ in range(3)]
+    assert [job["status"] for job in made] == ["succeeded"] * 3, made
+    kept = sorted(p.name for p in (tmp_path / "kept").iterdir() if not p.name.startswith("."))
+    assert kept == [job["result"]["backup"] for job in made][1:]
+    assert "/" not in made[0]["result"]["backup"]
+    leat("restore", str(tmp_path / "kept"), "--home", str(tmp_path / "again"))
+    assert [run["run"] for run in leat("runs", "--json", "--home", str(tmp_path / "again")).json()] == [1]
+    server.client("editor").post("/api/v1/backups", {}, 403)
+    narrow = leat("token", "create", "t-admin", "--role", "admin", "--pipeline", "quick", "--json").json()["token"]
+    Client(server.url, narrow).post("/api/v1/backups", {}, 403)
+    assert Client(server.url, narrow).get("/api/v1/jobs")["jobs"] == []
+    assert ("t-admin", "startBackup") in [(line["by"], line["action"]) for line in admin.get("/api/v1/audit")["changes"]]
+
+
+def test_a_job_outlives_the_server_and_one_that_was_killed_is_lost(project, up, tmp_path):
+    leat = project(WORK)
+    server = up(leat, "--backups", str(tmp_path / "kept"))
+    admin = server.client("admin")
+    # a job that somebody else's process holds, as one that outlived its server does
+    folder = leat.home / "jobs" / "1"
+    folder.mkdir(parents=True)
+    (folder / "job.json").write_text('{"kind": "backup", "by": "ada", "run": 0, "pipeline": "", "started_at_us": 1700000000000000}')
+    holder = subprocess.Popen(["flock", folder / "lock", "sh", "-c", "echo held; exec sleep 1000"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        assert admin.get("/api/v1/jobs/1")["status"] == "running"
+        assert "job 1 is under way" in admin.post("/api/v1/backups", {}, 409).json()["detail"]
+        server.stop()
+        server = up(leat, "--backups", str(tmp_path / "kept"))
+        admin.host = server.nobody().host
+        assert admin.get("/api/v1/jobs/1")["status"] == "running"
+    finally:
+        subprocess.run(["pkill", "-KILL", "-P", str(holder.pid)], check=False)
+        holder.kill()
+        holder.wait()
+    wait_for(lambda: admin.get("/api/v1/jobs/1")["status"] == "lost", "the end of the holder")
+    assert wait_job(admin, admin.post("/api/v1/backups", {}, 202).json()["id"])["status"] == "succeeded"
+
+
+def test_a_run_whose_process_does_not_answer_is_ended_by_force(project, up):
+    server = up(project(WORK))
+    client = Checked(server.client("operator"))
+    run = client.post("/api/v1/pipelines/long/runs", {}, 201).json()["id"]
+    wait_for(lambda: len([t for t in client.get(f"/api/v1/runs/{run}/tasks")["tasks"] if t["status"] == "running"]) == 2, "both tasks")
+    assert client.post(f"/api/v1/runs/{run}/cancel", {"task": "sleep", "force": True}, 400).json()["place"] == "body.force"
+    (pid,) = pids_of(server.leat, run)
+    os.kill(pid, signal.SIGSTOP)
+    done = client.post(f"/api/v1/runs/{run}/cancel", {"force": True}, 200).json()
+    assert done["over"] is True and done["stuck_processes"] == 0
+    assert pids_of(server.leat, run) == [] and not re.search(r"left [1-9]\d* process", server.leat("doctor", code=None).out)
+    assert client.get(f"/api/v1/runs/{run}")["status"] == "cancelled"
+    client.post(f"/api/v1/runs/{run}/cancel", {"force": True}, 409)
+
+
+def test_an_executed_notebook_is_downloaded_by_who_may_look(project, up):
+    if subprocess.run([sys.executable, "-c", "import nbclient, ipykernel"], capture_output=True).returncode != 0:
+        pytest.skip("python3-nbclient and python3-ipykernel are not there")
+    cell = {"cell_type": "code", "metadata": {}, "source": "print(6 * 7)", "outputs": [], "execution_count": None}
+    kernel = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python"}}
+    book = json.dumps({"cells": [cell], "nbformat": 4, "nbformat_minor": 4, "metadata": kernel})
+    leat = project({"leat.yml": "name: t\n", "b/one.ipynb": book,
+                    "pipelines/p.yml": "name: p\ntasks:\n  book: {notebook: b/one.ipynb}\n  plain: {shell: 'true'}\n"},
+                   PATH=f"{pathlib.Path(sys.executable).parent}:/usr/bin:/bin")
+    server = up(leat)
+    viewer = Checked(server.client("viewer"))
+    run = server.client("operator").post("/api/v1/pipelines/p/runs", {}, 201).json()["id"]
+    wait_run(viewer, run, "succeeded")
+    tasks = {t["name"]: t for t in viewer.get(f"/api/v1/runs/{run}/tasks")["tasks"]}
+    assert tasks["book"]["notebook"] is True and "notebook" not in tasks["plain"]
+    got = viewer.ask("GET", f"/api/v1/runs/{run}/tasks/book/notebook", status=200)
+    assert got.json()["cells"][0]["outputs"][0]["text"] in ("42\n", ["42\n"])
+    assert got.headers["Content-Type"] == "application/x-ipynb+json"
+    assert got.headers["Content-Disposition"] == f'attachment; filename="run-{run}-book.ipynb"'
+    assert viewer.ask("GET", f"/api/v1/runs/{run}/tasks/plain/notebook", status=404).json()["hint"]
+    server.nobody().ask("GET", f"/api/v1/runs/{run}/tasks/book/notebook", status=401)
 
 
 def test_a_selection_is_run_with_its_own_variables(project, up):

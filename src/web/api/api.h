@@ -12,6 +12,7 @@ typedef struct lt_api_options {
     const char *host;               /* an address; NULL: 127.0.0.1 */
     unsigned port;                  /* 0: a free one */
     const char *tls_cert, *tls_key; /* PEM texts; both or none */
+    const char *backups;            /* the folder that backups go to; NULL: none are made */
     unsigned per_minute;            /* requests of one user, token or address; 0: no limit */
     bool log_requests;              /* one line each through lt_log() */
 } lt_api_options;

@@ -60,19 +60,26 @@ static lt_status read_rows(lt_api_call *call, lt_text said, lt_json **out, lt_er
     return (*out)->kind == LT_JSON_ARRAY ? LT_OK : lt_fail(err, LT_IO, "there are no rows");
 }
 
-/* {"error": {"status", "message", "hint"}}, the last line of what it said. */
-static lt_status fail_as_said(lt_api_call *call, lt_text said, lt_err *err)
+/* {"error": {"status", "message", "hint"}}. */
+bool lt_api_said_error(lt_api_call *call, lt_text said, lt_text *message, lt_text *hint)
 {
+    lt_err err;
     lt_json *root = NULL;
     lt_text line = {0}, rest = lt_text_trim(said);
     while (lt_text_cut(&rest, '\n', &line))
         ;
-    const lt_json *error = lt_json_read(line, "the answer", NULL, call->arena, &root, err) == LT_OK
+    const lt_json *error = lt_json_read(line, "the answer", NULL, call->arena, &root, &err) == LT_OK
                                ? lt_json_find(root, "error")
                                : NULL;
-    bool invalid = lt_text_eq(lt_json_text_or(error, "status", T("")), T("invalid"));
-    lt_text message = lt_json_text_or(error, "message", T("the process has failed"));
-    lt_text hint = lt_json_text_or(error, "hint", T(""));
+    *message = lt_json_text_or(error, "message", T("the process has failed"));
+    *hint = lt_json_text_or(error, "hint", T(""));
+    return lt_text_eq(lt_json_text_or(error, "status", T("")), T("invalid"));
+}
+
+static lt_status fail_as_said(lt_api_call *call, lt_text said, lt_err *err)
+{
+    lt_text message, hint;
+    bool invalid = lt_api_said_error(call, said, &message, &hint);
     lt_ignore(lt_fail(err, invalid ? LT_INVALID : LT_IO, "%.*s", LT_ARG(message)));
     return hint.len ? lt_hint(err, "%.*s", LT_ARG(hint)) : err->status;
 }

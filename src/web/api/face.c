@@ -259,6 +259,7 @@ lt_status lt_api_start(const lt_api_options *options, lt_api **out, lt_err *err)
     api->started_at_us = lt_now_us();
     (void)pthread_mutex_init(&api->lengths_lock, NULL);
     (void)pthread_mutex_init(&api->errand_lock, NULL);
+    (void)pthread_mutex_init(&api->jobs_lock, NULL);
     lt_limits_init(&api->limits, options->per_minute);
     lt_server_options http = {.host = options->host,
                               .port = options->port,
@@ -294,6 +295,7 @@ void lt_api_stop(lt_api *api)
     lt_limits_cleanup(&api->limits);
     (void)pthread_mutex_destroy(&api->lengths_lock);
     (void)pthread_mutex_destroy(&api->errand_lock);
+    (void)pthread_mutex_destroy(&api->jobs_lock);
     lt_free(api);
 }
 

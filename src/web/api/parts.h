@@ -13,6 +13,18 @@ extern const lt_api_shape lt_api_version_shape, lt_api_health_shape, lt_api_aliv
 lt_api_handle lt_api_get_doctor, lt_api_prune;
 extern const lt_api_shape lt_api_doctor_shape, lt_api_prune_shape, lt_api_pruned_shape;
 
+/* jobs.c */
+lt_api_handle lt_api_list_jobs, lt_api_get_job, lt_api_reproduce_run, lt_api_start_backup;
+extern const lt_api_shape lt_api_job_shape, lt_api_jobs_shape, lt_api_reproduce_shape,
+    lt_api_backup_shape;
+/* The error that a process of ours has said with --json, the last line of `said`; both live in the call's arena, the hint may be empty.
+ * Gives whether it is the asker's fault. */
+bool lt_api_said_error(lt_api_call *call, lt_text said, lt_text *message, lt_text *hint);
+
+/* notebook.c */
+lt_api_handle lt_api_get_notebook;
+bool lt_api_has_notebook(lt_api_call *call, const lt_task_record *task);
+
 /* session.c */
 lt_api_handle lt_api_get_session, lt_api_sign_in, lt_api_sign_out, lt_api_set_password;
 extern const lt_api_shape lt_api_sign_in_shape, lt_api_session_shape, lt_api_password_shape;

@@ -113,6 +113,7 @@ struct lt_api {
     lt_lengths lengths; /* of tasks that have ended since the server began */
     bool is_loopback;
     pthread_mutex_t errand_lock; /* held while a process of ours is asked (errand.c) */
+    pthread_mutex_t jobs_lock;   /* held while a job is begun (jobs.c) */
     int64_t started_at_us;
 };
 

@@ -86,6 +86,7 @@ static const lt_api_field task_fields[] = {
     {"result", LT_API_ANY, .help = "relation, commit, fingerprint"},
     {"cause", LT_API_TEXT, .help = "why it was skipped: upstream, choice, rule"},
     {"approval", LT_API_SHAPE, .shape = &approval_shape},
+    {"notebook", LT_API_BOOL, .help = "there is an executed notebook to download"},
 };
 const lt_api_shape lt_api_task_shape = {"Task", NULL, LT_API_FIELDS(task_fields)};
 
@@ -143,12 +144,14 @@ const lt_api_shape lt_api_select_shape = {"Selection", NULL, LT_API_FIELDS(selec
 
 static const lt_api_field cancel_fields[] = {
     {"task", LT_API_TEXT, .help = "only this task, by id or name"},
+    {"force", LT_API_BOOL,
+     .help = "of a run: wait up to 10 s, then end its process when it does not answer"},
 };
 const lt_api_shape lt_api_cancel_shape = {"Cancel", NULL, LT_API_FIELDS(cancel_fields)};
 
 static const lt_api_field cancelled_fields[] = {
     {"over", LT_API_BOOL, .needed = true,
-     .help = "it is cancelled now; else its process was asked, and the run shows what came of it"},
+     .help = "it has ended now; else its process was asked, and the run shows what came of it"},
     {"ended_processes", LT_API_INT, .needed = true, .help = "that had gone on without it"},
     {"stuck_processes", LT_API_INT, .needed = true, .help = "that do not end"},
 };
@@ -295,6 +298,8 @@ static lt_status write_task(lt_api_call *call, const lt_task_records *all,
     lt_api_set_raw(w, "result", task->result_json);
     lt_api_set_text(w, "cause", task->cause);
     LT_TRY(write_approval(call, task, err));
+    if (lt_api_has_notebook(call, task))
+        lt_json_set_bool(w, "notebook", true);
     lt_json_end(w);
     return LT_OK;
 }
@@ -518,19 +523,45 @@ lt_status lt_api_start_selection(lt_api_call *call, lt_err *err)
 
 /* ---- acting on runs ---- */
 
+/* As long as this waits it holds one of the server's threads, so only one may. */
+static lt_status force(lt_api_call *call, const lt_run_asker *asker, lt_run_cancelled *done,
+                       lt_err *err)
+{
+    lt_request answered;
+    lt_run_record now;
+    if (pthread_mutex_trylock(&call->api->errand_lock) != 0) {
+        lt_ignore(lt_fail(err, LT_CONFLICT,
+                          "it is asked, and the server has just something else "
+                          "to wait for"));
+        return lt_hint(err, "ask again in a moment");
+    }
+    lt_status status = lt_run_await(asker, done->request, LT_FORCE_PATIENCE_US, &answered, err);
+    if (status == LT_OK && !answered.done_at_us)
+        status = lt_run_force_cancel(asker, &call->run, &now, done, err);
+    (void)pthread_mutex_unlock(&call->api->errand_lock);
+    done->request = 0;
+    return status;
+}
+
 lt_status lt_api_cancel_run(lt_api_call *call, lt_err *err)
 {
     lt_run_asker asker = asker_of(call);
     lt_run_cancelled done;
     lt_task_record task = {0};
     lt_text word = lt_api_body(call, "task");
+    bool forced = lt_json_bool_or(call->body, "force", false);
+    if (word.len && forced)
+        return lt_api_at(call, lt_fail(err, LT_INVALID, "a task has no process to end by force"),
+                         "body.force");
     if (word.len)
         LT_TRY(lt_api_at(call,
                          lt_run_find_task(call->state, &call->run, word, call->arena, &task, err),
                          "body.task"));
     LT_TRY(lt_run_ask_cancel(&asker, &call->run, task.id, &done, err));
+    if (done.request && forced)
+        LT_TRY(force(call, &asker, &done, err));
     call->status = done.request ? 202 : 200;
-    call->audit_detail = task.id;
+    call->audit_detail = forced ? T("force") : task.id;
     lt_json_begin(&call->json, '{');
     lt_json_set_bool(&call->json, "over", !done.request);
     lt_json_set_int(&call->json, "ended_processes", (int64_t)done.ended);
