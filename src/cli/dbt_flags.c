@@ -1,6 +1,9 @@
 /* The options of `leat dbt`: a table of dbt's names, letters, environment variables and verbs. */
 #include "cli/dbt_flags.h"
 
+#include "conf/scope.h"
+#include "fmt/yaml.h"
+
 #include <stdlib.h>
 
 typedef enum flag_type { SWITCH, TEXT, WORDS, NUMBER, INERT, INERT_TEXT } flag_type;
@@ -250,6 +253,8 @@ static bool takes_value(const flag *f)
 static const flag *find_long(lt_text name, bool *off)
 {
     *off = false;
+    if (lt_text_eq(name, T("model")))
+        name = T("models");
     for (size_t i = 0; i < LT_COUNT(flags); i++)
         if (lt_text_eq(lt_text_of(flags[i].name), name) ||
             (flags[i].other && lt_text_eq(lt_text_of(flags[i].other), name)))
@@ -470,6 +475,7 @@ static const char *key_of(const flag *f, lt_arena *arena)
 
 void dbt_flags_from_project(dbt_flags *out, lt_jinja_value project, lt_arena *arena)
 {
+    static const lt_jinja_json one_line = {0};
     for (size_t i = 0; i < LT_COUNT(flags); i++) {
         lt_jinja_value value;
         lt_err err = {0};
@@ -478,7 +484,8 @@ void dbt_flags_from_project(dbt_flags *out, lt_jinja_value project, lt_arena *ar
             !lt_jinja_find(project, lt_text_of(key_of(&flags[i], arena)), &value) ||
             value.type == LT_JINJA_NONE)
             continue;
-        lt_jinja_str(value, &text);
+        if (value.type != LT_JINJA_DICT || lt_jinja_to_json(value, &one_line, &text, &err) != LT_OK)
+            lt_jinja_str(value, &text);
         lt_ignore(set(out, &flags[i], lt_arena_str(arena, lt_buf_text(&text)), arena, &err));
     }
 }
@@ -651,6 +658,29 @@ static void put_usual(const dbt_flags *given, lt_jinja_value made, lt_jinja_heap
     lt_jinja_put(made, "warn_error_options", options);
 }
 
+/* What is written as YAML is a mapping in results; the values of variables that are secrets are not said. */
+static void put_mappings(lt_jinja_value made, lt_jinja_heap *heap)
+{
+    static const char *const names[] = {"vars", "args", "warn_error_options"};
+    static const lt_yaml_options options = {.yaml11 = true};
+    for (size_t i = 0; i < LT_COUNT(names); i++) {
+        lt_err err = {0};
+        lt_yaml *root = NULL;
+        lt_jinja_value said, key, value;
+        if (!lt_jinja_find(made, lt_text_of(names[i]), &said) || said.type != LT_JINJA_STR ||
+            lt_yaml_read(lt_jinja_as_text(said), names[i], &options, &heap->arena, &root, &err) ||
+            !root || root->kind != LT_YAML_MAPPING)
+            continue; /* what cannot be read is said where it is used */
+        lt_jinja_value mapping = lt_scope_value(heap, root), shown = lt_jinja_dict(heap);
+        for (size_t at = 0; lt_jinja_next(mapping, &at, &key, &value);)
+            lt_jinja_put_value(shown, key,
+                               lt_text_starts(lt_jinja_as_text(key), T("DBT_ENV_SECRET"))
+                                   ? lt_jinja_text(T("*****"))
+                                   : value);
+        lt_jinja_put(made, names[i], shown);
+    }
+}
+
 lt_jinja_value dbt_flags_args(const dbt_flags *given, lt_jinja_heap *heap)
 {
     lt_jinja_value all = dbt_flags_value(given, heap), made = lt_jinja_dict(heap), value;
@@ -661,6 +691,7 @@ lt_jinja_value dbt_flags_args(const dbt_flags *given, lt_jinja_heap *heap)
             lt_jinja_put(made, key, value);
     }
     put_usual(given, made, heap);
+    put_mappings(made, heap);
     lt_jinja_put(made, "which", lt_jinja_text(lt_text_of(dbt_verb_name(given->verb))));
     return made;
 }

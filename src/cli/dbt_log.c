@@ -45,6 +45,8 @@ static void add_json(const dbt_log *log, const event *e, lt_buf *out)
     lt_json_set(&w, "code", lt_text_of(e->code));
     lt_json_key(&w, T("extra"));
     lt_json_begin(&w, '{');
+    for (size_t i = 0; log->invocation && i < log->invocation->env_count; i++)
+        lt_json_set(&w, log->invocation->env_names[i], lt_text_of(log->invocation->env_values[i]));
     lt_json_end(&w);
     lt_json_set(&w, "invocation_id", lt_text_of(log->invocation_id));
     lt_json_set(&w, "level", lt_text_of(level_names[e->level]));

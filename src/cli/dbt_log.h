@@ -4,6 +4,7 @@
 #pragma once
 #include "base/log.h"
 #include "cli/cmd.h"
+#include "dbt/artifacts.h"
 
 #include <pthread.h>
 
@@ -21,7 +22,9 @@ typedef struct dbt_log {
     lt_log_level level, file_level; /* what is shown, and kept */
     size_t file_most_bytes;         /* a longer dbt.log becomes dbt.log.1; 0: never */
     const char *invocation_id;
-    int fd; /* of dbt.log; -1: none */
+    const lt_dbt_invocation
+        *invocation; /* what it names of the environment is in each line of JSON */
+    int fd;          /* of dbt.log; -1: none */
     pthread_mutex_t lock;
 } dbt_log;
 

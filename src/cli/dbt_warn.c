@@ -4,29 +4,102 @@
 #include "conf/scope.h"
 #include "fmt/yaml.h"
 
-/* What may be named: the warnings that there are here. */
+/* What may be named: dbt's events that warn, since a project names also those that nothing here gives. */
+static const char *const names[] = {"AdapterDeprecationWarning",
+                                    "ArgumentsPropertyInGenericTestDeprecation",
+                                    "BehaviorChangeEvent",
+                                    "CatalogGenerationError",
+                                    "CollectFreshnessReturnSignature",
+                                    "ConfigDataPathDeprecation",
+                                    "ConfigLogPathDeprecation",
+                                    "ConfigSourcePathDeprecation",
+                                    "ConfigTargetPathDeprecation",
+                                    "ConstraintNotEnforced",
+                                    "ConstraintNotSupported",
+                                    "CustomKeyInConfigDeprecation",
+                                    "CustomKeyInObjectDeprecation",
+                                    "CustomOutputPathInSourceFreshnessDeprecation",
+                                    "CustomTopLevelKeyDeprecation",
+                                    "DeprecatedModel",
+                                    "DeprecatedReference",
+                                    "DeprecationsSummary",
+                                    "DepsScrubbedPackageName",
+                                    "DepsUnpinned",
+                                    "DuplicateNameDistinctNodeTypesDeprecation",
+                                    "DuplicateYAMLKeysDeprecation",
+                                    "EnvironmentVariableNamespaceDeprecation",
+                                    "EnvironmentVariableRenamed",
+                                    "ExposureNameDeprecation",
+                                    "FreshnessConfigProblem",
+                                    "GenericJSONSchemaValidationDeprecation",
+                                    "GetMetaKeyWarning",
+                                    "InternalDeprecation",
+                                    "InvalidConcurrentBatchesConfig",
+                                    "InvalidMacroAnnotation",
+                                    "InvalidValueForField",
+                                    "JinjaLogWarning",
+                                    "LogFreshnessResult",
+                                    "LogTestResult",
+                                    "MFCumulativeTypeParamsDeprecation",
+                                    "MFTimespineWithoutYamlConfigurationDeprecation",
+                                    "MacroNotFoundForPatch",
+                                    "MetricAttributesRenamed",
+                                    "MicrobatchMacroOutsideOfBatchesDeprecation",
+                                    "MicrobatchModelNoEventTimeInputs",
+                                    "MissingArgumentsPropertyInGenericTestDeprecation",
+                                    "MissingPlusPrefixDeprecation",
+                                    "ModelParamUsageDeprecation",
+                                    "ModulesItertoolsUsageDeprecation",
+                                    "NoNodeForYamlKey",
+                                    "NoNodesForSelectionCriteria",
+                                    "NoNodesSelected",
+                                    "NodeNotFoundOrDisabled",
+                                    "Note",
+                                    "NothingToDo",
+                                    "PackageInstallPathDeprecation",
+                                    "PackageMaterializationOverrideDeprecation",
+                                    "PackageNodeDependsOnRootProjectNode",
+                                    "PackageRedirectDeprecation",
+                                    "ProjectFlagsMovedDeprecation",
+                                    "PropertyMovedToConfigDeprecation",
+                                    "ResourceNamesWithSpacesDeprecation",
+                                    "RunResultWarning",
+                                    "RunResultWarningMessage",
+                                    "SeedExceedsLimitAndPathChanged",
+                                    "SeedExceedsLimitChecksumChanged",
+                                    "SeedExceedsLimitSamePath",
+                                    "SeedIncreased",
+                                    "SemanticValidationFailure",
+                                    "SnapshotTimestampWarning",
+                                    "SourceFreshnessProjectHooksNotRun",
+                                    "SourceOverrideDeprecation",
+                                    "TestsConfigDeprecation",
+                                    "UnexpectedJinjaBlockDeprecation",
+                                    "UnsupportedConstraintMaterialization",
+                                    "UnusedResourceConfigPath",
+                                    "UnusedTables",
+                                    "UnversionedBreakingChange",
+                                    "UpcomingReferenceDeprecation",
+                                    "ValidationWarning",
+                                    "WEOIncludeExcludeDeprecation",
+                                    "WarnStateTargetEqual",
+                                    "WrongResourceSchemaFile"};
+
+/* Of the text of a warning of reading the project. */
 static const struct {
     const char *event;
-    lt_text part; /* of the text of a warning of reading the project; empty: from elsewhere */
+    lt_text part;
 } events[] = {{"FreshnessConfigProblem", T("does not support metadata-based freshness")},
-              {"NothingToDo", {0}},
-              {"NoNodesForSelectionCriteria", {0}},
-              {"NoNodesSelected", {0}},
-              {"LogTestResult", {0}},
-              {"LogFreshnessResult", {0}},
-              {"JinjaLogWarning", {0}},
-              {"DepsUnpinned", {0}},
               {"MacroNotFoundForPatch", T("there is no macro")},
               {"NodeNotFoundOrDisabled", T("there is no test")},
               {"NoNodeForYamlKey", T("there is no")},
               {"WrongResourceSchemaFile", T("but it is specified in the")},
-              {"CustomTopLevelKeyDeprecation", T("unknown key")},
-              {"Note", {0}}};
+              {"CustomTopLevelKeyDeprecation", T("unknown key")}};
 
 const char *dbt_warn_event(lt_text warning)
 {
     for (size_t i = 0; i < LT_COUNT(events); i++)
-        if (events[i].part.len && lt_text_has(warning, events[i].part))
+        if (lt_text_has(warning, events[i].part))
             return events[i].event;
     return "Note";
 }
@@ -34,7 +107,7 @@ const char *dbt_warn_event(lt_text warning)
 static lt_text event_name(const void *context, size_t i)
 {
     (void)context;
-    return lt_text_of(events[i].event);
+    return lt_text_of(names[i]);
 }
 
 static bool is_all(lt_jinja_value value)
@@ -53,27 +126,34 @@ static lt_status check_names(lt_jinja_value list, lt_err *err)
     for (size_t i = 0; i < lt_jinja_len(list); i++) {
         lt_text name = lt_jinja_as_text(lt_jinja_at(list, i));
         size_t k = 0;
-        while (k < LT_COUNT(events) && !lt_text_eq(lt_text_of(events[k].event), name))
+        while (k < LT_COUNT(names) && !lt_text_eq(lt_text_of(names[k]), name))
             k++;
-        if (k < LT_COUNT(events) || lt_text_eq(name, T("Deprecations")))
+        if (k < LT_COUNT(names) || lt_text_eq(name, T("Deprecations")))
             continue;
-        lt_ignore(lt_fail(err, LT_INVALID,
-                          "--warn-error-options: '%.*s' is no warning that is given here",
+        lt_ignore(lt_fail(err, LT_INVALID, "--warn-error-options: there is no warning '%.*s'",
                           LT_ARG(name)));
-        if (lt_text_nearest(name, LT_COUNT(events), event_name, NULL, &nearest))
+        if (lt_text_nearest(name, LT_COUNT(names), event_name, NULL, &nearest))
             return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
         return err->status;
     }
     return LT_OK;
 }
 
-static lt_jinja_value either(lt_jinja_value dict, const char *name, const char *older)
+/* The list of `name`, or of its older name. */
+static lt_status either(lt_jinja_value dict, const char *name, const char *older,
+                        lt_jinja_value *out, lt_err *err)
 {
-    lt_jinja_value value;
-    if (lt_jinja_find(dict, lt_text_of(name), &value) ||
-        lt_jinja_find(dict, lt_text_of(older), &value))
-        return value;
-    return (lt_jinja_value){0};
+    lt_jinja_value value = {0};
+    bool is_older = lt_jinja_find(dict, lt_text_of(older), &value);
+    *out = value;
+    if (!lt_jinja_find(dict, lt_text_of(name), &value))
+        return LT_OK;
+    if (is_older)
+        return lt_fail(err, LT_INVALID,
+                       "--warn-error-options: Only `%s` or `%s` can be specified, not both", older,
+                       name);
+    *out = value;
+    return LT_OK;
 }
 
 lt_status dbt_warn_read(const dbt_flags *flags, lt_jinja_heap *heap, dbt_warn_rules *out,
@@ -93,9 +173,10 @@ lt_status dbt_warn_read(const dbt_flags *flags, lt_jinja_heap *heap, dbt_warn_ru
         lt_ignore(lt_fail(err, LT_INVALID, "--warn-error-options must be a mapping"));
         return lt_hint(err, "write '{error: all}' or '{error: [NoNodesForSelectionCriteria]}'");
     }
-    out->error = either(said, "error", "include");
-    out->warn = either(said, "warn", "exclude");
-    out->silence = either(said, "silence", "silence");
+    LT_TRY(either(said, "error", "include", &out->error, err));
+    LT_TRY(either(said, "warn", "exclude", &out->warn, err));
+    if (!lt_jinja_find(said, T("silence"), &out->silence))
+        out->silence = (lt_jinja_value){0};
     out->all = is_all(out->error);
     if (!out->all)
         LT_TRY(check_names(out->error, err));
@@ -103,22 +184,45 @@ lt_status dbt_warn_read(const dbt_flags *flags, lt_jinja_heap *heap, dbt_warn_ru
     return check_names(out->silence, err);
 }
 
-static bool has(lt_jinja_value list, const char *event)
+static bool has(lt_jinja_value list, lt_text name)
 {
     for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++)
-        if (lt_text_eq(lt_jinja_as_text(lt_jinja_at(list, i)), lt_text_of(event)))
+        if (lt_text_eq(lt_jinja_as_text(lt_jinja_at(list, i)), name))
             return true;
     return false;
 }
 
+/* An event that is named goes before "Deprecations", and that before "all"; silence before warn before error. */
+static bool is_said_of(const dbt_warn_rules *rules, lt_text event, bool *is_error, bool *is_silent)
+{
+    *is_silent = has(rules->silence, event);
+    bool warns = has(rules->warn, event), errs = has(rules->error, event);
+    *is_error = errs && !warns && !*is_silent;
+    return *is_silent || warns || errs;
+}
+
+static void judge(const dbt_warn_rules *rules, const char *event, bool *is_error, bool *is_silent)
+{
+    lt_text name = lt_text_of(event);
+    if (is_said_of(rules, name, is_error, is_silent))
+        return;
+    if (lt_text_ends(name, T("Deprecation")) &&
+        is_said_of(rules, T("Deprecations"), is_error, is_silent))
+        return;
+    *is_error = rules->all;
+    *is_silent = false;
+}
+
 bool dbt_warn_is_silent(const dbt_warn_rules *rules, const char *event)
 {
-    return has(rules->silence, event);
+    bool is_error, is_silent;
+    judge(rules, event, &is_error, &is_silent);
+    return is_silent;
 }
 
 bool dbt_warn_is_error(const dbt_warn_rules *rules, const char *event)
 {
-    if (has(rules->silence, event) || has(rules->warn, event))
-        return false;
-    return rules->all || has(rules->error, event);
+    bool is_error, is_silent;
+    judge(rules, event, &is_error, &is_silent);
+    return is_error;
 }

@@ -2,6 +2,7 @@
 #include "cli/dbt_work.h"
 
 #include "base/fs.h"
+#include "base/mask.h"
 #include "base/proc.h"
 #include "base/time.h"
 #include "cli/dbt_retry.h"
@@ -10,6 +11,8 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define SECRET "DBT_ENV_SECRET"
 
 /* ---- the folder ---- */
 
@@ -167,6 +170,21 @@ static void make_id(char out[37])
     *out = '\0';
 }
 
+/* dbt shows no value of DBT_ENV_SECRET..., whoever wrote it where. */
+static void hide_secrets(const dbt_work *work)
+{
+    lt_jinja_value key, value;
+    for (char **at = environ; *at; at++) {
+        const char *equals = strchr(*at, '=');
+        if (equals && lt_text_starts(lt_text_of(*at), T(SECRET)))
+            lt_mask_register(lt_text_of(equals + 1));
+    }
+    for (size_t at = 0;
+         work->vars.type == LT_JINJA_DICT && lt_jinja_next(work->vars, &at, &key, &value);)
+        if (lt_text_starts(lt_jinja_as_text(key), T(SECRET)))
+            lt_mask_register(lt_jinja_as_text(value));
+}
+
 /* DBT_ENV_CUSTOM_ENV_X=y stands in every artifact as {"X": "y"}. */
 static void read_metadata_env(dbt_work *work)
 {
@@ -211,6 +229,8 @@ lt_status dbt_work_open(lt_app *app, dbt_flags *flags, dbt_work *out, lt_err *er
                                           .which = lt_text_of(dbt_verb_name(flags->verb)),
                                           .args = dbt_flags_args(flags, &out->heap)};
     read_metadata_env(out);
+    out->log.invocation = &out->invocation;
+    hide_secrets(out);
     LT_TRY(dbt_warn_read(flags, &out->heap, &out->warnings, err));
     if (flags->sample)
         LT_TRY(dbt_sample_read(flags->sample, out->started_at_us, &out->sample, err));

@@ -125,8 +125,8 @@ static lt_jinja_value updated(lt_dbt *dbt, lt_jinja_value old, lt_jinja_value ne
     return made;
 }
 
-/* {"+select": [...]} adds to what is granted; {"select": [...]} replaces it. */
-static lt_jinja_value granted(lt_dbt *dbt, lt_jinja_value old, lt_jinja_value new)
+/* {"+select": [...]} adds to what is granted; {"select": [...]} replaces it. With `kept` the + stays for a later merge. */
+static lt_jinja_value granted(lt_dbt *dbt, lt_jinja_value old, lt_jinja_value new, bool kept)
 {
     lt_jinja_value made = lt_jinja_dict(&dbt->heap), key, value;
     if (new.type != LT_JINJA_DICT)
@@ -136,7 +136,7 @@ static lt_jinja_value granted(lt_dbt *dbt, lt_jinja_value old, lt_jinja_value ne
     for (size_t at = 0; lt_jinja_next(new, &at, &key, &value);) {
         lt_text name = lt_jinja_as_text(key);
         bool add = lt_text_starts(name, T("+"));
-        if (add)
+        if (add && !kept)
             name = lt_text_sub(name, 1, SIZE_MAX);
         lt_jinja_value before = {0};
         if (add)
@@ -146,7 +146,7 @@ static lt_jinja_value granted(lt_dbt *dbt, lt_jinja_value old, lt_jinja_value ne
     return made;
 }
 
-void lt_dbt_config_merge(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value from)
+static void merge(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value from, bool calls)
 {
     lt_jinja_value key, value;
     if (from.type != LT_JINJA_DICT)
@@ -166,9 +166,19 @@ void lt_dbt_config_merge(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value from)
         else if (rule == RULE_UPDATE)
             value = updated(dbt, old, value);
         else if (rule == RULE_GRANTS)
-            value = granted(dbt, old, value);
+            value = granted(dbt, old, value, calls);
         lt_jinja_put_value(into, key, value);
     }
+}
+
+void lt_dbt_config_merge(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value from)
+{
+    merge(dbt, into, from, false);
+}
+
+void lt_dbt_config_merge_calls(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value from)
+{
+    merge(dbt, into, from, true);
 }
 
 static void replace_all(lt_jinja_value into, lt_jinja_value from)
@@ -516,7 +526,6 @@ lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entr
                              lt_jinja_value raw_patch, const config_calls *call, lt_err *err)
 {
     lt_dbt_config *config = &node->config;
-    (void)err;
     config->all = lt_jinja_dict(&dbt->heap);
     config->unrendered = lt_jinja_dict(&dbt->heap);
     merge_folders(dbt, node, node->package->project, config->all, true);
@@ -537,7 +546,7 @@ lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entr
     agree_on_failures(dbt, node);
     config->tags = (lt_texts){0};
     fill_typed(dbt, node);
-    return LT_OK;
+    return dbt->is_strict ? LT_OK : lt_dbt_config_check_types(node, err);
 }
 
 /* ---- names of relations ---- */

@@ -32,6 +32,17 @@ static lt_jinja_value own_flags(lt_dbt_run *run)
     return flags;
 }
 
+/* dbt_metadata_envs: the variables of the environment that every artifact holds too. */
+static lt_jinja_value metadata_envs(lt_dbt_run *run)
+{
+    const lt_dbt_invocation *invocation = run->request.invocation;
+    lt_jinja_value made = lt_jinja_dict(&run->values);
+    for (size_t i = 0; invocation && i < invocation->env_count; i++)
+        lt_jinja_put(made, invocation->env_names[i],
+                     lt_jinja_text(lt_text_of(invocation->env_values[i])));
+    return made;
+}
+
 lt_status lt_dbt_run_use(lt_dbt_run *run, lt_engine *engine, lt_err *err)
 {
     lt_dbt_rt_close(run->rt);
@@ -48,6 +59,7 @@ lt_status lt_dbt_run_use(lt_dbt_run *run, lt_engine *engine, lt_err *err)
         .database = run->database,
         .flags = run->request.flags,
         .args = run->request.invocation ? run->request.invocation->args : run->request.flags,
+        .envs = metadata_envs(run),
         .credentials = run->request.credentials,
         .arena = &run->arena,
         .run_folder = run->request.target_folder

@@ -133,6 +133,7 @@ lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt
                                    .schema = dbt->settings.target_schema,
                                    .flags = request->flags,
                                    .invocation_args = request->args,
+                                   .metadata_envs = request->envs,
                                    .invocation_id = dbt->settings.scope->run_id,
                                    .started_at_us = dbt->settings.scope->clock_us,
                                    .project_root = dbt->settings.root,

@@ -178,7 +178,7 @@ extern const lt_jinja_env lt_dbt_yaml_env;
 typedef struct rt_request {
     lt_engine *engine; /* NULL: parsing */
     lt_text database;  /* the connection's own, where the settings name none */
-    lt_jinja_value flags, args;
+    lt_jinja_value flags, args, envs;
     lt_jinja_value credentials; /* of the profile: a dict, or undefined */
     const char *run_folder;
     lt_arena *arena; /* lives as long as the run time */
@@ -270,6 +270,10 @@ lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entr
 lt_status lt_dbt_config_finish(lt_dbt *dbt, lt_dbt_node *node, lt_err *err);
 /* Merge `from` into `into`, by dbt's rule for each key. */
 void lt_dbt_config_merge(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value from);
+/* The same for calls of config() of one node, which are merged once more: grants keep their +. */
+void lt_dbt_config_merge_calls(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value from);
+/* config_type.c: LT_INVALID for a value that dbt refuses of one of its own keys. */
+LT_MUST_CHECK lt_status lt_dbt_config_check_types(const lt_dbt_node *node, lt_err *err);
 bool lt_dbt_config_is_key(lt_text key);
 /* In strict projects: LT_INVALID for a key or a value that means nothing. */
 lt_status lt_dbt_config_check(const lt_dbt *dbt, const lt_dbt_node *node, lt_text key,

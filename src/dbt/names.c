@@ -279,7 +279,7 @@ static lt_status config_add(rendering *r, lt_text name, lt_jinja_value value, lt
         r->config_call.merged = lt_jinja_dict(&dbt->heap);
         r->config_call.last = lt_jinja_dict(&dbt->heap);
     }
-    lt_dbt_config_merge(dbt, r->config_call.merged, one);
+    lt_dbt_config_merge_calls(dbt, r->config_call.merged, one);
     lt_jinja_put_value(r->config_call.last, key, copy);
     return LT_OK;
 }
@@ -614,9 +614,24 @@ static lt_jinja_value batch_value(const lt_dbt_batch *batch, lt_jinja_heap *heap
     return made;
 }
 
+/* A contract may promise a "string", which no engine has, unless it says alias_types: false. */
+static void translate_types(const lt_dbt_node *node, lt_jinja_value model)
+{
+    lt_jinja_value types = lt_dbt_at(lt_dbt_at(node->config.all, "contract"), "alias_types");
+    lt_jinja_value columns = lt_dbt_at(model, "columns"), key, column;
+    if ((lt_dbt_is_set(types) && !lt_jinja_truth(types)) || columns.type != LT_JINJA_DICT)
+        return;
+    for (size_t at = 0; lt_jinja_next(columns, &at, &key, &column);) {
+        lt_text type = lt_jinja_as_text(lt_dbt_at(column, "data_type"));
+        if (type.len)
+            lt_jinja_put(column, "data_type", lt_jinja_text(lt_dbt_type_translated(type)));
+    }
+}
+
 static lt_jinja_value model_value(const rendering *r, lt_jinja_heap *heap)
 {
     lt_jinja_value made = lt_dbt_node_value(r->dbt, r->node, heap);
+    translate_types(r->node, made);
     if (r->loading || !r->session)
         return made;
     if (!r->node->relation.database.len)

@@ -56,7 +56,7 @@ def test_warn_error_options_say_which_warnings_are_errors(small):
     small("test", code=1)
 
 
-@pytest.mark.parametrize("options, part", [("[a]", "must be a mapping"), ("{error: [NoSuch]}", "no warning that is given here"),
+@pytest.mark.parametrize("options, part", [("[a]", "must be a mapping"), ("{error: [NoSuch]}", "there is no warning"),
                                            ("{error: one}", "must be a list"), ("{warn: [LogTestResul]}", "did you mean 'LogTestResult'")])
 def test_wrong_warn_error_options_are_errors(small, options, part):
     assert part in small("parse", "--warn-error-options", options, code=2)

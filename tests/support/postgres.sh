@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # usage: postgres.sh start DIR [GUARD_PID] | stop DIR
 #
-# start: a new PostgreSQL 15 in DIR (made if missing; must be empty), on a unix socket in DIR only; prints its URL. Nothing is
+# start: a new PostgreSQL 15 in DIR (made if missing; must be empty), on a unix socket in DIR only; prints its URL. With LEAT_PG_PORT=N it is
+# on 127.0.0.1:N too, for clients that are told no socket. Nothing is
 # synced to disk: it is for tests. It stops by itself, and DIR goes, when the process GUARD_PID ends (default: nobody watches).
 # stop: at once; DIR is removed.
 # Exit 0; 77 when PostgreSQL 15 is not installed; 1 otherwise, with the reason on stderr.
@@ -40,7 +41,8 @@ start() {
     as_owner $bin/initdb -D "$dir/data" -U postgres --auth=trust --encoding=UTF8 --no-locale --no-sync \
         --no-instructions >"$dir/initdb.log" 2>&1 </dev/null || { cat "$dir/initdb.log" >&2; die "initdb failed"; }
     cat >>"$dir/data/postgresql.conf" <<-CONF
-	listen_addresses = ''
+	listen_addresses = '${LEAT_PG_PORT:+127.0.0.1}'
+	port = ${LEAT_PG_PORT:-5432}
 	unix_socket_directories = '$dir'
 	fsync = off
 	full_page_writes = off
@@ -54,7 +56,7 @@ start() {
     if [ -n "$guard" ]; then
         setsid "$self" guard "$dir" "$guard" >/dev/null 2>&1 </dev/null &
     fi
-    echo "postgresql://postgres@/postgres?host=$dir"
+    echo "postgresql://postgres@/postgres?host=$dir${LEAT_PG_PORT:+&port=$LEAT_PG_PORT}"
 }
 
 stop() {
@@ -73,7 +75,7 @@ guard) # what start leaves running
     stop "$2"
     ;;
 *)
-    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
     exit 1
     ;;
 esac

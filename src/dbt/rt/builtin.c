@@ -555,17 +555,28 @@ FUNC(as_text)
     return LT_OK;
 }
 
+/* What is no truth value stays as it is, since "{{ a == b | as_bool }}" compares it; as a result lt_dbt_check_native() refuses it. */
 FUNC(as_bool)
 {
     lt_jinja_value value;
     LT_TRY(lt_jinja_bind(call, "value", &value, err));
     lt_text text = lt_dbt_str(call->heap, value);
     bool yes = lt_text_eq_nocase(text, T("true")), no = lt_text_eq_nocase(text, T("false"));
-    if (value.type != LT_JINJA_BOOL && !yes && !no)
-        return lt_fail(err, LT_INVALID, "Could not convert value '%.*s' into type 'bool'",
-                       LT_ARG(text));
-    *out = value.type == LT_JINJA_BOOL ? value : lt_jinja_bool(yes);
+    *out = yes || no ? lt_jinja_bool(yes) : value;
     return LT_OK;
+}
+
+lt_status lt_dbt_check_native(lt_text source, lt_jinja_value made, lt_err *err)
+{
+    lt_text rest = lt_text_trim(source);
+    if (made.type != LT_JINJA_STR || !lt_text_ends(rest, T("}}")))
+        return LT_OK;
+    rest = lt_text_trim(lt_text_sub(rest, 0, rest.len - 2));
+    if (!lt_text_ends(rest, T("as_bool")) ||
+        !lt_text_ends(lt_text_trim(lt_text_sub(rest, 0, rest.len - strlen("as_bool"))), T("|")))
+        return LT_OK;
+    return lt_fail(err, LT_INVALID, "Could not convert value '%.*s' into type 'bool'",
+                   LT_ARG(lt_jinja_as_text(made)));
 }
 
 FUNC(as_number)

@@ -344,7 +344,7 @@ static const lt_jinja_class column_class = {.name = "Column",
 
 /* ---- the class ---- */
 
-static lt_text translated(lt_text type)
+lt_text lt_dbt_type_translated(lt_text type)
 {
     return lt_text_eq_nocase(type, T("string")) ? T("TEXT") : type;
 }
@@ -403,7 +403,7 @@ static lt_status create(lt_jinja_call *call, const lt_dbt_adapter *adapter, lt_j
     lt_jinja_value args[2];
     LT_TRY(lt_jinja_bind(call, "name label_or_dtype", args, err));
     lt_dbt_column_spec made = {.name = lt_dbt_str(call->heap, args[0]),
-                               .dtype = translated(lt_dbt_str(call->heap, args[1])),
+                               .dtype = lt_dbt_type_translated(lt_dbt_str(call->heap, args[1])),
                                .char_size = -1};
     *out = lt_dbt_column_value(call->heap, adapter, &made);
     return LT_OK;
@@ -428,7 +428,7 @@ static lt_status static_method(lt_jinja_call *call, const lt_dbt_adapter *adapte
     *found = true;
     if (lt_text_eq(name, T("translate_type"))) {
         LT_TRY(lt_jinja_bind(call, "dtype", args, err));
-        *out = lt_jinja_text(translated(lt_dbt_str(call->heap, args[0])));
+        *out = lt_jinja_text(lt_dbt_type_translated(lt_dbt_str(call->heap, args[0])));
         return LT_OK;
     }
     if (lt_text_eq(name, T("string_type")))

@@ -123,4 +123,4 @@ MIXED = {
 def profile(engine, folders):
     if engine == "duckdb":
         return {"type": "duckdb", "threads": 4, "path": str(folders.mktemp("warehouse") / "dbt.duckdb")}
-    return {"type": "postgres", "threads": 4, "host": os.environ["LEAT_PG_HOST"], "port": 5432, "user": "root", "pass": "unused", "dbname": "dbt"}
+    return {"type": "postgres", "threads": 4, "host": os.environ["LEAT_PG_HOST"], "port": int(os.environ["LEAT_PG_PORT"]), "user": "root", "pass": "unused", "dbname": "dbt"}

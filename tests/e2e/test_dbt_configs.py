@@ -1,0 +1,116 @@
+"""Values of configuration, variables and secrets of a dbt project, as dbt's own functional tests look at them."""
+
+import json
+import os
+
+import pytest
+
+from harness import Dbt
+
+PROJECT = "name: shop\nprofile: shop\n"
+FILES = {
+    "dbt_project.yml": PROJECT,
+    "profiles.yml": "shop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: shop.duckdb, threads: 2}\n",
+    "models/m.sql": "select 1 as id",
+    "seeds/s.csv": "id\n1\n",
+    "tests/none.sql": "select 1 as a limit 0",
+}
+
+
+@pytest.fixture
+def shop(tmp_path, env):
+    dbt = Dbt(tmp_path / "shop", env)
+    for path, text in FILES.items():
+        dbt.write(path, text)
+    return dbt
+
+
+def artifact(shop, name):
+    return json.loads((shop.root / "target" / name).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("given, part", [
+    ("enabled='true'", "'enabled'"), ("materialized=1", "'materialized'"), ("tags=1", "'tags'"), ("alias=2020", "'alias'"), ("meta='x'", "a mapping"),
+    ("full_refresh='true'", "true or false or none"), ("contract={'enforced': 'yes'}", "contract: {enforced}"), ("access='open'", "'private', 'protected'"),
+    ("docs={'node_color': '#1f'}", "Invalid color name"), ("docs={'node_color': 'nopink'}", "Invalid color name"), ("docs={'show': 1}", "docs: {show}"),
+    ("on_configuration_change='x'", "'apply'"), ("unique_key=1", "a list of texts")])
+def test_a_value_that_dbt_refuses_is_refused(shop, given, part):
+    shop.write("models/m.sql", "{{ config(" + given + ") }} select 1 as id")
+    said = shop("parse", code=2)
+    assert part in said and "models/m.sql" in said
+
+
+def test_values_that_dbt_takes_are_taken(shop):
+    shop.write("models/m.sql", "{{ config(tags='a', alias=none, meta={'a': 1}, full_refresh=none, docs={'node_color': 'Gold', 'show': false}, "
+                               "unique_key=['id'], contract={'enforced': false}, access='public', own_key=[1]) }} select 1 as id")
+    shop("parse")
+
+
+@pytest.mark.parametrize("patch", ["seeds: {materialized: table}", "data_tests: {materialized: table}", "data_tests: {severity: fatal}", "seeds: {+enabled: 'no'}"])
+def test_a_project_cannot_make_a_seed_or_a_test_something_else(shop, patch):
+    shop.write("dbt_project.yml", PROJECT + patch + "\n")
+    shop("parse", code=2)
+
+
+def test_grants_with_a_plus_add_to_those_of_the_project(shop):
+    shop.write("dbt_project.yml", PROJECT + "models: {shop: {m: {+grants: {select: [bi]}}}}\n")
+    shop.write("models/m.sql", "{{ config(grants={'+select': ['ann']}) }}{{ config(grants={'+select': 'bob'}) }} select 1 as id")
+    shop("parse")
+    assert artifact(shop, "manifest.json")["nodes"]["model.shop.m"]["config"]["grants"] == {"select": ["bi", "ann", "bob"]}
+
+
+def test_a_contract_may_promise_a_string(shop):
+    shop.write("models/m.sql", "select 'a' as word")
+    shop.write("models/m.yml", "models:\n  - name: m\n    config: {contract: {enforced: true}}\n    columns: [{name: word, data_type: string}]\n")
+    shop("run", "-s", "m")
+
+
+def test_as_bool_is_the_last_step_of_a_value(shop):
+    selectors = "selectors:\n  - name: one\n    default: \"{{ %s }}\"\n    definition: {method: fqn, value: m}\n"
+    shop.write("selectors.yml", selectors % "target.name == 'dev' | as_bool")
+    assert "1 of 1" in shop("build")
+    shop.write("selectors.yml", selectors % "target.name == 'prod' | as_bool")
+    assert "1 of 3" in shop("build")
+    shop.write("selectors.yml", selectors % "'dev' | as_bool")
+    assert "Could not convert value 'dev' into type 'bool'" in shop("build", code=2)
+
+
+def test_variables_and_arguments_are_mappings_in_results(shop):
+    shop("run", "-s", "m", "--vars", "{a: 1, DBT_ENV_SECRET_b: hidden-word}")
+    assert artifact(shop, "run_results.json")["args"]["vars"] == {"a": 1, "DBT_ENV_SECRET_b": "*****"}
+    shop.write("macros/say.sql", "{% macro say(word) %}{{ print('args are ' ~ invocation_args_dict.args) }}{% endmacro %}")
+    assert "args are {'word': 'x'}" in shop("run-operation", "say", "--args", "{word: x}")
+
+
+def test_a_secret_of_the_environment_is_never_shown(shop):
+    shop.write("models/m.sql", "{{ log('the word is open-sesame', info=true) }} select 1 as id")
+    assert "the word is ***" in shop("run", "-s", "m", DBT_ENV_SECRET_WORD="open-sesame")
+    assert "the word is open-sesame" in shop("run", "-s", "m")
+    shop.write("models/m.sql", "{{ log('the word is ' ~ var('DBT_ENV_SECRET_word'), info=true) }} select 1 as id")
+    assert "the word is ***" in shop("run", "-s", "m", "--vars", "{DBT_ENV_SECRET_word: open-sesame}")
+
+
+def test_custom_variables_of_the_environment_are_for_templates_and_lines_of_json(shop):
+    shop.write("macros/say.sql", "{% macro say() %}{{ print('envs ' ~ dbt_metadata_envs) }}{% endmacro %}")
+    assert "envs {'RUN': '7'}" in shop("run-operation", "say", DBT_ENV_CUSTOM_ENV_RUN="7")
+    said = shop("parse", "--log-format", "json", DBT_ENV_CUSTOM_ENV_RUN="7")
+    assert json.loads(said.splitlines()[0])["info"]["extra"] == {"RUN": "7"}
+
+
+@pytest.mark.parametrize("options, part", [
+    ("{include: all, error: all}", "Only `include` or `error` can be specified"), ("{warn: [Note], exclude: [Note]}", "Only `exclude` or `warn` can be specified"),
+    ("{error: [NothingTodo]}", "there is no warning 'NothingTodo'")])
+def test_warn_error_options_that_contradict_are_refused(shop, options, part):
+    assert part in shop("parse", "--warn-error-options", options, code=2)
+
+
+def test_warn_error_options_may_name_what_is_never_warned_of_here(shop):
+    shop.write("dbt_project.yml", PROJECT + "flags: {warn_error_options: {warn: null, error: null, silence: [TestsConfigDeprecation, PackageRedirectDeprecation]}}\n")
+    shop("run", "-s", "m")
+    said = ["run", "-s", "nothing"]
+    shop(*said, "--warn-error-options", "{error: all, warn: [Deprecations, NothingToDo, NoNodesForSelectionCriteria]}")
+    shop(*said, "--warn-error-options", "{error: [Deprecations]}")
+
+
+def test_one_model_may_be_named_with_model(shop):
+    assert "1 of 1" in shop("run", "--model", "m")
