@@ -197,6 +197,25 @@ static size_t common_head(lt_text a, lt_text b)
     return len;
 }
 
+/* "on_fail" is "on_failure", when no other name begins so. */
+static bool only_longer(lt_text text, size_t count, lt_name_at *name_at, const void *context,
+                        lt_text *nearest)
+{
+    enum { SHORTEST = 4 };
+    size_t found = 0;
+    lt_text longer = {0};
+    for (size_t i = 0; i < count && text.len >= SHORTEST; i++) {
+        lt_text name = name_at(context, i);
+        if (common_head(text, name) < text.len)
+            continue;
+        found++;
+        longer = name;
+    }
+    if (found == 1)
+        *nearest = longer;
+    return found == 1;
+}
+
 bool lt_text_nearest(lt_text text, size_t count, lt_name_at *name_at, const void *context,
                      lt_text *nearest)
 {
@@ -213,7 +232,7 @@ bool lt_text_nearest(lt_text text, size_t count, lt_name_at *name_at, const void
             *nearest = name;
         }
     }
-    return best <= limit;
+    return best <= limit || only_longer(text, count, name_at, context, nearest);
 }
 
 /* The number of bytes that a lead byte announces, or 0 for a byte that cannot lead. */

@@ -65,7 +65,7 @@ char *lt_text_dup(
 /* A 64-bit hash (FNV-1a), stable across runs and machines. Not for hostile keys where collisions matter. */
 uint64_t lt_text_hash(lt_text text);
 
-/* The one of `count` names that is nearest to `text` by edit distance, if near enough to be a slip. ASCII case does
+/* The one of `count` names that is nearest to `text` by edit distance, if near enough to be a slip; else the only one that begins with it. ASCII case does
  * not count. `name_at(context, i)` gives the i-th; empty names are passed over. For "did you mean ...?". */
 typedef lt_text lt_name_at(const void *context, size_t i);
 bool lt_text_nearest(lt_text text, size_t count, lt_name_at *name_at, const void *context,

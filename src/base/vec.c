@@ -22,3 +22,8 @@ void *lt_vec_grow_in(lt_arena *arena, const void *items, size_t *cap, size_t ite
         memcpy(grown, items, held * item_size);
     return grown;
 }
+
+lt_text lt_texts_at(const void *texts, size_t i)
+{
+    return ((const lt_texts *)texts)->items[i];
+}

@@ -39,3 +39,5 @@ void *lt_vec_grow(void *items, size_t *cap, size_t item_size);
 void *lt_vec_grow_in(lt_arena *arena, const void *items, size_t *cap, size_t item_size);
 
 typedef LT_VEC(lt_text) lt_texts;
+/* An lt_name_at (base/text.h) whose context is an lt_texts. */
+lt_text lt_texts_at(const void *texts, size_t i);

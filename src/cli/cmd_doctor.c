@@ -407,6 +407,18 @@ static void check_triggers_of(examination *e, lt_workspace *workspace,
     }
 }
 
+static void check_warnings(examination *e)
+{
+    for (size_t i = 0; e->project && i < e->project->pipelines.len; i++) {
+        const lt_conf_pipeline *pipeline = &e->project->pipelines.items[i];
+        for (size_t k = 0; k < pipeline->warnings.len; k++) {
+            finding f = {0};
+            (void)say(&f, WARN, "%.*s", LT_ARG(pipeline->warnings.items[k]));
+            show(e, &f);
+        }
+    }
+}
+
 static void check_triggers(examination *e)
 {
     lt_err err = {0};
@@ -496,6 +508,7 @@ static void examine(examination *e)
         check_target(e, &e->project->targets.items[i], &f);
         show(e, &f);
     }
+    check_warnings(e);
     check_triggers(e);
 }
 

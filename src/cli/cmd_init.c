@@ -7,6 +7,7 @@
 #include "conf/conf.h"
 #include "fmt/json.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -125,16 +126,35 @@ static lt_status check_name(const char *name, lt_err *err)
                          "'%s' is no name: letters, digits and '_', beginning with a letter", name);
 }
 
+/* As a shell takes it: in quotes when it must be. */
+static void add_word(const char *word, lt_buf *out)
+{
+    bool plain = *word && *word != '~';
+    for (const char *c = word; *c; c++)
+        plain = plain && (lt_is_alpha(*c) || lt_is_digit(*c) || strchr("_./-+,:@%~", *c));
+    if (plain) {
+        lt_buf_add_str(out, word);
+        return;
+    }
+    lt_buf_add_byte(out, '\'');
+    for (const char *c = word; *c; c++)
+        lt_buf_add_str(out, *c == '\'' ? "'\\''" : (char[]){*c, '\0'});
+    lt_buf_add_byte(out, '\'');
+}
+
 static void tell(lt_app *app, const char *folder, const lt_path_list *files)
 {
     lt_json_writer writer = {.out = &app->out.buf};
+    LT_AUTO(lt_buf) word = {0};
+    add_word(folder, &word);
     if (!app->globals.json) {
         for (size_t i = 0; i < files->len; i++)
             lt_out_printf(&app->out, "  %s\n", files->items[i]);
         lt_out_printf(&app->out,
                       "\nNext:\n  %s%s%sleat run\n  leat sql \"select * from "
                       "revenue_by_day order by day\"\n",
-                      strcmp(folder, ".") == 0 ? "" : "cd ", strcmp(folder, ".") == 0 ? "" : folder,
+                      strcmp(folder, ".") == 0 ? "" : "cd ",
+                      strcmp(folder, ".") == 0 ? "" : lt_buf_chars(&word),
                       strcmp(folder, ".") == 0 ? "" : "\n  ");
         return;
     }
@@ -160,6 +180,22 @@ static void warn_inside(const char *folder)
         lt_log(LT_LOG_WARNING, "the new project lies inside of another one, '%s'", outer);
 }
 
+/* `leat init` alone writes here: fine in a fresh repository, a surprise between other things. */
+static void warn_full(void)
+{
+    size_t count = 0;
+    DIR *folder = opendir(".");
+    for (const struct dirent *one; folder && (one = readdir(folder));)
+        count += one->d_name[0] != '.';
+    if (folder)
+        (void)closedir(folder);
+    if (count)
+        lt_log(LT_LOG_WARNING,
+               "the project is written into this folder, which holds %zu other file%s or "
+               "folder%s; 'leat init NAME' makes one of its own",
+               count, count == 1 ? "" : "s", count == 1 ? "" : "s");
+}
+
 static lt_status init(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
     const init_opts *o = opts;
@@ -171,6 +207,8 @@ static lt_status init(lt_app *app, const void *opts, const lt_args *args, lt_err
     if (!o->force)
         LT_TRY(find_conflicts(folder, err));
     warn_inside(folder);
+    if (!args->count)
+        warn_full();
     LT_TRY(lt_folder_make(folder, 0755, err));
     lt_text name = o->name ? lt_text_of(o->name) : project_name(app, folder);
     for (size_t at = 0; (file = next_file(&at));) {

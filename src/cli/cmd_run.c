@@ -289,6 +289,8 @@ static lt_status start(lt_app *app, const run_opts *opts, lt_run_request *reques
     lt_run_record known;
     LT_TRY(lt_work_open(app, opts->vars, &workspace, err));
     request->pipeline = lt_text_of(opts->pipeline);
+    if (lt_project_pipeline(workspace->project, request->pipeline))
+        lt_work_warn(lt_project_pipeline(workspace->project, request->pipeline));
     request->exclude = lt_text_of(opts->exclude);
     request->target = lt_text_of(app->globals.target);
     request->threads = opts->threads;

@@ -125,7 +125,25 @@ static lt_status rm(lt_app *app, const void *opts, const lt_args *args, lt_err *
 static const lt_cmd cmd_rm = {
     .name = "rm", .help = "remove a sealed secret", .args = "NAME", .run = rm};
 
-static const lt_cmd *const subs[] = {&cmd_set, &cmd_list, &cmd_rm, NULL};
+/* A habit from elsewhere that cannot be served. */
+static lt_status get(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
+{
+    (void)app;
+    (void)opts;
+    lt_ignore(lt_fail(err, LT_DENIED, "values of secrets are not shown"));
+    return lt_hint(err,
+                   "files of the project use it as {{ secret('%s') }}; 'leat secret list' shows "
+                   "which there are",
+                   args->count ? args->items[0] : "NAME");
+}
+
+static const lt_cmd cmd_get = {.name = "get",
+                               .help = "values are not shown; 'list' shows the names",
+                               .args = "[NAME]",
+                               .hidden = true,
+                               .run = get};
+
+static const lt_cmd *const subs[] = {&cmd_set, &cmd_list, &cmd_rm, &cmd_get, NULL};
 
 const lt_cmd lt_cmd_secret = {
     .name = "secret",

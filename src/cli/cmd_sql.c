@@ -383,6 +383,9 @@ static lt_status sql(lt_app *app, const void *opts, const lt_args *args, lt_err 
 {
     const sql_opts *given = opts;
     LT_AUTO(shell) s = {.app = app, .lease = -1, .show = show_of(app, opts)};
+    for (size_t i = 0; i < args->count; i++)
+        if (!lt_text_trim(lt_text_of(args->items[i])).len)
+            return lt_fail(err, LT_INVALID, "there is no statement in '%s'", args->items[i]);
     LT_TRY(open_shell(&s, err));
     if (given->file)
         LT_TRY(run_file(&s, given->file, err));

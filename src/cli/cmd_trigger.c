@@ -171,7 +171,6 @@ static lt_status list_ticks(lt_app *app, lt_workspace *workspace, const lt_run_r
 {
     static const lt_grid_column columns[] = {{T("tick"), LT_CELL_TEXT}, {T("run"), LT_CELL_NUMBER}};
     LT_AUTO(lt_grid) grid = {0};
-    char moment[LT_TIME_CHARS];
     lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), columns, LT_COUNT(columns));
     grid.missing = T("to be done");
     for (size_t i = 0; i < count; i++) {
@@ -183,7 +182,7 @@ static lt_status list_ticks(lt_app *app, lt_workspace *workspace, const lt_run_r
         lt_text id = {0};
         if (status == LT_OK)
             id = lt_text_of(lt_arena_format(&app->arena, "%lld", (long long)known.id));
-        lt_text cells[] = {lt_text_of(lt_time_write(runs[i].clock_us, moment)), id};
+        lt_text cells[] = {lt_moment_cell(&app->arena, runs[i].clock_us), id};
         lt_grid_row(&grid, cells);
     }
     lt_grid_end(&grid);

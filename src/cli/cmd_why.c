@@ -161,8 +161,12 @@ static lt_status why_task(lt_app *app, lt_workspace *workspace, const char *word
     }
     if (found)
         return LT_OK;
-    LT_TRY(lt_work_run_get(workspace, "last", &app->arena, &newest, err));
-    lt_status status = lt_work_task_get(workspace, &newest, word, &app->arena, &task, err);
+    const lt_conf_pipeline *none;
+    lt_status status = lt_work_run_get(workspace, "last", &app->arena, &newest, err);
+    if (status == LT_NOT_FOUND) /* no run yet: no task either */
+        return lt_work_pipeline(workspace, word, &none, err);
+    LT_TRY(status);
+    status = lt_work_task_get(workspace, &newest, word, &app->arena, &task, err);
     if (status == LT_NOT_FOUND)
         return lt_wrap(err, "'%s' is no pipeline, and", word);
     LT_TRY(status);

@@ -26,7 +26,15 @@ lt_status lt_work_open_some(lt_app *app, lt_files files, lt_workspace **out, lt_
     const lt_texts *wrong = &(*out)->wrong;
     for (size_t i = 0; i < wrong->len; i++)
         lt_log(LT_LOG_WARNING, "left out, since it is wrong: %.*s", LT_ARG(wrong->items[i]));
+    for (size_t i = 0; i < (*out)->project->pipelines.len; i++)
+        lt_work_warn(&(*out)->project->pipelines.items[i]);
     return LT_OK;
+}
+
+void lt_work_warn(const lt_conf_pipeline *pipeline)
+{
+    for (size_t i = 0; i < pipeline->warnings.len; i++)
+        lt_log(LT_LOG_WARNING, "%.*s", LT_ARG(pipeline->warnings.items[i]));
 }
 
 lt_status lt_work_pipeline(const lt_workspace *workspace, const char *name,
@@ -38,7 +46,7 @@ lt_status lt_work_pipeline(const lt_workspace *workspace, const char *name,
         return LT_OK;
     if (workspace->wrong.len) {
         lt_ignore(lt_fail(err, LT_NOT_FOUND, "no file that can be read has a pipeline '%s'", name));
-        return lt_hint(err, "mend what is wrong: %.*s", LT_ARG(workspace->wrong.items[0]));
+        return lt_hint(err, "mend what was left out, see above");
     }
     return lt_sched_pipeline(project, lt_text_of(name), out, err);
 }

@@ -7,9 +7,11 @@
 /* Open the project that the global options name. `vars`: --vars, or NULL. */
 LT_MUST_CHECK lt_status lt_work_open(lt_app *app, const char *vars, lt_workspace **out,
                                      lt_err *err);
-/* The same for commands that need only some of the files. With LT_FILES_GOOD, what is wrong is told as a warning. */
+/* The same for commands that need only some of the files. With LT_FILES_GOOD, what is wrong is told as a warning, and what pipelines will miss. */
 LT_MUST_CHECK lt_status lt_work_open_some(lt_app *app, lt_files files, lt_workspace **out,
                                           lt_err *err);
+/* What a pipeline will need and is not there, as warnings. */
+void lt_work_warn(const lt_conf_pipeline *pipeline);
 /* The pipeline of that name; LT_NOT_FOUND with the nearest one, or with the files that could not be read. */
 LT_MUST_CHECK lt_status lt_work_pipeline(const lt_workspace *workspace, const char *name,
                                          const lt_conf_pipeline **out, lt_err *err);

@@ -25,8 +25,15 @@ typedef struct lt_conf_place {
 typedef struct lt_conf_text {
     lt_text raw; /* as written, NUL behind it */
     lt_conf_place place;
+    /* Where the first character of `raw` stands, and how many columns are in front of its further lines; line 0: not known. */
+    uint32_t line, col, indent;
     bool is_template;
 } lt_conf_text;
+
+/* A scalar of a file as a text. */
+lt_conf_text lt_conf_text_of(const char *file, const lt_yaml *node);
+/* The place of line:col (from 1) of the text; that of the whole text where it is not known. */
+lt_conf_place lt_conf_place_in(const lt_conf_text *text, unsigned line, unsigned col);
 
 typedef struct lt_conf_texts {
     lt_conf_text *items;
@@ -604,6 +611,8 @@ typedef struct lt_conf_pipeline {
     lt_conf_defaults defaults;
     lt_conf_values params; /* as written: a default value, or a mapping */
     lt_conf_params typed;  /* the same, understood */
+    lt_texts
+        warnings; /* "file:line:col: ..." of what is not there now and will be needed; by lt_project_load() */
 } lt_conf_pipeline;
 
 /* ---- the project ---- */
@@ -647,8 +656,11 @@ typedef struct lt_project_options {
     void *render_context;
     bool alone; /* leat.yml alone: what lies beside it need not be right */
     lt_texts *
-        wrong; /* not NULL: a file below the folders that is wrong is left out, and its error added here, in the arena */
+        wrong; /* not NULL: a file below the folders that is wrong is left out, and its error (lt_conf_say) added here */
 } lt_project_options;
+
+/* What is wrong as one text: the message, and what was meant. In `arena`. */
+lt_text lt_conf_say(const lt_err *err, lt_arena *arena);
 
 /* The nearest folder at or above `start` (NULL: the working folder) that holds leat.yml, as an absolute path, a heap string.
  * LT_NOT_FOUND, with a hint; it also says when a dbt project is there instead. */

@@ -166,9 +166,17 @@ static lt_status leave_out(loader *self, lt_status status, lt_err *err)
 {
     if (status == LT_OK || !self->options || !self->options->wrong)
         return status;
-    lt_push_in(self->arena, self->options->wrong,
-               lt_arena_text(self->arena, lt_text_of(err->message)));
+    lt_push_in(self->arena, self->options->wrong, lt_conf_say(err, self->arena));
     return LT_OK;
+}
+
+lt_text lt_conf_say(const lt_err *err, lt_arena *arena)
+{
+    lt_text hint = lt_text_of(err->hint);
+    if (lt_text_starts(hint, T("did you mean "))) /* without all that would be allowed */
+        hint = lt_text_sub(hint, 0, lt_text_find_byte(hint, '?', 0) + 1);
+    return lt_text_of(
+        lt_arena_format(arena, "%s%s%.*s", err->message, hint.len ? "; " : "", LT_ARG(hint)));
 }
 
 static lt_status load_folder(loader *self, const char *name, add_file *add, lt_err *err)
@@ -301,6 +309,8 @@ static lt_status load_folders(loader *self, lt_err *err)
     LT_TRY(check_pipelines(self, err));
     LT_TRY(leave_out(self, check_tables(self->project, err), err));
     point_to_sources(self->project);
+    for (size_t i = 0; i < self->project->pipelines.len; i++)
+        lt_conf_warn(self->project, self->arena, &self->project->pipelines.items[i]);
     return LT_OK;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/time.h"
+#include "conf/name.h"
 #include "conf/setting.h"
 
 #include <stdio.h>
@@ -163,7 +164,10 @@ static const lt_jinja_class started_at_class = {
 /* ---- the scope ---- */
 
 static const lt_jinja_func functions[] = {
-    {"var", var, NULL}, {"env_var", env_var, NULL}, {"secret", secret, NULL}};
+    [LT_NAME_VAR] = {"var", var, NULL},
+    [LT_NAME_ENV_VAR] = {"env_var", env_var, NULL},
+    [LT_NAME_SECRET] = {"secret", secret, NULL},
+};
 
 void lt_scope_init(lt_scope *scope, const lt_project *project, const lt_yaml *more,
                    lt_jinja_heap *heap)
@@ -206,21 +210,26 @@ void lt_scope_put(lt_scope *scope, lt_text name, lt_jinja_value value, const lt_
 
 bool lt_scope_find(lt_scope *scope, lt_text name, lt_jinja_value *out)
 {
-    for (size_t i = 0; i < LT_COUNT(functions); i++) {
-        if (!lt_text_eq(lt_text_of(functions[i].name), name))
-            continue;
-        *out = lt_jinja_func_value(&functions[i]);
+    lt_name_id id = lt_name_find(name);
+    switch (id) {
+    case LT_NAME_VAR:
+    case LT_NAME_ENV_VAR:
+    case LT_NAME_SECRET:
+        *out = lt_jinja_func_value(&functions[id]);
         return true;
-    }
-    if (lt_text_eq(name, T("project_name")))
+    case LT_NAME_PROJECT_NAME:
         *out = lt_jinja_text(scope->project);
-    else if (lt_text_eq(name, T("run_id")) || lt_text_eq(name, T("invocation_id")))
+        return true;
+    case LT_NAME_RUN_ID:
+    case LT_NAME_INVOCATION_ID:
         *out = lt_jinja_text(scope->run_id);
-    else if (scope->clock_us && lt_text_eq(name, T("run_started_at")))
+        return true;
+    case LT_NAME_RUN_STARTED_AT:
         *out = lt_jinja_object_value(&scope->started_at);
-    else
+        return scope->clock_us != 0;
+    default:
         return scope->names.type == LT_JINJA_DICT && lt_jinja_find(scope->names, name, out);
-    return true;
+    }
 }
 
 /* For the project's own files: the same, and run_date, which needs memory for its text. */
@@ -238,9 +247,10 @@ static void add_run_date(lt_jinja_heap *heap, lt_scope *scope, lt_jinja_value va
 {
     char moment[LT_TIME_CHARS];
     if (scope->clock_us)
-        lt_jinja_put(vars, "run_date",
-                     lt_jinja_text_copy(heap, lt_text_at(lt_time_write(scope->clock_us, moment),
-                                                         strlen("2026-11-22"))));
+        lt_jinja_put_value(
+            vars, lt_jinja_text(lt_names[LT_NAME_RUN_DATE].name),
+            lt_jinja_text_copy(
+                heap, lt_text_at(lt_time_write(scope->clock_us, moment), strlen("2026-11-22"))));
 }
 
 static lt_status render(lt_scope *scope, const lt_conf_text *text, lt_jinja_heap *heap, lt_buf *out,
@@ -255,8 +265,9 @@ static lt_status render(lt_scope *scope, const lt_conf_text *text, lt_jinja_heap
 }
 
 /* The place in the file, instead of the one in the scalar. */
-static void say_place(lt_conf_place place, const lt_jinja_error *where, lt_err *err)
+static void say_place(const lt_conf_text *text, const lt_jinja_error *where, lt_err *err)
 {
+    lt_conf_place place = lt_conf_place_in(text, where->line, where->col);
     if (where->text[0])
         (void)snprintf(err->message, sizeof(err->message), "%s", where->text);
     lt_wrap(err, "%s:%u:%u", place.file, place.line, place.col);
@@ -277,7 +288,7 @@ lt_status lt_scope_render(void *user, lt_conf_when when, const lt_conf_text *tex
     if (status == LT_OK)
         *out = lt_arena_text(arena, lt_buf_text(&rendered));
     else
-        say_place(text->place, &where, err);
+        say_place(text, &where, err);
     lt_jinja_heap_cleanup(&heap);
     return status;
 }
@@ -295,18 +306,22 @@ static lt_status evaluate(lt_scope *scope, lt_conf_place place, lt_text source, 
     return lt_jinja_copy(heap, made, out, err); /* constants live in the template */
 }
 
-lt_status lt_scope_evaluate(lt_scope *scope, lt_conf_place place, lt_text expression,
-                            lt_jinja_heap *heap, lt_jinja_value *out, lt_err *err)
+lt_status lt_scope_evaluate(lt_scope *scope, const lt_conf_text *text, lt_jinja_heap *heap,
+                            lt_jinja_value *out, lt_err *err)
 {
+    static const char before[] = "{{ (", behind[] = ") }}";
     LT_AUTO(lt_buf) source = {0};
     lt_jinja_error where = {0};
-    if (lt_conf_is_template(expression))
-        lt_buf_add(&source, expression);
-    else
-        lt_buf_printf(&source, "{{ (%.*s) }}", LT_ARG(expression));
-    lt_status status = evaluate(scope, place, lt_arena_text(&heap->arena, lt_buf_text(&source)),
-                                heap, out, &where, err);
+    bool wrap = !text->is_template;
+    lt_buf_printf(&source, "%s%.*s%s", wrap ? before : "", LT_ARG(text->raw), wrap ? behind : "");
+    lt_status status =
+        evaluate(scope, text->place, lt_arena_text(&heap->arena, lt_buf_text(&source)), heap, out,
+                 &where, err);
+    if (where.line == 1 && wrap)
+        where.col -= LT_MIN(where.col, (unsigned)strlen(before));
     if (status != LT_OK)
-        say_place(place, &where, err);
+        say_place(text, &where, err);
+    else if (out->type == LT_JINJA_UNDEFINED)
+        return lt_conf_fail(text->place, err, "'%.*s' is undefined", LT_ARG(text->raw));
     return status;
 }

@@ -30,7 +30,7 @@ void lt_scope_set(lt_scope *scope, const lt_conf_values *values, const lt_yaml *
 void lt_scope_put(lt_scope *scope, lt_text name, lt_jinja_value value, const lt_yaml *more,
                   lt_jinja_heap *heap);
 /* The value of an expression (or of a template that is one) in `heap`, for conditions and lists. */
-LT_MUST_CHECK lt_status lt_scope_evaluate(lt_scope *scope, lt_conf_place place, lt_text expression,
+LT_MUST_CHECK lt_status lt_scope_evaluate(lt_scope *scope, const lt_conf_text *text,
                                           lt_jinja_heap *heap, lt_jinja_value *out, lt_err *err);
 /* The value of a name of the list above; false when it is none of them. */
 bool lt_scope_find(lt_scope *scope, lt_text name, lt_jinja_value *out);

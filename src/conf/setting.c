@@ -142,10 +142,29 @@ bool lt_conf_is_snake_case(lt_text text)
 
 static lt_conf_text text_of(const lt_conf_reader *reader, const value *from)
 {
-    lt_conf_text text = {.raw = from->text, .is_template = lt_conf_is_template(from->text)};
-    if (!from->is_default)
-        text.place = lt_conf_place_of(reader, from->node);
-    return text;
+    if (from->is_default)
+        return (lt_conf_text){.raw = from->text, .is_template = lt_conf_is_template(from->text)};
+    return lt_conf_text_of(reader->file, from->node);
+}
+
+lt_conf_text lt_conf_text_of(const char *file, const lt_yaml *node)
+{
+    return (lt_conf_text){.raw = node->text,
+                          .place = {.file = file, .line = node->line, .col = node->col},
+                          .line = node->text_line,
+                          .col = node->text_col,
+                          .indent = node->text_indent,
+                          .is_template = lt_conf_is_template(node->text)};
+}
+
+lt_conf_place lt_conf_place_in(const lt_conf_text *text, unsigned line, unsigned col)
+{
+    lt_conf_place place = text->place;
+    if (!text->line || !line)
+        return place;
+    place.line = text->line + line - 1;
+    place.col = (line == 1 ? text->col - 1 : text->indent) + col;
+    return place;
 }
 
 /* "My Project-2" becomes "my_project_2". */

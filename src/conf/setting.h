@@ -41,6 +41,7 @@ typedef struct lt_setting {
     unsigned
         kinds; /* bit set of the group's discriminator; 0: all. Then the same name may stand several times */
     bool templates, any; /* see above */
+    bool expression;     /* of a text: without braces it is one, too */
     const char *
         short_for; /* of a group: a scalar stands for a mapping with only this key; NULL: it must be a mapping */
     bool (*fits)(lt_text value); /* of words and texts that are no templates; with: */
@@ -89,7 +90,7 @@ lt_conf_place lt_conf_place_of(const lt_conf_reader *reader, const lt_yaml *node
 
 extern const lt_setting_group lt_conf_project_group, lt_conf_source_group, lt_conf_pipeline_group,
     lt_conf_calendar_group, lt_conf_schedule_group, lt_conf_http_group, lt_conf_trigger_group,
-    lt_conf_task_group;
+    lt_conf_task_group, lt_conf_item_task_group;
 
 /* ---- table_calendar.c ---- */
 /* The zone of this name; an error is placed at `timezone` in the mapping. An empty name changes nothing. */
@@ -100,6 +101,14 @@ LT_MUST_CHECK lt_status lt_conf_read_zone(const lt_conf_reader *reader, const lt
 /* Do the triggers give the parameters that there are, and all that have no default? */
 LT_MUST_CHECK lt_status lt_conf_check_triggers(const lt_conf_triggers *triggers,
                                                const lt_conf_params *params, lt_err *err);
+
+/* ---- check.c: what templates ask for ---- */
+/* Errors: templates that cannot be compiled, names that will never be there. `pipeline` NULL: `made` is not one. */
+LT_MUST_CHECK lt_status lt_conf_check_names(const lt_conf_reader *reader,
+                                            const lt_setting_group *group, void *made,
+                                            const lt_conf_pipeline *pipeline, lt_err *err);
+/* What may be missing when it is needed, and is not there now, as sentences in pipeline->warnings: variables, files of tasks. */
+void lt_conf_warn(const lt_project *project, lt_arena *arena, lt_conf_pipeline *pipeline);
 
 /* ---- params.c ---- */
 LT_MUST_CHECK lt_status lt_conf_read_params(const lt_conf_reader *reader,

@@ -217,7 +217,8 @@ static lt_status check_pipeline(const lt_conf_reader *reader, void *made, const 
             return lt_conf_fail(pipeline->typed.items[i].place, err,
                                 "a schedule cannot give the parameter '%.*s': it needs a default",
                                 LT_ARG(pipeline->typed.items[i].name));
-    return lt_conf_check_triggers(&pipeline->triggers, &pipeline->typed, err);
+    LT_TRY(lt_conf_check_triggers(&pipeline->triggers, &pipeline->typed, err));
+    return lt_conf_check_names(reader, &lt_conf_pipeline_group, pipeline, pipeline, err);
 }
 
 const lt_setting_group lt_conf_pipeline_group = {.name = "a pipeline",

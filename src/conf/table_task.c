@@ -280,6 +280,7 @@ static const lt_setting branch_settings[] = {
     {.name = "if",
      .type = LT_SET_TEXT,
      .offset = AT(lt_conf_branch, condition),
+     .expression = true,
      .shown = "otherwise",
      .help = "an expression: `outputs.count.rows > 0 and params.full`"},
     {.name = "then",
@@ -672,7 +673,7 @@ static lt_status check_task(const lt_conf_reader *reader, void *made, const lt_y
 static const lt_setting item_task_settings[] = {SQL_SETTINGS, COMMAND_SETTINGS, OTHER_LEAF_SETTINGS,
                                                 RETRY_SETTINGS};
 static const char *const item_later[] = {"glue", "emr", NULL};
-static const lt_setting_group item_task_group = {
+const lt_setting_group lt_conf_item_task_group = {
     .name = "a task of an item",
     .help = "One step for each item; `after` names tasks of the same item.",
     SETTINGS(item_task_settings),
@@ -713,7 +714,7 @@ static const lt_setting each_settings[] = {
     {.name = "tasks",
      .type = LT_SET_MAP,
      .offset = AT(lt_conf_for_each, tasks),
-     .group = &item_task_group,
+     .group = &lt_conf_item_task_group,
      .required = true,
      .help = "what is done for each"},
 };

@@ -118,10 +118,10 @@ static bool lacks_colon(lt_text line)
     return begins && !lt_text_has(text, T(": ")) && !lt_text_ends(text, T(":"));
 }
 
-/* The two slips of everybody. The error is told at the line behind a key without a colon, or at it. */
+/* The two slips of everybody. The error is told at the line behind it, at it, or before. */
 static void hint_habit(const builder *self, uint32_t at, lt_err *err)
 {
-    for (uint32_t line = at > 2 ? at - 2 : 1; line <= at; line++) {
+    for (uint32_t line = at > 2 ? at - 2 : 1; line <= at + 1; line++) {
         lt_text there = line_of(self->text, line);
         if (indents_by_tab(there)) {
             lt_ignore(lt_hint(err, "line %u is indented by a tab: YAML wants spaces", line));
@@ -321,13 +321,64 @@ static lt_text scalar_text(builder *self, struct fy_token *token)
     return lt_arena_text(self->options.texts, token_text(token));
 }
 
+static lt_text line_at(lt_text text, size_t at)
+{
+    return lt_text_sub(text, at, lt_text_find_byte(text, '\n', at) - at);
+}
+
+static size_t spaces_of(lt_text line)
+{
+    size_t count = 0;
+    while (count < line.len && line.ptr[count] == ' ')
+        count++;
+    return count;
+}
+
+/* A literal block: its lines stand in the file with the same number of spaces in front. */
+static void place_block(const builder *self, size_t at, lt_yaml *node)
+{
+    lt_text first = line_at(node->text, 0), source;
+    size_t line = node->line, own = spaces_of(first);
+    while (at > 0 && self->text.ptr[at - 1] != '\n')
+        at--;
+    for (int i = 0; i < 2 && first.len > own; i++, line++) { /* the mark, then the first line */
+        source = line_at(self->text, at);
+        size_t spaces = spaces_of(source);
+        if (spaces >= own && lt_text_eq(lt_text_sub(source, spaces - own, SIZE_MAX), first)) {
+            node->text_line = (uint32_t)line;
+            node->text_indent = (uint32_t)(spaces - own);
+            node->text_col = node->text_indent + 1;
+            return;
+        }
+        at += source.len + 1;
+        if (at >= self->text.len)
+            return;
+    }
+}
+
+static void place_text(const builder *self, struct fy_token *token, lt_yaml *node)
+{
+    const struct fy_mark *start = fy_token_start_mark(token), *end = fy_token_end_mark(token);
+    if (!start || !end || start->input_pos > end->input_pos || end->input_pos > self->text.len)
+        return;
+    lt_text raw = lt_text_sub(self->text, start->input_pos, end->input_pos - start->input_pos);
+    if (node->style == LT_YAML_LITERAL) {
+        place_block(self, start->input_pos, node);
+    } else if (lt_text_eq(raw, node->text)) {
+        node->text_line = (uint32_t)start->line + 1;
+        node->text_col = (uint32_t)start->column + 1;
+    }
+}
+
 static lt_status on_scalar(builder *self, const struct fy_event *event, lt_err *err)
 {
     lt_yaml *node;
     LT_TRY(new_node(self, LT_YAML_SCALAR, event->scalar.tag, &node, err));
     node->text = scalar_text(self, event->scalar.value);
-    if (event->scalar.value)
+    if (event->scalar.value) {
         node->style = style_of(event->scalar.value);
+        place_text(self, event->scalar.value, node);
+    }
     LT_TRY(set_type(self, node, err));
     LT_TRY(attach(self, node, err));
     set_anchor(self, token_text(event->scalar.anchor), node);

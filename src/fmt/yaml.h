@@ -35,10 +35,13 @@ struct lt_yaml {
     lt_yaml_type type;   /* of a scalar */
     lt_yaml_style style; /* of a scalar */
     uint32_t line, col;  /* from 1 */
-    lt_text text;        /* of a scalar, decoded, NUL behind it */
-    lt_text tag;         /* "tag:yaml.org,2002:str", "!mine"; empty when none is written */
-    lt_yaml **items;     /* elements, or the values of a mapping, in order */
-    lt_yaml **keys;      /* of a mapping: scalars; keys[i] belongs to items[i] */
+    /* Of a scalar whose text stands in the file as it is: where its first character is, and how many columns stand in front of
+     * its further lines. text_line 0: it does not (escapes, folded lines). */
+    uint32_t text_line, text_col, text_indent;
+    lt_text text;    /* of a scalar, decoded, NUL behind it */
+    lt_text tag;     /* "tag:yaml.org,2002:str", "!mine"; empty when none is written */
+    lt_yaml **items; /* elements, or the values of a mapping, in order */
+    lt_yaml **keys;  /* of a mapping: scalars; keys[i] belongs to items[i] */
     size_t count;
     union {
         bool truth;      /* of LT_YAML_BOOL */

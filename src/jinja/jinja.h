@@ -428,6 +428,28 @@ void lt_jinja_position(const lt_jinja_template *compiled, uint32_t pos, unsigned
 /* Every call of a plain or dotted name, in the order of their ends: `size_t at = 0; while (lt_jinja_next_call(...))`. */
 bool lt_jinja_next_call(const lt_jinja_template *compiled, lt_jinja_heap *heap, size_t *at,
                         lt_jinja_static_call *out);
+/* A value that a template takes from outside: a name that it sets nowhere itself (set, for, with, macro, import) and that no
+ * built-in function has, with the attributes and constant keys behind it: outputs.list['files'] has three parts. */
+enum { LT_JINJA_USE_PARTS = 8 }; /* what lies deeper is left out */
+typedef struct lt_jinja_use_part {
+    lt_text name;
+    uint32_t pos;  /* for lt_jinja_position() */
+    bool is_asked; /* `is defined` or default() asks for it, here or elsewhere: it may be missing */
+} lt_jinja_use_part;
+typedef struct lt_jinja_use {
+    lt_jinja_use_part parts[LT_JINJA_USE_PARTS];
+    size_t count;
+    bool is_called;      /* the last part is */
+    lt_jinja_value args; /* then: a tuple; what is not a literal is undefined */
+    size_t arg_count;    /* named ones too */
+} lt_jinja_use;
+typedef struct lt_jinja_uses {
+    lt_jinja_use *items;
+    size_t len, cap;
+} lt_jinja_uses;
+/* All of them, in about the order of the source. Where the template sets a name does not matter: set anywhere, it is its own. The
+ * list lives in `heap`, the texts in the template. */
+void lt_jinja_uses_of(const lt_jinja_template *compiled, lt_jinja_heap *heap, lt_jinja_uses *out);
 /* True when the template is nothing but text, comments and {{ f(literals) }} with f in `names`: then the calls above say
  * everything that rendering could. */
 bool lt_jinja_is_static(const lt_jinja_template *compiled, const char *const *names, size_t count);

@@ -168,8 +168,7 @@ lt_text lt_telemetry_traceparent(const executor *run, const lt_run_task *task, l
 void lt_work_names(lt_work *work);
 lt_status lt_work_render(lt_work *work, const lt_conf_text *text, lt_text *out, lt_err *err);
 /* The value of an expression, or of a template that is one; in the work's heap. */
-lt_status lt_work_value(lt_work *work, lt_text text, lt_conf_place place, lt_jinja_value *out,
-                        lt_err *err);
+lt_status lt_work_value(lt_work *work, const lt_conf_text *text, lt_jinja_value *out, lt_err *err);
 lt_jinja_value lt_names_of_json(lt_jinja_heap *heap, const lt_json *json);
 
 /* Make them the values of params.x and var('x'). */

@@ -2,6 +2,7 @@
 #include "run/inner.h"
 
 #include "base/time.h"
+#include "conf/name.h"
 
 #include <stdio.h>
 
@@ -56,6 +57,11 @@ static lt_jinja_value value_of(lt_jinja_heap *heap, lt_text json)
 
 /* ---- names of a task ---- */
 
+static void put(lt_jinja_value names, lt_name_id id, lt_jinja_value value)
+{
+    lt_jinja_put_value(names, lt_jinja_text(lt_names[id].name), value);
+}
+
 /* Of tasks that have ended with one. Those that a for_each made are in its own output. */
 static lt_jinja_value outputs(lt_work *work)
 {
@@ -108,7 +114,7 @@ static void put_item(lt_work *work, lt_jinja_value names)
     const lt_json *item = lt_json_find(root, "item");
     lt_jinja_put_value(names, lt_jinja_text(each->step->task->for_each.as),
                        item ? lt_names_of_json(&work->heap, item) : lt_jinja_none());
-    lt_jinja_put(names, "index", lt_jinja_int(lt_json_i64_or(root, "index", 0)));
+    put(names, LT_NAME_INDEX, lt_jinja_int(lt_json_i64_or(root, "index", 0)));
 }
 
 /* The data that a scheduled run is for; of any other run it is empty, and lies at the run's clock. */
@@ -124,8 +130,8 @@ static void put_interval(lt_work *work, lt_jinja_value names)
         root = NULL;
     lt_text from = lt_json_text_or(root, "interval_start", now);
     lt_text until = lt_json_text_or(root, "interval_end", now);
-    lt_jinja_put(names, "interval_start", lt_jinja_text_copy(&work->heap, from));
-    lt_jinja_put(names, "interval_end", lt_jinja_text_copy(&work->heap, until));
+    put(names, LT_NAME_INTERVAL_START, lt_jinja_text_copy(&work->heap, from));
+    put(names, LT_NAME_INTERVAL_END, lt_jinja_text_copy(&work->heap, until));
 }
 
 void lt_work_names(lt_work *work)
@@ -138,17 +144,17 @@ void lt_work_names(lt_work *work)
     size_t failed = 0;
     lt_jinja_value names = lt_jinja_dict(&work->heap);
     summarize(run, &summary, &failed);
-    lt_jinja_put(names, "params", run->params);
-    lt_jinja_put(names, "outputs", outputs(work));
-    lt_jinja_put(names, "pipeline", lt_jinja_text(run->plan->request.pipeline->name));
-    lt_jinja_put(names, "task", lt_jinja_text(work->step->task->name));
-    lt_jinja_put(names, "run_status",
-                 lt_jinja_text(failed                ? T("failed")
-                               : run->main_has_ended ? T("succeeded")
-                                                     : T("running")));
-    lt_jinja_put(names, "run_summary", lt_jinja_text_copy(&work->heap, lt_buf_text(&summary)));
+    put(names, LT_NAME_PARAMS, run->params);
+    put(names, LT_NAME_OUTPUTS, outputs(work));
+    put(names, LT_NAME_PIPELINE, lt_jinja_text(run->plan->request.pipeline->name));
+    put(names, LT_NAME_TASK, lt_jinja_text(work->step->task->name));
+    put(names, LT_NAME_RUN_STATUS,
+        lt_jinja_text(failed                ? T("failed")
+                      : run->main_has_ended ? T("succeeded")
+                                            : T("running")));
+    put(names, LT_NAME_RUN_SUMMARY, lt_jinja_text_copy(&work->heap, lt_buf_text(&summary)));
     put_interval(work, names);
-    lt_jinja_put(names, "trigger", value_of(&work->heap, run->record->trigger_json));
+    put(names, LT_NAME_TRIGGER, value_of(&work->heap, run->record->trigger_json));
     put_item(work, names);
     work->scope.names = names;
 }
@@ -161,10 +167,9 @@ lt_status lt_work_render(lt_work *work, const lt_conf_text *text, lt_text *out, 
     return lt_conf_render(text, lt_scope_render, &work->scope, work->arena, out, err);
 }
 
-lt_status lt_work_value(lt_work *work, lt_text text, lt_conf_place place, lt_jinja_value *out,
-                        lt_err *err)
+lt_status lt_work_value(lt_work *work, const lt_conf_text *text, lt_jinja_value *out, lt_err *err)
 {
-    return lt_scope_evaluate(&work->scope, place, text, &work->heap, out, err);
+    return lt_scope_evaluate(&work->scope, text, &work->heap, out, err);
 }
 
 /* ---- parameters ---- */

@@ -17,7 +17,7 @@ static lt_status variable(lt_work *work, const lt_conf_pair *pair, lt_jinja_valu
 {
     const lt_conf_text *text = &pair->value;
     if (lt_conf_is_template(text->raw))
-        return lt_work_value(work, text->raw, text->place, out, err);
+        return lt_work_value(work, text, out, err);
     *out = lt_scope_value(&work->heap, lt_yaml_find(work->step->task->params_node, pair->name));
     return LT_OK;
 }

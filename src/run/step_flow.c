@@ -291,7 +291,8 @@ static lt_status list_items(lt_work *work, lt_texts *out, lt_err *err)
     if (each->query.raw.ptr)
         return list_rows(work, out, err);
     if (each->items->kind == LT_YAML_SCALAR) {
-        LT_TRY(lt_work_value(work, each->items->text, each->place, &value, err));
+        lt_conf_text items = lt_conf_text_of(each->place.file, each->items);
+        LT_TRY(lt_work_value(work, &items, &value, err));
         return list_values(work, value, out, err);
     }
     lt_jinja_value list = lt_scope_value(&work->heap, each->items);
@@ -545,7 +546,7 @@ lt_status lt_step_choose(lt_work *work, lt_err *err)
         const lt_conf_text *condition = &task->choose.items[i].condition;
         lt_jinja_value value = lt_jinja_bool(true);
         if (condition->raw.ptr)
-            LT_TRY(lt_work_value(work, condition->raw, condition->place, &value, err));
+            LT_TRY(lt_work_value(work, condition, &value, err));
         lt_work_log(work, "branch %zu: %.*s is %s", i,
                     LT_ARG(condition->raw.ptr ? condition->raw : T("otherwise")),
                     lt_jinja_truth(value) ? "true" : "false");

@@ -63,8 +63,7 @@ static lt_status load_project(lt_workspace *workspace, lt_files files, lt_err *e
         lt_project_load(workspace->root, &options, &workspace->arena, &workspace->project, err);
     if (status == LT_OK || files != LT_FILES_GOOD)
         return status;
-    lt_push_in(&workspace->arena, &workspace->wrong,
-               lt_arena_text(&workspace->arena, lt_text_of(err->message)));
+    lt_push_in(&workspace->arena, &workspace->wrong, lt_conf_say(err, &workspace->arena));
     workspace->project = LT_NEW(&workspace->arena, lt_project);
     return LT_OK;
 }

@@ -118,7 +118,8 @@ static bool files_changed(lt_sched *self)
 
 static void set_trouble(lt_sched *self, const lt_err *why)
 {
-    LT_AUTO(lt_chars) now = why ? lt_format("%s", why->message) : NULL;
+    LT_AUTO(lt_arena) arena = {0};
+    LT_AUTO(lt_chars) now = why ? lt_text_dup(lt_conf_say(why, &arena)) : NULL;
     if (now && (!self->files_trouble || strcmp(now, self->files_trouble) != 0))
         lt_log(LT_LOG_ERROR, "runs wait until the files are mended: %s", now);
     if (!now && self->files_trouble)
@@ -136,6 +137,26 @@ static bool is_doubtful(lt_sched *self, bool changed)
     if (!self->doubt_mono_us || changed)
         self->doubt_mono_us = LT_MIN(now_us + SAVING_US, self->doubt_since_us + DOUBT_US);
     return now_us < self->doubt_mono_us;
+}
+
+static bool is_told(const lt_project *before, lt_text warning)
+{
+    for (size_t i = 0; before && i < before->pipelines.len; i++)
+        for (size_t k = 0; k < before->pipelines.items[i].warnings.len; k++)
+            if (lt_text_eq(before->pipelines.items[i].warnings.items[k], warning))
+                return true;
+    return false;
+}
+
+/* What pipelines will miss, once. */
+static void tell_warnings(const lt_project *project, const lt_project *before)
+{
+    for (size_t i = 0; i < project->pipelines.len; i++) {
+        const lt_texts *warnings = &project->pipelines.items[i].warnings;
+        for (size_t k = 0; k < warnings->len; k++)
+            if (!is_told(before, warnings->items[k]))
+                lt_log(LT_LOG_WARNING, "%.*s", LT_ARG(warnings->items[k]));
+    }
 }
 
 /* With wrong files, the old ones stay. */
@@ -159,6 +180,7 @@ static lt_status load_files(lt_sched *self, bool changed, lt_err *err)
         lt_sched_files *old = self->files;
         self->files = lt_sched_files_new(made);
         status = lt_due_use(self->due, project_of(self), lt_now_us(), err);
+        tell_warnings(project_of(self), old ? lt_sched_files_workspace(old)->project : NULL);
         if (self->watch)
             lt_watch_use(self->watch, self->files);
         lt_sched_files_leave(old);

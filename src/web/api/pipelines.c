@@ -39,6 +39,8 @@ static const lt_api_field pipeline_fields[] = {
     {"schedule", LT_API_SHAPE, .shape = &schedule_shape},
     {"paused", LT_API_SHAPE, .shape = &pause_shape, .help = "only while it is"},
     {"why", LT_API_TEXT, .help = "why nothing comes by itself"},
+    {"warnings", LT_API_TEXT, .is_list = true,
+     .help = "what its runs will need and is not there: variables, files"},
     {"last_run", LT_API_SHAPE, .shape = &lt_api_run_shape, .help = "the newest"},
 };
 const lt_api_shape lt_api_pipeline_shape = {"Pipeline", NULL, LT_API_FIELDS(pipeline_fields)};
@@ -127,6 +129,17 @@ static void write_schedule(lt_json_writer *w, const lt_conf_schedule *said,
     lt_json_end(w);
 }
 
+static void write_warnings(lt_json_writer *w, const lt_texts *warnings)
+{
+    if (!warnings->len)
+        return;
+    lt_json_key(w, T("warnings"));
+    lt_json_begin(w, '[');
+    for (size_t i = 0; i < warnings->len; i++)
+        lt_json_string(w, warnings->items[i]);
+    lt_json_end(w);
+}
+
 static lt_status write_pipeline(lt_api_call *call, const lt_project *project,
                                 const lt_conf_pipeline *pipeline, size_t times, lt_err *err)
 {
@@ -148,6 +161,7 @@ static lt_status write_pipeline(lt_api_call *call, const lt_project *project,
         lt_json_end(w);
     }
     lt_api_set_text(w, "why", view.why_not);
+    write_warnings(w, &pipeline->warnings);
     if (view.has_run) {
         lt_json_key(w, T("last_run"));
         LT_TRY(lt_api_write_run(call, &view.newest, err));

@@ -187,11 +187,12 @@ static lt_text name_at(const void *context, size_t i)
 
 Test(text, nearest_is_a_likely_slip_or_nothing)
 {
-    static const char *const names[] = {"", "store", "status", "run", "ls", "x"};
+    static const char *const names[] = {"", "store", "status", "run", "ls", "x", "snapshots"};
     static const struct {
         const char *typed, *nearest;
-    } cases[] = {{"stroe", "store"}, {"statsu", "status"}, {"rum", "run"}, {"lz", "ls"},
-                 {"y", NULL},        {"zzzzz", NULL},      {"", NULL},     {"RUN", "run"}};
+    } cases[] = {{"stroe", "store"},    {"statsu", "status"}, {"rum", "run"}, {"lz", "ls"},
+                 {"y", NULL},           {"zzzzz", NULL},      {"", NULL},     {"RUN", "run"},
+                 {"snap", "snapshots"}, {"sta", NULL}};
     for (size_t i = 0; i < LT_COUNT(cases); i++) {
         lt_text nearest = {0};
         bool found =

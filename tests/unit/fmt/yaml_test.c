@@ -116,6 +116,34 @@ Test(yaml, every_node_has_its_place_and_style)
     CHECK_STR(lt_yaml_name(list->items[0]), "a text");
 }
 
+static void check_text_place(const char *text, unsigned line, unsigned col, unsigned indent)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_err err = {0};
+    lt_yaml *root;
+    CHECK_OK(lt_yaml_read(lt_text_of(text), "f", NULL, &arena, &root, &err), err);
+    const lt_yaml *node = lt_yaml_find(root, T("k"));
+    CHECK_INT(node->text_line, line);
+    CHECK_INT(node->text_col, col);
+    CHECK_INT(node->text_indent, indent);
+}
+
+Test(yaml, a_text_that_stands_in_the_file_as_it_is_has_a_place)
+{
+    check_text_place("a: 1\nk: plain\n", 2, 4, 0);
+    check_text_place("k: 'quoted'\n", 1, 5, 0);
+    check_text_place("k:   \"quoted\"\n", 1, 7, 0);
+    check_text_place("k: |\n    two\n      lines\n", 2, 5, 4);
+    check_text_place("k: |-\r\n  two\r\n  lines\r\n", 0, 0, 0);
+    check_text_place("k: |2\n    two\n  lines\n", 2, 3, 2);
+    check_text_place("k: 'it''s'\n", 0, 0, 0);
+    check_text_place("k: \"a\\nb\"\n", 0, 0, 0);
+    check_text_place("k: >\n  two\n  lines\n", 0, 0, 0);
+    check_text_place("k: two\n  lines\n", 0, 0, 0);
+    check_text_place("k: |\n\n  late\n", 0, 0, 0);
+    check_text_place("k:\n", 0, 0, 0);
+}
+
 Test(yaml, a_template_without_quotes_is_explained)
 {
     lt_err err = {0};

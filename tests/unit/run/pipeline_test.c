@@ -2,6 +2,7 @@
 #include "run/run.h"
 
 #include "base/fs.h"
+#include "conf/name.h"
 #include "support/files.h"
 #include "support/test.h"
 
@@ -112,7 +113,7 @@ Test(pipeline, wrong_outputs_and_wrong_files_are_the_users_errors)
                      "  text: {shell: 'echo no > $LEAT_OUTPUT'}\n"
                      "  list: {shell: 'echo \"[1]\" > $LEAT_OUTPUT'}\n"
                      "  big: {shell: 'head -c 70000 /dev/zero > $LEAT_OUTPUT'}\n"
-                     "  none: {shell: 'echo {{ outputs.nothing.x }}'}\n"
+                     "  none: {shell: 'echo {{ outputs.list.x }}'}\n"
                      "  where: {shell: 'true', cwd: not/there}\n"
                      "  pool: {shell: 'true', pool: two}\n"
                      "defaults: {retries: 0}\n");
@@ -170,6 +171,81 @@ Test(pipeline, a_queued_run_is_begun_by_whoever_claims_it)
     lt_run_report_cleanup(&report);
     CHECK_STATUS(lt_run(p.workspace, &(lt_run_request){.run_id = asked.id}, &report, &err),
                  LT_INVALID, err);
+    lt_run_report_cleanup(&report);
+    lt_workspace_close(p.workspace);
+}
+
+/* conf/name.h is what files are checked against: what it says must be there when a task runs. */
+Test(pipeline, every_name_of_the_table_is_there_in_a_task)
+{
+    project p;
+    lt_err err = {0};
+    lt_run_report report;
+    LT_AUTO(lt_buf) file = {0};
+    lt_buf_add_str(&file,
+                   "name: p\ntasks:\n  each:\n    for_each:\n      items: [1]\n      tasks:\n"
+                   "        t:\n          shell: |\n");
+    for (size_t i = 0; i < LT_NAMES; i++)
+        lt_buf_printf(&file, "            echo 'name %.*s {{ %.*s is defined }}'\n",
+                      LT_ARG(lt_names[i].name), LT_ARG(lt_names[i].name));
+    open_project(&p, lt_buf_chars(&file));
+    CHECK_OK(run(&p, &report, &err), err);
+    for (size_t i = 0; i < LT_NAMES; i++) {
+        LT_AUTO(lt_chars) line = lt_format("name %.*s True", LT_ARG(lt_names[i].name));
+        check_log(&p, "task.p.each[0].t", line);
+    }
+    lt_run_report_cleanup(&report);
+    lt_workspace_close(p.workspace);
+}
+
+static bool is_known_key(const lt_output_keys *known, lt_text key)
+{
+    for (size_t i = 0; i < LT_OUTPUT_KEYS && known->keys[i]; i++)
+        if (lt_text_eq(key, lt_text_of(known->keys[i])))
+            return true;
+    return false;
+}
+
+static void check_output(const lt_run_report *report, const lt_conf_task *task)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    LT_AUTO(lt_chars) name = lt_text_dup(task->name);
+    lt_output_keys known = lt_conf_output_keys(task);
+    lt_json *output = NULL;
+    lt_err err = {0};
+    lt_text json = task_of(report, name)->output_json;
+    CHECK_INT(json.len == 0, known.none);
+    if (known.any || known.none)
+        return;
+    CHECK_OK(lt_json_read(json, name, NULL, &arena, &output, &err), err);
+    size_t keys = 0;
+    while (keys < LT_OUTPUT_KEYS && known.keys[keys])
+        keys++;
+    CHECK_INT(output->count, keys);
+    for (size_t i = 0; i < output->count; i++)
+        CHECK(is_known_key(&known, output->items[i].key));
+}
+
+Test(pipeline, outputs_hold_what_is_known_of_them)
+{
+    project p;
+    lt_err err = {0};
+    lt_run_report report;
+    open_project(&p, "name: p\n"
+                     "tasks:\n"
+                     "  s: {shell: 'echo \"{}\" > $LEAT_OUTPUT'}\n"
+                     "  c: {choose: [{if: 'true', then: s}]}\n"
+                     "  w: {wait: {for: 0s}}\n"
+                     "  l: {wait: {for: 0s, deadline: 1h}}\n"
+                     "  e: {for_each: {items: [1], tasks: {t: {shell: 'true'}}}}\n"
+                     "  r: {sql: 'select 1 as x'}\n"
+                     "  rr: {sql: 'select 1 as x', returns: rows}\n"
+                     "  v: {wait: {sql: 'select 1'}}\n"
+                     "  vl: {wait: {sql: 'select 1', deadline: 1h}}\n");
+    CHECK_OK(run(&p, &report, &err), err);
+    const lt_conf_pipeline *pipeline = lt_project_pipeline(p.workspace->project, T("p"));
+    for (size_t i = 0; i < pipeline->tasks.len; i++)
+        check_output(&report, &pipeline->tasks.items[i]);
     lt_run_report_cleanup(&report);
     lt_workspace_close(p.workspace);
 }

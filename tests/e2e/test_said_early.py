@@ -1,0 +1,127 @@
+"""What is wrong with a pipeline is said when its file is read, in the same words wherever somebody looks."""
+
+import json
+
+import pytest
+
+from api_client import Server
+from harness import wait_for
+
+LEAT_YML = "name: p\n"
+GOOD = 'name: good\ntasks: {one: {shell: "true"}}\n'
+BAD = """\
+name: bad
+schedule: "0 6 * * *"
+tasks:
+  list: {shell: "true"}
+  use:
+    shell: |
+      set -e
+      echo {{ interval_strt }}
+"""
+WARNED = """\
+name: warned
+tasks:
+  book: {notebook: notebooks/none.ipynb}
+  given: {notebook: notebooks/there.ipynb, params: {limt: 100, limit: 1, day: x}}
+  code: {python: scripts/none.py}
+  more: {shell: "echo {{ var('far') }} {{ var('near') }} {{ env_var('HOME') }} {{ env_var('NONE', '') }}"}
+params: {near: 1}
+on_failure:
+  tell: {notify: {slack: "{{ env_var('ALERT_URL') }}"}}
+"""
+NOTEBOOK = json.dumps({"cells": [{"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": ["limit = 3\n", "day: str = 'x'\n"]}]})
+WRONG = "pipelines/bad.yml:8:15: 'interval_strt' is undefined; did you mean 'interval_start'?"
+WARNINGS = [
+    "pipelines/warned.yml:3:20: there is no file 'notebooks/none.ipynb' in the project",
+    "pipelines/warned.yml:4:59: the cell of the notebook that is tagged 'parameters' sets no 'limt': did you mean 'limit'?",
+    "pipelines/warned.yml:5:18: there is no file 'scripts/none.py' in the project",
+    "pipelines/warned.yml:6:26: the variable 'far' is neither in 'vars' of leat.yml nor a parameter",
+    "pipelines/warned.yml:9:30: the environment variable 'ALERT_URL' is not set",
+]
+
+
+@pytest.fixture
+def serve():
+    """serve(leat) starts a server; gives somebody who may ask it all."""
+    servers = []
+
+    def start(leat):
+        servers.append(Server(leat))
+        return servers[-1].client()
+
+    yield start
+    for server in servers:
+        server.end()
+
+
+def test_a_wrong_name_is_told_wherever_somebody_looks(project):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/good.yml": GOOD, "pipelines/bad.yml": BAD})
+    for words in (["status"], ["status", "--schedules"], ["pipelines"], ["why", "good"]):
+        assert f"left out, since it is wrong: {WRONG}" in leat(*words).err, words
+    told = leat("status", "bad", code=2).err
+    assert told.count("interval_strt") == 1 and "no file that can be read has a pipeline 'bad'" in told
+    for words in (["run", "--pipeline", "bad", "--dry-run"], ["run", "--pipeline", "bad"], ["trigger", "bad"], ["up"]):
+        told = leat(*words, code=2).err
+        assert "pipelines/bad.yml:8:15: 'interval_strt' is undefined" in told and "did you mean 'interval_start'?" in told, words
+    assert "FAIL  pipelines/bad.yml:8:15: 'interval_strt' is undefined" in leat("doctor", code=(2, 3)).out
+    assert leat.runs() == []
+
+
+def test_what_will_be_missing_is_a_warning_wherever_somebody_looks(project, up):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/good.yml": GOOD, "pipelines/warned.yml": WARNED, "notebooks/there.ipynb": NOTEBOOK})
+    for words in (["status"], ["pipelines"], ["run", "--pipeline", "warned", "--dry-run"], ["doctor"]):
+        told = leat(*words, code=None).text
+        for warning in WARNINGS:
+            assert told.count(warning) == 1, (words, warning, told)
+        assert told.count("warned.yml:") == len(WARNINGS), told
+    assert "warned.yml" not in leat("run", "--pipeline", "good").err
+    server = up(leat)
+    log = [server.stderr.readline() for _ in WARNINGS]
+    for warning in WARNINGS:
+        assert [warning in line for line in log].count(True) == 1, log
+
+
+def test_a_server_says_what_is_wrong_with_a_file_that_was_changed(project, serve):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/good.yml": GOOD})
+    api = serve(leat)
+    leat.write("pipelines/bad.yml", BAD)
+    wait_for(lambda: api.get("/api/v1/pipelines").get("wrong") == WRONG, "the reason")
+    leat.write("pipelines/bad.yml", BAD.replace("interval_strt", "env_var('ALERT_URL')"))
+    warning = "pipelines/bad.yml:8:15: the environment variable 'ALERT_URL' is not set"
+    wait_for(lambda: [w for p in api.get("/api/v1/pipelines")["pipelines"] for w in p.get("warnings", []) if warning in w], "the warning")
+
+
+def test_an_undefined_value_is_an_error_with_a_place(project):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/p.yml": """\
+name: p
+tasks:
+  list: {shell: "echo '{}' > $LEAT_OUTPUT"}
+  pick: {choose: [{if: outputs.list.fils, then: b}], after: list}
+  each: {for_each: {items: "{{ outputs.list.fils }}", tasks: {x: {shell: "true"}}}, after: list}
+  b: {shell: "true"}
+"""})
+    leat("run", "--pipeline", "p", code=2)
+    text = leat("runs", "last").text
+    assert "pipelines/p.yml:4:24: 'outputs.list.fils' is undefined" in text
+    assert "pipelines/p.yml:5:28: '{{ outputs.list.fils }}' is undefined" in text
+
+
+def test_slips_of_the_hand_are_answered(project, tmp_path):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/morning.yml": 'name: morning\nschedule: "0 6 * * *"\ntasks: {one: {shell: "true"}}\n'})
+    told = leat("why", "mornin", code=2).err
+    assert "there is no pipeline 'mornin'" in told and "did you mean 'morning'?" in told
+    told = leat("secret", "get", "TOKEN", code=(1, 2)).err
+    assert "values of secrets are not shown" in told and "secret('TOKEN')" in told
+    assert "there is no statement in ' '" in leat("sql", " ", code=2).err
+    told = leat("backfill", "morning", "--from", "2026-04-01", "--to", "2026-04-03", "--dry-run").out
+    assert "2026-04-01T06:00:00Z" in told and ".000000" not in told
+    leat.write("pipelines/morning.yml", "name: morning\non_fail: {}\n")
+    assert "unknown key 'on_fail' in a pipeline; did you mean 'on_failure'?" in leat("status").err
+    told = leat("init", "my shop's", cwd=tmp_path)
+    assert "  cd 'my shop'\\''s'\n" in told.out
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("x")
+    assert "holds 1 other file" in leat("init", cwd=tmp_path / "full").err
+    (tmp_path / "empty").mkdir()
+    assert leat("init", cwd=tmp_path / "empty").err == ""
