@@ -4,7 +4,7 @@ FUZZ_SECONDS ?= 60
 export DESTDIR PREFIX FUZZ_SECONDS
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all setup demo test check fmt asan tsan cover fuzz bench conformance conformance-dbt conformance-dbt-adapter install deb clean help
+.PHONY: all setup demo test check fmt asan tsan cover fuzz bench conformance conformance-dbt conformance-dbt-adapter conformance-jinja install deb clean help
 
 all: setup
 	@tools/build default
@@ -44,6 +44,9 @@ bench: all
 conformance-dbt: all # DBT=PATH of a dbt 1.x, else what was recorded of it
 	@DBT="$(DBT)" tests/conformance/dbt/run
 
+conformance-jinja: all # SEED=N, else another each time
+	@tests/conformance/jinja/run $(if $(SEED),--seed $(SEED))
+
 conformance: all # S3TESTS=DIR, a checkout of ceph/s3-tests
 	@S3TESTS="$(S3TESTS)" tests/conformance/s3/run
 
@@ -72,6 +75,7 @@ help:
 	@echo "make fuzz     every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make bench    measure: build/bench.json"
 	@echo "make conformance-dbt DBT=PATH   our dbt projects with leat and with dbt, compared"
+	@echo "make conformance-jinja [SEED=N]   random templates with leat and with Jinja 2, compared"
 	@echo "make conformance S3TESTS=DIR   the public S3 test suite (a checkout of ceph/s3-tests)"
 	@echo "make conformance-dbt-adapter DBT_PYTHON=PYTHON   the tests of dbt's adapters, with leat in the place of dbt"
 	@echo "make install  to DESTDIR and PREFIX=$(PREFIX)"

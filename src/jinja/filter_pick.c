@@ -84,11 +84,11 @@ static lt_status find_filter(lt_jinja_call *call, const lt_jinja_func **out, lt_
     return *out ? LT_OK : lt_fail(err, LT_INVALID, "No filter named '%.*s'.", LT_ARG(name));
 }
 
-/* As Jinja, map and its like do not look into what is false: None gives nothing, and is no error. */
+/* As Jinja, map and its like do not look into what is false: None, false and 0 give nothing, and are no error. */
 static lt_status items_unless_false(lt_jinja_call *call, lt_jinja_value *items, lt_err *err)
 {
     *items = lt_jinja_list(call->heap);
-    if (call->args[0].type == LT_JINJA_NONE)
+    if (!lt_jinja_is_undefined(call->args[0]) && !lt_jinja_truth(call->args[0]))
         return LT_OK;
     return lt_jinja_to_list(call->render, call->args[0], items, err);
 }

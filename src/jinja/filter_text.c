@@ -163,9 +163,10 @@ FILTER(truncate)
                        (long long)length);
     if (leeway < 0)
         return lt_fail(err, LT_INVALID, "expected leeway >= 0, got %lld", (long long)leeway);
-    int64_t have = (int64_t)lt_jinja_chars(text);
+    int64_t have;
+    LT_TRY(lt_jinja_length(call->render, args[0], &have, err));
     if (have - leeway <= length) {
-        *out = lt_jinja_text(text);
+        *out = args[0]; /* as it is: a short list stays a list */
         return LT_OK;
     }
     lt_text kept = lt_text_sub(text, 0, lt_jinja_offset(text, (size_t)(length - end_chars)));

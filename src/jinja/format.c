@@ -647,6 +647,16 @@ static lt_status convert(percent *p, lt_text format, size_t *at, lt_err *err)
                    s.type >= ' ' ? s.type : '?', (unsigned char)s.type, *at - 1);
 }
 
+/* How many of the arguments of % must be used up: a tuple's items, one value; nothing of what can be asked by key. */
+static size_t must_convert(lt_jinja_value args)
+{
+    if (args.type == LT_JINJA_TUPLE)
+        return args.as.list->len;
+    bool has_items = args.type == LT_JINJA_DICT || lt_jinja_is_undefined(args) ||
+                     (args.type == LT_JINJA_LIST && args.as.list->kind != LIST_GENERATOR);
+    return has_items ? 0 : 1;
+}
+
 lt_status lt_jinja_percent(lt_jinja_render *r, lt_text format, lt_jinja_value args,
                            lt_jinja_value *out, lt_err *err)
 {
@@ -662,10 +672,7 @@ lt_status lt_jinja_percent(lt_jinja_render *r, lt_text format, lt_jinja_value ar
             LT_TRY(convert(&p, format, &at, err));
         LT_TRY(lt_jinja_charge(r, 1, err));
     }
-    size_t given = args.type == LT_JINJA_TUPLE                                ? args.as.list->len
-                   : args.type == LT_JINJA_DICT || args.type == LT_JINJA_LIST ? 0
-                                                                              : 1;
-    if (!p.named && p.next < given)
+    if (!p.named && p.next < must_convert(args))
         return lt_fail(err, LT_INVALID, "not all arguments converted during string formatting");
     LT_TRY(lt_jinja_charge(r, (r->out.len - mark) / 32, err));
     *out = lt_jinja_take(r, mark);

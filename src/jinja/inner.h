@@ -231,6 +231,8 @@ static inline bool lt_jinja_is_undefined(lt_jinja_value v)
 {
     return v.type == LT_JINJA_UNDEFINED;
 }
+/* value.c: a set, or the keys or items of a dict */
+bool lt_jinja_is_setlike(lt_jinja_value v);
 static inline bool lt_jinja_is_list(lt_jinja_value v) /* or tuple */
 {
     return v.type == LT_JINJA_LIST || v.type == LT_JINJA_TUPLE;

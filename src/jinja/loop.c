@@ -366,6 +366,13 @@ static bool loop_length(const lt_jinja_object *self, size_t *len)
     return true;
 }
 
+static void loop_repr(const lt_jinja_object *self, lt_buf *out)
+{
+    const loop_state *loop = (const loop_state *)self;
+    int64_t length = loop->length < 0 ? (int64_t)lt_jinja_len(loop->iter.over) : loop->length;
+    lt_buf_printf(out, "<LoopContext %lld/%lld>", (long long)loop->index0 + 1, (long long)length);
+}
+
 static bool loop_has_method(const lt_jinja_object *self, lt_text name)
 {
     (void)self;
@@ -379,5 +386,6 @@ const lt_jinja_class lt_jinja_loop_class = {
     .has_method = loop_has_method,
     .call = loop_call,
     .length = loop_length,
+    .repr = loop_repr,
     .local = true,
 };

@@ -169,6 +169,30 @@ METHOD(istitle)
     return LT_OK;
 }
 
+/* Control and format characters, separators but the space, what is no character: as far as they are of one block each. */
+static bool is_printable(uint32_t c)
+{
+    static const struct {
+        uint32_t from, to;
+    } hidden[] = {{0, 0x1f},          {0x7f, 0xa0},     {0xad, 0xad},     {0x600, 0x605},
+                  {0x61c, 0x61c},     {0x6dd, 0x6dd},   {0x1680, 0x1680}, {0x180e, 0x180e},
+                  {0x2000, 0x200f},   {0x2028, 0x202f}, {0x205f, 0x206f}, {0x3000, 0x3000},
+                  {0xd800, 0xf8ff},   {0xfeff, 0xfeff}, {0xfff0, 0xfffb}, {0xfffe, 0xffff},
+                  {0xe0000, 0x10ffff}};
+    for (size_t i = 0; i < LT_COUNT(hidden); i++)
+        if (c >= hidden[i].from && c <= hidden[i].to)
+            return false;
+    return true;
+}
+
+METHOD(isprintable)
+{
+    LT_TRY(all_chars(call, is_printable, out, err));
+    if (!call->self.len)
+        *out = lt_jinja_bool(true);
+    return LT_OK;
+}
+
 METHOD(isidentifier)
 {
     LT_TRY(lt_jinja_bind(call, "", NULL, err));
@@ -344,6 +368,108 @@ METHOD(format)
     return lt_jinja_format(call, self_text(call), out, err);
 }
 
+/* format(**mapping) */
+METHOD(format_map)
+{
+    lt_jinja_value mapping, key, value;
+    size_t count = 0;
+    LT_TRY(lt_jinja_bind(call, "mapping", &mapping, err));
+    if (mapping.type != LT_JINJA_DICT)
+        return lt_fail(err, LT_INVALID, "format_map() argument must be a dict, not '%s'",
+                       lt_jinja_type_name(mapping));
+    LT_TRY(lt_jinja_room(call->heap, lt_jinja_len(mapping) * sizeof(lt_jinja_kwarg), err));
+    lt_jinja_kwarg *kwargs =
+        lt_jinja_alloc(call->heap, (lt_jinja_len(mapping) + 1) * sizeof(*kwargs));
+    for (size_t at = 0; lt_jinja_next(mapping, &at, &key, &value);)
+        if (key.type == LT_JINJA_STR)
+            kwargs[count++] = (lt_jinja_kwarg){lt_jinja_as_text(key), value};
+    lt_jinja_call inner = *call;
+    inner.arg_count = 0;
+    inner.kwargs = kwargs;
+    inner.kwarg_count = count;
+    return lt_jinja_format(&inner, self_text(call), out, err);
+}
+
+/* ---- translate */
+
+static lt_status table_key(lt_jinja_value key, lt_jinja_value *out, lt_err *err)
+{
+    lt_text text = lt_jinja_as_text(key);
+    uint32_t c;
+    size_t at = 0;
+    *out = key;
+    if (key.type == LT_JINJA_INT)
+        return LT_OK;
+    if (key.type != LT_JINJA_STR || !lt_utf8_next(text, &at, &c) || at != text.len)
+        return lt_fail(err, LT_INVALID,
+                       "keys in translate table must be strings of length 1 or integers");
+    *out = lt_jinja_int(c);
+    return LT_OK;
+}
+
+static lt_status pair_up(lt_jinja_call *call, const lt_jinja_value texts[3], lt_jinja_value table,
+                         lt_err *err)
+{
+    lt_text from, to, gone = {0};
+    uint32_t a, b;
+    LT_TRY(lt_jinja_want_text(call, texts[0], &from, err));
+    LT_TRY(lt_jinja_want_text(call, texts[1], &to, err));
+    LT_TRY(optional_text(call, texts[2], gone, &gone, err));
+    if (lt_jinja_chars(from) != lt_jinja_chars(to))
+        return lt_fail(err, LT_INVALID, "the first two maketrans arguments must have equal length");
+    for (size_t i = 0, k = 0; lt_utf8_next(from, &i, &a) && lt_utf8_next(to, &k, &b);)
+        lt_jinja_put_value(table, lt_jinja_int(a), lt_jinja_int(b));
+    for (size_t i = 0; lt_utf8_next(gone, &i, &a);)
+        lt_jinja_put_value(table, lt_jinja_int(a), lt_jinja_none());
+    return lt_jinja_charge(call->render, from.len + gone.len, err);
+}
+
+/* maketrans({'a': 'x', 98: none}) or maketrans('ab', 'xy', 'z') */
+METHOD(maketrans)
+{
+    lt_jinja_value args[3], key, value, table = lt_jinja_dict(call->heap);
+    LT_TRY(lt_jinja_bind(call, "x y? z?", args, err));
+    *out = table;
+    if (!lt_jinja_is_absent(args[1]))
+        return pair_up(call, args, table, err);
+    if (args[0].type != LT_JINJA_DICT)
+        return lt_fail(err, LT_INVALID,
+                       "if you give only one argument to maketrans it must be a dict");
+    for (size_t at = 0; lt_jinja_next(args[0], &at, &key, &value);) {
+        LT_TRY(table_key(key, &key, err));
+        lt_jinja_put_value(table, key, value);
+    }
+    return lt_jinja_charge(call->render, lt_jinja_len(table), err);
+}
+
+METHOD(translate)
+{
+    lt_jinja_value table, to;
+    LT_TRY(lt_jinja_bind(call, "table", &table, err));
+    lt_text text = self_text(call);
+    lt_buf *buf = &call->render->out;
+    size_t mark = buf->len;
+    uint32_t c;
+    for (size_t at = 0, from = 0; lt_utf8_next(text, &at, &c); from = at) {
+        if (table.type != LT_JINJA_DICT)
+            return lt_fail(err, LT_INVALID, "'%s' object is not subscriptable",
+                           lt_jinja_type_name(table));
+        char utf8[4];
+        to = lt_jinja_none();
+        if (!lt_jinja_find_value(table, lt_jinja_int(c), &to))
+            lt_buf_add(buf, lt_text_sub(text, from, at - from));
+        else if (to.type == LT_JINJA_STR)
+            lt_buf_add(buf, lt_jinja_as_text(to));
+        else if (to.type == LT_JINJA_INT && to.as.i >= 0 && to.as.i < 0x110000)
+            lt_buf_add(buf, lt_text_at(utf8, lt_utf8_put((uint32_t)to.as.i, utf8)));
+        else if (to.type != LT_JINJA_NONE)
+            return lt_fail(err, LT_INVALID, "character mapping must return integer, None or str");
+        LT_TRY(lt_jinja_charge(call->render, 1 + to.len / 32, err));
+    }
+    *out = lt_jinja_take(call->render, mark);
+    return LT_OK;
+}
+
 const lt_jinja_func lt_jinja_str_methods[] = {
     {"upper", upper, NULL},
     {"lower", lower, NULL},
@@ -365,6 +491,7 @@ const lt_jinja_func lt_jinja_str_methods[] = {
     {"islower", ask_lower, NULL},
     {"istitle", istitle, NULL},
     {"isidentifier", isidentifier, NULL},
+    {"isprintable", isprintable, NULL},
     {"ljust", ljust, NULL},
     {"rjust", rjust, NULL},
     {"center", center, NULL},
@@ -374,5 +501,8 @@ const lt_jinja_func lt_jinja_str_methods[] = {
     {"removesuffix", removesuffix, NULL},
     {"expandtabs", expandtabs, NULL},
     {"format", format, NULL},
+    {"format_map", format_map, NULL},
+    {"maketrans", maketrans, NULL},
+    {"translate", translate, NULL},
     {NULL, NULL, NULL},
 };

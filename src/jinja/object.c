@@ -330,8 +330,9 @@ lt_status lt_jinja_slice(lt_jinja_render *r, lt_jinja_value value, const lt_jinj
         (value.type == LT_JINJA_LIST &&
          (value.as.list->kind == LIST_PLAIN || value.as.list->kind == LIST_RANGE)))
         return slice_list(r, value, parts, out, err);
-    *out = lt_jinja_missing_value(r->heap, MISSING_ITEM, value, T("slice"));
-    return LT_OK;
+    if (value.type == LT_JINJA_DICT)
+        return lt_fail(err, LT_INVALID, "unhashable type: 'slice'");
+    return lt_fail(err, LT_INVALID, "'%s' object is not subscriptable", lt_jinja_type_name(value));
 }
 
 /* ---- length and membership */

@@ -219,13 +219,34 @@ static lt_status join_lists(lt_jinja_render *r, lt_jinja_value a, lt_jinja_value
     return LT_OK;
 }
 
-static lt_status set_minus(lt_jinja_render *r, lt_jinja_value a, lt_jinja_value b,
-                           lt_jinja_value *out)
+/* A set, or a view of a dict, as a set of its own. */
+static lt_status set_of(lt_jinja_render *r, lt_jinja_value from, lt_jinja_value *out, lt_err *err)
 {
+    lt_jinja_value list;
+    uint32_t hash;
+    LT_TRY(lt_jinja_to_list(r, from, &list, err));
     *out = lt_jinja_set(r->heap);
-    lt_jinja_value key, value;
-    for (size_t at = 0; lt_jinja_next(a, &at, &key, &value);)
-        if (!lt_jinja_dict_get(b.as.dict, key))
+    for (size_t i = 0; i < list.as.list->len; i++) {
+        if (!lt_jinja_hash(list.as.list->items[i], &hash))
+            return lt_fail(err, LT_INVALID, "unhashable type: '%s'",
+                           lt_jinja_type_name(list.as.list->items[i]));
+        lt_jinja_add(*out, list.as.list->items[i]);
+    }
+    return lt_jinja_charge(r, list.as.list->len, err);
+}
+
+/* `a` is set-like; behind a set there must be one too, behind a view anything that can be iterated. */
+static lt_status set_minus(lt_jinja_render *r, lt_jinja_value a, lt_jinja_value b,
+                           lt_jinja_value *out, lt_err *err)
+{
+    lt_jinja_value from, gone, key, value;
+    if (a.type == LT_JINJA_SET && !lt_jinja_is_setlike(b))
+        return fail_types('-', a, b, err);
+    LT_TRY(set_of(r, a, &from, err));
+    LT_TRY(set_of(r, b, &gone, err));
+    *out = lt_jinja_set(r->heap);
+    for (size_t at = 0; lt_jinja_next(from, &at, &key, &value);)
+        if (!lt_jinja_dict_get(gone.as.dict, key))
             lt_jinja_add(*out, key);
     return LT_OK;
 }
@@ -281,8 +302,8 @@ lt_status lt_jinja_binary(lt_jinja_render *r, char op, lt_jinja_value a, lt_jinj
         return repeat(r, a, lt_jinja_intlike(b), out, err);
     if (op == '*' && is_sequence(b) && lt_jinja_is_intlike(a))
         return repeat(r, b, lt_jinja_intlike(a), out, err);
-    if (op == '-' && a.type == LT_JINJA_SET && b.type == LT_JINJA_SET)
-        return set_minus(r, a, b, out);
+    if (op == '-' && lt_jinja_is_setlike(a))
+        return set_minus(r, a, b, out, err);
     return fail_types(op, a, b, err);
 }
 

@@ -162,7 +162,9 @@ static void repr_tuple(const lt_jinja_seq *tuple, unsigned depth, lt_buf *out)
 
 static void repr_other(lt_jinja_value value, lt_buf *out)
 {
-    if (value.type == LT_JINJA_MACRO) {
+    if (value.type == LT_JINJA_MACRO && lt_text_eq(value.as.macro->node->name, T("caller"))) {
+        lt_buf_add_str(out, "<Macro anonymous>"); /* the body of a {% call %} */
+    } else if (value.type == LT_JINJA_MACRO) {
         lt_buf_add_str(out, "<Macro ");
         lt_jinja_str_repr(value.as.macro->node->name, out);
         lt_buf_add_byte(out, '>');

@@ -330,6 +330,59 @@ static bool dicts_eq(lt_jinja_value a, lt_jinja_value b, eq_state *state)
     return true;
 }
 
+/* ---- sets, and views of dicts, which compare as sets do: by what is in them, in any order */
+
+static bool is_view_of(lt_jinja_value v, unsigned kind)
+{
+    return v.type == LT_JINJA_LIST && v.as.list->kind == kind;
+}
+
+bool lt_jinja_is_setlike(lt_jinja_value v)
+{
+    return v.type == LT_JINJA_SET || is_view_of(v, LIST_KEYS) || is_view_of(v, LIST_ITEMS);
+}
+
+/* A view as the set of its keys, or as a dict again. */
+static lt_jinja_value as_table(lt_jinja_heap *scratch, lt_jinja_value v)
+{
+    if (v.type == LT_JINJA_SET)
+        return v;
+    bool pairs = is_view_of(v, LIST_ITEMS);
+    lt_jinja_value table = pairs ? lt_jinja_dict(scratch) : lt_jinja_set(scratch);
+    for (size_t i = 0; i < v.as.list->len; i++) {
+        lt_jinja_value item = v.as.list->items[i];
+        if (pairs)
+            lt_jinja_put_value(table, lt_jinja_at(item, 0), lt_jinja_at(item, 1));
+        else
+            lt_jinja_add(table, item);
+    }
+    return table;
+}
+
+static bool is_subset(lt_jinja_value a, lt_jinja_value b, eq_state *state)
+{
+    lt_jinja_value key, value;
+    for (size_t at = 0; lt_jinja_next(a, &at, &key, &value);) {
+        const dict_entry *other = lt_jinja_dict_get(b.as.dict, key);
+        if (!other || !values_eq(value, other->value, state))
+            return false;
+    }
+    return true;
+}
+
+/* 0: the same; -1: a is a part of b; 1: b is a part of a; 2: neither. */
+static int set_order(lt_jinja_value a, lt_jinja_value b, eq_state *state)
+{
+    bool comparable = is_view_of(a, LIST_ITEMS) == is_view_of(b, LIST_ITEMS);
+    if (!comparable && lt_jinja_len(a) && lt_jinja_len(b))
+        return 2;
+    lt_jinja_heap scratch = {0};
+    lt_jinja_value x = as_table(&scratch, a), y = as_table(&scratch, b);
+    bool within = is_subset(x, y, state), around = is_subset(y, x, state);
+    lt_jinja_heap_cleanup(&scratch);
+    return within && around ? 0 : within ? -1 : around ? 1 : 2;
+}
+
 bool lt_jinja_same(lt_jinja_value a, lt_jinja_value b)
 {
     if (a.type != b.type)
@@ -355,12 +408,10 @@ static bool same_type_eq(lt_jinja_value a, lt_jinja_value b, eq_state *state)
     case LT_JINJA_LIST:
         if (a.as.list->kind == LIST_VALUES || a.as.list->kind == LIST_GENERATOR)
             return false;
-        return (a.as.list->kind == LIST_RANGE) == (b.as.list->kind == LIST_RANGE) &&
-               lists_eq(a.as.list, b.as.list, state);
+        return a.as.list->kind == b.as.list->kind && lists_eq(a.as.list, b.as.list, state);
     case LT_JINJA_TUPLE:
         return lists_eq(a.as.list, b.as.list, state);
     case LT_JINJA_DICT:
-    case LT_JINJA_SET:
         return dicts_eq(a, b, state);
     default:
         return false;
@@ -377,11 +428,12 @@ static bool values_eq(lt_jinja_value a, lt_jinja_value b, eq_state *state)
         return a.as.object->class->equal(a.as.object, b);
     if (b.type == LT_JINJA_OBJECT && b.as.object->class->equal)
         return b.as.object->class->equal(b.as.object, a);
-    if (a.type != b.type || state->depth >= LT_JINJA_MAX_DEPTH || state->budget == 0)
+    bool sets = lt_jinja_is_setlike(a) && lt_jinja_is_setlike(b);
+    if ((a.type != b.type && !sets) || state->depth >= LT_JINJA_MAX_DEPTH || state->budget == 0)
         return false;
     state->budget--;
     state->depth++;
-    bool equal = same_type_eq(a, b, state);
+    bool equal = sets ? set_order(a, b, state) == 0 : same_type_eq(a, b, state);
     state->depth--;
     return equal;
 }
@@ -390,6 +442,11 @@ bool lt_jinja_eq(lt_jinja_value a, lt_jinja_value b)
 {
     eq_state state = {.budget = COMPARE_BUDGET};
     return values_eq(a, b, &state);
+}
+
+static bool is_plain(lt_jinja_value list)
+{
+    return list.as.list->kind == LIST_PLAIN || list.as.list->kind == LIST_GROUP;
 }
 
 static lt_status fail_order(lt_jinja_value a, lt_jinja_value b, const char *op, lt_err *err)
@@ -422,7 +479,13 @@ static lt_status order_values(lt_jinja_value a, lt_jinja_value b, const char *op
         *order = -*order;
         return LT_OK;
     }
-    if (!lt_jinja_is_list(a) || a.type != b.type || depth > LT_JINJA_MAX_DEPTH)
+    if (lt_jinja_is_setlike(a) && lt_jinja_is_setlike(b)) {
+        eq_state state = {.budget = COMPARE_BUDGET};
+        *order = set_order(a, b, &state);
+        return LT_OK;
+    }
+    if (!lt_jinja_is_list(a) || a.type != b.type || !is_plain(a) || !is_plain(b) ||
+        depth > LT_JINJA_MAX_DEPTH)
         return fail_order(a, b, op, err);
     const lt_jinja_seq *x = a.as.list, *y = b.as.list;
     for (size_t i = 0; i < x->len && i < y->len; i++)
