@@ -14,17 +14,17 @@
 {% endmacro %}
 
 {% macro default__scalar_function_create_replace_signature_sql(target_relation) -%}
-    create or replace function {{ target_relation.render() }} ({{ formatted_scalar_function_args_sql() }})
-    returns {{ model.returns.data_type }}
+    CREATE OR REPLACE FUNCTION {{ target_relation.render() }} ({{ formatted_scalar_function_args_sql() }})
+    RETURNS {{ model.returns.data_type }}
     {{ scalar_function_volatility_sql() }}
-    as
+    AS
 {%- endmacro %}
 
 {% macro leat_function_args(with_defaults) %}
     {% set made = [] %}
     {% for arg in model.arguments %}
         {% set default = arg.get('default_value') if with_defaults else none %}
-        {% do made.append(arg.name ~ ' ' ~ arg.data_type ~ (' default ' ~ default if default is not none else '')) %}
+        {% do made.append(arg.name ~ ' ' ~ arg.data_type ~ (' DEFAULT ' ~ default if default is not none else '')) %}
     {% endfor %}
     {{ return(made | join(', ')) }}
 {% endmacro %}
@@ -50,7 +50,7 @@
 {% macro default__scalar_function_body_sql() -%}
     $$
         {{ model.compiled_code }}
-    $$ language sql
+    $$ LANGUAGE SQL
 {%- endmacro %}
 
 {% macro scalar_function_volatility_sql() %}
@@ -59,7 +59,7 @@
 
 {% macro default__scalar_function_volatility_sql() -%}
     {%- set volatility = model.config.get('volatility') -%}
-    {%- set words = {'deterministic': 'immutable', 'stable': 'stable', 'non-deterministic': 'volatile'} -%}
+    {%- set words = {'deterministic': 'IMMUTABLE', 'stable': 'STABLE', 'non-deterministic': 'VOLATILE'} -%}
     {%- if volatility in words -%}
         {{ words[volatility] }}
     {%- elif volatility is not none -%}
@@ -90,12 +90,12 @@
 {% endmacro %}
 
 {% macro default__get_aggregate_function_create_replace_signature(target_relation) -%}
-    create or replace aggregate function {{ target_relation.render() }} ({{ get_formatted_aggregate_function_args() }})
-    returns {{ model.returns.data_type }}
+    CREATE OR REPLACE AGGREGATE FUNCTION {{ target_relation.render() }} ({{ get_formatted_aggregate_function_args() }})
+    RETURNS {{ model.returns.data_type }}
     {{ get_function_language_specifier() }}
     {{ get_aggregate_function_volatility_specifier() }}
     {{ get_function_python_options() if model.get('language') == 'python' }}
-    as
+    AS
 {%- endmacro %}
 
 {% macro get_formatted_aggregate_function_args() %}
@@ -111,7 +111,7 @@
 {% macro default__get_function_language_specifier() -%}
     {%- set language = model.get('language') -%}
     {%- if language and language != 'sql' -%}
-        language {{ {'python': 'PYTHON', 'javascript': 'js'}.get(language, language | upper) }}
+        LANGUAGE {{ {'python': 'PYTHON', 'javascript': 'js'}.get(language, language | upper) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -126,10 +126,10 @@
 {% endmacro %}
 
 {% macro default__get_function_python_options() -%}
-    runtime_version = '{{ model.config.get('runtime_version') }}'
-    handler = '{{ model.config.get('entry_point') }}'
+    RUNTIME_VERSION = '{{ model.config.get('runtime_version') }}'
+    HANDLER = '{{ model.config.get('entry_point') }}'
     {%- if model.config.get('packages') %}
-    packages = ('{{ model.config.get('packages') | join("','") }}')
+    PACKAGES = ('{{ model.config.get('packages') | join("','") }}')
     {%- endif %}
 {%- endmacro %}
 
@@ -142,7 +142,6 @@
         {{ build_sql }}
     {% endcall %}
     {{ leat_grant_and_comment(target_relation, existing_relation) }}
-    {{ adapter.commit() }}
 {% endmacro %}
 
 {% materialization function, default, supported_languages=['sql', 'python', 'javascript'] %}
@@ -153,5 +152,6 @@
     {% set build_sql = make_sql(this.get_function_macro_name(this.get_function_config(model)), 'dbt')(target_relation) %}
     {{ function_execute_build_sql(build_sql, existing, target_relation) }}
     {{ run_hooks(post_hooks) }}
+    {{ adapter.commit() }}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}

@@ -70,3 +70,28 @@
 {% endmacro %}
 
 {% macro duckdb__post_snapshot(temporary_relation) %}{{ return(drop_relation(temporary_relation)) }}{% endmacro %}
+
+{#- Functions: DuckDB's are macros, whose arguments have no types (in files of the usual storage version) and no volatility. -#}
+
+{% macro duckdb__scalar_function_sql(target_relation) %}
+    {%- if model.config.get('volatility') is not none -%}
+        {%- do unsupported_volatility_warning(model.config.get('volatility')) -%}
+    {%- endif -%}
+    CREATE OR REPLACE FUNCTION {{ target_relation.render() }} ({{ formatted_scalar_function_args_sql() }})
+    AS ({{ scalar_function_body_sql() }})
+{% endmacro %}
+
+{% macro duckdb__formatted_scalar_function_args_sql() %}
+    {%- set made = [] -%}
+    {%- for arg in model.arguments -%}
+        {%- set default = arg.get('default_value') -%}
+        {%- do made.append(arg.name ~ (' := ' ~ default if default is not none else '')) -%}
+    {%- endfor -%}
+    {{ return(made | join(', ')) }}
+{% endmacro %}
+
+{% macro duckdb__scalar_function_body_sql() -%}
+    cast((
+        {{ model.compiled_code }}
+    ) as {{ model.returns.data_type }})
+{%- endmacro %}

@@ -110,7 +110,7 @@ static lt_status list_node(dbt_work *work, const lt_dbt_node *node, lt_err *err)
 
 enum {
     RUNNABLE = 1 << LT_DBT_MODEL | 1 << LT_DBT_GENERIC_TEST | 1 << LT_DBT_SINGULAR_TEST |
-               1 << LT_DBT_SEED | 1 << LT_DBT_SNAPSHOT | 1 << LT_DBT_UNIT_TEST,
+               1 << LT_DBT_SEED | 1 << LT_DBT_SNAPSHOT | 1 << LT_DBT_UNIT_TEST | 1 << LT_DBT_UDF,
     LISTED = RUNNABLE | 1 << LT_DBT_SOURCE | 1 << LT_DBT_EXPOSURE | 1 << LT_DBT_METRIC |
              1 << LT_DBT_SAVED_QUERY | 1 << LT_DBT_SEMANTIC_MODEL,
 };

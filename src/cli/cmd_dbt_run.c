@@ -29,14 +29,15 @@ static unsigned kinds_of(dbt_verb verb)
         return 1u << LT_DBT_MODEL | TESTS | 1u << LT_DBT_SNAPSHOT | 1u << LT_DBT_ANALYSIS |
                1u << LT_DBT_SEED;
     case DBT_COMPILE:
-        return 1u << LT_DBT_MODEL | TESTS | 1u << LT_DBT_SNAPSHOT | 1u << LT_DBT_ANALYSIS;
+        return 1u << LT_DBT_MODEL | TESTS | 1u << LT_DBT_SNAPSHOT | 1u << LT_DBT_ANALYSIS |
+               1u << LT_DBT_UDF;
     case DBT_FRESHNESS:
         return 1u << LT_DBT_SOURCE;
     case DBT_BUILD:
     case DBT_PLAN:
     case DBT_WATCH:
         return 1u << LT_DBT_MODEL | TESTS | 1u << LT_DBT_SEED | 1u << LT_DBT_SNAPSHOT |
-               1u << LT_DBT_EXPOSURE | 1u << LT_DBT_SAVED_QUERY;
+               1u << LT_DBT_UDF | 1u << LT_DBT_EXPOSURE | 1u << LT_DBT_SAVED_QUERY;
     default:
         return 1u << LT_DBT_MODEL | TESTS | 1u << LT_DBT_SEED | 1u << LT_DBT_SNAPSHOT;
     }

@@ -90,7 +90,9 @@ static bool is_built_kind(const lt_dbt_node *node)
 {
     bool ephemeral =
         node->kind == LT_DBT_MODEL && lt_text_eq(node->config.materialized, T("ephemeral"));
-    return (node->kind <= LT_DBT_SNAPSHOT || node->kind == LT_DBT_UNIT_TEST) && !ephemeral;
+    return (node->kind <= LT_DBT_SNAPSHOT || node->kind == LT_DBT_UNIT_TEST ||
+            node->kind == LT_DBT_UDF) &&
+           !ephemeral;
 }
 
 static void remember(watching *w, lt_text id, lt_text print)

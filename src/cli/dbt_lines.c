@@ -32,11 +32,13 @@ static void describe(const lt_dbt_node *node, lt_buf *out)
         lt_buf_printf(out, "%.*s", LT_ARG(node->name));
         return;
     }
-    if (node->kind > LT_DBT_OPERATION) {
+    if (node->kind > LT_DBT_UDF) {
         lt_buf_printf(out, "%s %.*s", lt_dbt_kind_name(node->kind), LT_ARG(node->name));
         return;
     }
-    if (node->kind == LT_DBT_MODEL)
+    if (node->kind == LT_DBT_UDF)
+        lt_buf_add_str(out, "function ");
+    else if (node->kind == LT_DBT_MODEL)
         lt_buf_printf(out, "%s %.*s model ", lt_text_ends(node->path, T(".py")) ? "python" : "sql",
                       LT_ARG(node->config.materialized));
     else
@@ -186,10 +188,14 @@ static void add_outcome(const lt_dbt_node_result *result, lt_buf *out)
 static line line_of(const lt_dbt_node_result *result, char *word, size_t size)
 {
     double seconds = (double)(result->execute_ended_us - result->compile_started_us) / 1e6;
-    bool test = dbt_is_test(result->node);
+    bool test = dbt_is_test(result->node), is_udf = result->node->kind == LT_DBT_UDF;
     line made = {.level = LT_LOG_INFO,
-                 .code = test ? "Q007" : "Q012",
-                 .event = test ? "LogTestResult" : "LogModelResult",
+                 .code = test     ? "Q007"
+                         : is_udf ? "Q047"
+                                  : "Q012",
+                 .event = test     ? "LogTestResult"
+                          : is_udf ? "LogFunctionResult"
+                                   : "LogModelResult",
                  .color = DBT_GREEN,
                  .word = word,
                  .seconds = seconds};
@@ -220,7 +226,11 @@ static line line_of(const lt_dbt_node_result *result, char *word, size_t size)
         (void)snprintf(word, size, "PASS");
         return made;
     default:
-        (void)snprintf(word, size, "%.*s", LT_ARG(result->message.len ? result->message : T("OK")));
+        if (result->node->kind == LT_DBT_UDF) /* its status, not what the database said */
+            (void)snprintf(word, size, "SUCCESS");
+        else
+            (void)snprintf(word, size, "%.*s",
+                           LT_ARG(result->message.len ? result->message : T("OK")));
         return made;
     }
 }
@@ -263,6 +273,7 @@ static const char *const singular[LT_DBT_KINDS] = {[LT_DBT_MODEL] = "model",
                                                    [LT_DBT_SNAPSHOT] = "snapshot",
                                                    [LT_DBT_ANALYSIS] = "analysis",
                                                    [LT_DBT_OPERATION] = "operation",
+                                                   [LT_DBT_UDF] = "function",
                                                    [LT_DBT_SOURCE] = "source",
                                                    [LT_DBT_UNIT_TEST] = "unit test",
                                                    [LT_DBT_EXPOSURE] = "exposure",
@@ -326,7 +337,12 @@ static int by_name(const void *a, const void *b)
     return lt_text_cmp(*left, *right);
 }
 
-/* "1 seed, 2 table models": sorted, as dbt has them. */
+static bool is_data_test(const lt_dbt_node *node)
+{
+    return node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST;
+}
+
+/* "1 seed, 2 table models": sorted, as dbt has them; one data test is "1 test" there. */
 static void count_kinds(const lt_dbt_run *run, lt_buf *out)
 {
     LT_AUTO(lt_arena) scratch = {0};
@@ -338,8 +354,9 @@ static void count_kinds(const lt_dbt_run *run, lt_buf *out)
         lt_text name = lt_text_of(
             node->kind == LT_DBT_MODEL
                 ? lt_arena_format(&scratch, "%.*s model", LT_ARG(node->config.materialized))
-            : is_hook(node) ? "project hook"
-                            : singular[node->kind]);
+            : is_hook(node)      ? "project hook"
+            : is_data_test(node) ? "test"
+                                 : singular[node->kind]);
         size_t *count = lt_map_find(&counts, name);
         if (!count) {
             count = LT_NEW(&scratch, size_t);
@@ -350,8 +367,11 @@ static void count_kinds(const lt_dbt_run *run, lt_buf *out)
     }
     if (names.len)
         qsort(names.items, names.len, sizeof(*names.items), by_name);
-    for (size_t i = 0; i < names.len; i++)
-        add_count(out, *(size_t *)lt_map_find(&counts, names.items[i]), names.items[i].ptr);
+    for (size_t i = 0; i < names.len; i++) {
+        size_t count = *(size_t *)lt_map_find(&counts, names.items[i]);
+        bool tests = count > 1 && lt_text_eq(names.items[i], T("test"));
+        add_count(out, count, tests ? "data test" : names.items[i].ptr);
+    }
     lt_map_cleanup(&counts);
 }
 

@@ -351,7 +351,7 @@ static lt_status kind_bits(const char *word, unsigned *out, lt_err *err)
     if (!bits) {
         lt_ignore(lt_fail(err, LT_INVALID, "--resource-type: there is no type '%s'", word));
         return lt_hint(err, "types are model, test, unit_test, seed, snapshot, source, analysis, "
-                            "exposure, metric, semantic_model, saved_query");
+                            "exposure, metric, semantic_model, saved_query, function");
     }
     *out |= bits;
     return LT_OK;

@@ -200,11 +200,12 @@ static bool is_in(lt_jinja_value list, lt_jinja_value item)
 static lt_status check_language(const attempt *a, lt_text materialization, lt_err *err)
 {
     const lt_dbt_macro *macro = lt_dbt_materialization_find(a->run->request.dbt, materialization);
-    lt_jinja_value language = lt_jinja_text(lt_dbt_is_python(a->node) ? T("python") : T("sql"));
+    bool python = lt_text_ends(a->node->path, T(".py"));
+    lt_jinja_value language = lt_jinja_text(python ? T("python") : T("sql"));
     LT_AUTO(lt_buf) known = {.limit = LT_KIB};
-    if (a->node->kind != LT_DBT_MODEL || !macro ||
-        is_in(lt_dbt_macro_ready(macro)->supported_languages, language) ||
-        (macro->supported_languages.type == LT_JINJA_UNDEFINED && !lt_dbt_is_python(a->node)))
+    bool judged = a->node->kind == LT_DBT_MODEL || a->node->kind == LT_DBT_UDF;
+    if (!judged || !macro || is_in(lt_dbt_macro_ready(macro)->supported_languages, language) ||
+        (macro->supported_languages.type == LT_JINJA_UNDEFINED && !python))
         return LT_OK;
     if (macro->supported_languages.type == LT_JINJA_UNDEFINED)
         lt_buf_add_str(&known, "['sql']");

@@ -84,14 +84,16 @@ static bool is_test(const lt_dbt_node *node)
 static bool is_recorded(const lt_dbt_node *node)
 {
     return is_test(node) || node->kind == LT_DBT_SEED || node->kind == LT_DBT_SNAPSHOT ||
+           node->kind == LT_DBT_UDF ||
            (node->kind == LT_DBT_MODEL && !lt_text_eq(node->config.materialized, T("ephemeral")));
 }
 
 static void add_key(const lt_dbt_node *node, lt_buf *out)
 {
     lt_relation relation = node->relation;
-    if (is_test(node))
-        relation.name = node->id; /* only some keep a relation */
+    if (is_test(node) || node->kind == LT_DBT_UDF)
+        relation.name =
+            node->id; /* only some tests keep one; a function's name may be a table's too */
     lt_quote_relation(&relation, out);
 }
 

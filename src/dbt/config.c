@@ -49,6 +49,9 @@ static const char *const defaults[LT_DBT_KINDS] = {
         "'dbt_is_deleted': None}, 'dbt_valid_to_current': None}",
     [LT_DBT_ANALYSIS] = "{" NODE_DEFAULTS "'materialized': 'view', " BUILD_DEFAULTS "}",
     [LT_DBT_OPERATION] = "{" NODE_DEFAULTS "'materialized': 'view', " BUILD_DEFAULTS "}",
+    [LT_DBT_UDF] = "{" NODE_DEFAULTS "'materialized': 'function', " BUILD_DEFAULTS
+                   ", 'type': 'scalar', 'volatility': None, 'runtime_version': None, "
+                   "'entry_point': None}",
     [LT_DBT_SOURCE] = "{'enabled': True, 'event_time': None, 'freshness': None, "
                       "'loaded_at_field': None, 'loaded_at_query': None, 'meta': {}, 'tags': [], "
                       "'static_analysis': None}",
@@ -198,6 +201,7 @@ static const char *const folder_keys[LT_DBT_KINDS] = {
     [LT_DBT_SNAPSHOT] = "snapshots",
     [LT_DBT_ANALYSIS] = "models",
     [LT_DBT_OPERATION] = "models",
+    [LT_DBT_UDF] = "functions",
     [LT_DBT_SOURCE] = "sources",
     [LT_DBT_UNIT_TEST] = "unit_tests",
     [LT_DBT_EXPOSURE] = "exposures",
@@ -239,10 +243,21 @@ typedef struct folder_walk {
     bool done;
 } folder_walk;
 
-static folder_walk walk_start(lt_dbt *dbt, const lt_dbt_node *node, lt_jinja_value project)
+/* Where dbt takes `unrendered_config` from: it says `models` for functions, and has the others under names that no project uses. */
+static const char *unrendered_key(lt_dbt_kind kind)
 {
-    lt_jinja_value tree = lt_dbt_at(project, folder_keys[node->kind]);
-    if (!lt_dbt_is_set(tree) && lt_text_eq(lt_text_of(folder_keys[node->kind]), T("data_tests")))
+    return kind == LT_DBT_UDF              ? "models"
+           : kind == LT_DBT_SEMANTIC_MODEL ? "semantic_models"
+           : kind == LT_DBT_SAVED_QUERY    ? "saved_queries"
+                                           : folder_keys[kind];
+}
+
+static folder_walk walk_start(lt_dbt *dbt, const lt_dbt_node *node, lt_jinja_value project,
+                              bool rendered)
+{
+    const char *key = rendered ? folder_keys[node->kind] : unrendered_key(node->kind);
+    lt_jinja_value tree = lt_dbt_at(project, key);
+    if (!lt_dbt_is_set(tree) && lt_text_eq(lt_text_of(key), T("data_tests")))
         tree = lt_dbt_at(project, "tests");
     return (folder_walk){
         .dbt = dbt, .node = node, .level = tree, .done = tree.type != LT_JINJA_DICT};
@@ -276,7 +291,8 @@ static void merge_folders(lt_dbt *dbt, const lt_dbt_node *node, lt_jinja_value p
                           lt_jinja_value all, bool rendered)
 {
     lt_jinja_value settings;
-    for (folder_walk walk = walk_start(dbt, node, project); walk_next(&walk, &settings);) {
+    for (folder_walk walk = walk_start(dbt, node, project, rendered);
+         walk_next(&walk, &settings);) {
         if (rendered)
             lt_dbt_config_merge(dbt, all, settings);
         else
@@ -679,6 +695,25 @@ static bool has_no_relation(const lt_dbt *dbt, const lt_dbt_node *node)
     }
 }
 
+/* Words that dbt knows of functions; others are errors there too. */
+static lt_status check_udf(lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)
+{
+    static const char *const types[] = {"scalar", "aggregate", "table", NULL};
+    static const char *const volatilities[] = {"deterministic", "stable", "non-deterministic",
+                                               NULL};
+    const struct {
+        lt_text key;
+        const char *const *allowed;
+    } keys[] = {{T("type"), types}, {T("volatility"), volatilities}};
+    for (size_t i = 0; i < LT_COUNT(keys) && node->kind == LT_DBT_UDF; i++) {
+        lt_jinja_value said = lt_dbt_config_get(dbt, node, keys[i].key);
+        if (lt_dbt_is_set(said) &&
+            check_allowed(keys[i].key, keys[i].allowed, lt_dbt_text_of(dbt, said), err) != LT_OK)
+            return lt_wrap(err, "%.*s", LT_ARG(node->path));
+    }
+    return LT_OK;
+}
+
 lt_status lt_dbt_config_finish(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
 {
     lt_dbt_config *config = &node->config;
@@ -690,6 +725,7 @@ lt_status lt_dbt_config_finish(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
                           LT_ARG(node->path), LT_ARG(config->incremental_strategy)));
         return lt_hint(err, "set unique_key, or use the strategy 'append'");
     }
+    LT_TRY(check_udf(dbt, node, err));
     node->no_relation = has_no_relation(dbt, node);
     LT_TRY(schema_of(dbt, node, &node->relation.schema, err));
     LT_TRY(database_of(dbt, node, &node->relation.database, err));

@@ -176,6 +176,18 @@ lt_status lt_dbt_ref_value(rendering *r, lt_jinja_render *render, const lt_dbt_n
     return LT_OK;
 }
 
+lt_status lt_dbt_udf_value(rendering *r, lt_jinja_render *render, const lt_dbt_node *node,
+                           lt_jinja_value *out, lt_err *err)
+{
+    lt_jinja_heap *heap = lt_jinja_heap_of(render);
+    lt_dbt_relation made = relation_of(r, node, heap);
+    made.type = LT_DBT_FUNCTION;
+    if (r->run && r->run->defer && r->exec)
+        LT_TRY(deferred(r, render, node, &made, err));
+    *out = lt_dbt_relation_value_of(heap, &made);
+    return LT_OK;
+}
+
 /* ---- the lookup ---- */
 
 static bool find_in_runtime(rendering *r, lt_jinja_heap *heap, lt_text name, lt_jinja_value *out,

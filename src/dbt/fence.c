@@ -111,6 +111,7 @@ static bool writes(const lt_dbt_node *node)
     case LT_DBT_MODEL:
     case LT_DBT_SEED:
     case LT_DBT_SNAPSHOT:
+    case LT_DBT_UDF:
         return true;
     case LT_DBT_GENERIC_TEST:
     case LT_DBT_SINGULAR_TEST:

@@ -33,7 +33,7 @@ static bool is_wanted(const project_file *file)
             return false; /* of unit tests: read when they run */
     }
     if (has_suffix(file->path, ".py"))
-        return file->kind == LT_DBT_MODEL_PATHS;
+        return file->kind == LT_DBT_MODEL_PATHS || file->kind == LT_DBT_UDF_PATHS;
     return file->kind != LT_DBT_MACRO_PATHS && file->kind != LT_DBT_DOCS_PATHS &&
            has_suffix(file->path, ".sql");
 }
@@ -76,6 +76,8 @@ static lt_status list_all(lt_dbt *dbt, project_files *out, lt_err *err)
                 lt_text folder = package->paths[kind].items[i];
                 if (kind == LT_DBT_OWN_TEST_PATHS && (dbt->is_strict || package != dbt->root))
                     continue;
+                if (kind == LT_DBT_UDF_PATHS && dbt->is_strict)
+                    continue; /* a leat.yml says nothing of functions */
                 if (kind == LT_DBT_DOCS_PATHS && is_listed(package, kind, folder))
                     continue;
                 LT_TRY(list_folder(dbt, package, (lt_dbt_paths)kind, folder, out, err));
@@ -117,10 +119,10 @@ static lt_status read_text(reading *r, project_file *file, lt_err *err)
     lt_text trimmed = lt_text_trim(whole);
     lt_dbt_sha256(file->kind == LT_DBT_SEED_PATHS ? whole : trimmed, file->checksum);
     file->text = lt_arena_text(&r->arena, trimmed);
-    if (has_suffix(file->path, ".py"))
+    if (has_suffix(file->path, ".py") && file->kind == LT_DBT_MODEL_PATHS)
         return read_python(r, file, err);
-    bool evaluated =
-        has_suffix(file->path, ".sql") && lt_text_find_byte(trimmed, '{', 0) != SIZE_MAX;
+    bool evaluated = (has_suffix(file->path, ".sql") || file->kind == LT_DBT_UDF_PATHS) &&
+                     lt_text_find_byte(trimmed, '{', 0) != SIZE_MAX;
     if (evaluated && file->kind != LT_DBT_SNAPSHOT_PATHS)
         return lt_jinja_compile(&r->dbt->parse_env, lt_text_of(file->path), file->text,
                                 &file->compiled, NULL, err);

@@ -67,6 +67,7 @@ struct lt_dbt {
     lt_map refable;        /* name -> refable_list */
     lt_dbt_rt *parse_rt;   /* owned */
     lt_map sources;        /* "api.orders" -> refable_list */
+    lt_map udfs;           /* name -> refable_list */
     lt_map levels;         /* a level of `models:` and its like -> its settings */
     lt_map metrics;        /* name -> lt_dbt_node */
     lt_map groups;         /* name -> lt_dbt_node */
@@ -169,6 +170,9 @@ lt_jinja_value lt_dbt_node_relation(const rendering *r, const lt_dbt_node *node,
                                     lt_jinja_heap *heap);
 /* What ref() and source() give when a node runs: with --empty, --defer. */
 lt_status lt_dbt_ref_value(rendering *r, lt_jinja_render *render, const lt_dbt_node *node,
+                           lt_jinja_value *out, lt_err *err);
+/* What function() gives then: never cut to fewer rows. */
+lt_status lt_dbt_udf_value(rendering *r, lt_jinja_render *render, const lt_dbt_node *node,
                            lt_jinja_value *out, lt_err *err);
 
 /* ---- glue.c ---- */
@@ -466,6 +470,11 @@ const lt_dbt_node *lt_dbt_reference_find(const lt_dbt *dbt, const lt_dbt_node *f
 lt_status lt_dbt_ref_missing(const lt_dbt *dbt, const lt_dbt_ref *ref, bool is_disabled,
                              lt_err *err);
 lt_status lt_dbt_source_missing(const lt_dbt *dbt, lt_text source, lt_text table, lt_err *err);
+/* What function('x') and function('package', 'x') mean; NULL and *is_disabled as lt_dbt_ref_find(). */
+lt_dbt_node *lt_dbt_udf_find(const lt_dbt *dbt, const lt_dbt_package *from, const lt_dbt_ref *ref,
+                             bool *is_disabled);
+lt_status lt_dbt_udf_missing(const lt_dbt *dbt, const lt_dbt_ref *ref, bool is_disabled,
+                             lt_err *err);
 lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err);
 
 /* ---- node_value.c ---- */

@@ -20,6 +20,7 @@ static const char *const kind_names[LT_DBT_KINDS] = {
     [LT_DBT_SNAPSHOT] = "snapshot",
     [LT_DBT_ANALYSIS] = "analysis",
     [LT_DBT_OPERATION] = "operation",
+    [LT_DBT_UDF] = "function",
     [LT_DBT_SOURCE] = "source",
     [LT_DBT_UNIT_TEST] = "unit_test",
     [LT_DBT_EXPOSURE] = "exposure",
@@ -152,7 +153,7 @@ static lt_status render_for_record(rendering *r, const lt_jinja_template *compil
 static lt_status record_statically(rendering *r, const lt_jinja_template *compiled, bool *done,
                                    lt_err *err)
 {
-    static const char *const names[] = {"ref", "source", "config"};
+    static const char *const names[] = {"ref", "source", "function", "config"};
     lt_jinja_static_call call;
     *done = false;
     for (size_t i = 0; i < LT_COUNT(names); i++) /* a project may have its own ref() */
@@ -322,6 +323,8 @@ static lt_dbt_kind kind_of(lt_dbt_paths folder)
         return LT_DBT_ANALYSIS;
     case LT_DBT_TEST_PATHS:
         return LT_DBT_SINGULAR_TEST;
+    case LT_DBT_UDF_PATHS:
+        return LT_DBT_UDF;
     default:
         return LT_DBT_MODEL;
     }
@@ -758,9 +761,9 @@ void lt_dbt_close(lt_dbt *dbt)
 {
     if (!dbt)
         return;
-    lt_map *const maps[] = {&dbt->package_names, &dbt->by_id,  &dbt->refable,  &dbt->sources,
-                            &dbt->metrics,       &dbt->groups, &dbt->docs,     &dbt->patches,
-                            &dbt->versions,      &dbt->levels, &dbt->env_reads};
+    lt_map *const maps[] = {&dbt->package_names, &dbt->by_id,    &dbt->refable, &dbt->sources,
+                            &dbt->udfs,          &dbt->metrics,  &dbt->groups,  &dbt->docs,
+                            &dbt->patches,       &dbt->versions, &dbt->levels,  &dbt->env_reads};
     for (size_t i = 0; i < dbt->templates.len; i++)
         lt_jinja_template_free(dbt->templates.items[i]);
     lt_dbt_own_macros_free(dbt);

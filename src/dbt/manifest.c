@@ -211,9 +211,7 @@ static void write_all(lt_manifest *m)
     write_kind(m, "saved_queries", LT_DBT_SAVED_QUERY, LT_DBT_SAVED_QUERY);
     write_kind(m, "semantic_models", LT_DBT_SEMANTIC_MODEL, LT_DBT_SEMANTIC_MODEL);
     write_kind(m, "unit_tests", LT_DBT_UNIT_TEST, LT_DBT_UNIT_TEST);
-    lt_json_key(w, T("functions"));
-    lt_json_begin(w, '{');
-    lt_json_end(w);
+    write_kind(m, "functions", LT_DBT_UDF, LT_DBT_UDF);
     lt_json_end(w);
     flush(m);
 }

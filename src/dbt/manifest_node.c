@@ -188,12 +188,12 @@ static void source_refs(writer *w, const subject *s)
     lt_json_end(w);
 }
 
-static void metric_refs(writer *w, const subject *s)
+static void named_refs(writer *w, const char *key, const lt_dbt_refs *refs)
 {
-    lt_json_key(w, T("metrics"));
+    lt_json_key(w, lt_text_of(key));
     lt_json_begin(w, '[');
-    for (size_t i = 0; i < s->node->metric_refs.len; i++) {
-        const lt_dbt_ref *ref = &s->node->metric_refs.items[i];
+    for (size_t i = 0; i < refs->len; i++) {
+        const lt_dbt_ref *ref = &refs->items[i];
         lt_json_begin(w, '[');
         if (ref->package.len)
             lt_json_string(w, ref->package);
@@ -201,6 +201,16 @@ static void metric_refs(writer *w, const subject *s)
         lt_json_end(w);
     }
     lt_json_end(w);
+}
+
+static void metric_refs(writer *w, const subject *s)
+{
+    named_refs(w, "metrics", &s->node->metric_refs);
+}
+
+static void udf_refs(writer *w, const subject *s)
+{
+    named_refs(w, "functions", &s->node->udf_refs);
 }
 
 static void needed_macros(writer *w, const lt_dbt_node *node)
@@ -312,7 +322,7 @@ static const field executable_fields[] = {
 };
 
 static const field sql_fields[] = {
-    BY(refs),       BY(source_refs), BY(metric_refs), SAID(EMPTY_LIST, functions),
+    BY(refs),       BY(source_refs), BY(metric_refs), BY(udf_refs),
     BY(depends_on), BY(compiled),    BY(contract),
 };
 
@@ -332,6 +342,30 @@ static const field test_fields[] = {
     BY(test_metadata),
 };
 
+/* A function: what it takes and gives, each with all of dbt's keys. */
+static void signature(writer *w, const subject *s)
+{
+    lt_jinja_value list = lt_dbt_at(s->node->raw, "arguments");
+    lt_jinja_value gives = lt_dbt_at(s->node->raw, "returns");
+    lt_jinja_value type = lt_dbt_at(gives, "data_type");
+    lt_json_key(w, T("returns"));
+    lt_json_begin(w, '{'); /* without an entry in a .yml file nobody knows */
+    lt_manifest_value(w, "data_type",
+                      lt_dbt_is_set(type) ? type : lt_jinja_text(T("INVALID_TYPE")));
+    lt_manifest_value(w, "description", lt_dbt_at(gives, "description"));
+    lt_json_end(w);
+    lt_json_key(w, T("arguments"));
+    lt_json_begin(w, '[');
+    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
+        static const char *const keys[] = {"name", "data_type", "description", "default_value"};
+        lt_json_begin(w, '{');
+        for (size_t k = 0; k < LT_COUNT(keys); k++)
+            lt_manifest_value(w, keys[k], lt_dbt_at(lt_jinja_at(list, i), keys[k]));
+        lt_json_end(w);
+    }
+    lt_json_end(w);
+}
+
 static void executable(writer *w, const subject *s)
 {
     WRITE_FIELDS(w, s, database_fields);
@@ -342,12 +376,14 @@ static void executable(writer *w, const subject *s)
         depends_on_macros(w, s);
         return;
     }
-    lt_json_set(w, "language", lt_dbt_is_python(s->node) ? T("python") : T("sql"));
+    lt_json_set(w, "language", lt_text_ends(s->node->path, T(".py")) ? T("python") : T("sql"));
     WRITE_FIELDS(w, s, sql_fields);
     if (s->node->kind == LT_DBT_MODEL)
         WRITE_FIELDS(w, s, model_fields);
     else if (s->node->kind == LT_DBT_GENERIC_TEST)
         WRITE_FIELDS(w, s, test_fields);
+    else if (s->node->kind == LT_DBT_UDF)
+        signature(w, s);
     else if (s->node->kind == LT_DBT_OPERATION)
         lt_json_set_int(w, "index", s->node->line);
 }

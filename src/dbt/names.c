@@ -18,7 +18,9 @@ static lt_jinja_value own_relation(const rendering *r, lt_jinja_heap *heap)
     return lt_dbt_node_relation(r, r->node, heap);
 }
 
-static void record_ref(rendering *r, const lt_dbt_ref *ref, bool source)
+typedef enum ref_kind { TO_NODE, TO_SOURCE, TO_UDF } ref_kind;
+
+static void record_ref(rendering *r, const lt_dbt_ref *ref, ref_kind kind)
 {
     lt_dbt_node *node = r->recorded;
     lt_dbt *dbt = r->loading;
@@ -29,16 +31,15 @@ static void record_ref(rendering *r, const lt_dbt_ref *ref, bool source)
                        .version = ref->version};
     if (ref->version.type == LT_JINJA_STR)
         copy.version = lt_jinja_text(lt_arena_text(&dbt->arena, lt_jinja_as_text(ref->version)));
-    size_t count = source ? node->source_refs.len : node->refs.len;
-    const lt_dbt_ref *before = source ? node->source_refs.items : node->refs.items;
-    for (size_t i = 0; i < count; i++)
-        if (lt_text_eq(before[i].name, copy.name) && lt_text_eq(before[i].package, copy.package) &&
-            lt_jinja_eq(before[i].version, copy.version))
+    lt_dbt_refs *list = kind == TO_SOURCE ? &node->source_refs
+                        : kind == TO_UDF  ? &node->udf_refs
+                                          : &node->refs;
+    for (size_t i = 0; i < list->len; i++)
+        if (lt_text_eq(list->items[i].name, copy.name) &&
+            lt_text_eq(list->items[i].package, copy.package) &&
+            lt_jinja_eq(list->items[i].version, copy.version))
             return;
-    if (source)
-        lt_push_in(&dbt->arena, &node->source_refs, copy);
-    else
-        lt_push_in(&dbt->arena, &node->refs, copy);
+    lt_push_in(&dbt->arena, list, copy);
 }
 
 static lt_status bind_ref(lt_jinja_call *call, lt_dbt_ref *out, lt_err *err)
@@ -64,7 +65,7 @@ static lt_status ref(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
     LT_TRY(bind_ref(call, &wanted, err));
     *result = own_relation(r, call->heap);
     if (r->loading && !r->checking) {
-        record_ref(r, &wanted, false);
+        record_ref(r, &wanted, TO_NODE);
         return LT_OK;
     }
     const lt_dbt_node *found = lt_dbt_ref_find(r->dbt, r->package, &wanted, &is_disabled);
@@ -83,13 +84,36 @@ static lt_status source(lt_jinja_call *call, lt_jinja_value *result, lt_err *err
     LT_TRY(lt_jinja_need_text(call, args[1], "table", &wanted.name, err));
     *result = own_relation(r, call->heap);
     if (r->loading && !r->checking) {
-        record_ref(r, &wanted, true);
+        record_ref(r, &wanted, TO_SOURCE);
         return LT_OK;
     }
     const lt_dbt_node *found = lt_dbt_source_find(r->dbt, r->package, wanted.package, wanted.name);
     if (!found)
         return lt_dbt_source_missing(r->dbt, wanted.package, wanted.name, err);
     return lt_dbt_ref_value(r, call->render, found, result, err);
+}
+
+/* function('name'), function('package', 'name'): what the database knows it by. */
+static lt_status function(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
+{
+    rendering *r = rendering_of(call);
+    lt_jinja_value args[2];
+    lt_dbt_ref wanted = {.version = lt_jinja_none()};
+    bool is_disabled = false;
+    LT_TRY(lt_jinja_bind(call, "function name?", args, err));
+    bool two = !lt_jinja_is_absent(args[1]);
+    LT_TRY(lt_jinja_need_text(call, args[two], "name", &wanted.name, err));
+    if (two)
+        LT_TRY(lt_jinja_need_text(call, args[0], "package", &wanted.package, err));
+    *result = own_relation(r, call->heap);
+    if (r->loading && !r->checking) {
+        record_ref(r, &wanted, TO_UDF);
+        return LT_OK;
+    }
+    const lt_dbt_node *found = lt_dbt_udf_find(r->dbt, r->package, &wanted, &is_disabled);
+    if (!found)
+        return lt_dbt_udf_missing(r->dbt, &wanted, is_disabled, err);
+    return lt_dbt_udf_value(r, call->render, found, result, err);
 }
 
 static lt_status metric(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
@@ -433,10 +457,13 @@ lt_status lt_dbt_static_call(rendering *r, const lt_jinja_static_call *call, boo
             LT_TRY(config_add(r, lt_jinja_as_text(key), value, err));
         return LT_OK;
     }
-    bool source = lt_text_eq(call->name, T("source"));
-    *done = static_ref(call, &wanted) && (!source || wanted.package.len);
+    ref_kind kind = lt_text_eq(call->name, T("source"))     ? TO_SOURCE
+                    : lt_text_eq(call->name, T("function")) ? TO_UDF
+                                                            : TO_NODE;
+    *done = static_ref(call, &wanted) && (kind != TO_SOURCE || wanted.package.len) &&
+            (kind != TO_UDF || !lt_jinja_len(call->kwargs));
     if (*done)
-        record_ref(r, &wanted, source);
+        record_ref(r, &wanted, kind);
     return LT_OK;
 }
 
@@ -522,8 +549,8 @@ static bool find_macro(rendering *r, lt_jinja_render *render, lt_text name, lt_j
 /* ---- the table ---- */
 
 static const lt_jinja_func functions[] = {
-    {"ref", ref, NULL},         {"source", source, NULL}, {"metric", metric, NULL},
-    {"env_var", env_var, NULL}, {"doc", doc, NULL},
+    {"ref", ref, NULL},       {"source", source, NULL},   {"function", function, NULL},
+    {"metric", metric, NULL}, {"env_var", env_var, NULL}, {"doc", doc, NULL},
 };
 
 static bool find_function(const rendering *r, lt_text name, lt_jinja_value *out)

@@ -18,6 +18,7 @@ typedef enum lt_dbt_kind {
     LT_DBT_SNAPSHOT,
     LT_DBT_ANALYSIS,
     LT_DBT_OPERATION, /* on-run-start and on-run-end */
+    LT_DBT_UDF,       /* dbt's "function": one that a database has by CREATE FUNCTION */
     LT_DBT_SOURCE,
     LT_DBT_UNIT_TEST,
     LT_DBT_EXPOSURE,
@@ -55,6 +56,7 @@ typedef enum lt_dbt_paths {
     LT_DBT_SNAPSHOT_PATHS,
     LT_DBT_ANALYSIS_PATHS,
     LT_DBT_TEST_PATHS,
+    LT_DBT_UDF_PATHS,
     LT_DBT_OWN_TEST_PATHS, /* of the root project: tests of macros and CTEs, which dbt does not know */
     LT_DBT_DOCS_PATHS,     /* empty: all the others */
     LT_DBT_PATHS
@@ -135,6 +137,7 @@ struct lt_dbt_node {
     lt_dbt_refs refs;
     lt_dbt_refs source_refs; /* package: the source's name; name: the table's */
     lt_dbt_refs metric_refs;
+    lt_dbt_refs udf_refs;                /* of function() */
     lt_dbt_nodes depends_on;             /* what the references mean, each once */
     LT_VEC(const lt_dbt_macro *) macros; /* called by it, each once */
     lt_texts needs;                      /* ids of depends_on */

@@ -56,6 +56,7 @@ lt_jinja_value lt_dbt_graph_value(const lt_dbt *dbt, lt_jinja_heap *heap)
         [LT_DBT_SNAPSHOT] = "nodes",
         [LT_DBT_ANALYSIS] = "nodes",
         [LT_DBT_OPERATION] = "nodes",
+        [LT_DBT_UDF] = "functions",
         [LT_DBT_SOURCE] = "sources",
         [LT_DBT_UNIT_TEST] = "unit_tests",
         [LT_DBT_EXPOSURE] = "exposures",

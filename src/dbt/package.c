@@ -22,6 +22,7 @@ static const path_key path_keys[LT_DBT_PATHS] = {
     [LT_DBT_SNAPSHOT_PATHS] = {"snapshot-paths", NULL, "snapshots"},
     [LT_DBT_ANALYSIS_PATHS] = {"analysis-paths", NULL, "analyses"},
     [LT_DBT_TEST_PATHS] = {"test-paths", NULL, "tests"},
+    [LT_DBT_UDF_PATHS] = {"function-paths", NULL, "functions"},
     [LT_DBT_OWN_TEST_PATHS] = {NULL, NULL,
                                "leat_tests"}, /* dbt refuses keys that it does not know */
     [LT_DBT_DOCS_PATHS] = {"docs-paths", NULL, NULL},

@@ -50,6 +50,7 @@ const lt_parse_field lt_parse_fields[] = {
     NODE(REFS, refs),
     NODE(REFS, source_refs),
     NODE(REFS, metric_refs),
+    NODE(REFS, udf_refs),
     NODE(VALUE, version),
     NODE(VALUE, latest_version),
     NODE(TEXT, access),

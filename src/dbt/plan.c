@@ -62,7 +62,8 @@ static bool is_made_of(const lt_dbt_node *node, const char *materialized)
 
 static bool is_planned(const lt_dbt_node *node)
 {
-    return (node->kind <= LT_DBT_SNAPSHOT || node->kind == LT_DBT_UNIT_TEST) &&
+    return (node->kind <= LT_DBT_SNAPSHOT || node->kind == LT_DBT_UNIT_TEST ||
+            node->kind == LT_DBT_UDF) &&
            !is_made_of(node, "ephemeral");
 }
 
@@ -190,7 +191,8 @@ static void sources_of(planning *p, const lt_dbt_node *node, lt_dbt_nodes *out)
 
 static bool reads_data(const lt_dbt_node *node)
 {
-    return !is_view(node) && node->kind != LT_DBT_UNIT_TEST && node->kind != LT_DBT_SEED;
+    return !is_view(node) && node->kind != LT_DBT_UNIT_TEST && node->kind != LT_DBT_SEED &&
+           node->kind != LT_DBT_UDF;
 }
 
 static lt_status ask_sources(planning *p, lt_err *err)
@@ -431,7 +433,7 @@ static lt_status judge(planning *p, lt_dbt_plan_item *item, lt_err *err)
 {
     const lt_dbt_node *node = item->node;
     bool there = true;
-    if (!is_test(node))
+    if (!is_test(node) && node->kind != LT_DBT_UDF) /* functions are not looked up */
         LT_TRY(is_there(p, &node->relation, &there, err));
     if (!there) {
         item->evidence = LT_DBT_BY_WAREHOUSE;

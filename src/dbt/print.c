@@ -100,6 +100,8 @@ static lt_text code_of(lt_dbt_prints *prints, const lt_dbt_node *node)
     } else if (node->kind == LT_DBT_UNIT_TEST) {
         add_value(node->raw, &text);
     } else {
+        if (node->kind == LT_DBT_UDF)
+            add_value(node->raw, &text); /* what it takes and gives */
         lt_buf_add(&text, node->kind == LT_DBT_SEED ? node->checksum : node->raw_code);
     }
     add_item(prints, &list, node->kind == LT_DBT_SEED ? T("file") : T("text"), lt_buf_text(&text));
@@ -186,8 +188,9 @@ static const lt_dbt_macro *materialization_of(const lt_dbt *dbt, const lt_dbt_no
 {
     lt_text name = node->kind == LT_DBT_SEED       ? T("seed")
                    : node->kind == LT_DBT_SNAPSHOT ? T("snapshot")
-                   : node->kind == LT_DBT_MODEL    ? node->config.materialized
-                                                   : (lt_text){0};
+                   : node->kind == LT_DBT_MODEL || node->kind == LT_DBT_UDF
+                       ? node->config.materialized
+                       : (lt_text){0};
     return name.len ? lt_dbt_materialization_find(dbt, name) : NULL;
 }
 

@@ -78,6 +78,7 @@ static const char *const yaml_keys[LT_DBT_KINDS] = {
     [LT_DBT_SNAPSHOT] = "snapshots",
     [LT_DBT_ANALYSIS] = "analyses",
     [LT_DBT_SINGULAR_TEST] = "data_tests",
+    [LT_DBT_UDF] = "functions",
 };
 
 static lt_text file_stem(lt_text path)
@@ -247,6 +248,51 @@ static lt_status keep_snapshot(const value_source *source, const lt_yaml *entry,
                                               : LT_OK;
 }
 
+/* A mapping with texts at all of these keys. */
+static lt_status need_texts(const char *path, const lt_yaml *mapping, key_list list, lt_err *err)
+{
+    lt_text found;
+    for (size_t i = 0; i < list.count; i++)
+        LT_TRY(lt_dbt_need_text(path, mapping, list.keys[i], &found, err));
+    return LT_OK;
+}
+
+/* What a function takes: those that may be left out are last. */
+static lt_status check_arguments(const char *path, const lt_yaml *list, lt_text of, lt_err *err)
+{
+    static const lt_text needed[] = {T("name"), T("data_type")};
+    bool optional = false;
+    if (lt_dbt_is_null(list))
+        return LT_OK;
+    LT_TRY(lt_dbt_need_list(path, list, "arguments", err));
+    for (size_t i = 0; i < list->count; i++) {
+        const lt_yaml *one = list->items[i];
+        LT_TRY(need_texts(path, one, KEYS(needed), err));
+        bool given = !lt_dbt_is_null(lt_yaml_find(one, T("default_value")));
+        if (optional && !given)
+            return lt_yaml_fail(one, path, err,
+                                "Non-defaulted argument '%.*s' of function '%.*s' comes after a "
+                                "defaulted argument. Non-defaulted arguments cannot come after "
+                                "defaulted arguments.",
+                                LT_ARG(lt_yaml_find(one, T("name"))->text), LT_ARG(of));
+        optional |= given;
+    }
+    return LT_OK;
+}
+
+static lt_status keep_function(const value_source *source, const lt_yaml *entry, lt_err *err)
+{
+    static const lt_text needed[] = {T("data_type")};
+    lt_text name = {0};
+    LT_TRY(lt_dbt_need_text(source->path, entry, T("name"), &name, err));
+    const lt_yaml *gives = lt_yaml_find(entry, T("returns"));
+    if (lt_dbt_is_null(gives))
+        return lt_yaml_fail(entry, source->path, err, "'returns' is missing");
+    LT_TRY(need_texts(source->path, gives, KEYS(needed), err));
+    LT_TRY(check_arguments(source->path, lt_yaml_find(entry, T("arguments")), name, err));
+    return keep_patch(source, "functions", entry, err);
+}
+
 static const struct {
     const char *key;
     add_entry *add;
@@ -258,6 +304,7 @@ static const struct {
     {"macros", keep_macro},
     {"data_tests", keep_test},
     {"tests", keep_test},
+    {"functions", keep_function},
     {"sources", lt_dbt_add_source},
     {"exposures", lt_dbt_add_exposure},
     {"groups", lt_dbt_add_group},
@@ -581,7 +628,7 @@ static lt_status apply_to_node(const value_source *source, const patch *given, l
         node->deprecation_date =
             moment_text(dbt, lt_dbt_text_at(dbt, node->raw, "deprecation_date"));
         LT_TRY(lt_dbt_columns(source, node, given->entry, err));
-        if (node->kind == LT_DBT_SINGULAR_TEST)
+        if (node->kind == LT_DBT_SINGULAR_TEST || node->kind == LT_DBT_UDF)
             return LT_OK;
         return lt_dbt_tests_of(source, node, given->entry, given->yaml_key, err);
     }

@@ -50,10 +50,10 @@ static lt_dbt_node *pick(const refable_list *list, const lt_dbt_package *package
     return NULL;
 }
 
-lt_dbt_node *lt_dbt_ref_find(const lt_dbt *dbt, const lt_dbt_package *from, const lt_dbt_ref *ref,
-                             bool *is_disabled)
+static lt_dbt_node *find_in(const lt_dbt *dbt, const lt_map *map, const lt_dbt_package *from,
+                            const lt_dbt_ref *ref, bool *is_disabled)
 {
-    const refable_list *list = lt_map_find(&dbt->refable, ref->name);
+    const refable_list *list = lt_map_find(map, ref->name);
     *is_disabled = false;
     if (!list)
         return NULL;
@@ -65,6 +65,18 @@ lt_dbt_node *lt_dbt_ref_find(const lt_dbt *dbt, const lt_dbt_package *from, cons
     if (!found)
         found = pick(list, dbt->root, ref, is_disabled);
     return found ? found : pick(list, NULL, ref, is_disabled);
+}
+
+lt_dbt_node *lt_dbt_ref_find(const lt_dbt *dbt, const lt_dbt_package *from, const lt_dbt_ref *ref,
+                             bool *is_disabled)
+{
+    return find_in(dbt, &dbt->refable, from, ref, is_disabled);
+}
+
+lt_dbt_node *lt_dbt_udf_find(const lt_dbt *dbt, const lt_dbt_package *from, const lt_dbt_ref *ref,
+                             bool *is_disabled)
+{
+    return find_in(dbt, &dbt->udfs, from, ref, is_disabled);
 }
 
 lt_dbt_node *lt_dbt_source_find(const lt_dbt *dbt, const lt_dbt_package *from, lt_text source,
@@ -138,6 +150,20 @@ lt_status lt_dbt_ref_missing(const lt_dbt *dbt, const lt_dbt_ref *ref, bool is_d
     return say_nearest(&dbt->refable, ref->name, "models are the .sql files below models/", err);
 }
 
+lt_status lt_dbt_udf_missing(const lt_dbt *dbt, const lt_dbt_ref *ref, bool is_disabled,
+                             lt_err *err)
+{
+    bool in = ref->package.len > 0;
+    if (is_disabled) {
+        lt_ignore(lt_fail(err, LT_INVALID, "it needs the function '%.*s', which is disabled",
+                          LT_ARG(ref->name)));
+        return lt_hint(err, "enable it, or disable this one too");
+    }
+    lt_ignore(lt_fail(err, LT_INVALID, "there is no function '%.*s'%s%.*s%s", LT_ARG(ref->name),
+                      in ? " in the package '" : "", LT_ARG(ref->package), in ? "'" : ""));
+    return say_nearest(&dbt->udfs, ref->name, "functions are the files below functions/", err);
+}
+
 lt_status lt_dbt_source_missing(const lt_dbt *dbt, lt_text source, lt_text table, lt_err *err)
 {
     LT_AUTO(lt_chars) key = lt_format("%.*s.%.*s", LT_ARG(source), LT_ARG(table));
@@ -189,12 +215,9 @@ static bool is_test(const lt_dbt_node *node)
     return node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST;
 }
 
-/* A test of what is not there is put aside, with a word; anything else is an error. */
-static lt_status missing(lt_dbt *dbt, lt_dbt_node *node, const lt_dbt_ref *ref, bool source,
-                         bool is_disabled, lt_err *err)
+/* A test of what is not there (`err` says what) is put aside, with a word; anything else is an error. */
+static lt_status missing(lt_dbt *dbt, lt_dbt_node *node, bool is_disabled, lt_err *err)
 {
-    lt_ignore(source ? lt_dbt_source_missing(dbt, ref->package, ref->name, err)
-                     : lt_dbt_ref_missing(dbt, ref, is_disabled, err));
     if (is_test(node) && (is_disabled || !dbt->is_strict)) {
         node->is_disabled = true;
         if (!is_disabled)
@@ -292,20 +315,35 @@ static lt_status link_node(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
         lt_dbt_node *found = lt_dbt_source_find(dbt, node->package, ref->package, ref->name);
         if (found)
             need(dbt, node, found);
-        else
-            LT_TRY(missing(dbt, node, ref, true, false, err));
+        else if (lt_dbt_source_missing(dbt, ref->package, ref->name, err) != LT_OK)
+            LT_TRY(missing(dbt, node, false, err));
     }
     for (size_t i = 0; i < node->refs.len && !node->is_disabled; i++) {
         const lt_dbt_ref *ref = &node->refs.items[i];
         bool is_disabled;
         lt_dbt_node *found = lt_dbt_ref_find(dbt, node->package, ref, &is_disabled);
         if (!found) {
-            LT_TRY(missing(dbt, node, ref, false, is_disabled, err));
+            lt_ignore(lt_dbt_ref_missing(dbt, ref, is_disabled, err));
+            LT_TRY(missing(dbt, node, is_disabled, err));
             continue;
         }
         if (!is_test(node) && node->kind != LT_DBT_UNIT_TEST)
             LT_TRY(check_access(dbt, node, found, err));
         need(dbt, node, found);
+    }
+    return LT_OK;
+}
+
+static lt_status link_udfs(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
+{
+    for (size_t i = 0; i < node->udf_refs.len && !node->is_disabled; i++) {
+        bool is_disabled;
+        const lt_dbt_ref *ref = &node->udf_refs.items[i];
+        lt_dbt_node *found = lt_dbt_udf_find(dbt, node->package, ref, &is_disabled);
+        if (found)
+            need(dbt, node, found);
+        else if (lt_dbt_udf_missing(dbt, ref, is_disabled, err) != LT_OK)
+            LT_TRY(missing(dbt, node, is_disabled, err));
     }
     return LT_OK;
 }
@@ -522,7 +560,8 @@ static lt_status check_cycles(const lt_dbt *dbt, lt_err *err)
 
 static bool is_runnable(const lt_dbt_node *node)
 {
-    return is_refable(node) || is_test(node) || node->kind == LT_DBT_UNIT_TEST;
+    return is_refable(node) || is_test(node) || node->kind == LT_DBT_UNIT_TEST ||
+           node->kind == LT_DBT_UDF;
 }
 
 static void sort_out(lt_dbt *dbt)
@@ -545,6 +584,8 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err)
         node->is_disabled = node->config.disabled;
         if (is_refable(node))
             lt_dbt_refable_add(dbt, &dbt->refable, node->name, node);
+        if (node->kind == LT_DBT_UDF)
+            lt_dbt_refable_add(dbt, &dbt->udfs, node->name, node);
         if (!node->is_disabled)
             LT_TRY(check_twin(dbt, node, err));
     }
@@ -555,6 +596,7 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err)
             LT_TRY(link_node(dbt, node, err));
         if (!node->is_disabled)
             link_semantic(dbt, node);
+        LT_TRY(link_udfs(dbt, node, err));
         if (node->is_disabled && lt_map_find(&dbt->by_id, node->id) == node)
             (void)lt_map_put(&dbt->by_id, node->id, NULL);
     }

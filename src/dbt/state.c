@@ -60,8 +60,9 @@ void lt_dbt_state_cleanup(lt_dbt_state *state)
 
 const lt_json *lt_dbt_state_node(const lt_dbt_state *state, lt_text id)
 {
-    static const char *const parts[] = {"nodes",           "sources",    "exposures",    "metrics",
-                                        "semantic_models", "unit_tests", "saved_queries"};
+    static const char *const parts[] = {"nodes",         "sources",         "exposures",
+                                        "metrics",       "semantic_models", "unit_tests",
+                                        "saved_queries", "functions"};
     for (size_t i = 0; i < LT_COUNT(parts); i++) {
         const lt_json *found = lt_json_find_text(lt_json_find(state->manifest, parts[i]), id);
         if (found)
@@ -245,6 +246,7 @@ static bool macros_changed(const lt_dbt_method_context *context, const lt_dbt_no
 static bool same_contents(const lt_dbt_node *node, const lt_json *now, const lt_json *then)
 {
     static const char *const of_model[] = {"latest_version", "access", "deprecation_date"};
+    static const char *const of_udf[] = {"arguments", "returns"};
     static const char *const of_source[] = {"fqn", "loader", "external"};
     static const char *const of_exposure[] = {"fqn", "type",        "owner", "maturity",
                                               "url", "description", "label", "depends_on"};
@@ -271,7 +273,9 @@ static bool same_contents(const lt_dbt_node *node, const lt_json *now, const lt_
         return same_body(node, now, then) && same_config(now, then) &&
                same_descriptions(now, then) && same_at(now, then, "fqn") &&
                same_relation(node, now, then) && same_contract(now, then) &&
-               (node->kind != LT_DBT_MODEL || same_at_all(now, then, of_model, LT_COUNT(of_model)));
+               (node->kind != LT_DBT_MODEL ||
+                same_at_all(now, then, of_model, LT_COUNT(of_model))) &&
+               (node->kind != LT_DBT_UDF || same_at_all(now, then, of_udf, LT_COUNT(of_udf)));
     }
 }
 

@@ -170,6 +170,7 @@ static lt_step_kind step_kind_of(const lt_dbt_node *node)
         return lt_text_eq(node->config.materialized, T("ephemeral")) ? LT_STEP_GATE : LT_STEP_MODEL;
     case LT_DBT_SEED:
     case LT_DBT_SNAPSHOT:
+    case LT_DBT_UDF:
         return LT_STEP_MODEL;
     default:
         return LT_STEP_TEST;

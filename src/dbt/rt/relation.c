@@ -559,6 +559,29 @@ static lt_status quoted(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
     return LT_OK;
 }
 
+/* In dbt's words, which people look for. */
+static lt_status check_function(lt_jinja_value config, lt_err *err)
+{
+    static const struct {
+        const char *key, *article, *whose;
+        bool python;
+    } needed[] = {{"language", "A", "functions", false},
+                  {"type", "A", "functions", false},
+                  {"runtime_version", "A", "python functions", true},
+                  {"entry_point", "An", "python functions", true}};
+    bool python = lt_text_eq(lt_jinja_as_text(lt_dbt_get(config, "language")), T("python"));
+    for (size_t i = 0; i < LT_COUNT(needed); i++) {
+        LT_AUTO(lt_buf) text = {.limit = LT_KIB};
+        lt_jinja_value said = lt_dbt_get(config, needed[i].key);
+        if (said.type != LT_JINJA_NONE && said.type != LT_JINJA_UNDEFINED)
+            lt_jinja_str(said, &text);
+        if ((python || !needed[i].python) && !text.len)
+            return lt_fail(err, LT_INVALID, "%s `%s` is required for %s", needed[i].article,
+                           needed[i].key, needed[i].whose);
+    }
+    return LT_OK;
+}
+
 static lt_status function_config(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
 {
     lt_jinja_value args[1];
@@ -572,7 +595,7 @@ static lt_status function_config(lt_jinja_call *call, lt_jinja_value *out, lt_er
     lt_jinja_put(*out, "type", lt_dbt_get(config, "type"));
     lt_jinja_put(*out, "runtime_version", lt_dbt_get(config, "runtime_version"));
     lt_jinja_put(*out, "entry_point", lt_dbt_get(config, "entry_point"));
-    return LT_OK;
+    return check_function(*out, err);
 }
 
 static lt_status function_macro(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)

@@ -289,3 +289,53 @@ Test(dbt, a_name_that_postgres_would_cut_is_refused_there)
     CHECK_HAS(err.hint, "alias");
     close_shop(&s);
 }
+
+static void write_udfs(shop *s)
+{
+    write_shop(s);
+    lt_test_write(s->root, "dbt_project.yml",
+                  "name: shop\nfunctions: {shop: {+volatility: stable}}\n");
+    lt_test_write(s->root, "functions/base.sql", "select 1\n");
+    lt_test_write(s->root, "functions/next.sql",
+                  "select {{ function('base') }}() {% if true %}+ 1{% endif %}\n");
+    lt_test_write(s->root, "models/staging/stg_orders.sql",
+                  "select {{ function('shop', 'next') }}() as id, {{ function('next') }}() as b\n");
+}
+
+Test(dbt, a_call_of_function_is_a_reference_to_a_function)
+{
+    shop s;
+    lt_err err = {0};
+    write_udfs(&s);
+    CHECK_OK(load(&s, &err), err);
+    const lt_dbt_node *model = node_named(&s, "stg_orders"), *next = node_named(&s, "next");
+    CHECK(next != NULL && next->kind == LT_DBT_UDF);
+    CHECK(model->udf_refs.len == 2 && model->refs.len == 0);
+    CHECK(model->depends_on.len == 1 && model->depends_on.items[0] == next);
+    CHECK(next->depends_on.len == 1);
+    CHECK_TEXT(next->depends_on.items[0]->id, "function.shop.base");
+    lt_jinja_value volatility = lt_dbt_config_get(s.dbt, next, T("volatility"));
+    CHECK_TEXT(lt_jinja_as_text(volatility), "stable");
+    close_shop(&s);
+}
+
+Test(dbt, functions_that_call_each_other_are_a_cycle)
+{
+    shop s;
+    lt_err err = {0};
+    write_udfs(&s);
+    lt_test_write(s.root, "functions/base.sql", "select {{ function('next') }}()\n");
+    CHECK(load(&s, &err) == LT_INVALID);
+    CHECK(lt_has(err.message, "found a cycle"));
+    close_shop(&s);
+}
+
+Test(dbt, a_function_may_have_the_name_of_a_model)
+{
+    shop s;
+    lt_err err = {0};
+    write_udfs(&s);
+    lt_test_write(s.root, "functions/totals.sql", "select 1\n");
+    CHECK_OK(load(&s, &err), err);
+    close_shop(&s);
+}

@@ -1,0 +1,1 @@
+select coalesce(max(v), 0) from {{ ref('numbers') }}

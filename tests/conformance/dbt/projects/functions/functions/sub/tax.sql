@@ -1,0 +1,2 @@
+{{ config(tags=['tax'], alias='with_tax') }}
+select {{ function('twice') }}(price) * rate

@@ -1,0 +1,1 @@
+select {{ function('best') }}() as best, {{ function('other', 'plus_one') }}(1) as next

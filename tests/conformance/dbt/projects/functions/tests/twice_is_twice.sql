@@ -1,0 +1,1 @@
+select * from {{ ref('priced') }} where two <> {{ function('twice') }}(v)
