@@ -12,7 +12,7 @@
 enum {
     COMPILED = 1 << LT_DBT_MODEL | 1 << LT_DBT_GENERIC_TEST | 1 << LT_DBT_SINGULAR_TEST |
                1 << LT_DBT_SNAPSHOT | 1 << LT_DBT_ANALYSIS | 1 << LT_DBT_UNIT_TEST |
-               1 << LT_DBT_UDF,
+               1 << LT_DBT_UDF | 1 << LT_DBT_OPERATION,
     DESCRIBED = COMPILED | 1 << LT_DBT_SEED | 1 << LT_DBT_SOURCE
 };
 
@@ -25,7 +25,6 @@ static lt_status compile_chosen(dbt_work *work, const lt_node_set *chosen, lt_er
     for (size_t i = 0; i < all->len; i++)
         if (lt_node_set_has(chosen, i) && (COMPILED & (1u << all->items[i]->kind)))
             lt_node_set_add(&compiled, i);
-    dbt_say_concurrency(work);
     return dbt_run_nodes(work, LT_DBT_DO_COMPILE, &compiled, err);
 }
 

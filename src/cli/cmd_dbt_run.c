@@ -30,7 +30,7 @@ static unsigned kinds_of(dbt_verb verb)
                1u << LT_DBT_SEED;
     case DBT_COMPILE:
         return 1u << LT_DBT_MODEL | TESTS | 1u << LT_DBT_SNAPSHOT | 1u << LT_DBT_ANALYSIS |
-               1u << LT_DBT_UDF;
+               1u << LT_DBT_UDF | 1u << LT_DBT_OPERATION;
     case DBT_FRESHNESS:
         return 1u << LT_DBT_SOURCE;
     case DBT_BUILD:
@@ -104,6 +104,7 @@ lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *
                                   .credentials = work->profile.credentials,
                                   .started = dbt_line_started,
                                   .ended = dbt_line_ended,
+                                  .batch = dbt_line_batch,
                                   .say = dbt_line_said,
                                   .user = work};
     LT_TRY(read_span(flags, &request, err));
@@ -146,7 +147,7 @@ lt_status dbt_run_nodes(dbt_work *work, lt_dbt_action action, const lt_node_set 
     if (work->flags->fill_gaps == 1)
         LT_TRY(lt_dbt_builds_read(work->target_folder, &work->builds, err));
     LT_TRY(dbt_run_open(work, action, chosen, &run, err));
-    if (action == LT_DBT_DO_RUN)
+    if (lt_dbt_run_total(run))
         dbt_say_concurrency(work);
     lt_status status = dbt_run_opened(work, action, run, err);
     if (lt_dbt_result_at(run, 0) && (action != LT_DBT_DO_COMPILE || status != LT_OK)) {
@@ -379,7 +380,7 @@ lt_status dbt_run_operation(dbt_work *work, lt_err *err)
     LT_TRY(dbt_run_open(work, LT_DBT_DO_COMPILE, NULL, &run, err));
     lt_status status =
         lt_dbt_operation(run, lt_text_of(work->flags->rest.items[0]), args, &out, err);
-    if (status != LT_OK && status != LT_CANCELLED)
+    if (status != LT_OK && status != LT_CANCELLED && status != LT_NOT_FOUND)
         err->status = LT_FAILED;
     return status == LT_OK ? LT_OK : err->status;
 }

@@ -138,20 +138,20 @@ static const flag flags[] = {
     {"version", NULL, 'v', SWITCH, AT(version), NULL, 0, "say the version"},
     {"help", NULL, 'h', SWITCH, AT(help), NULL, 0, "this"},
     /* Taken because scripts give them; what they would change is not there in this program. */
-    {"static-parser", NULL, 0, INERT, 0, NULL, 0, NULL},
-    {"use-experimental-parser", NULL, 0, INERT, 0, NULL, 0, NULL},
-    {"partial-parse-file-diff", NULL, 0, INERT, 0, NULL, 0, NULL},
+    {"static-parser", NULL, 0, INERT, AT(inert[0]), NULL, 0, NULL},
+    {"use-experimental-parser", NULL, 0, INERT, AT(inert[1]), NULL, 0, NULL},
+    {"partial-parse-file-diff", NULL, 0, INERT, AT(inert[2]), NULL, 0, NULL},
     {"partial-parse-file-path", NULL, 0, INERT_TEXT, 0, NULL, 0, NULL},
-    {"send-anonymous-usage-stats", NULL, 0, INERT, 0, NULL, 0, NULL},
-    {"log-cache-events", NULL, 0, INERT, 0, NULL, 0, NULL},
-    {"cache-selected-only", NULL, 0, INERT, 0, NULL, 0, NULL},
-    {"macro-debugging", NULL, 0, INERT, 0, NULL, 0, NULL},
+    {"send-anonymous-usage-stats", NULL, 0, INERT, AT(inert[3]), NULL, 0, NULL},
+    {"log-cache-events", NULL, 0, INERT, AT(inert[4]), NULL, 0, NULL},
+    {"cache-selected-only", NULL, 0, INERT, AT(inert[5]), NULL, 0, NULL},
+    {"macro-debugging", NULL, 0, INERT, AT(inert[6]), NULL, 0, NULL},
     {"record-timing-info", NULL, 'r', INERT_TEXT, 0, NULL, 0, NULL},
-    {"show-resource-report", NULL, 0, INERT, 0, NULL, 0, NULL},
-    {"show-all-deprecations", NULL, 0, INERT, 0, NULL, 0, NULL},
-    {"use-fast-test-edges", NULL, 0, INERT, 0, NULL, 0, NULL},
-    {"upload-to-artifacts-ingest-api", NULL, 0, INERT, 0, NULL, 0, NULL},
-    {"export-saved-queries", NULL, 0, INERT, 0, NULL, V(BUILD), NULL},
+    {"show-resource-report", NULL, 0, INERT, AT(inert[7]), NULL, 0, NULL},
+    {"show-all-deprecations", NULL, 0, INERT, AT(inert[8]), NULL, 0, NULL},
+    {"use-fast-test-edges", NULL, 0, INERT, AT(inert[9]), NULL, 0, NULL},
+    {"upload-to-artifacts-ingest-api", NULL, 0, INERT, AT(inert[10]), NULL, 0, NULL},
+    {"export-saved-queries", NULL, 0, INERT, AT(inert[11]), NULL, V(BUILD), NULL},
     {"sqlparse", NULL, 0, INERT_TEXT, 0, NULL, 0, NULL},
 };
 #undef AT
@@ -223,6 +223,7 @@ static lt_status set(dbt_flags *out, const flag *f, const char *value, lt_arena 
     int64_t number;
     switch (f->type) {
     case SWITCH:
+    case INERT:
         *(int *)place(out, f) = is_true(value);
         return LT_OK;
     case TEXT:
@@ -240,6 +241,24 @@ static lt_status set(dbt_flags *out, const flag *f, const char *value, lt_arena 
         return LT_OK;
     default:
         return LT_OK;
+    }
+}
+
+static bool is_said(const dbt_flags *out, const flag *f)
+{
+    const char *at = (const char *)out + f->offset;
+    switch (f->type) {
+    case SWITCH:
+    case INERT:
+        return *(const int *)(const void *)at >= 0;
+    case TEXT:
+        return *(const char *const *)(const void *)at != NULL;
+    case WORDS:
+        return ((const lt_strings *)(const void *)at)->len > 0;
+    case NUMBER:
+        return *(const int64_t *)(const void *)at != NO_NUMBER;
+    default:
+        return true;
     }
 }
 
@@ -296,8 +315,6 @@ typedef struct word_reader {
     size_t at;
     dbt_flags *out;
     lt_arena *arena;
-    unsigned given; /* bits of verbs that all options so far fit */
-    const char *misfit;
 } word_reader;
 
 static bool is_option(const char *word)
@@ -327,22 +344,13 @@ static lt_status read_option(word_reader *r, const char *word, lt_err *err)
     const flag *f = is_long ? find_long(name, &off) : find_letter(word[1]);
     if (!f)
         return unknown(word, err);
-    if (f->verbs && !(f->verbs & r->given))
-        r->misfit = word;
-    if (f->verbs)
-        r->given &= f->verbs;
     if (!is_long && word[2] && takes_value(f))
         inside = word + 2;
     if (takes_value(f))
         return read_values(r, f, inside, err);
     if (!is_long && word[2])
         return unknown(word, err);
-    return f->type == INERT ? LT_OK
-                            : set(r->out, f,
-                                  off      ? "0"
-                                  : inside ? inside
-                                           : "1",
-                                  r->arena, err);
+    return set(r->out, f, off ? "0" : inside ? inside : "1", r->arena, err);
 }
 
 static lt_text verb_name_at(const void *context, size_t i)
@@ -389,9 +397,11 @@ static lt_status read_words(word_reader *r, lt_err *err)
     }
     if (!found)
         r->out->verb = DBT_VERBS;
-    if (found && !(r->given & (1u << r->out->verb)))
-        return lt_fail(err, LT_INVALID, "'leat dbt %s' has no option %s",
-                       dbt_verb_name(r->out->verb), r->misfit ? r->misfit : "like that");
+    for (size_t i = 0; i < LT_COUNT(flags) && found; i++)
+        if (flags[i].verbs && !(flags[i].verbs & (1u << r->out->verb)) &&
+            is_said(r->out, &flags[i]))
+            return lt_fail(err, LT_INVALID, "'leat dbt %s' has no option --%s",
+                           dbt_verb_name(r->out->verb), flags[i].name);
     if (found && r->out->rest.len && r->out->verb != DBT_OPERATION && r->out->verb != DBT_ORPHANS &&
         (r->out->verb != DBT_INIT || r->out->rest.len > 1))
         return lt_fail(err, LT_INVALID, "'leat dbt %s' takes no argument '%s'",
@@ -405,27 +415,10 @@ static void reset(dbt_flags *out)
 {
     *out = (dbt_flags){0};
     for (size_t i = 0; i < LT_COUNT(flags); i++)
-        if (flags[i].type == SWITCH)
+        if (flags[i].type == SWITCH || flags[i].type == INERT)
             *(int *)place(out, &flags[i]) = -1;
         else if (flags[i].type == NUMBER)
             *(int64_t *)place(out, &flags[i]) = NO_NUMBER;
-}
-
-static bool is_said(const dbt_flags *out, const flag *f)
-{
-    const char *at = (const char *)out + f->offset;
-    switch (f->type) {
-    case SWITCH:
-        return *(const int *)(const void *)at >= 0;
-    case TEXT:
-        return *(const char *const *)(const void *)at != NULL;
-    case WORDS:
-        return ((const lt_strings *)(const void *)at)->len > 0;
-    case NUMBER:
-        return *(const int64_t *)(const void *)at != NO_NUMBER;
-    default:
-        return true;
-    }
 }
 
 static lt_status from_environment(dbt_flags *out, lt_arena *arena, lt_err *err)
@@ -451,7 +444,7 @@ static lt_status from_environment(dbt_flags *out, lt_arena *arena, lt_err *err)
 
 lt_status dbt_flags_read(lt_app *app, const lt_args *words, dbt_flags *out, lt_err *err)
 {
-    word_reader r = {.words = words, .out = out, .arena = &app->arena, .given = ~0u};
+    word_reader r = {.words = words, .out = out, .arena = &app->arena};
     reset(out);
     LT_TRY(read_words(&r, err));
     if (!out->project_dir)
@@ -476,6 +469,7 @@ static const char *key_of(const flag *f, lt_arena *arena)
 void dbt_flags_from_project(dbt_flags *out, lt_jinja_value project, lt_arena *arena)
 {
     static const lt_jinja_json one_line = {0};
+    out->project = project;
     for (size_t i = 0; i < LT_COUNT(flags); i++) {
         lt_jinja_value value;
         lt_err err = {0};
@@ -634,6 +628,63 @@ static bool is_left_out(const dbt_flags *given, const flag *f, const char *key,
     return strcmp(key, "threads") == 0 && !lt_jinja_truth(value); /* the profile says */
 }
 
+/* Those of dbt_project.yml alone, as dbt 1.11 has them where it says nothing; and options of dbt that are without effect here. */
+static const struct {
+    const char *key;
+    bool is_on;
+} usual_flags[] = {{"require_all_warnings_handled_by_warn_error", false},
+                   {"require_batched_execution_for_custom_microbatch_strategy", false},
+                   {"require_explicit_package_overrides_for_builtin_materializations", true},
+                   {"require_generic_test_arguments_property", true},
+                   {"require_nested_cumulative_type_params", false},
+                   {"require_ref_searches_node_package_before_root", false},
+                   {"require_resource_names_without_spaces", true},
+                   {"require_unique_project_resource_names", false},
+                   {"require_yaml_configuration_for_mf_time_spines", false},
+                   {"skip_nodes_if_on_run_start_fails", false},
+                   {"source_freshness_run_project_hooks", true},
+                   {"state_modified_compare_more_unrendered_values", false},
+                   {"state_modified_compare_vars", false},
+                   {"strict_mode", false},
+                   {"validate_macro_args", false},
+                   {"static_parser", true},
+                   {"partial_parse_file_diff", true}};
+
+static bool usual_of(const char *key)
+{
+    for (size_t i = 0; i < LT_COUNT(usual_flags); i++)
+        if (strcmp(usual_flags[i].key, key) == 0)
+            return usual_flags[i].is_on;
+    return false;
+}
+
+static void put_inert(const dbt_flags *given, lt_jinja_value made, lt_jinja_heap *heap)
+{
+    lt_jinja_value limits = lt_jinja_dict(heap), said;
+    for (size_t i = 0; i < LT_COUNT(usual_flags); i++) {
+        bool is_said = given->project.type == LT_JINJA_DICT &&
+                       lt_jinja_find(given->project, lt_text_of(usual_flags[i].key), &said);
+        lt_jinja_put(made, usual_flags[i].key,
+                     lt_jinja_bool(is_said ? lt_jinja_truth(said) : usual_flags[i].is_on));
+    }
+    for (size_t i = 0; i < LT_COUNT(flags); i++) {
+        const flag *f = &flags[i];
+        const int *value = (const int *)(const void *)((const char *)given + f->offset);
+        bool hidden = strcmp(f->name, "use-experimental-parser") == 0 ||
+                      strcmp(f->name, "log-cache-events") == 0;
+        if (f->type != INERT || (f->verbs && !(f->verbs & (1u << given->verb))) ||
+            (hidden && *value != 1))
+            continue;
+        const char *key = key_of(f, &heap->arena);
+        lt_jinja_put(made, key, lt_jinja_bool(*value < 0 ? usual_of(key) : *value));
+    }
+    if (given->verb == DBT_BUILD)
+        lt_jinja_put(made, "include_saved_query", lt_jinja_bool(false));
+    lt_jinja_put(limits, "MAX_GROUPING_DEPTH", lt_jinja_none());
+    lt_jinja_put(limits, "MAX_GROUPING_TOKENS", lt_jinja_none());
+    lt_jinja_put(made, "sqlparse", limits);
+}
+
 static void put_usual(const dbt_flags *given, lt_jinja_value made, lt_jinja_heap *heap)
 {
     bool shows = given->verb == DBT_COMPILE || given->verb == DBT_SHOW;
@@ -692,6 +743,7 @@ lt_jinja_value dbt_flags_args(const dbt_flags *given, lt_jinja_heap *heap)
     }
     put_usual(given, made, heap);
     put_mappings(made, heap);
+    put_inert(given, made, heap);
     lt_jinja_put(made, "which", lt_jinja_text(lt_text_of(dbt_verb_name(given->verb))));
     return made;
 }

@@ -44,7 +44,9 @@ typedef struct dbt_flags {
         compile, upgrade, lock, show, empty_catalog, populate_cache, clean_project_only, connection,
         skip_profile_setup, version, help, partial_parse, single_threaded, stale_only,
         detailed_exitcode, fill_gaps, drop, yes, include_snapshots, children, static_page, browser;
-    lt_strings rest; /* arguments: the macro of run-operation, relations of orphans */
+    int inert[12];          /* options without effect here: what was said */
+    lt_jinja_value project; /* `flags:` of dbt_project.yml: a dict, or undefined */
+    lt_strings rest;        /* arguments: the macro of run-operation, relations of orphans */
 } dbt_flags;
 
 /* Read the words behind `dbt`. LT_INVALID names the option and the nearest one. */

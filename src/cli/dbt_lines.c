@@ -24,6 +24,12 @@ void dbt_say_blank(dbt_work *work)
 
 /* ---- one line of one node ---- */
 
+static bool is_microbatch(const lt_dbt_node *node)
+{
+    return lt_text_eq(node->config.materialized, T("incremental")) &&
+           lt_text_eq(node->config.incremental_strategy, T("microbatch"));
+}
+
 static void describe(const lt_dbt_node *node, lt_buf *out)
 {
     if (dbt_is_test(node)) {
@@ -40,7 +46,7 @@ static void describe(const lt_dbt_node *node, lt_buf *out)
         lt_buf_add_str(out, "function ");
     else if (node->kind == LT_DBT_MODEL)
         lt_buf_printf(out, "%s %.*s model ", lt_text_ends(node->path, T(".py")) ? "python" : "sql",
-                      LT_ARG(node->config.materialized));
+                      LT_ARG(is_microbatch(node) ? T("microbatch") : node->config.materialized));
     else
         lt_buf_printf(out, "%s ", node->kind == LT_DBT_SEED ? "seed file" : "snapshot");
     lt_buf_printf(out, "%.*s.%.*s", LT_ARG(node->relation.schema), LT_ARG(node->relation.name));
@@ -169,6 +175,8 @@ static void add_outcome(const lt_dbt_node_result *result, lt_buf *out)
                                                        [LT_DBT_NO_OP] = "NO-OP"};
     if (result->outcome == LT_DBT_SKIPPED) {
         add_skip(result->node, out);
+        if (result->err)
+            lt_buf_add_str(out, " due to ephemeral model status 'error'");
         return;
     }
     if (!dbt_is_test(result->node) && result->outcome != LT_DBT_NO_OP)
@@ -201,6 +209,8 @@ static line line_of(const lt_dbt_node_result *result, char *word, size_t size)
                  .seconds = seconds};
     switch (result->outcome) {
     case LT_DBT_SKIPPED:
+        if (result->err)
+            return (line){LT_LOG_ERROR, "Z034", "LogSkipBecauseError", DBT_RED, "ERROR SKIP", -1};
         return (line){LT_LOG_INFO, "Q034", "SkippingDetails", DBT_YELLOW, "SKIP", -1};
     case LT_DBT_PARTIAL_SUCCESS:
         (void)snprintf(word, size, "PARTIAL SUCCESS (%zu/%zu)", result->done.len,
@@ -250,6 +260,31 @@ void dbt_line_ended(void *user, const lt_dbt_node_result *result, size_t total)
     lt_buf_printf(&left, "%zu of %zu ", result->place, total);
     add_outcome(result, &left);
     const line said = line_of(result, word, sizeof(word));
+    say_line(work, &said, &left);
+}
+
+void dbt_line_batch(void *user, const lt_dbt_batch_line *one)
+{
+    dbt_work *work = user;
+    LT_AUTO(lt_buf) left = {.limit = 16 * LT_KIB};
+    bool begins = one->seconds < 0;
+    const line said = {.level = one->has_failed ? LT_LOG_ERROR : LT_LOG_INFO,
+                       .code = begins ? "Q045" : "Q044",
+                       .event = begins ? "LogStartBatch" : "LogBatchResult",
+                       .color = begins            ? ""
+                                : one->has_failed ? DBT_RED
+                                                  : DBT_GREEN,
+                       .word = begins            ? "RUN"
+                               : one->has_failed ? "ERROR"
+                                                 : "OK",
+                       .seconds = one->seconds};
+    if (work->flags->verb == DBT_WATCH)
+        return;
+    lt_buf_printf(&left, "Batch %zu of %zu %s batch %s of %.*s.%.*s", one->place, one->total,
+                  begins            ? "START"
+                  : one->has_failed ? "ERROR creating"
+                                    : "OK created",
+                  one->id, LT_ARG(one->node->relation.schema), LT_ARG(one->node->relation.name));
     say_line(work, &said, &left);
 }
 
@@ -331,18 +366,29 @@ static void say_finished(dbt_work *work, lt_text counts, int64_t elapsed_us)
             LT_ARG(counts), hours, minutes, seconds - 3600 * hours - 60 * minutes, seconds);
 }
 
+static bool is_data_test(lt_text name)
+{
+    return lt_text_eq(name, T("data test"));
+}
+
+/* As dbt sorts them, which knows data tests as "test" there. */
 static int by_name(const void *a, const void *b)
 {
     const lt_text *left = a, *right = b;
-    return lt_text_cmp(*left, *right);
+    return lt_text_cmp(is_data_test(*left) ? T("test") : *left,
+                       is_data_test(*right) ? T("test") : *right);
 }
 
-static bool is_data_test(const lt_dbt_node *node)
+/* "materialized view model" */
+static lt_text model_words(lt_arena *arena, const lt_dbt_node *node)
 {
-    return node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST;
+    char *made = lt_arena_format(arena, "%.*s model", LT_ARG(node->config.materialized));
+    for (char *c = made; *c; c++)
+        *c = *c == '_' ? ' ' : *c;
+    return lt_text_of(made);
 }
 
-/* "1 seed, 2 table models": sorted, as dbt has them; one data test is "1 test" there. */
+/* "1 seed, 2 table models, 1 test, 2 data tests": dbt's words. */
 static void count_kinds(const lt_dbt_run *run, lt_buf *out)
 {
     LT_AUTO(lt_arena) scratch = {0};
@@ -351,12 +397,9 @@ static void count_kinds(const lt_dbt_run *run, lt_buf *out)
     lt_texts names = {0};
     for (size_t i = 0; (result = lt_dbt_result_at(run, i)); i++) {
         const lt_dbt_node *node = result->node;
-        lt_text name = lt_text_of(
-            node->kind == LT_DBT_MODEL
-                ? lt_arena_format(&scratch, "%.*s model", LT_ARG(node->config.materialized))
-            : is_hook(node)      ? "project hook"
-            : is_data_test(node) ? "test"
-                                 : singular[node->kind]);
+        lt_text name = node->kind == LT_DBT_MODEL ? model_words(&scratch, node)
+                       : is_hook(node)            ? T("project hook")
+                                                  : lt_text_of(singular[node->kind]);
         size_t *count = lt_map_find(&counts, name);
         if (!count) {
             count = LT_NEW(&scratch, size_t);
@@ -369,8 +412,8 @@ static void count_kinds(const lt_dbt_run *run, lt_buf *out)
         qsort(names.items, names.len, sizeof(*names.items), by_name);
     for (size_t i = 0; i < names.len; i++) {
         size_t count = *(size_t *)lt_map_find(&counts, names.items[i]);
-        bool tests = count > 1 && lt_text_eq(names.items[i], T("test"));
-        add_count(out, count, tests ? "data test" : names.items[i].ptr);
+        bool one_test = count == 1 && is_data_test(names.items[i]);
+        add_count(out, count, one_test ? "test" : names.items[i].ptr);
     }
     lt_map_cleanup(&counts);
 }
@@ -396,6 +439,8 @@ static void say_problem(dbt_work *work, const lt_dbt_run *run, const lt_dbt_node
     bool warned = result->outcome == LT_DBT_WARN;
     LT_AUTO(lt_buf) said = {.limit = LT_MIB};
     lt_dbt_result_say(run, result, &said);
+    if (result->outcome == LT_DBT_SKIPPED)
+        lt_buf_printf(&said, "\n  %s", result->err->message);
     dbt_say_blank(work);
     dbt_say(&work->log, warned ? LT_LOG_WARNING : LT_LOG_ERROR, warned ? "Z021" : "Z022",
             warned ? "RunResultWarning" : "RunResultFailure", "%s%s in %s %.*s (%.*s)%s",
@@ -414,9 +459,12 @@ static void say_problem(dbt_work *work, const lt_dbt_run *run, const lt_dbt_node
 
 static void say_result(dbt_work *work, size_t errors, size_t partial, size_t warnings)
 {
-    const char *color = errors || partial ? DBT_RED : warnings ? DBT_YELLOW : DBT_GREEN;
+    const char *color = errors ? DBT_RED : partial || warnings ? DBT_YELLOW : DBT_GREEN;
     LT_AUTO(lt_buf) text = {.limit = LT_KIB};
-    if (errors || partial)
+    if (partial && !errors)
+        lt_buf_printf(&text, "Completed with %zu partial success%s and %zu warning%s", partial,
+                      partial == 1 ? "" : "es", warnings, warnings == 1 ? "" : "s");
+    else if (errors)
         lt_buf_printf(
             &text, "Completed with %zu error%s, %zu partial success%s, and %zu warning%s:", errors,
             errors == 1 ? "" : "s", partial, partial == 1 ? "" : "es", warnings,
@@ -430,28 +478,41 @@ static void say_result(dbt_work *work, size_t errors, size_t partial, size_t war
             lt_buf_chars(&text), DBT_PLAIN);
 }
 
+/* Not built because something that it is made of does not compile, and has no result of its own. */
+static bool is_error_skip(const lt_dbt_node_result *result)
+{
+    return result->outcome == LT_DBT_SKIPPED && result->err;
+}
+
+static bool is_told(const lt_dbt_node_result *result)
+{
+    return result->outcome == LT_DBT_ERROR || result->outcome == LT_DBT_FAIL ||
+           result->outcome == LT_DBT_PARTIAL_SUCCESS || is_error_skip(result);
+}
+
 void dbt_say_end(dbt_work *work, const lt_dbt_run *run)
 {
-    size_t counts[LT_DBT_OUTCOMES] = {0}, total = 0;
+    size_t counts[LT_DBT_OUTCOMES] = {0}, total = 0, error_skips = 0;
     const lt_dbt_node_result *result;
     LT_AUTO(lt_buf) kinds = {.limit = 4 * LT_KIB};
-    for (; (result = lt_dbt_result_at(run, total)); total++)
+    for (; (result = lt_dbt_result_at(run, total)); total++) {
         counts[result->outcome]++;
+        error_skips += is_error_skip(result);
+    }
     size_t errors = counts[LT_DBT_ERROR] + counts[LT_DBT_FAIL];
+    size_t partial = counts[LT_DBT_PARTIAL_SUCCESS];
     count_kinds(run, &kinds);
     if (!is_silent(work))
         say_finished(work, lt_buf_text(&kinds), lt_dbt_elapsed_us(run));
-    say_result(work, errors, counts[LT_DBT_PARTIAL_SUCCESS], counts[LT_DBT_WARN]);
+    say_result(work, errors + error_skips, partial, counts[LT_DBT_WARN]);
     for (int warned = 0; warned <= 1; warned++)
         for (size_t i = 0; (result = lt_dbt_result_at(run, i)); i++)
-            if (warned ? result->outcome == LT_DBT_WARN
-                       : result->outcome == LT_DBT_ERROR || result->outcome == LT_DBT_FAIL ||
-                             result->outcome == LT_DBT_PARTIAL_SUCCESS)
+            if (warned ? result->outcome == LT_DBT_WARN : is_told(result))
                 say_problem(work, run, result);
     dbt_say_blank(work);
     dbt_say(&work->log, LT_LOG_INFO, "Z023", "StatsLine",
             "Done. PASS=%zu WARN=%zu ERROR=%zu SKIP=%zu NO-OP=%zu TOTAL=%zu",
-            counts[LT_DBT_PASS] + counts[LT_DBT_SUCCESS], counts[LT_DBT_WARN], errors,
+            counts[LT_DBT_PASS] + counts[LT_DBT_SUCCESS], counts[LT_DBT_WARN], errors + partial,
             counts[LT_DBT_SKIPPED], counts[LT_DBT_NO_OP], total);
 }
 

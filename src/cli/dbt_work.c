@@ -270,7 +270,10 @@ lt_status dbt_work_warn(dbt_work *work, const char *code, const char *name, lt_e
     if (dbt_warn_is_silent(&work->warnings, name))
         return LT_OK;
     if (!dbt_warn_is_error(&work->warnings, name)) {
-        dbt_say(&work->log, LT_LOG_WARNING, code, name, "%s[WARNING]%s: %s", DBT_YELLOW, DBT_PLAIN,
+        bool is_plain =
+            strcmp(name, "NothingToDo") == 0 || strcmp(name, "NoNodesForSelectionCriteria") == 0;
+        dbt_say(&work->log, LT_LOG_WARNING, code, name, "%s%s%s%s%s", is_plain ? "" : DBT_YELLOW,
+                is_plain ? "" : "[WARNING]", is_plain ? "" : DBT_PLAIN, is_plain ? "" : ": ",
                 lt_buf_chars(&text));
         return LT_OK;
     }
@@ -310,7 +313,8 @@ lt_status dbt_work_load(dbt_work *work, lt_err *err)
                                 .checks_version = work->flags->version_check != 0};
     LT_TRY(lt_dbt_load(&settings, &work->dbt, err));
     dbt_say(&work->log, LT_LOG_DEBUG, "I040", "PartialParsing", "%s", lt_dbt_parse_note(work->dbt));
-    return say_warnings(work, err);
+    LT_TRY(say_warnings(work, err));
+    return dbt_work_deprecations(work, err);
 }
 
 lt_status dbt_work_manifest(dbt_work *work, lt_err *err)
@@ -408,6 +412,10 @@ lt_status dbt_work_select(dbt_work *work, unsigned kinds, lt_node_set *out, lt_e
     LT_TRY(need_state(work, err));
     LT_TRY(limit_kinds(flags, &kinds, err));
     LT_TRY(lt_dbt_selectors_read(work->dbt, err));
+    lt_text usual = lt_dbt_default_selector(work->dbt);
+    if (usual.len && !flags->selector && !flags->select.len && !flags->exclude.len)
+        dbt_say(&work->log, LT_LOG_INFO, "M025", "DefaultSelector", "Using default selector %.*s",
+                LT_ARG(usual));
     lt_dbt_selecting selecting = {.dbt = work->dbt,
                                   .select = flags->select.items,
                                   .select_count = flags->select.len,

@@ -47,10 +47,20 @@ void lt_dbt_compiled_keep(lt_dbt_run *run, lt_dbt_node *node, lt_text own, lt_te
     (void)pthread_mutex_unlock(&run->lock);
 }
 
+/* What others put in front of theirs: without what it reads itself. */
+static void keep_cte(attempt *a)
+{
+    (void)pthread_mutex_lock(&a->run->lock);
+    a->node->cte_code = lt_arena_text(&a->run->request.dbt->arena, lt_buf_text(&a->compiled.sql));
+    (void)pthread_mutex_unlock(&a->run->lock);
+}
+
 static lt_status compile_own(attempt *a, lt_buf *sql, lt_err *err)
 {
     LT_TRY(lt_dbt_compile_own(&a->r, a->heap, &a->compiled, err));
     lt_buf_add(sql, lt_buf_text(&a->compiled.sql));
+    if (lt_dbt_is_ephemeral(a->node))
+        keep_cte(a);
     return lt_dbt_inject_ctes(&a->r, a->heap, sql, err);
 }
 
@@ -356,7 +366,7 @@ void lt_dbt_attempt_once(lt_dbt_run *run, lt_dbt_node *node, lt_session *session
     lt_status status = begin_and_compile(&a, &err);
     result->compile_ended_us = result->execute_started_us = lt_now_us();
     result->outcome = LT_DBT_SUCCESS;
-    if (status == LT_OK && run->request.action != LT_DBT_DO_COMPILE)
+    if (status == LT_OK && run->request.action != LT_DBT_DO_COMPILE && !lt_dbt_is_ephemeral(node))
         status = execute(&a, &err);
     lt_dbt_transaction_rollback(&a.fence.transaction);
     result->execute_ended_us = lt_now_us();
@@ -374,6 +384,7 @@ void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
         result->compile_started_us = result->compile_ended_us = lt_now_us();
         result->execute_started_us = result->execute_ended_us = result->compile_ended_us;
         result->message = T("NO-OP");
+        result->failures = 0; /* as dbt has it */
         return;
     }
     if (lt_dbt_is_microbatch(node) && session && run->request.action == LT_DBT_DO_RUN)

@@ -231,7 +231,7 @@ static lt_status find_spans(batching *b, lt_err *err)
 {
     const lt_dbt_run_request *request = &b->run->request;
     int64_t now = request->dbt->settings.scope->clock_us, start = 0;
-    int64_t end = request->event_to_us ? request->event_to_us : round_up(now, b->unit);
+    int64_t end = round_up(request->event_to_us ? request->event_to_us : now, b->unit);
     LT_TRY(find_range(b, end, &start, err));
     do {
         lt_dbt_span span = {.start_us = start,
@@ -305,16 +305,27 @@ lt_text lt_dbt_batch_path(const lt_dbt_batch *batch, lt_text path, lt_arena *are
                                       LT_ARG(lt_text_sub(path, dot, SIZE_MAX))));
 }
 
-static void tell(const batching *b, size_t i, const lt_dbt_batch *batch, const char *word)
+/* `made` NULL: it begins. */
+static void tell(const batching *b, size_t i, const lt_dbt_batch *batch,
+                 const lt_dbt_node_result *made)
 {
-    const lt_dbt *dbt = b->run->request.dbt;
-    LT_AUTO(lt_chars)
-    text = lt_format("Batch %zu of %zu %s batch %s of %.*s.%.*s", i + 1, b->spans.len, word,
-                     batch->id, LT_ARG(b->node->relation.schema), LT_ARG(b->node->relation.name));
-    if (dbt->say)
-        dbt->say(dbt->say_user, false, true, lt_text_of(text));
-    else
-        lt_log(LT_LOG_INFO, "%s", text);
+    const lt_dbt_run_request *request = &b->run->request;
+    const lt_dbt_batch_line line = {
+        .node = b->node,
+        .id = batch->file_id,
+        .place = i + 1,
+        .total = b->spans.len,
+        .has_failed = made && made->outcome != LT_DBT_SUCCESS,
+        .seconds = made ? (double)(made->execute_ended_us - made->compile_started_us) / 1e6 : -1};
+    if (request->batch) {
+        request->batch(request->user, &line);
+        return;
+    }
+    lt_log(LT_LOG_INFO, "Batch %zu of %zu %s batch %s of %.*s.%.*s", line.place, line.total,
+           !made             ? "START"
+           : line.has_failed ? "ERROR creating"
+                             : "OK created",
+           line.id, LT_ARG(b->node->relation.schema), LT_ARG(b->node->relation.name));
 }
 
 static bool run_batch(batching *b, lt_session *session, size_t i, bool beside,
@@ -327,11 +338,10 @@ static bool run_batch(batching *b, lt_session *session, size_t i, bool beside,
                           .is_beside = beside};
     name_batch(b, &batch);
     *made = b->blank;
-    tell(b, i, &batch, "START");
+    tell(b, i, &batch, NULL);
     lt_dbt_attempt_once(b->run, b->node, session, b->token, &batch, made);
-    bool ok = made->outcome == LT_DBT_SUCCESS;
-    tell(b, i, &batch, ok ? "OK created" : "ERROR creating");
-    return ok;
+    tell(b, i, &batch, made);
+    return made->outcome == LT_DBT_SUCCESS;
 }
 
 /* Under the lock: the model's result is the sum of its batches. */
@@ -387,6 +397,8 @@ static void judge(batching *b)
     lt_dbt_node_result *result = b->result;
     size_t all = b->spans.len;
     (void)pthread_mutex_lock(&b->run->lock);
+    result->adapter_response = T("{}"); /* of several statements, as dbt has it */
+    result->failures = 0;
     if (result->done.len)
         qsort(result->done.items, result->done.len, sizeof(lt_dbt_span), by_start);
     if (!result->failed.len) {

@@ -55,7 +55,7 @@ lt_status lt_dbt_compile_own(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled 
 
 /* ---- ephemeral models ---- */
 
-static bool is_ephemeral(const lt_dbt_node *node)
+bool lt_dbt_is_ephemeral(const lt_dbt_node *node)
 {
     return node->kind == LT_DBT_MODEL && lt_text_eq(node->config.materialized, T("ephemeral"));
 }
@@ -65,8 +65,7 @@ typedef struct cte_visit {
     size_t next;
 } cte_visit;
 
-/* What the node reads through ephemeral models, each after what it reads itself. */
-static void list_ephemerals(const lt_dbt_node *node, lt_arena *arena, lt_dbt_nodes *out)
+void lt_dbt_ephemerals_of(const lt_dbt_node *node, lt_arena *arena, lt_dbt_nodes *out)
 {
     LT_VEC(cte_visit) path = {0};
     lt_map seen = {0};
@@ -79,7 +78,7 @@ static void list_ephemerals(const lt_dbt_node *node, lt_arena *arena, lt_dbt_nod
             continue;
         }
         const lt_dbt_node *next = top->node->depends_on.items[top->next++];
-        if (!is_ephemeral(next) || lt_map_put(&seen, next->id, out))
+        if (!lt_dbt_is_ephemeral(next) || lt_map_put(&seen, next->id, out))
             continue;
         lt_push_in(arena, &path, ((cte_visit){.node = next}));
     }
@@ -168,7 +167,7 @@ lt_status lt_dbt_inject_ctes(rendering *r, lt_jinja_heap *heap, lt_buf *sql, lt_
     LT_AUTO(lt_buf) ctes = {0};
     if (r->run && r->run->no_ctes)
         return LT_OK;
-    list_ephemerals(r->node, &scratch, &list);
+    lt_dbt_ephemerals_of(r->node, &scratch, &list);
     if (!list.len)
         return LT_OK;
     if (lt_dbt_is_python(r->node)) {

@@ -1,6 +1,8 @@
 /* Configuration of nodes: what each place may set, how places are merged, and the names of relations that follow. */
 #include "dbt/inner.h"
 
+#include <stdlib.h>
+
 typedef enum merge_rule { RULE_REPLACE, RULE_APPEND, RULE_UPDATE, RULE_GRANTS } merge_rule;
 
 /* dbt merges these; every other key is replaced by the later place. */
@@ -476,6 +478,27 @@ static void listify(lt_dbt *dbt, lt_dbt_node *node, const char *key)
         lt_jinja_put(node->config.all, key, appended(dbt, (lt_jinja_value){0}, value));
 }
 
+static int by_text(const void *a, const void *b)
+{
+    const lt_text *left = a, *right = b;
+    return lt_text_cmp(*left, *right);
+}
+
+/* As dbt has them of sources and exposures. */
+static void sort_tags(lt_dbt *dbt, lt_jinja_value config)
+{
+    lt_texts tags = {0};
+    lt_jinja_value sorted = lt_jinja_list(&dbt->heap);
+    lt_dbt_texts_of(dbt, lt_dbt_at(config, "tags"), &tags);
+    if (tags.len < 2)
+        return;
+    qsort(tags.items, tags.len, sizeof(*tags.items), by_text);
+    for (size_t i = 0; i < tags.len; i++)
+        if (!i || !lt_text_eq(tags.items[i - 1], tags.items[i]))
+            lt_jinja_add(sorted, lt_jinja_text(tags.items[i]));
+    lt_jinja_put(config, "tags", sorted);
+}
+
 static void add_tags(lt_dbt *dbt, lt_texts *tags, lt_jinja_value value)
 {
     lt_texts found = {0};
@@ -557,6 +580,10 @@ lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entr
         merge_folders(dbt, node, dbt->root->unrendered, config->unrendered, false);
     }
     listify(dbt, node, "tags");
+    if (node->kind == LT_DBT_SOURCE || node->kind == LT_DBT_EXPOSURE) {
+        sort_tags(dbt, config->all);
+        sort_tags(dbt, config->unrendered);
+    }
     make_hooks(dbt, node, "pre-hook");
     make_hooks(dbt, node, "post-hook");
     agree_on_failures(dbt, node);

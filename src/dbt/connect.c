@@ -109,7 +109,8 @@ lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err)
     LT_TRY(lt_session_open(run->engine, &session, err));
     for (size_t i = 0; i < all->len && status == LT_OK; i++) {
         const lt_dbt_node *node = all->items[i];
-        bool has_none = node->no_relation && node->kind != LT_DBT_UDF;
+        bool has_none =
+            (node->no_relation && node->kind != LT_DBT_UDF) || lt_dbt_is_ephemeral(node);
         if (!run->tasks[i].takes_part || has_none || node->kind >= LT_DBT_SOURCE)
             continue;
         char *key = lt_arena_format(&scratch, "%.*s.%.*s", LT_ARG(node->relation.database),

@@ -84,6 +84,7 @@ static lt_dbt_relation relation_of(const rendering *r, const lt_dbt_node *node, 
     lt_dbt_relation made =
         lt_dbt_relation_init(rt_of(r), none_or(database), none_or(at->schema), none_or(name),
                              ephemeral ? LT_DBT_CTE : LT_DBT_UNTYPED);
+    lt_dbt_quoting_of(r->dbt, node, made.quote);
     if (ephemeral) {
         made.include[LT_DBT_DATABASE] = made.include[LT_DBT_SCHEMA] = false;
         made.quote[LT_DBT_IDENTIFIER] = false;

@@ -28,11 +28,6 @@ static bool is_bad(lt_dbt_outcome outcome)
 
 /* ---- what waits for what ---- */
 
-static bool is_ephemeral(const lt_dbt_node *node)
-{
-    return node->kind == LT_DBT_MODEL && lt_text_eq(node->config.materialized, T("ephemeral"));
-}
-
 static bool is_test(const lt_dbt_node *node)
 {
     return node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST ||
@@ -42,7 +37,7 @@ static bool is_test(const lt_dbt_node *node)
 static bool takes_part(const lt_dbt_run *run, const lt_dbt_node *node)
 {
     return lt_node_set_has(run->request.selected, node->index) &&
-           (run->request.action == LT_DBT_DO_COMPILE || !is_ephemeral(node));
+           (run->request.action != LT_DBT_DO_CLONE || !lt_dbt_is_ephemeral(node));
 }
 
 static void add_wait(lt_dbt_run *run, const lt_dbt_node *node, const lt_dbt_node *on)
@@ -131,6 +126,7 @@ static void link_all(lt_dbt_run *run)
             continue;
         const lt_dbt_node *model = gated_model(run, all->items[i]);
         run->total++;
+        run->shown += !lt_dbt_is_ephemeral(all->items[i]);
         run->tasks[i].takes_part = true;
         link_upwards(run, all->items[i], model ? &model->depends_on : &all->items[i]->depends_on);
         if (model)
@@ -187,28 +183,60 @@ lt_dbt_node_result *lt_dbt_result_new(lt_dbt_run *run, const lt_dbt_node *node)
     return result;
 }
 
-static void skip(lt_dbt_run *run, size_t index, const lt_dbt_node *because)
+/* A result that people see; an ephemeral model has none, unless it went wrong and nobody else tells it. */
+static void show(lt_dbt_run *run, lt_dbt_node_result *result)
 {
-    const lt_dbt_node *node = lt_dbt_all(run->request.dbt)->items[index];
-    lt_dbt_node_result *result = lt_dbt_result_new(run, node);
-    result->outcome = LT_DBT_SKIPPED;
-    if (because)
-        result->message = lt_text_of(
-            lt_arena_format(&run->arena, "Skipping due to a failure of %.*s", LT_ARG(because->id)));
     lt_push_in(&run->arena, &run->results, result);
-    run->done_count++;
-    run->tasks[index].is_done = true;
     if (run->request.ended)
-        run->request.ended(run->request.user, result, run->total);
+        run->request.ended(run->request.user, result, run->shown);
 }
 
-/* Those below a node that went wrong will not run; others whose last need this was are ready. */
-static void follow(lt_dbt_run *run, size_t from, bool bad)
+static lt_dbt_node_result *result_of(lt_dbt_run *run, const lt_dbt_node *node)
+{
+    lt_dbt_node_result *result = lt_dbt_result_new(run, node);
+    run->started_count -= lt_dbt_is_ephemeral(node); /* it has no place among the others */
+    return result;
+}
+
+static lt_text skip_message(lt_dbt_run *run, const lt_dbt_node *node, const lt_dbt_node *because)
+{
+    if (run->request.fail_fast)
+        return T("Skipping due to fail_fast");
+    if (!because)
+        return (lt_text){0};
+    if (lt_dbt_is_ephemeral(because))
+        return lt_text_of(lt_arena_format(&run->arena,
+                                          "Compilation Error in %.*s, caused by compilation error "
+                                          "in referenced ephemeral model %.*s",
+                                          LT_ARG(node->id), LT_ARG(because->id)));
+    return lt_text_of(
+        lt_arena_format(&run->arena, "Skipping due to a failure of %.*s", LT_ARG(because->id)));
+}
+
+/* `why`: what is wrong with an ephemeral model that it reads, or NULL. */
+static void skip(lt_dbt_run *run, size_t index, const lt_dbt_node *because, const lt_err *why)
+{
+    const lt_dbt_node *node = lt_dbt_all(run->request.dbt)->items[index];
+    run->done_count++;
+    run->tasks[index].is_done = true;
+    if (lt_dbt_is_ephemeral(node))
+        return;
+    lt_dbt_node_result *result = lt_dbt_result_new(run, node);
+    result->outcome = LT_DBT_SKIPPED;
+    result->message = skip_message(run, node, because);
+    result->err = why;
+    show(run, result);
+}
+
+/* Those below a node that went wrong will not run; others whose last need this was are ready. How many that people see are skipped. */
+static size_t follow(lt_dbt_run *run, const lt_dbt_node_result *from, bool bad)
 {
     LT_AUTO(lt_arena) scratch = {0};
     LT_VEC(size_t) open = {0};
-    const lt_dbt_node *cause = lt_dbt_all(run->request.dbt)->items[from];
-    lt_push_in(&scratch, &open, from);
+    const lt_dbt_node *cause = from->node;
+    const lt_err *why = lt_dbt_is_ephemeral(cause) ? from->err : NULL;
+    size_t before = run->results.len;
+    lt_push_in(&scratch, &open, cause->index);
     for (size_t at = 0; at < open.len; at++) {
         const task *done = &run->tasks[open.items[at]];
         for (size_t i = 0; i < done->feeds.len; i++) {
@@ -217,28 +245,29 @@ static void follow(lt_dbt_run *run, size_t from, bool bad)
             if (next->is_done)
                 continue;
             if (bad) {
-                skip(run, done->feeds.items[i], cause);
+                skip(run, done->feeds.items[i], cause, why);
                 lt_push_in(&scratch, &open, done->feeds.items[i]);
             } else if (!next->missing) {
                 queue_put(run, done->feeds.items[i]);
             }
         }
     }
+    return run->results.len - before;
 }
 
 static void finish(lt_dbt_run *run, lt_dbt_node_result *result)
 {
-    size_t index = result->node->index;
-    bool bad = is_bad(result->outcome);
-    lt_push_in(&run->arena, &run->results, result);
-    run->tasks[index].is_done = true;
+    bool bad = is_bad(result->outcome), hidden = lt_dbt_is_ephemeral(result->node);
+    run->tasks[result->node->index].is_done = true;
     run->done_count++;
-    if (run->request.ended)
-        run->request.ended(run->request.user, result, run->total);
+    if (!hidden)
+        show(run, result);
     if (bad && run->request.fail_fast)
         run->is_stopped = true;
     /* A failing test holds up only what was told to wait for it. */
-    follow(run, index, bad);
+    size_t skipped = follow(run, result, bad);
+    if (hidden && bad && !skipped)
+        show(run, result);
 }
 
 /* ---- threads ---- */
@@ -268,10 +297,10 @@ static void work(worker *w, lt_session *session)
     (void)pthread_mutex_lock(&run->lock);
     while (next_task(run, session, &index)) {
         lt_dbt_node *node = lt_dbt_all(run->request.dbt)->items[index];
-        lt_dbt_node_result *result = lt_dbt_result_new(run, node);
+        lt_dbt_node_result *result = result_of(run, node);
         result->thread = w->number;
-        if (run->request.started)
-            run->request.started(run->request.user, result, run->total);
+        if (run->request.started && !lt_dbt_is_ephemeral(node))
+            run->request.started(run->request.user, result, run->shown);
         (void)pthread_mutex_unlock(&run->lock);
         lt_dbt_attempt(run, node, session, NULL, result);
         (void)pthread_mutex_lock(&run->lock);
@@ -362,7 +391,7 @@ static void skip_the_rest(lt_dbt_run *run)
     size_t count = lt_dbt_all(run->request.dbt)->len;
     for (size_t i = 0; i < count; i++)
         if (run->tasks[i].takes_part && !run->tasks[i].is_done)
-            skip(run, i, NULL);
+            skip(run, i, NULL, NULL);
 }
 
 static lt_status outcome_of(const lt_dbt_run *run, lt_err *err)
@@ -397,7 +426,7 @@ static bool must_skip(const lt_dbt_run *run)
 lt_status lt_dbt_run_nodes(lt_dbt_run *run, lt_err *err)
 {
     size_t count = lt_dbt_all(run->request.dbt)->len;
-    bool hooks = run->request.action == LT_DBT_DO_RUN && run->total;
+    bool hooks = run->request.action == LT_DBT_DO_RUN && run->shown;
     lt_status status = LT_OK;
     if (hooks) {
         LT_TRY(lt_dbt_make_schemas(run, err));
@@ -484,7 +513,7 @@ void lt_dbt_run_forget(lt_dbt_run *run)
 
 size_t lt_dbt_run_total(const lt_dbt_run *run)
 {
-    return run->total;
+    return run->shown;
 }
 
 const lt_dbt_node_result *lt_dbt_result_at(const lt_dbt_run *run, size_t i)

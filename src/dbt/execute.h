@@ -56,6 +56,15 @@ typedef struct lt_dbt_again {
     lt_dbt_spans spans;
 } lt_dbt_again;
 
+/* A batch of a microbatch model begins or has ended. */
+typedef struct lt_dbt_batch_line {
+    const lt_dbt_node *node;
+    const char *id; /* "2024-01-01" */
+    size_t place, total;
+    bool has_failed;
+    double seconds; /* < 0: it begins */
+} lt_dbt_batch_line;
+
 typedef struct lt_dbt_run_request {
     lt_dbt *dbt;
     const lt_target *target;             /* opened for this run; NULL: `engine` */
@@ -84,6 +93,7 @@ typedef struct lt_dbt_run_request {
     /* Called under a lock, from any thread. `total` nodes will run. */
     void (*started)(void *user, const lt_dbt_node_result *result, size_t total);
     void (*ended)(void *user, const lt_dbt_node_result *result, size_t total);
+    void (*batch)(void *user, const lt_dbt_batch_line *line); /* without that lock */
     void (*say)(void *user, bool warning, bool info, lt_text message);
     void *user;
 } lt_dbt_run_request;

@@ -37,6 +37,7 @@ struct lt_dbt_run {
     size_t *ready; /* a heap */
     batch_queue *batches;
     size_t ready_count, total, done_count, started_count;
+    size_t shown; /* of `total`: those that have a result */
     LT_VEC(lt_dbt_node_result *) results;
     LT_VEC(lt_session *) working;  /* of the threads; borrowed from them */
     LT_VEC(lt_jinja_heap *) heaps; /* owned: of values that outlive their node */
@@ -115,5 +116,5 @@ void lt_dbt_fence_close(node_fence *f, bool is_closed);
 
 /* ---- run_results.c ---- */
 
-/* "key": [["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"], ...] */
+/* "key": [["2024-01-01T00:00:00+00:00", "2024-01-02T00:00:00+00:00"], ...] */
 void lt_dbt_write_spans(lt_json_writer *w, const char *key, const lt_dbt_spans *spans);

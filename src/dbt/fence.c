@@ -109,6 +109,7 @@ static bool writes(const lt_dbt_node *node)
 {
     switch (node->kind) {
     case LT_DBT_MODEL:
+        return !lt_dbt_is_ephemeral(node);
     case LT_DBT_SEED:
     case LT_DBT_SNAPSHOT:
     case LT_DBT_UDF:

@@ -100,14 +100,42 @@ static const lt_dbt_host host = {.dispatch = dispatch,
                                  .render = render,
                                  .say = say};
 
-/* `quoting:` of the root project; everything is quoted unless it says otherwise. */
-static void set_quoting(const lt_dbt *dbt, bool quote[LT_DBT_PARTS])
+static void add_quoting(lt_jinja_value said, bool quote[LT_DBT_PARTS])
 {
     static const char *const keys[LT_DBT_PARTS] = {"database", "schema", "identifier"};
-    lt_jinja_value said = lt_dbt_at(dbt->root->project, "quoting");
     for (size_t i = 0; i < LT_DBT_PARTS; i++) {
         lt_jinja_value value = lt_dbt_at(said, keys[i]);
-        quote[i] = !lt_dbt_is_set(value) || lt_jinja_truth(value);
+        if (lt_dbt_is_set(value))
+            quote[i] = lt_jinja_truth(value);
+    }
+}
+
+void lt_dbt_quoting_of(const lt_dbt *dbt, const lt_dbt_node *node, bool quote[LT_DBT_PARTS])
+{
+    for (size_t i = 0; i < LT_DBT_PARTS; i++)
+        quote[i] = true;
+    add_quoting(lt_dbt_at(dbt->root->project, "quoting"), quote);
+    if (!node || node->kind != LT_DBT_SOURCE)
+        return;
+    add_quoting(lt_dbt_at(node->source_raw, "quoting"), quote);
+    add_quoting(lt_dbt_at(node->raw, "quoting"), quote);
+}
+
+void lt_dbt_relation_name(const lt_dbt *dbt, const lt_dbt_node *node, lt_buf *out)
+{
+    const lt_relation *at = &node->relation;
+    const lt_text parts[LT_DBT_PARTS] = {at->database, at->schema, at->name};
+    bool quote[LT_DBT_PARTS], first = true;
+    lt_dbt_quoting_of(dbt, node, quote);
+    for (size_t i = 0; i < LT_DBT_PARTS; i++) {
+        if (!parts[i].len)
+            continue;
+        lt_buf_add_str(out, first ? "" : ".");
+        if (quote[i])
+            lt_quote_name(parts[i], out);
+        else
+            lt_buf_add(out, parts[i]);
+        first = false;
     }
 }
 
@@ -140,7 +168,7 @@ lt_status lt_dbt_rt_make(const lt_dbt *dbt, const rt_request *request, lt_dbt_rt
                                    .run_folder = request->run_folder,
                                    .host = &host,
                                    .user = (void *)(uintptr_t)dbt};
-    set_quoting(dbt, settings.quote);
+    lt_dbt_quoting_of(dbt, NULL, settings.quote);
     set_python(request, &settings);
     return lt_dbt_rt_open(&settings, out, err);
 }

@@ -178,12 +178,16 @@ lt_status lt_dbt_udf_value(rendering *r, lt_jinja_render *render, const lt_dbt_n
 /* ---- glue.c ---- */
 
 extern const lt_jinja_env lt_dbt_yaml_env;
+/* `quoting:` of the root project, and of a source (`node` may be NULL); everything is quoted unless it says otherwise. */
+void lt_dbt_quoting_of(const lt_dbt *dbt, const lt_dbt_node *node, bool quote[LT_DBT_PARTS]);
+/* The name of the node's relation as SQL has it: `relation_name` of artifacts. */
+void lt_dbt_relation_name(const lt_dbt *dbt, const lt_dbt_node *node, lt_buf *out);
 
 typedef struct rt_request {
-    lt_engine *engine; /* NULL: parsing */
-    lt_text database;  /* the connection's own, where the settings name none */
-    lt_jinja_value flags, args, envs;
-    lt_jinja_value credentials; /* of the profile: a dict, or undefined */
+    lt_engine *engine;                /* NULL: parsing */
+    lt_text database;                 /* the connection's own, where the settings name none */
+    lt_jinja_value flags, args, envs; /* dicts, or undefined */
+    lt_jinja_value credentials;       /* of the profile: a dict, or undefined */
     const char *run_folder;
     lt_arena *arena; /* lives as long as the run time */
 } rt_request;
@@ -505,6 +509,9 @@ lt_text lt_dbt_write_path(const lt_dbt_node *node, const lt_dbt_batch *batch, lt
 
 /* Render a node in a run: its own text, before the CTEs of ephemeral models. */
 lt_status lt_dbt_compile_own(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled *out, lt_err *err);
+bool lt_dbt_is_ephemeral(const lt_dbt_node *node);
+/* What the node reads through ephemeral models, each after what it reads itself. */
+void lt_dbt_ephemerals_of(const lt_dbt_node *node, lt_arena *arena, lt_dbt_nodes *out);
 /* Put the ephemeral models that the node reads, and those that they read, in front of its SQL. */
 lt_status lt_dbt_inject_ctes(rendering *r, lt_jinja_heap *heap, lt_buf *sql, lt_err *err);
 /* Put " name as (...), ..." in front of a SELECT, into its WITH when it has one. */

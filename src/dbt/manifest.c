@@ -172,6 +172,8 @@ static void write_head(lt_manifest *m)
     lt_dbt_md5_hex(m->dbt->root->name, sum);
     lt_json_key(w, T("metadata"));
     lt_json_begin(w, '{');
+    bool quote[LT_DBT_PARTS];
+    lt_dbt_quoting_of(m->dbt, NULL, quote);
     lt_dbt_write_metadata(m->invocation, "https://schemas.getdbt.com/dbt/manifest/v12.json", w);
     lt_json_set(w, "project_name", m->dbt->root->name);
     lt_json_set(w, "project_id", lt_text_of(sum));
@@ -180,9 +182,9 @@ static void write_head(lt_manifest *m)
     lt_json_set(w, "adapter_type", m->dbt->settings.target_kind);
     lt_json_key(w, T("quoting"));
     lt_json_begin(w, '{');
-    lt_json_set_bool(w, "database", true);
-    lt_json_set_bool(w, "schema", true);
-    lt_json_set_bool(w, "identifier", true);
+    lt_json_set_bool(w, "database", quote[LT_DBT_DATABASE]);
+    lt_json_set_bool(w, "schema", quote[LT_DBT_SCHEMA]);
+    lt_json_set_bool(w, "identifier", quote[LT_DBT_IDENTIFIER]);
     lt_manifest_null(w, "column");
     lt_json_end(w);
     lt_json_set(w, "run_started_at",

@@ -12,7 +12,7 @@ static void write_target(writer *w, const lt_dbt *dbt, const lt_dbt_node *node, 
     const lt_dbt_node *found =
         node->is_compiled ? lt_dbt_reference_find(dbt, node, lt_jinja_as_text(to)) : NULL;
     if (found) {
-        lt_quote_relation(&found->relation, &name);
+        lt_dbt_relation_name(dbt, found, &name);
         lt_json_set(w, "to", lt_buf_text(&name));
     } else {
         lt_manifest_value(w, "to", to);

@@ -3,6 +3,36 @@
 
 typedef lt_json_writer writer;
 
+/* An argument that nobody described has an empty description. */
+static void write_arguments(writer *w, lt_jinja_value list)
+{
+    lt_json_key(w, T("arguments"));
+    lt_json_begin(w, '[');
+    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
+        lt_jinja_value one = lt_jinja_at(list, i), text = lt_dbt_at(one, "description");
+        lt_json_begin(w, '{');
+        lt_manifest_value(w, "name", lt_dbt_at(one, "name"));
+        lt_manifest_value(w, "type", lt_dbt_at(one, "type"));
+        lt_json_set(w, "description", lt_jinja_as_text(text));
+        lt_json_end(w);
+    }
+    lt_json_end(w);
+}
+
+/* Of a materialization, which is for SQL unless it says otherwise. */
+static void write_languages(writer *w, const lt_dbt_macro *macro)
+{
+    bool is_silent = macro->supported_languages.type == LT_JINJA_UNDEFINED;
+    if (!is_silent || !lt_text_starts(macro->name, T("materialization_"))) {
+        lt_manifest_value(w, "supported_languages", macro->supported_languages);
+        return;
+    }
+    lt_json_key(w, T("supported_languages"));
+    lt_json_begin(w, '[');
+    lt_json_string(w, T("sql"));
+    lt_json_end(w);
+}
+
 static void write_macro(lt_manifest *m, const lt_dbt_macro *macro)
 {
     writer *w = &m->w;
@@ -38,9 +68,9 @@ static void write_macro(lt_manifest *m, const lt_dbt_macro *macro)
     lt_manifest_over(w, usual, docs);
     lt_json_end(w);
     lt_manifest_text(w, "patch_path", macro->patch_path);
-    lt_manifest_container(w, "arguments", lt_dbt_at(macro->patch, "arguments"), '[');
+    write_arguments(w, lt_dbt_at(macro->patch, "arguments"));
     lt_manifest_created(w, m->dbt);
-    lt_manifest_value(w, "supported_languages", macro->supported_languages);
+    write_languages(w, macro);
     lt_json_end(w);
 }
 

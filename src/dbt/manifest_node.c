@@ -155,7 +155,7 @@ static void relation_name(writer *w, const subject *s)
 {
     LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
     if (!s->node->no_relation)
-        lt_quote_relation(&s->node->relation, &text);
+        lt_dbt_relation_name(s->dbt, s->node, &text);
     lt_manifest_text(w, "relation_name", lt_buf_text(&text));
 }
 
@@ -262,6 +262,28 @@ static void contract(writer *w, const subject *s)
     lt_json_end(w);
 }
 
+/* The ephemeral models whose SQL stands in front of the node's. */
+static void extra_ctes(writer *w, const lt_dbt_node *node)
+{
+    LT_AUTO(lt_arena) scratch = {0};
+    lt_dbt_nodes list = {0};
+    lt_dbt_ephemerals_of(node, &scratch, &list);
+    lt_json_key(w, T("extra_ctes"));
+    lt_json_begin(w, '[');
+    for (size_t i = 0; i < list.len; i++) {
+        const lt_dbt_node *one = list.items[i];
+        if (!one->is_compiled)
+            continue;
+        lt_json_begin(w, '{');
+        lt_json_set(w, "id", one->id);
+        lt_json_set(w, "sql",
+                    lt_text_of(lt_arena_format(&scratch, " __dbt__cte__%.*s as (\n%.*s\n)",
+                                               LT_ARG(one->relation.name), LT_ARG(one->cte_code))));
+        lt_json_end(w);
+    }
+    lt_json_end(w);
+}
+
 static void compiled(writer *w, const subject *s)
 {
     lt_manifest_text(w, "compiled_path", s->node->compiled_path);
@@ -270,7 +292,7 @@ static void compiled(writer *w, const subject *s)
     lt_json_set_bool(w, "compiled", true);
     lt_json_set(w, "compiled_code", s->node->compiled_code);
     lt_json_set_bool(w, "extra_ctes_injected", true);
-    lt_manifest_container(w, "extra_ctes", lt_jinja_none(), '[');
+    extra_ctes(w, s->node);
 }
 
 /* ---- nodes: what has SQL, and seeds ---- */
@@ -404,6 +426,31 @@ static void source_quoting(writer *w, const subject *s)
     lt_json_end(w);
 }
 
+static void external(writer *w, const subject *s)
+{
+    static const char *const keys[] = {"location", "file_format", "row_format", "tbl_properties",
+                                       "partitions"};
+    lt_jinja_value said = lt_dbt_at(s->node->raw, "external"), key, value;
+    lt_json_key(w, T("external"));
+    if (said.type != LT_JINJA_DICT) {
+        lt_json_null(w);
+        return;
+    }
+    lt_json_begin(w, '{');
+    for (size_t i = 0; i < LT_COUNT(keys); i++)
+        lt_manifest_value(w, keys[i], lt_dbt_at(said, keys[i]));
+    for (size_t at = 0; lt_jinja_next(said, &at, &key, &value);) {
+        bool is_written = false;
+        for (size_t i = 0; i < LT_COUNT(keys); i++)
+            is_written |= lt_text_eq(lt_jinja_as_text(key), lt_text_of(keys[i]));
+        if (is_written)
+            continue;
+        lt_manifest_key(w, key);
+        lt_dbt_write_value(w, value);
+    }
+    lt_json_end(w);
+}
+
 static const field source_fields[] = {
     AT(TEXT_OR_NULL, database, relation.database),
     AT(TEXT_OR_NULL, schema, relation.schema),
@@ -416,7 +463,7 @@ static const field source_fields[] = {
     SAID(CONFIG, loaded_at_field),
     SAID(CONFIG, loaded_at_query),
     SAID(CONFIG, freshness),
-    SAID(ENTRY, external),
+    BY(external),
     AT(TEXT, description, description),
     BY(columns),
     SAID(CONFIG_DICT, meta),

@@ -173,4 +173,6 @@ struct lt_dbt_node {
     bool is_disabled; /* listed apart */
     bool is_compiled;
     lt_text compiled_path, compiled_code;
+    lt_text
+        cte_code; /* of an ephemeral model that is compiled: as others have it in front of theirs */
 };

@@ -47,15 +47,10 @@ static bool is_test(const lt_dbt_node *node)
     return node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST;
 }
 
-static bool is_ephemeral(const lt_dbt_node *node)
-{
-    return node->kind == LT_DBT_MODEL && lt_text_eq(node->config.materialized, T("ephemeral"));
-}
-
 static bool makes_relation(const lt_dbt_node *node)
 {
     return node->kind == LT_DBT_SEED || node->kind == LT_DBT_SNAPSHOT || is_test(node) ||
-           (node->kind == LT_DBT_MODEL && !is_ephemeral(node));
+           (node->kind == LT_DBT_MODEL && !lt_dbt_is_ephemeral(node));
 }
 
 static void add_schema(finding *f, const lt_dbt_node *node)

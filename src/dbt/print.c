@@ -273,11 +273,6 @@ static lt_text vars_of(lt_dbt_prints *prints, const lt_dbt_node *node, const mac
 
 /* ---- ephemeral models ---- */
 
-static bool is_ephemeral(const lt_dbt_node *node)
-{
-    return node->kind == LT_DBT_MODEL && lt_text_eq(node->config.materialized, T("ephemeral"));
-}
-
 static void make_own(lt_dbt_prints *prints, const lt_dbt_node *node, lt_dbt_print *out)
 {
     macro_list macros = {0};
@@ -311,7 +306,7 @@ static lt_text upstream_of(lt_dbt_prints *prints, const lt_dbt_node *node)
             LT_AUTO(lt_buf) text = {.limit = MOST_TEXT};
             if (lt_map_put(&seen, above->id, prints))
                 continue;
-            if (is_ephemeral(above)) {
+            if (lt_dbt_is_ephemeral(above)) {
                 lt_push_in(&prints->arena, &open, above);
                 const lt_dbt_print *own = own_of(prints, above);
                 for (int part = 0; part < LT_DBT_PART_UPSTREAM; part++)

@@ -75,18 +75,46 @@ static lt_status record_text(const value_source *source, lt_dbt_node *node, cons
 
 /* ---- sources ---- */
 
+static const char *const freshness_rules[] = {"warn_after", "error_after"};
+
+static lt_jinja_value no_rule(lt_dbt *dbt)
+{
+    lt_jinja_value none = lt_jinja_dict(&dbt->heap);
+    lt_jinja_put(none, "count", lt_jinja_none());
+    lt_jinja_put(none, "period", lt_jinja_none());
+    return none;
+}
+
+/* What dbt has of a source that says nothing of it. */
+static lt_jinja_value no_freshness(lt_dbt *dbt)
+{
+    lt_jinja_value made = lt_jinja_dict(&dbt->heap);
+    for (size_t i = 0; i < LT_COUNT(freshness_rules); i++)
+        lt_jinja_put(made, freshness_rules[i], no_rule(dbt));
+    lt_jinja_put(made, "filter", lt_jinja_none());
+    return made;
+}
+
+/* A rule of the table, else of the source; null takes it away. */
+static lt_jinja_value merged_rule(lt_dbt *dbt, lt_jinja_value over, lt_jinja_value under,
+                                  const char *name)
+{
+    lt_jinja_value rule, old = lt_dbt_at(under, name);
+    if (over.type == LT_JINJA_DICT && lt_jinja_find(over, lt_text_of(name), &rule))
+        return rule;
+    return lt_dbt_is_set(old) ? old : no_rule(dbt);
+}
+
 /* Freshness: the table's over the source's; an explicit null takes it away. */
-static lt_status merge_freshness(const value_source *source, const lt_yaml *over, bool is_source,
+static lt_status merge_freshness(const value_source *source, const lt_yaml *over,
                                  lt_jinja_value *out, lt_err *err)
 {
-    static const char *const rules[] = {"warn_after", "error_after"};
     const lt_yaml *config = lt_yaml_find(over, T("config"));
     const lt_yaml *said = lt_yaml_find(over, T("freshness"));
     lt_dbt *dbt = source->dbt;
     lt_jinja_value value;
     if (lt_yaml_find(config, T("freshness")))
         said = lt_yaml_find(config, T("freshness"));
-    (void)is_source;
     if (!said)
         return LT_OK;
     if (lt_dbt_is_null(said)) {
@@ -94,13 +122,9 @@ static lt_status merge_freshness(const value_source *source, const lt_yaml *over
         return LT_OK;
     }
     LT_TRY(lt_dbt_value(source, said, &value, err));
-    lt_jinja_value made = lt_jinja_dict(&dbt->heap), none = lt_jinja_dict(&dbt->heap);
-    lt_jinja_put(none, "count", lt_jinja_none());
-    lt_jinja_put(none, "period", lt_jinja_none());
-    for (size_t i = 0; i < LT_COUNT(rules); i++) {
-        lt_jinja_value rule = lt_dbt_at(value, rules[i]), old = lt_dbt_at(*out, rules[i]);
-        lt_jinja_put(made, rules[i], lt_dbt_is_set(rule) ? rule : lt_dbt_is_set(old) ? old : none);
-    }
+    lt_jinja_value made = lt_jinja_dict(&dbt->heap);
+    for (size_t i = 0; i < LT_COUNT(freshness_rules); i++)
+        lt_jinja_put(made, freshness_rules[i], merged_rule(dbt, value, *out, freshness_rules[i]));
     lt_jinja_value filter = lt_dbt_at(value, "filter"), before = lt_dbt_at(*out, "filter");
     lt_jinja_put(made, "filter",
                  lt_dbt_is_set(filter)   ? filter
@@ -130,8 +154,8 @@ static bool says(const lt_yaml *holder, lt_text key)
            !lt_dbt_is_null(lt_yaml_find(lt_yaml_find(holder, T("config")), key));
 }
 
-/* One of loaded_at_field and loaded_at_query; what the table says of one takes away the source's other. The query is rendered
- * when it is asked: it may name `this`. */
+/* loaded_at_field and loaded_at_query: one of them at each level, the query counts first. What the table says of the field takes away
+ * the source's query. The query is rendered when it is asked: it may name `this`. */
 static lt_status loaded_at_of(const value_source *source, const lt_yaml *table,
                               const lt_yaml *above, lt_jinja_value out, lt_err *err)
 {
@@ -145,9 +169,7 @@ static lt_status loaded_at_of(const value_source *source, const lt_yaml *table,
             return lt_yaml_fail(
                 holders[i], source->path, err,
                 "Cannot specify both loaded_at_field and loaded_at_query at %s level", levels[i]);
-    if (!says(table, query))
-        LT_TRY(
-            first_of(source, table, lt_yaml_find(table, field) ? NULL : above, field, &value, err));
+    LT_TRY(first_of(source, table, lt_yaml_find(table, field) ? NULL : above, field, &value, err));
     for (size_t i = 0; i < LT_COUNT(holders) && !lt_dbt_is_set(text); i++) {
         const lt_yaml *said = lt_yaml_find(lt_yaml_find(holders[i], T("config")), query);
         if (i && says(table, field))
@@ -203,8 +225,8 @@ static lt_status config_of_source(const value_source *source, const lt_yaml *tab
             LT_TRY(lt_dbt_value(source, configs[k]->items[i], &value, err));
             lt_jinja_put_value(*out, lt_jinja_text(configs[k]->keys[i]->text), value);
         }
-    LT_TRY(merge_freshness(source, above, true, &freshness, err));
-    LT_TRY(merge_freshness(source, table, false, &freshness, err));
+    LT_TRY(merge_freshness(source, above, &freshness, err));
+    LT_TRY(merge_freshness(source, table, &freshness, err));
     if (freshness.type != LT_JINJA_UNDEFINED)
         lt_jinja_put(*out, "freshness", freshness);
     LT_TRY(loaded_at_of(source, table, above, *out, err));
@@ -267,7 +289,7 @@ static lt_status add_table(const value_source *source, const lt_yaml *above, lt_
 {
     lt_dbt *dbt = source->dbt;
     lt_text name = {0};
-    lt_jinja_value config;
+    lt_jinja_value config, said;
     if (dbt->is_strict)
         LT_TRY(lt_dbt_check_keys(source->path, table, "a source's table", KEYS(strict_table_keys),
                                  err));
@@ -288,6 +310,8 @@ static lt_status add_table(const value_source *source, const lt_yaml *above, lt_
     LT_TRY(text_at(source, above, "loader", &node->loader, err));
     LT_TRY(config_of_source(source, table, above, &config, err));
     LT_TRY(lt_dbt_config_make(dbt, node, config, config, NULL, err));
+    if (!lt_jinja_find(node->config.all, T("freshness"), &said))
+        lt_jinja_put(node->config.all, "freshness", no_freshness(dbt));
     warn_of_freshness(dbt, node);
     LT_TRY(rendered_entry(source, node, table, err));
     LT_TRY(lt_dbt_columns(source, node, table, err));
@@ -351,8 +375,7 @@ static lt_status record_list(const value_source *source, lt_dbt_node *node, cons
     return LT_OK;
 }
 
-static lt_status settle_entry(const value_source *source, lt_dbt_node *node, const lt_yaml *entry,
-                              lt_err *err)
+static lt_status settle_entry(const value_source *source, lt_dbt_node *node, lt_err *err)
 {
     static const char *const loose[] = {"tags", "meta", "enabled", "group"};
     lt_dbt *dbt = source->dbt;
@@ -364,8 +387,8 @@ static lt_status settle_entry(const value_source *source, lt_dbt_node *node, con
     }
     own = lt_dbt_at(node->raw, "config");
     lt_dbt_config_merge(dbt, config, own);
-    (void)entry;
-    return lt_dbt_config_make(dbt, node, config, config, NULL, err);
+    lt_jinja_value raw = own.type == LT_JINJA_DICT ? own : lt_jinja_dict(&dbt->heap);
+    return lt_dbt_config_make(dbt, node, config, raw, NULL, err);
 }
 
 lt_status lt_dbt_add_exposure(const value_source *source, const lt_yaml *entry, lt_err *err)
@@ -377,7 +400,7 @@ lt_status lt_dbt_add_exposure(const value_source *source, const lt_yaml *entry, 
         return lt_yaml_fail(entry, source->path, err, "'owner' is missing");
     lt_dbt_node *node = node_of(source, LT_DBT_EXPOSURE, name, entry);
     LT_TRY(rendered_entry(source, node, entry, err));
-    LT_TRY(settle_entry(source, node, entry, err));
+    LT_TRY(settle_entry(source, node, err));
     return record_list(source, node, lt_yaml_find(entry, T("depends_on")), err);
 }
 
@@ -392,7 +415,7 @@ lt_status lt_dbt_add_group(const value_source *source, const lt_yaml *entry, lt_
         return lt_yaml_fail(entry, source->path, err, "the group '%.*s' is there already",
                             LT_ARG(name));
     LT_TRY(rendered_entry(source, node, entry, err));
-    return settle_entry(source, node, entry, err);
+    return settle_entry(source, node, err);
 }
 
 /* ---- unit tests ---- */
@@ -415,7 +438,7 @@ lt_status lt_dbt_unit_fill(const value_source *source, lt_dbt_node *node, const 
                            lt_err *err)
 {
     LT_TRY(rendered_entry(source, node, entry, err));
-    LT_TRY(settle_entry(source, node, entry, err));
+    LT_TRY(settle_entry(source, node, err));
     node->relation.schema = source->dbt->settings.target_schema;
     return LT_OK;
 }
@@ -448,7 +471,7 @@ static lt_status add_plain(const value_source *source, lt_dbt_kind kind, const l
     lt_dbt_node *node = node_of(source, kind, name, entry);
     LT_TRY(rendered_entry(source, node, entry, err));
     *out = node;
-    return settle_entry(source, node, entry, err);
+    return settle_entry(source, node, err);
 }
 
 lt_status lt_dbt_add_metric(const value_source *source, const lt_yaml *entry, lt_err *err)

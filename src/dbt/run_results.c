@@ -23,15 +23,22 @@ static void set_text(lt_json_writer *w, const char *key, lt_text text)
         lt_json_null(w);
 }
 
-void lt_dbt_write_spans(lt_json_writer *w, const char *key, const lt_dbt_spans *spans)
+/* "2024-01-01T00:00:00+00:00", as Python writes it. */
+static void write_moment(lt_json_writer *w, int64_t at_us)
 {
     char text[LT_TIME_CHARS];
+    LT_AUTO(lt_chars) moment = lt_format("%.19s+00:00", lt_time_write(at_us, text));
+    lt_json_string(w, lt_text_of(moment));
+}
+
+void lt_dbt_write_spans(lt_json_writer *w, const char *key, const lt_dbt_spans *spans)
+{
     lt_json_key(w, lt_text_of(key));
     lt_json_begin(w, '[');
     for (size_t i = 0; i < spans->len; i++) {
         lt_json_begin(w, '[');
-        lt_json_string(w, lt_text_of(lt_time_write(spans->items[i].start_us, text)));
-        lt_json_string(w, lt_text_of(lt_time_write(spans->items[i].end_us, text)));
+        write_moment(w, spans->items[i].start_us);
+        write_moment(w, spans->items[i].end_us);
         lt_json_end(w);
     }
     lt_json_end(w);
@@ -71,6 +78,19 @@ void lt_dbt_result_say(const lt_dbt_run *run, const lt_dbt_node_result *result, 
         lt_buf_printf(out, "\n  %.*s", LT_ARG(line));
 }
 
+/* It takes part, and has nothing to do. */
+static bool is_listed_only(const lt_dbt_node *node)
+{
+    return node->kind == LT_DBT_EXPOSURE || node->kind == LT_DBT_SAVED_QUERY;
+}
+
+/* Of what was compiled. */
+static bool has_relation_name(const lt_dbt_node *node)
+{
+    return !node->no_relation && node->kind != LT_DBT_SEED && node->kind != LT_DBT_UNIT_TEST &&
+           !is_listed_only(node);
+}
+
 static void write_result(lt_json_writer *w, const lt_dbt_run *run, const lt_dbt_node_result *result)
 {
     const lt_dbt_node *node = result->node;
@@ -79,8 +99,8 @@ static void write_result(lt_json_writer *w, const lt_dbt_run *run, const lt_dbt_
     LT_AUTO(lt_chars) thread = lt_format("Thread-%u (worker)", result->thread);
     bool hook = node->kind == LT_DBT_OPERATION;
     bool ran = result->thread > 0 || (hook && result->compile_started_us);
-    if (!node->no_relation && node->kind != LT_DBT_SEED) /* of what was compiled */
-        lt_quote_relation(&node->relation, &relation);
+    if (has_relation_name(node))
+        lt_dbt_relation_name(run->request.dbt, node, &relation);
     lt_json_begin(w, '{');
     lt_json_set(w, "status", lt_text_of(lt_dbt_outcome_name(result->outcome)));
     lt_json_key(w, T("timing"));
@@ -105,7 +125,8 @@ static void write_result(lt_json_writer *w, const lt_dbt_run *run, const lt_dbt_
         lt_json_int(w, result->failures);
     lt_json_set(w, "unique_id", node->id);
     lt_json_key(w, T("compiled"));
-    if (node->kind == LT_DBT_SEED)
+    if (node->kind == LT_DBT_SEED || is_listed_only(node) ||
+        (node->kind == LT_DBT_UNIT_TEST && !node->is_compiled))
         lt_json_null(w);
     else
         lt_json_bool(w, node->is_compiled);

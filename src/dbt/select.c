@@ -326,8 +326,7 @@ lt_status lt_dbt_selectors_read(lt_dbt *dbt, lt_err *err)
     return LT_OK;
 }
 
-/* The name of the selector that counts when nothing is selected. */
-static lt_text default_selector(const lt_dbt *dbt)
+lt_text lt_dbt_default_selector(const lt_dbt *dbt)
 {
     lt_jinja_value key, value;
     for (size_t at = 0;
@@ -510,7 +509,7 @@ static lt_status eval(selecting *s, const expr *e, pair *out, lt_err *err)
 
 static lt_status everything(selecting *s, expr **out, lt_err *err)
 {
-    lt_text name = s->asked->no_default ? (lt_text){0} : default_selector(s->dbt);
+    lt_text name = s->asked->no_default ? (lt_text){0} : lt_dbt_default_selector(s->dbt);
     if (name.len)
         return find_selector(s, name, 0, out, err);
     expr *all = group(s, CRITERION);

@@ -44,5 +44,7 @@ typedef struct lt_dbt_selecting {
  * LT_INVALID: the words are no criteria, or a state is asked for and not given. */
 LT_MUST_CHECK lt_status lt_dbt_select(const lt_dbt_selecting *selecting, lt_arena *arena,
                                       lt_node_set *out, lt_texts *unmatched, lt_err *err);
+/* The name of the selector that counts when nothing is selected; empty: there is none. */
+lt_text lt_dbt_default_selector(const lt_dbt *dbt);
 /* Names of selectors.yml, with their definitions as the manifest has them; empty when there is no such file. */
 LT_MUST_CHECK lt_status lt_dbt_selectors_read(lt_dbt *dbt, lt_err *err);

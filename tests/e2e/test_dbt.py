@@ -155,7 +155,7 @@ def test_wrong_words_are_exit_code_2(small, args, part):
 
 def test_operations_variables_logs_and_a_link_named_dbt(small, tmp_path):
     assert "hello ann" in small("run-operation", "hello", "--args", "{name: ann}")
-    small("run-operation", "nothere", code=1)
+    small("run-operation", "nothere", code=2)
     small.write("models/v.sql", "select '{{ var('who', 'nobody') }}' as who, '{{ env_var('WHO', '-') }}' as env\n")
     code = small("compile", "--quiet", "-s", "v", "--vars", "{who: eve}", WHO="bob")
     assert code.strip() == "select 'eve' as who, 'bob' as env"

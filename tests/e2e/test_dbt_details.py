@@ -236,3 +236,116 @@ def test_compile_of_a_model_that_cannot_be_compiled_ends_with_2(tmp_path):
     project(tmp_path, {"models/a.sql": "select {{ exceptions.raise_compiler_error('no way') if execute }}\n"})
     assert "no way" in dbt(tmp_path, "compile", code=2)
     assert "no way" in dbt(tmp_path, "run", code=1)
+
+
+# ---- artifacts and lines as dbt has them ----
+
+def manifest(folder):
+    return json.loads((folder / "target/manifest.json").read_text())
+
+
+def test_relation_names_keep_to_the_quoting_of_the_project_and_of_a_source(tmp_path):
+    project(tmp_path, {"dbt_project.yml": BASE["dbt_project.yml"] + "quoting: {schema: false}\n", "seeds/two.csv": "x\n2\n",
+                       "models/a.sql": "select * from {{ source('raw', 'two') }}\n",
+                       "models/s.yml": "sources: [{name: raw, schema: main, quoting: {schema: true, identifier: false}, tables: [{name: two}]}]\n"})
+    dbt(tmp_path, "seed")
+    dbt(tmp_path, "run")
+    assert results(tmp_path)["model.shop.a"]["relation_name"] == '"shop".main."a"'
+    made = manifest(tmp_path)
+    assert made["sources"]["source.shop.raw.two"]["relation_name"] == '"shop"."main".two'
+    assert made["nodes"]["model.shop.a"]["compiled_code"] == 'select * from "shop"."main".two'
+    assert made["metadata"]["quoting"] == {"database": True, "schema": False, "identifier": True, "column": None}
+
+
+def test_ephemeral_models_are_compiled_for_the_artifacts_and_have_no_result(tmp_path):
+    project(tmp_path, {"models/one.sql": "{{ config(materialized='ephemeral') }} select 1 as x\n", "models/two.sql": "select * from {{ ref('one') }}\n"})
+    assert "1 of 1 OK created sql view model main.two" in dbt(tmp_path, "run")
+    assert list(results(tmp_path)) == ["model.shop.two"]
+    made = manifest(tmp_path)["nodes"]
+    assert (tmp_path / made["model.shop.one"]["compiled_path"]).read_text() == " select 1 as x"
+    assert made["model.shop.two"]["extra_ctes"] == [{"id": "model.shop.one", "sql": " __dbt__cte__one as (\n select 1 as x\n)"}]
+
+
+def test_a_model_whose_ephemeral_parent_does_not_compile_is_skipped_and_says_why(tmp_path):
+    project(tmp_path, {"models/one.sql": "{{ config(materialized='ephemeral') }} {% if execute %}{{ exceptions.raise_compiler_error('oh no') }}{% endif %} select 1 as x\n",
+                       "models/two.sql": "select * from {{ ref('one') }}\n"})
+    out = dbt(tmp_path, "run", code=1)
+    entry = results(tmp_path)["model.shop.two"]
+    assert len(results(tmp_path)) == 1 and entry["status"] == "skipped"
+    assert entry["message"] == "Compilation Error in model.shop.two, caused by compilation error in referenced ephemeral model model.shop.one"
+    assert "SKIP relation main.two due to ephemeral model status 'error'" in out and "oh no" in out and "Completed with 1 error" in out
+    (tmp_path / "models/two.sql").write_text("select 1 as x\n")
+    dbt(tmp_path, "run", code=1)
+    assert results(tmp_path)["model.shop.one"]["status"] == "error"  # nobody else would tell of it
+
+
+def test_flags_of_the_project_and_options_without_effect_are_args_of_the_results(tmp_path):
+    project(tmp_path, {"dbt_project.yml": BASE["dbt_project.yml"] + "flags: {require_resource_names_without_spaces: false}\n", "models/a.sql": "select 1 as x\n"})
+    dbt(tmp_path, "run", "--no-static-parser", "--cache-selected-only")
+    args = json.loads((tmp_path / "target/run_results.json").read_text())["args"]
+    assert args["require_resource_names_without_spaces"] is False and args["require_generic_test_arguments_property"] is True
+    assert args["static_parser"] is False and args["cache_selected_only"] is True and args["macro_debugging"] is False
+    assert "export_saved_queries" not in args
+
+
+def test_a_reference_to_a_version_that_ends_is_a_warning(tmp_path):
+    versions = "models: [{name: m, latest_version: 2, versions: [{v: 1, deprecation_date: %s}, {v: 2}]}]\n"
+    project(tmp_path, {"models/m_v1.sql": "select 1 as x\n", "models/m_v2.sql": "select 2 as x\n", "models/s.yml": versions % "2999-01-01",
+                       "models/r.sql": "select * from {{ ref('m', v=1) }}\n"})
+    hint = "{{ ref('shop', 'm', v='2') }}."
+    assert ("[WARNING]: While compiling 'r': Found a reference to m.v1, which is slated for deprecation on '2999-01-01T00:00:00+00:00'. A new version of 'm' is "
+            "available. Try it out: " + hint) in dbt(tmp_path, "parse")
+    (tmp_path / "models/s.yml").write_text(versions % "2001-01-01")
+    out = dbt(tmp_path, "parse")
+    assert "Model m.v1 has passed its deprecation date of 2001-01-01" in out and "which was deprecated on '2001-01-01T00:00:00+00:00'" in out and "Migrate now: " + hint in out
+    dbt(tmp_path, "parse", "--warn-error-options", "{error: [DeprecatedReference]}", code=2)
+
+
+def test_nothing_to_do_has_no_tag_and_the_default_selector_is_named(tmp_path):
+    project(tmp_path, {"models/a.sql": "select 1 as x\n", "selectors.yml": "selectors: [{name: usual, default: true, definition: a}]\n"})
+    assert "Using default selector usual" in dbt(tmp_path, "run")
+    out = dbt(tmp_path, "run", "-s", "nothere")
+    assert "  Nothing to do. Try" in out and "  The selection criterion 'nothere'" in out and "[WARNING]" not in out and "Concurrency" not in out
+
+
+def test_kinds_of_nodes_are_counted_in_the_order_of_dbt(tmp_path):
+    project(tmp_path, {"seeds/s.csv": "id\n1\n", "models/a.sql": "select 1 as x\n", "models/y.yml": "models: [{name: a, columns: [{name: x, data_tests: [unique, not_null]}]}]\n"})
+    assert "Finished running 1 seed, 2 data tests, 1 view model in" in dbt(tmp_path, "build")
+    assert "Finished running 1 test in" in dbt(tmp_path, "test", "-s", "test_name:unique")
+
+
+def test_a_source_that_says_nothing_of_freshness_has_empty_rules_and_null_takes_one_away(tmp_path):
+    project(tmp_path, {"models/s.yml": "sources:\n- name: raw\n  tables:\n  - {name: silent}\n  - {name: never, config: {freshness: null}}\n"
+                       "  - {name: half, config: {loaded_at_field: at, freshness: {warn_after: {count: 1, period: day}, error_after: null}}}\n"})
+    dbt(tmp_path, "parse")
+    found = {entry["name"]: entry["freshness"] for entry in manifest(tmp_path)["sources"].values()}
+    none = {"count": None, "period": None}
+    assert found["silent"] == {"warn_after": none, "error_after": none, "filter": None} and found["never"] is None
+    assert found["half"] == {"warn_after": {"count": 1, "period": "day"}, "error_after": None, "filter": None}
+
+
+def test_custom_variables_of_the_environment_are_seen_by_templates(tmp_path):
+    project(tmp_path, {"macros/m.sql": "{% macro look() %}{{ print(dbt_metadata_envs) }}{% endmacro %}\n"})
+    done = subprocess.run([LEAT, "dbt", "run-operation", "look", "--profiles-dir", ".", "--quiet"], cwd=tmp_path, text=True, capture_output=True, timeout=120,
+                          env={**clean_env(tmp_path), "DBT_ENV_CUSTOM_ENV_TEAM": "blue"})
+    assert "{'TEAM': 'blue'}" in done.stdout
+
+
+def test_run_operation_of_a_macro_that_is_not_there_ends_with_2(tmp_path):
+    project(tmp_path, {"macros/m.sql": "{% macro bad() %}{{ exceptions.raise_compiler_error('no') }}{% endmacro %}\n"})
+    assert "could not find a macro with the name 'nothere'" in dbt(tmp_path, "run-operation", "nothere", code=2)
+    assert "Encountered an error while running operation" in dbt(tmp_path, "run-operation", "bad", code=1)
+
+
+def test_hooks_of_the_project_are_compiled_by_docs_generate_and_not_run(tmp_path):
+    project(tmp_path, {"dbt_project.yml": BASE["dbt_project.yml"] + "on-run-start: create table t as select 1 as x\n", "models/a.sql": "select 1 as x\n"})
+    dbt(tmp_path, "docs", "generate")
+    entry = results(tmp_path)["operation.shop.shop-on-run-start-0"]
+    assert entry["status"] == "success" and entry["compiled_code"] == "create table t as select 1 as x"
+    assert rows(tmp_path, "select count(*) as n from duckdb_tables()") == [(0,)]
+
+
+def test_an_option_that_a_command_has_not_is_named(tmp_path):
+    project(tmp_path, {})
+    assert "'leat dbt test' has no option --full-refresh" in subprocess.run([LEAT, "dbt", "--full-refresh", "test"], cwd=tmp_path, text=True, env=clean_env(tmp_path),
+                                                                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60).stdout

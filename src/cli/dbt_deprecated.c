@@ -1,0 +1,77 @@
+/* Warnings of models whose deprecation_date is set: of each that is past it, and of each model that refers to one. */
+#include "cli/dbt_work.h"
+
+#include "base/time.h"
+
+#include <stdio.h>
+
+typedef struct deprecated {
+    const lt_dbt_node *node;
+    char version[64]; /* ".v1"; empty: it has none */
+    bool is_past, is_latest;
+} deprecated;
+
+static void add_version(lt_jinja_value version, lt_buf *out)
+{
+    if (lt_dbt_is_set(version))
+        lt_jinja_str(version, out);
+}
+
+static lt_status say_reference(dbt_work *work, const deprecated *d, const lt_dbt_node *reader,
+                               lt_text latest, lt_err *err)
+{
+    const lt_dbt_node *node = d->node;
+    LT_AUTO(lt_buf) coda = {.limit = 16 * LT_KIB};
+    if (d->version[0] && !d->is_latest)
+        lt_buf_printf(&coda,
+                      "A new version of '%.*s' is available. %s: {{ ref('%.*s', '%.*s', "
+                      "v='%.*s') }}.",
+                      LT_ARG(node->name), d->is_past ? "Migrate now" : "Try it out",
+                      LT_ARG(node->package->name), LT_ARG(node->name), LT_ARG(latest));
+    return dbt_work_warn(
+        work, d->is_past ? "I067" : "I066",
+        d->is_past ? "DeprecatedReference" : "UpcomingReferenceDeprecation", err,
+        "While compiling '%.*s': Found a reference to %.*s%s, which %s on '%.*s'. %s",
+        LT_ARG(reader->name), LT_ARG(node->name), d->version,
+        d->is_past ? "was deprecated" : "is slated for deprecation", LT_ARG(node->deprecation_date),
+        lt_buf_chars(&coda));
+}
+
+static lt_status say_of(dbt_work *work, const lt_dbt_node *node, const lt_dbt_nodes *readers,
+                        lt_err *err)
+{
+    int64_t when_us = 0;
+    deprecated d = {.node = node};
+    LT_AUTO(lt_buf) version = {.limit = LT_KIB}, latest = {.limit = LT_KIB};
+    add_version(node->version, &version);
+    add_version(node->latest_version, &latest);
+    if (version.len)
+        (void)snprintf(d.version, sizeof(d.version), ".v%s", lt_buf_chars(&version));
+    d.is_latest = lt_text_eq(lt_buf_text(&version), lt_buf_text(&latest));
+    d.is_past = lt_time_read(node->deprecation_date, &when_us) && when_us < work->started_at_us;
+    if (d.is_past)
+        LT_TRY(dbt_work_warn(work, "I065", "DeprecatedModel", err,
+                             "Model %.*s%s has passed its deprecation date of %.*s. This model "
+                             "should be disabled or removed.",
+                             LT_ARG(node->name), d.version, LT_ARG(node->deprecation_date)));
+    for (size_t i = 0; i < readers->len; i++)
+        if (readers->items[i]->kind == LT_DBT_MODEL)
+            LT_TRY(say_reference(work, &d, readers->items[i], lt_buf_text(&latest), err));
+    return LT_OK;
+}
+
+lt_status dbt_work_deprecations(dbt_work *work, lt_err *err)
+{
+    const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
+    const lt_dbt_nodes *children = NULL;
+    LT_AUTO(lt_arena) scratch = {0};
+    for (size_t i = 0; i < all->len; i++) {
+        const lt_dbt_node *node = all->items[i];
+        if (node->kind != LT_DBT_MODEL || !node->deprecation_date.len)
+            continue;
+        if (!children)
+            children = lt_dbt_children(work->dbt, &scratch);
+        LT_TRY(say_of(work, node, &children[i], err));
+    }
+    return LT_OK;
+}
