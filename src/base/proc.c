@@ -2,14 +2,18 @@
 #include "base/proc.h"
 
 #include "base/fs.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -171,4 +175,22 @@ void lt_stop_forget(void)
 int lt_stop_signal(void)
 {
     return stop_signal;
+}
+
+/* ---- the service manager ---- */
+
+void lt_service_tell(const char *state)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    const char *path = getenv("NOTIFY_SOCKET");
+    size_t len = path ? strlen(path) : 0;
+    if (len < 2 || len >= sizeof(at.sun_path) || (*path != '/' && *path != '@'))
+        return;
+    memcpy(at.sun_path, path, len);
+    if (*path == '@') /* a name without a file */
+        at.sun_path[0] = '\0';
+    LT_AUTO(lt_fd) fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+    if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&at, size) < 0)
+        lt_log(LT_LOG_WARNING, "the service manager cannot be told '%s': error %d", state, errno);
 }

@@ -26,3 +26,7 @@ bool lt_stop_asked(void);
 void lt_stop_ask(void);    /* as a signal would */
 void lt_stop_forget(void); /* a shell has stopped what ran and goes on */
 int lt_stop_signal(void);  /* SIGINT or SIGTERM, 0 when none came */
+
+/* Tell whoever looks after this service how it is: "READY=1", "STOPPING=1" (sd_notify(3): a datagram to $NOTIFY_SOCKET). Without one nothing
+ * happens. */
+void lt_service_tell(const char *state);

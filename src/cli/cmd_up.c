@@ -4,6 +4,7 @@
 #include "base/proc.h"
 #include "base/time.h"
 #include "cli/store_face.h"
+#include "sched/cgroup.h"
 #include "secret/password.h"
 #include "state/users.h"
 #include "web/api/api.h"
@@ -203,6 +204,7 @@ static lt_status serve(lt_app *app, const up_opts *given, lt_sched *sched,
     if (none)
         say_password(app, lt_api_url(api), password);
     LT_TRY(lt_out_flush(&app->out, err));
+    lt_service_tell("READY=1");
     return lt_sched_run(sched, err);
 }
 
@@ -215,6 +217,7 @@ static lt_status up(lt_app *app, const void *opts, const lt_args *args, lt_err *
     LT_TRY(lt_app_project(app, &options.root, err));
     LT_TRY(lt_app_home(app, &options.home, err));
     lt_stop_on_signals();
+    lt_cgroup_settle();
     LT_TRY(lt_sched_open(&options, &sched, err));
     return serve(app, given, sched, &options, err);
 }

@@ -173,14 +173,15 @@ static int64_t limit_of(int64_t own, int64_t otherwise)
     return own >= 0 ? own : otherwise;
 }
 
-/* A cgroup of ours below the one that systemd (Delegate=yes) or somebody else has given us; empty where there is none. */
+/* A cgroup of ours below the one that systemd (Delegate=yes) or somebody else has given us; empty where there is none. Several homes may have
+ * been given the same, so the home is in its name. */
 static lt_text cgroup_for(lt_work *work)
 {
     const char *parent = getenv("LEAT_CGROUP");
-    if (!parent || !*parent)
+    if (!parent || *parent != '/')
         return (lt_text){0};
-    return lt_text_of(lt_arena_format(work->arena, "%s/leat-%lld-%lld", parent,
-                                      (long long)work->run->record->id,
+    return lt_text_of(lt_arena_format(work->arena, "%s/leat-%.*s-%lld-%lld", parent,
+                                      LT_ARG(work->attempt.home), (long long)work->run->record->id,
                                       (long long)work->attempt.token));
 }
 

@@ -581,6 +581,7 @@ static void drain(lt_sched *self)
 {
     lt_err err;
     int64_t until = lt_mono_us() + self->options.drain_us;
+    lt_service_tell("STOPPING=1");
     if (self->children.len)
         lt_log(LT_LOG_INFO, "waiting for %zu run%s to end", self->children.len,
                self->children.len == 1 ? "" : "s");

@@ -40,6 +40,7 @@ typedef struct attempt {
     bool ending;        /* we have asked it to end */
     int64_t kill_at_us, deadline_us, next_look_us;
     int64_t peak_seen_bytes;
+    int64_t processes_seen; /* on the machine, at the last look */
 } attempt;
 
 /* ---- the order ---- */
@@ -226,7 +227,7 @@ static int start(attempt *self)
 
 /* ---- ending it ---- */
 
-/* To the command's group first: that reaches a whole fork bomb at once. */
+/* To the command's group first: that reaches most of a fork bomb at once. */
 static size_t signal_all(attempt *self, int number)
 {
     lt_pids pids = {0};
@@ -234,6 +235,8 @@ static size_t signal_all(attempt *self, int number)
         (void)cgroup_write(self, "cgroup.kill", "1");
     if (self->child > 0)
         (void)kill(-self->child, number);
+    if (number == SIGKILL)
+        return lt_procs_kill_below(getpid());
     lt_procs_below(getpid(), MOST_SEEN, &pids);
     for (size_t i = 0; i < pids.len; i++)
         (void)kill(pids.items[i], number);
@@ -297,6 +300,7 @@ static bool read_output(attempt *self)
 static void look_at_figures(attempt *self)
 {
     lt_pids pids = {0};
+    self->processes_seen = lt_procs_on_machine();
     lt_procs_below(getpid(), MOST_SEEN, &pids);
     int64_t resident = lt_procs_resident_bytes(&pids);
     self->peak_seen_bytes = LT_MAX(self->peak_seen_bytes, resident);
@@ -305,6 +309,16 @@ static void look_at_figures(attempt *self)
     else if (self->spec.memory_bytes && resident > self->spec.memory_bytes)
         end_command(self, LT_END_MEMORY);
     lt_vec_free(&pids);
+}
+
+/* Are there so many more processes on the machine than at the last look that a fork bomb could be ours? Cheap to ask. */
+static bool has_grown(attempt *self)
+{
+    if (!self->spec.process_limit || self->child_ended || self->ending)
+        return false;
+    int64_t now = lt_procs_on_machine(), grown = now - self->processes_seen;
+    self->processes_seen = LT_MIN(now, self->processes_seen);
+    return grown > self->spec.process_limit / 4;
 }
 
 static void look(attempt *self)
@@ -316,7 +330,7 @@ static void look(attempt *self)
         (void)signal_all(self, SIGKILL);
         self->kill_at_us = now + LOOK_MS * 1000; /* again, if some are still there */
     }
-    if (now < self->next_look_us)
+    if (now < self->next_look_us && !has_grown(self))
         return;
     self->next_look_us = now + LOOK_MS * 1000;
     if (!self->child_ended)
@@ -339,7 +353,7 @@ static void wait_for_events(attempt *self, bool output_open)
         {.fd = output_open ? self->output : -1, .events = POLLIN},
         {.fd = self->parent_is_gone ? -1 : LT_TASK_SOCKET, .events = POLLIN},
     };
-    (void)poll(fds, LT_COUNT(fds), LOOK_MS / 2);
+    (void)poll(fds, LT_COUNT(fds), LOOK_MS / 4);
     char byte;
     if (fds[2].revents && recv(LT_TASK_SOCKET, &byte, 1, MSG_DONTWAIT) == 0)
         self->parent_is_gone = true;

@@ -8,6 +8,11 @@ typedef LT_VEC(int) lt_pids;
 
 /* All living descendants of `root`, without it; zombies do not count. At most `limit` are gathered. */
 void lt_procs_below(int root, size_t limit, lt_pids *out);
+/* End all descendants of `root` with SIGKILL. They are stopped first, until no new ones are found, without a pause and before all other work of the
+ * machine where we may: so a fork bomb does not outrun it. Gives how many there were. They are zombies until their parents look. */
+size_t lt_procs_kill_below(int root);
+/* How many processes and threads there are on the machine; 0: not known. Costs one small file. */
+int64_t lt_procs_on_machine(void);
 /* All living processes whose environment, as they were started, holds `variable` ("LEAT_ATTEMPT=..."); never this one. */
 void lt_procs_marked(lt_text variable, lt_pids *out);
 /* Resident memory of these, in bytes. */

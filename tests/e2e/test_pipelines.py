@@ -433,10 +433,77 @@ defaults: {retries: 0}
     leat("run", "--pipeline", "p", code=(1, 3))
     assert statuses(leat) == {"where": "succeeded", "hidden": "succeeded", "slow": "failed"}
     log = leat("logs", "last", "where").out
-    assert f"/{group.name}/leat-1-" in log
+    assert re.search(f"/{group.name}/leat-[0-9a-f]+-1-", log)
     assert "cores 1\n" in log, "without the controller of processors the task has whole cores"
     assert [inner for inner in group.iterdir() if inner.is_dir()] == [], "the groups are gone"
     assert subprocess.run(["pgrep", "-f", "^sleep 30[12]$"], capture_output=True).returncode != 0, "nothing is left"
+
+
+def test_a_server_moves_aside_in_a_group_that_is_its_own(pipe, cgroup):
+    group = cgroup()
+    leat = pipe("tasks:\n  where: {shell: 'cat /proc/self/cgroup'}\n")
+
+    def serve(expected):
+        leave = lambda: (group / "cgroup.procs").write_text("0")  # noqa: E731
+        server = subprocess.Popen(leat.argv("up", "--listen", "127.0.0.1:0"), cwd=leat.project, text=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, env=leat.environment({"LEAT_CGROUP": "own"}), preexec_fn=leave)
+        try:
+            assert server.stdout.readline().startswith("the server works")
+            assert f"/{group.name}/server\n" in pathlib.Path(f"/proc/{server.pid}/cgroup").read_text()
+            leat("trigger", "p")
+            wait_until(lambda: leat("runs", "--json").json()[0]["status"] == "succeeded")
+            assert re.search(f"/{group.name}/leat-[0-9a-f]+-{expected}-", leat("logs", "last", "where").out)
+        finally:
+            server.terminate()
+            server.communicate()
+
+    (group / "leat-gone-1-1").mkdir()
+    serve(1)
+    serve(2)  # the group of the first is there already
+    assert [inner.name for inner in group.iterdir() if inner.is_dir()] == ["server"]
+
+
+def test_without_a_group_a_server_says_so_and_works(pipe):
+    if any(line.split()[2] == "cgroup2" for line in pathlib.Path("/proc/mounts").read_text().splitlines()) and os.getuid() == 0:
+        pytest.skip("a cgroup can be made here")
+    leat = pipe("tasks:\n  one: {shell: 'true'}\n", LEAT_CGROUP="own")
+    server = leat.start("up", "--listen", "127.0.0.1:0")
+    try:
+        assert server.stdout.readline().startswith("the server works")
+    finally:
+        server.terminate()
+        assert "limited without cgroups" in server.communicate()[1]
+
+
+BOMB = """\
+import mmap, os, signal, sys
+seen = mmap.mmap(os.open(sys.argv[2], os.O_RDWR), 4096)
+signal.alarm(60)
+while int.from_bytes(seen[:8], "little") < int(sys.argv[1]):
+    seen[:8] = (int.from_bytes(seen[:8], "little") + 1).to_bytes(8, "little")
+    try:
+        if os.fork() == 0:
+            os.setsid()
+            signal.alarm(60)
+    except OSError:
+        pass
+signal.pause()
+"""
+
+
+def test_a_fork_bomb_in_sessions_of_its_own_is_outrun(pipe):
+    """It ends by itself after some thousand forks, for the machine's sake; it must not come so far."""
+    if os.getuid() != 0:
+        pytest.skip("only root may go before others")
+    leat = pipe("""\
+tasks:
+  bomb: {shell: 'exec python3 bomb.py 6000 count', processes: 50, timeout: 60s}
+defaults: {retries: 0}
+""", files={"bomb.py": BOMB, "count": "\0" * 4096})
+    leat("run", "--pipeline", "p", code=1)
+    assert "more processes" in messages(leat)["bomb"]
+    assert int.from_bytes((leat.project / "count").read_bytes()[:8], "little") < 5500
+    assert subprocess.run(["pgrep", "-f", "bomb.py 6000 count$"], capture_output=True).returncode != 0, "nothing is left"
 
 
 def test_the_kernel_keeps_the_limits_of_a_cgroup(pipe, cgroup):

@@ -8,7 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -169,4 +173,22 @@ static int ask_to_stop(void *context)
 Test(proc, stop_may_be_asked_without_a_signal)
 {
     CHECK_INT(lt_child_run(ask_to_stop, NULL, NULL), 0);
+}
+
+Test(proc, a_service_manager_is_told_at_its_socket)
+{
+    char got[32] = "";
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int len = snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "leat-test-%d", (int)getpid());
+    LT_AUTO(lt_chars) name = lt_format("@%s", at.sun_path + 1);
+    LT_AUTO(lt_fd) fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
+    CHECK(bind(fd, (struct sockaddr *)&at, size) == 0);
+    CHECK(setenv("NOTIFY_SOCKET", name, 1) == 0);
+    lt_service_tell("READY=1");
+    CHECK_INT(recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT), 7);
+    CHECK(strcmp(got, "READY=1") == 0);
+    (void)unsetenv("NOTIFY_SOCKET");
+    lt_service_tell("READY=1"); /* nobody is there to be told */
+    CHECK_INT(recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT), -1);
 }
