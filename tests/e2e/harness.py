@@ -27,7 +27,7 @@ PATIENCE = 90  # seconds until a command counts as hanging
 
 def clean_env(home):
     """The environment of a test: nothing of the person who runs it."""
-    keep = ("TSAN_OPTIONS", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "PATH", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH")
+    keep = ("PATH", "TMPDIR", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LD_LIBRARY_PATH")
     env = {name: os.environ[name] for name in keep if name in os.environ}
     env.update(LEAT_LISTEN="127.0.0.1:0", HOME=str(home), LANG="C.UTF-8", TZ="UTC", PYTHONDONTWRITEBYTECODE="1", NO_COLOR="1")
     return env
