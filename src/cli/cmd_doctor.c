@@ -11,6 +11,7 @@
 #include "cli/work.h"
 #include "git/git.h"
 #include "run/mend.h"
+#include "sched/watch.h"
 #include "state/trigger.h"
 
 #include <errno.h>
@@ -356,33 +357,11 @@ static void show(examination *e, const finding *f)
 
 /* ---- triggers ---- */
 
-/* What a trigger needs and can be looked at from here. */
-static lt_status try_trigger(lt_workspace *workspace, const lt_conf_trigger *trigger, lt_err *err)
-{
-    lt_versioning versioning;
-    if (trigger->kind == LT_ON_OBJECT)
-        return lt_bucket_find(workspace->store, trigger->object.bucket, &versioning, err);
-    if (trigger->kind == LT_ON_FILE) {
-        LT_AUTO(lt_chars) name = lt_text_dup(trigger->file.folder);
-        LT_AUTO(lt_chars) folder = lt_path_join(workspace->root, name);
-        return lt_path_is_folder(folder)
-                   ? LT_OK
-                   : lt_fail(err, LT_NOT_FOUND, "there is no folder '%s'", name);
-    }
-    if (trigger->kind == LT_ON_WEBHOOK) {
-        LT_AUTO(lt_buf) value = {.limit = LT_SECRET_VALUE_MAX};
-        lt_status status = lt_secret_get(workspace->secrets, trigger->webhook.secret, &value, err);
-        lt_secret_wipe(&value);
-        return status;
-    }
-    return LT_OK;
-}
-
 static lt_status check_trigger(lt_workspace *workspace, const lt_conf_pipeline *pipeline,
                                const lt_conf_trigger *trigger, lt_arena *arena, lt_err *err)
 {
     lt_trigger_record record;
-    LT_TRY(try_trigger(workspace, trigger, err));
+    LT_TRY(lt_watch_try(workspace, trigger, err));
     LT_TRY(
         lt_state_trigger_get(workspace->state, pipeline->name, trigger->name, arena, &record, err));
     return record.trouble.len ? lt_fail(err, LT_FAILED, "%.*s", LT_ARG(record.trouble)) : LT_OK;

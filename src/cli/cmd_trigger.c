@@ -1,7 +1,6 @@
 /* leat trigger, backfill, pause, resume: what people ask of the server. */
 #include "cli/cmd.h"
 
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/time.h"
@@ -18,20 +17,10 @@ static lt_texts texts_of(lt_app *app, const lt_strings *strings)
     return out;
 }
 
-static bool has_server(const lt_workspace *workspace)
-{
-    LT_AUTO(lt_chars) path = lt_format("%s/leases/server.lock", workspace->home);
-    int fd = -1;
-    lt_err err;
-    bool none = !lt_path_exists(path) || lt_file_lock(path, 0, &fd, &err) == LT_OK;
-    lt_fd_close(fd);
-    return !none;
-}
-
 /* Whoever asks should know that nobody listens. */
 static void say_server(lt_app *app, const lt_workspace *workspace)
 {
-    if (!has_server(workspace))
+    if (!lt_state_has_server(workspace->state))
         lt_out_str(&app->out, "no server works in this home: 'leat up' begins what waits\n");
 }
 
@@ -257,7 +246,7 @@ static lt_status fill(lt_app *app, lt_workspace *workspace, const lt_conf_pipeli
     size_t made = 0;
     if (opts->dry_run)
         return list_ticks(app, workspace, runs, count, err);
-    if (!opts->ask && !has_server(workspace))
+    if (!opts->ask && !lt_state_has_server(workspace->state))
         return fill_here(app, workspace, pipeline, opts, runs, count, err);
     LT_TRY(lt_state_supervise(workspace->state, runs, count, err));
     for (size_t i = 0; i < count; i++)

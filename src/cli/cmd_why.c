@@ -90,8 +90,8 @@ static lt_text moment_of(lt_app *app, int64_t at_s)
 
 /* A row for each trigger: what it waits for. */
 static lt_status add_triggers(lt_app *app, lt_workspace *workspace,
-                              const lt_conf_pipeline *pipeline, bool paused, lt_grid *grid,
-                              lt_err *err)
+                              const lt_conf_pipeline *pipeline, bool paused, bool served,
+                              lt_grid *grid, lt_err *err)
 {
     for (size_t i = 0; i < pipeline->triggers.len; i++) {
         const lt_conf_trigger *trigger = &pipeline->triggers.items[i];
@@ -99,14 +99,18 @@ static lt_status add_triggers(lt_app *app, lt_workspace *workspace,
         lt_trigger_record record;
         LT_TRY(lt_state_trigger_get(workspace->state, pipeline->name, trigger->name, &app->arena,
                                     &record, err));
-        lt_watch_why(trigger, &record, &why);
+        lt_err wrong = {0};
+        if (!record.trouble.len && lt_watch_try(workspace, trigger, &wrong) != LT_OK)
+            record.trouble = lt_conf_say(&wrong, &app->arena);
+        lt_watch_why(trigger, &record, served, &why);
         lt_text cells[] = {
             (lt_text){0},
             lt_text_of(lt_arena_format(&app->arena, "%.*s.%.*s", LT_ARG(pipeline->name),
                                        LT_ARG(trigger->name))),
             paused               ? T("paused")
             : record.trouble.len ? T("in trouble")
-                                 : T("waiting"),
+            : served             ? T("waiting")
+                                 : T("no server"),
             lt_buf_text(&why)};
         lt_grid_row(grid, cells);
     }
@@ -122,20 +126,22 @@ static lt_status why_pipeline(lt_app *app, lt_workspace *workspace,
     LT_TRY(lt_sched_look_at(workspace->project, pipeline, workspace->state, 1, &app->arena, &view,
                             err));
     lt_text why = view.why_not;
-    if (view.next_s.len)
+    bool comes = view.next_s.len && view.served;
+    if (comes)
         why = lt_text_of(lt_arena_format(&app->arena, "its schedule begins a run at %.*s",
                                          LT_ARG(moment_of(app, view.next_s.items[0]))));
     else if (!why.len)
         why = T("its schedule has no time any more");
     lt_text cells[] = {(lt_text){0}, pipeline->name,
-                       view.record.paused_at_us ? T("paused")
-                       : view.next_s.len        ? T("scheduled")
-                                                : T("-"),
+                       view.record.paused_at_us          ? T("paused")
+                       : comes                           ? T("scheduled")
+                       : view.next_s.len && !view.served ? T("no server")
+                                                         : T("-"),
                        why};
     bool paused = view.record.paused_at_us != 0;
     if (pipeline->schedule.place.line || paused || !pipeline->triggers.len)
         lt_grid_row(grid, cells);
-    LT_TRY(add_triggers(app, workspace, pipeline, paused, grid, err));
+    LT_TRY(add_triggers(app, workspace, pipeline, paused, view.served, grid, err));
     LT_TRY(lt_state_runs_open(workspace->state, pipeline->name, &app->arena, &open, err));
     for (size_t i = 0; i < open.len; i++)
         LT_TRY(why_run(app, workspace, &open.items[i], grid, err));

@@ -28,30 +28,44 @@ lt_status lt_sched_pipeline(const lt_project *project, lt_text name, const lt_co
 
 /* ---- looking ---- */
 
-static lt_text triggers_of(const lt_conf_pipeline *pipeline, lt_arena *arena)
+static lt_status triggers_of(const lt_conf_pipeline *pipeline, lt_state *state, lt_buf *out,
+                             lt_err *err)
 {
-    LT_AUTO(lt_buf) out = {0};
     for (size_t i = 0; i < pipeline->triggers.len; i++) {
-        lt_buf_add_str(&out, i ? ", or " : "waits for ");
-        lt_watch_describe(&pipeline->triggers.items[i], &out);
+        LT_AUTO(lt_arena) arena = {0};
+        lt_trigger_record record;
+        const lt_conf_trigger *trigger = &pipeline->triggers.items[i];
+        LT_TRY(lt_state_trigger_get(state, pipeline->name, trigger->name, &arena, &record, err));
+        lt_buf_add_str(out, i ? ", or " : "waits for ");
+        lt_watch_describe(trigger, out);
+        if (record.trouble.len)
+            lt_buf_printf(out, " (it cannot do its work: %.*s)", LT_ARG(record.trouble));
     }
-    return lt_arena_text(arena, lt_buf_text(&out));
+    return LT_OK;
 }
 
-static lt_text why_not(const lt_conf_pipeline *pipeline, const lt_schedule_record *record,
-                       bool has_schedule, lt_arena *arena)
+static void say_paused(const lt_schedule_record *record, lt_buf *out)
 {
     char moment[LT_TIME_CHARS];
-    if (!record->paused_at_us && pipeline->triggers.len)
-        return triggers_of(pipeline, arena);
-    if (!record->paused_at_us)
-        return has_schedule ? T("")
-                            : T("no schedule: a run is asked for by 'leat run --pipeline' or "
-                                "'leat trigger'");
-    return lt_text_of(
-        lt_arena_format(arena, "paused by %.*s at %.19sZ%s%.*s", LT_ARG(record->paused_by),
-                        lt_time_write(record->paused_at_us, moment),
-                        record->paused_why.len ? ": " : "", LT_ARG(record->paused_why)));
+    lt_buf_printf(out, "paused by %.*s at %.19sZ%s%.*s", LT_ARG(record->paused_by),
+                  lt_time_write(record->paused_at_us, moment), record->paused_why.len ? ": " : "",
+                  LT_ARG(record->paused_why));
+}
+
+static lt_status say_why_not(const lt_conf_pipeline *pipeline, const lt_sched_view *view,
+                             lt_state *state, lt_buf *out, lt_err *err)
+{
+    bool comes = view->has_schedule || pipeline->triggers.len;
+    if (view->record.paused_at_us)
+        say_paused(&view->record, out);
+    else if (!comes)
+        lt_buf_add_str(out, "no schedule: a run is asked for by 'leat run --pipeline' or 'leat "
+                            "trigger'");
+    else if (!view->served)
+        lt_buf_add_str(out, LT_NO_SERVER);
+    else
+        return triggers_of(pipeline, state, out, err);
+    return LT_OK;
 }
 
 static void add_next(const lt_schedule *schedule, size_t times, lt_arena *arena, lt_sched_view *out)
@@ -70,6 +84,7 @@ lt_status lt_sched_look_at(const lt_project *project, const lt_conf_pipeline *pi
 {
     lt_schedule schedule;
     lt_calendar calendar = {0};
+    LT_AUTO(lt_buf) why_not = {0};
     lt_run_records newest = {0};
     lt_run_filter filter = {.pipeline = pipeline->name, .limit = 1};
     lt_sched_view made = {.has_schedule = lt_sched_read(project, pipeline, &calendar, &schedule)};
@@ -77,7 +92,9 @@ lt_status lt_sched_look_at(const lt_project *project, const lt_conf_pipeline *pi
     LT_TRY(lt_state_runs_find(state, &filter, arena, &newest, err));
     if (made.has_schedule && !made.record.paused_at_us)
         add_next(&schedule, times, arena, &made);
-    made.why_not = why_not(pipeline, &made.record, made.has_schedule, arena);
+    made.served = lt_state_has_server(state);
+    LT_TRY(say_why_not(pipeline, &made, state, &why_not, err));
+    made.why_not = lt_arena_text(arena, lt_buf_text(&why_not));
     made.has_run = newest.len > 0;
     if (made.has_run)
         made.newest = newest.items[0];

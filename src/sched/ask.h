@@ -9,6 +9,7 @@ LT_MUST_CHECK lt_status lt_sched_pipeline(const lt_project *project, lt_text nam
 /* How it stands with a pipeline. In the arena. */
 typedef struct lt_sched_view {
     bool has_schedule;
+    bool served;               /* a server works; else nothing comes */
     lt_schedule_record record; /* whether it is paused, and by whom */
     LT_VEC(int64_t) next_s;    /* the times that come, none while it is paused */
     lt_text why_not;           /* why nothing comes by itself; empty when it does */

@@ -161,6 +161,29 @@ static lt_status record_ticks_of(entry *one, int64_t now_s, lt_arena *arena, lt_
     return LT_OK;
 }
 
+/* Whoever has paused a pipeline at this very moment was first: its ticks are still to come, and none is recorded. */
+static lt_status leave_paused(lt_due *self, lt_tick_runs *out, lt_err *err)
+{
+    size_t good = 0;
+    bool any = false;
+    for (size_t i = 0; i < out->len; i++) {
+        any = any || out->items[i].is_paused;
+        if (!out->items[i].is_paused)
+            out->items[good++] = out->items[i];
+    }
+    out->len = good;
+    for (size_t i = 0; any && i < self->entries.len; i++) {
+        entry *one = &self->entries.items[i];
+        lt_schedule_record record;
+        LT_AUTO(lt_arena) arena = {0};
+        LT_TRY(lt_state_schedule_get(self->state, one->pipeline->name, &arena, &record, err));
+        one->paused = record.paused_at_us != 0;
+        one->seen = (lt_cron_tick){.at_s = record.at_s, .wall_s = record.wall_s};
+        plan_next(one);
+    }
+    return LT_OK;
+}
+
 lt_status lt_due_record(lt_due *self, int64_t now_us, lt_arena *arena, lt_tick_runs *out,
                         lt_err *err)
 {
@@ -175,7 +198,7 @@ lt_status lt_due_record(lt_due *self, int64_t now_us, lt_arena *arena, lt_tick_r
     lt_vec_free(&seen);
     if (status == LT_OK && out->len)
         status = lt_state_ticks(self->state, out->items, out->len, err);
-    return status;
+    return status == LT_OK ? leave_paused(self, out, err) : status;
 }
 
 int64_t lt_due_next_us(const lt_due *self)

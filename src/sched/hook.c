@@ -1,7 +1,6 @@
 /* Webhooks: who may, whether it came before, and its run. */
 #include "sched/hook.h"
 
-#include "base/log.h"
 #include "base/time.h"
 #include "fmt/json.h"
 #include "sched/hook_sign.h"
@@ -31,19 +30,29 @@ static const lt_conf_trigger *find_trigger(const lt_conf_pipeline *pipeline, lt_
     return NULL;
 }
 
+lt_status lt_hook_secret(const lt_workspace *workspace, const lt_conf_on_webhook *hook,
+                         lt_arena *arena, lt_text *secret, lt_err *err)
+{
+    enum { LEAST = 16 };
+    const lt_scope *scope = &workspace->scope;
+    lt_text found = {0};
+    LT_TRY(scope->secret(scope->secret_user, hook->secret, arena, &found, err));
+    if (found.len < LEAST) {
+        lt_ignore(lt_fail(err, LT_INVALID, "the secret '%.*s' has %zu bytes, and a webhook's %d",
+                          LT_ARG(hook->secret), found.len, LEAST));
+        return lt_hint(err, "make a longer one: openssl rand -hex 32");
+    }
+    *secret = found;
+    return LT_OK;
+}
+
+/* Whoever sends learns nothing; what is wrong with the secret is told by the trigger (lt_watch_try). */
 static lt_status check_sender(taking *t, lt_err *err)
 {
-    enum { SECRET_LEAST = 16 };
     const lt_conf_on_webhook *hook = &t->trigger->webhook;
-    const lt_scope *scope = &t->workspace->scope;
-    lt_err why = {0};
-    if (scope->secret(scope->secret_user, hook->secret, &t->arena, &t->secret, &why) != LT_OK ||
-        t->secret.len < SECRET_LEAST) {
-        lt_log(LT_LOG_WARNING, "%.*s: the webhook '%.*s' takes nothing: %s",
-               LT_ARG(t->pipeline->name), LT_ARG(t->trigger->name),
-               t->secret.ptr ? "its secret has less than 16 bytes" : why.message);
+    lt_err unsaid = {0};
+    if (lt_hook_secret(t->workspace, hook, &t->arena, &t->secret, &unsaid) != LT_OK)
         return lt_hook_deny(err);
-    }
     return lt_hook_check(hook, t->message, t->secret, &t->arena, &t->proof, err);
 }
 

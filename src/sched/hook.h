@@ -21,6 +21,11 @@ typedef struct lt_hook_taken {
     bool known;     /* it was taken already */
 } lt_hook_taken;
 
+/* The secret of a webhook, in `arena`. LT_NOT_FOUND, LT_DENIED: as of lt_secret_get(); LT_INVALID: it is too short. */
+LT_MUST_CHECK lt_status lt_hook_secret(const lt_workspace *workspace,
+                                       const lt_conf_on_webhook *hook, lt_arena *arena,
+                                       lt_text *secret, lt_err *err);
+
 /* LT_DENIED: no such webhook, or not signed as it should be (the message does not say which); LT_CONFLICT: this message was taken already, by
  * run out->run_id; LT_INVALID: its parameters do not fit. Any thread. */
 LT_MUST_CHECK lt_status lt_hook_take(lt_workspace *workspace, lt_state *state,

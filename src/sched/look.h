@@ -28,6 +28,9 @@ typedef struct lt_watched {
     const lt_conf_trigger *trigger;
     lt_text watches; /* what it looks at */
     bool begun, in_trouble;
+    bool lacks; /* something that it needs is not there (lt_watch_try) */
+    bool told;  /* the log has it */
+    int64_t try_mono_us;
     atomic_bool paused;
     int64_t next_mono_us;  /* look then */
     int64_t batch_mono_us; /* when the first event of a batch was seen; 0: none */
@@ -64,6 +67,7 @@ lt_look_fn lt_look_queue;
 /* All that the last look has found is durable: its messages may go. */
 void lt_queue_recorded(lt_watched *watched);
 void lt_queue_close(lt_queue *self); /* NULL is fine */
+lt_look_fn lt_look_webhook;
 lt_look_fn lt_look_datasets, lt_look_files, lt_look_http, lt_look_sql;
 
 /* An item with this stamp: new, changed or known? Adds it to look->items when it is not known. */

@@ -140,14 +140,23 @@ lt_status lt_look_http(lt_watched *watched, lt_look *look, lt_err *err)
 
 /* ---- sql ---- */
 
-/* What it printed when it failed: the first line without "leat: error: ". */
-static lt_text first_line(lt_text said)
+/* What it said when it failed, asked for as JSON: the message and what to do next; else its first line. */
+static lt_status fail_query(lt_text said, lt_err *err)
 {
-    lt_text line = {0};
-    (void)lt_text_cut(&said, '\n', &line);
-    if (lt_text_starts(line, T("leat: error: ")))
-        line = lt_text_sub(line, strlen("leat: error: "), SIZE_MAX);
-    return lt_text_sub(line, 0, 500);
+    LT_AUTO(lt_arena) arena = {0};
+    lt_json *root = NULL;
+    lt_text line = {0}, rest = said;
+    size_t at = lt_text_find(said, T("{\"error\""), 0);
+    if (at != SIZE_MAX && lt_json_read(lt_text_trim(lt_text_sub(said, at, SIZE_MAX)), "error", NULL,
+                                       &arena, &root, err) == LT_OK) {
+        const lt_json *error = lt_json_find(root, "error");
+        lt_text message = lt_json_text_or(error, "message", T("it does not say why"));
+        lt_ignore(lt_fail(err, LT_FAILED, "the query failed: %.*s",
+                          LT_ARG(lt_text_sub(message, 0, 500))));
+        return lt_hint(err, "%.*s", LT_ARG(lt_json_text_or(error, "hint", T(""))));
+    }
+    (void)lt_text_cut(&rest, '\n', &line);
+    return lt_fail(err, LT_FAILED, "the query failed: %.*s", LT_ARG(lt_text_sub(line, 0, 500)));
 }
 
 /* A process of its own asks: the server never opens a warehouse. On success only the rows are printed, else also what was said. */
@@ -185,9 +194,7 @@ static lt_status ask(const lt_watched *watched, const char *query, lt_buf *rows,
     if (code == 124 || code == 137)
         return lt_fail(err, LT_IO,
                        "the query had no answer within 20 s; a run may hold its target");
-    return code == 0 ? LT_OK
-                     : lt_fail(err, LT_FAILED, "the query failed: %.*s",
-                               LT_ARG(first_line(lt_buf_text(rows))));
+    return code == 0 ? LT_OK : fail_query(lt_buf_text(rows), err);
 }
 
 lt_status lt_look_sql(lt_watched *watched, lt_look *look, lt_err *err)

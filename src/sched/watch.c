@@ -30,6 +30,7 @@ typedef struct watcher {
     lt_sched_files *files; /* held */
     lt_arena arena;
     LT_VEC(lt_watched *) all; /* owned, each owned */
+    bool has_read;            /* files, once at least */
     lt_state_stamp stamp;
 } watcher;
 
@@ -70,7 +71,7 @@ static lt_look_fn *look_of(const lt_workspace *workspace, const lt_conf_trigger 
     case LT_ON_SQL:
         return lt_look_sql;
     default:
-        return NULL; /* a webhook comes by itself */
+        return lt_look_webhook;
     }
 }
 
@@ -79,6 +80,7 @@ static watch_pace pace_of(const lt_workspace *workspace, const lt_conf_trigger *
     if (trigger->object.queue.len)
         return QUEUES;
     bool far = trigger->kind == LT_ON_HTTP || trigger->kind == LT_ON_SQL ||
+               trigger->kind == LT_ON_WEBHOOK ||
                (is_remote_trigger(workspace, trigger) && trigger->kind != LT_ON_FILE);
     return far ? SLOW : QUICK;
 }
@@ -128,6 +130,7 @@ static lt_status remember(watcher *self, lt_watched *one, lt_err *err)
         lt_state_trigger_get(state, one->pipeline->name, one->trigger->name, &arena, &record, err));
     one->begun = lt_text_eq(record.watches, one->watches);
     one->in_trouble = record.trouble.len != 0;
+    one->told = one->in_trouble && self->has_read; /* by this server */
     one->events = record.events;
     if (!one->begun)
         return LT_OK;
@@ -180,7 +183,7 @@ static lt_status make_runs(const lt_watched *one, lt_look *look, lt_trigger_step
 static bool is_worth_recording(const lt_watched *one, const lt_look *look)
 {
     static const int64_t SAVE_US = 60 * 1000000;
-    if (look->events.len || look->items.len || one->in_trouble)
+    if (look->events.len || look->items.len || (one->in_trouble && !one->lacks))
         return true;
     return look->cursor.ptr && !lt_text_eq(look->cursor, lt_buf_text(&one->cursor)) &&
            lt_mono_us() - one->saved_mono_us >= SAVE_US;
@@ -215,7 +218,8 @@ static lt_status record(watcher *self, lt_watched *one, lt_look *look, lt_err *e
         LT_TRY(make_runs(one, look, &step, err));
         LT_TRY(lt_state_trigger_step(self->watch->state, &step, err));
         one->events += step.events;
-        one->in_trouble = false;
+        one->in_trouble = one->lacks;
+        one->try_mono_us = 0; /* the step has wiped what is wrong */
         one->saved_mono_us = lt_mono_us();
         know(one, &look->items);
     }
@@ -226,17 +230,33 @@ static lt_status record(watcher *self, lt_watched *one, lt_look *look, lt_err *e
 
 /* ---- looking ---- */
 
+static const int64_t AGAIN_US = 5 * 1000000;
+
+/* In the log once, in the record for whoever asks. */
 static void tell_trouble(watcher *self, lt_watched *one, const lt_err *why)
 {
-    static const int64_t AGAIN_US = 5 * 1000000;
+    LT_AUTO(lt_arena) arena = {0};
     lt_err err;
-    if (!one->in_trouble)
-        lt_log(LT_LOG_WARNING, "%.*s: the trigger '%.*s' cannot do its work: %s",
-               LT_ARG(one->pipeline->name), LT_ARG(one->trigger->name), why->message);
-    one->in_trouble = true;
-    one->next_mono_us = lt_mono_us() + AGAIN_US;
+    lt_text said = lt_conf_say(why, &arena);
+    if (!one->told)
+        lt_log(LT_LOG_WARNING, "%.*s: the trigger '%.*s' cannot do its work: %.*s",
+               LT_ARG(one->pipeline->name), LT_ARG(one->trigger->name), LT_ARG(said));
+    one->told = one->in_trouble = true;
     lt_ignore(lt_state_trigger_trouble(self->watch->state, one->pipeline->name, one->trigger->name,
-                                       lt_text_of(why->message), &err));
+                                       said, &err));
+}
+
+/* The look went well, and yet nothing can happen. Gives how long until it is looked at again. */
+static int64_t try_needs(watcher *self, lt_watched *one)
+{
+    lt_err why = {0};
+    if (lt_mono_us() < one->try_mono_us)
+        return one->try_mono_us - lt_mono_us();
+    one->try_mono_us = lt_mono_us() + AGAIN_US;
+    one->lacks = lt_watch_try(one->workspace, one->trigger, &why) != LT_OK;
+    if (one->lacks)
+        tell_trouble(self, one, &why);
+    return AGAIN_US;
 }
 
 static bool is_quick_kind(const lt_watched *one)
@@ -261,11 +281,15 @@ static lt_status look_at(void *context, size_t i, lt_err *err)
         return LT_OK;
     if (status != LT_OK) {
         tell_trouble(self, one, &why);
+        one->next_mono_us = lt_mono_us() + AGAIN_US;
         return LT_OK;
     }
-    int64_t pause_us = look.again_us        ? look.again_us
-                       : is_quick_kind(one) ? (int64_t)LOOK_MS * 1000
-                                            : one->trigger->every_us;
+    one->told = one->told && one->in_trouble;
+    int64_t needs_us = try_needs(self, one);
+    int64_t pause_us = look.again_us                         ? look.again_us
+                       : one->trigger->kind == LT_ON_WEBHOOK ? needs_us
+                       : is_quick_kind(one)                  ? (int64_t)LOOK_MS * 1000
+                                                             : one->trigger->every_us;
     one->next_mono_us = look.first ? 0 : lt_mono_us() + pause_us;
     return LT_OK;
 }
@@ -299,7 +323,7 @@ static void add_watched(watcher *self, const lt_conf_pipeline *pipeline,
 {
     lt_err err = {0};
     lt_workspace *workspace = lt_sched_files_workspace(self->files);
-    if (!look_of(workspace, trigger) || pace_of(workspace, trigger) != self->pace)
+    if (pace_of(workspace, trigger) != self->pace)
         return;
     lt_watched *one = lt_xcalloc(1, sizeof(*one));
     one->workspace = workspace;
@@ -309,8 +333,10 @@ static void add_watched(watcher *self, const lt_conf_pipeline *pipeline,
     one->stop = &self->watch->stop;
     one->watches = lt_watch_text(trigger, &self->arena);
     lt_push(&self->all, one);
-    if (remember(self, one, &err) != LT_OK)
+    if (remember(self, one, &err) != LT_OK) {
         tell_trouble(self, one, &err);
+        one->next_mono_us = lt_mono_us() + AGAIN_US;
+    }
 }
 
 /* What is in memory only (files that grow, batches) begins anew. */
@@ -333,6 +359,7 @@ static void take_files(watcher *self)
     for (size_t i = 0; i < self->all.len; i++)
         self->all.items[i]->is_only_one = self->all.len == 1;
     self->stamp = (lt_state_stamp){0};
+    self->has_read = true;
 }
 
 /* ---- the threads ---- */

@@ -55,14 +55,13 @@ static void add_moment(lt_buf *out, const char *before, int64_t at_us)
     lt_buf_printf(out, "%s%.19sZ", before, lt_time_write(at_us, text));
 }
 
-void lt_watch_why(const lt_conf_trigger *trigger, const lt_trigger_record *record, lt_buf *out)
+void lt_watch_why(const lt_conf_trigger *trigger, const lt_trigger_record *record, bool served,
+                  lt_buf *out)
 {
-    lt_buf_add_str(out, "waits for ");
+    lt_buf_add_str(out, served ? "waits for " : LT_NO_SERVER "; then it waits for ");
     lt_watch_describe(trigger, out);
-    if (record->watches.len)
+    if (record->watches.len && served)
         add_moment(out, " since ", record->since_us);
-    else if (trigger->kind != LT_ON_WEBHOOK && !record->trouble.len)
-        lt_buf_add_str(out, "; it begins to look when 'leat up' runs");
     if (record->last_event_at_us) {
         lt_buf_printf(out, "; last event %.*s", LT_ARG(record->last_event));
         add_moment(out, " at ", record->last_event_at_us);
@@ -70,8 +69,8 @@ void lt_watch_why(const lt_conf_trigger *trigger, const lt_trigger_record *recor
     } else if (record->watches.len) {
         lt_buf_add_str(out, "; no event so far");
     }
-    if (record->trouble.len) {
+    if (record->trouble.len)
         lt_buf_printf(out, "; it cannot do its work: %.*s", LT_ARG(record->trouble));
+    if (record->trouble.len && record->trouble_since_us)
         add_moment(out, ", since ", record->trouble_since_us);
-    }
 }

@@ -8,6 +8,7 @@ struct lt_state {
     lt_db *db;      /* owned */
     lt_arena arena; /* the home id */
     lt_text home_id;
+    const char *home; /* the folder */
 };
 
 /* For functions that read. */

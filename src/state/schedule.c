@@ -104,11 +104,23 @@ lt_status lt_state_insert_supervised(lt_tx *tx, lt_run_record *run, lt_err *err)
     return waiting.kind.len ? lt_state_write_run_wait(tx, run->id, &waiting, err) : LT_OK;
 }
 
+static bool is_paused(lt_tx *tx, lt_text pipeline)
+{
+    LT_AUTO(lt_query)
+    q = lt_tx_query(tx, "select 1 from schedules where pipeline = ? and paused_at_us <> 0",
+                    V(pipeline));
+    return lt_query_next(&q);
+}
+
 static lt_status record_ticks(lt_tx *tx, void *context, lt_err *err)
 {
     const supervising *s = context;
     for (size_t i = 0; i < s->count; i++) {
         lt_tick_run *one = &s->ticks[i];
+        one->is_paused = is_paused(tx, one->run.pipeline);
+        LT_TRY(lt_tx_check(tx, err));
+        if (one->is_paused)
+            continue;
         LT_TRY(lt_state_insert_supervised(tx, &one->run, err));
         LT_TRY(lt_tx_exec(tx, err, "update schedules set at_s = ?, wall_s = ? where pipeline = ?",
                           V(one->at_s), V(one->wall_s), V(one->run.pipeline)));

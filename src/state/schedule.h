@@ -30,9 +30,10 @@ LT_MUST_CHECK lt_status lt_state_schedules_seen(lt_state *state, const lt_schedu
 typedef struct lt_tick_run {
     int64_t at_s, wall_s;
     lt_run_record run;
+    bool is_paused; /* the pipeline was paused by then: nothing was recorded of this tick */
 } lt_tick_run;
-/* Record the runs of ticks, queued for the server, and remember the ticks, in one transaction; run.id is that of the run with the
- * key when there is one already. run.waiting of kind "time" holds it back until then. */
+/* Record the runs of ticks, queued for the server, and remember the ticks, in one transaction, which also looks whether their
+ * pipelines are paused. run.id is that of the run with the key when there is one already. run.waiting of kind "time" holds it back until then. */
 LT_MUST_CHECK lt_status lt_state_ticks(lt_state *state, lt_tick_run *ticks, size_t count,
                                        lt_err *err);
 /* Queue runs for the server, all or none; one whose key is there already gets that run's id, and a `claim` of 0. */

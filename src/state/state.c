@@ -67,6 +67,7 @@ lt_status lt_state_open(const char *home, lt_state **out, lt_err *err)
     LT_TRY(lt_folder_make(home, 0750, err));
     LT_AUTO(lt_chars) path = lt_path_join(home, "state.db");
     lt_state *state = lt_xcalloc(1, sizeof(*state));
+    state->home = lt_arena_str(&state->arena, lt_text_of(home));
     lt_status status = lt_db_open(path, &schema, &state->db, err);
     if (status == LT_OK)
         status = lt_db_read(state->db, read_home_id, state, err);
@@ -76,6 +77,15 @@ lt_status lt_state_open(const char *home, lt_state **out, lt_err *err)
     }
     *out = state;
     return LT_OK;
+}
+
+/* A server that begins at this very moment waits until the file is let go. */
+bool lt_state_has_server(const lt_state *state)
+{
+    LT_AUTO(lt_chars) path = lt_format("%s/leases/server.lock", state->home);
+    LT_AUTO(lt_fd) fd = -1;
+    lt_err err;
+    return lt_path_exists(path) && lt_file_lock(path, 0, &fd, &err) == LT_CONFLICT;
 }
 
 lt_status lt_state_copy(lt_state *state, const char *path, lt_err *err)

@@ -11,6 +11,9 @@ typedef struct lt_state lt_state;
 
 /* Open (or make) `home`/state.db. */
 LT_MUST_CHECK lt_status lt_state_open(const char *home, lt_state **out, lt_err *err);
+/* Does a server (leat up) work in this home? */
+bool lt_state_has_server(const lt_state *state);
+#define LT_NO_SERVER "no server works here: nothing begins until 'leat up'"
 void lt_state_close(lt_state *state); /* NULL is fine */
 LT_OWNED(lt_state_ref, lt_state *, lt_state_close)
 /* Copy it as it is now to a new file, beside its use; see lt_db_copy(). */

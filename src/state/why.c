@@ -240,10 +240,12 @@ lt_status lt_why_run(lt_state *state, const lt_run_record *run, lt_buf *out, lt_
 {
     if (run->waiting.kind.len && (run->status == LT_RUN_QUEUED || run->status == LT_RUN_RUNNING))
         return say_waiting(state, &run->waiting, out, err);
-    if (run->status == LT_RUN_QUEUED)
+    if (run->status == LT_RUN_QUEUED && lt_state_has_server(state))
+        lt_buf_add_str(out, "is queued, and about to begin");
+    else if (run->status == LT_RUN_QUEUED)
         lt_buf_printf(out,
-                      "is queued, and waits for a process to begin it: 'leat up', or "
-                      "'leat run --resume %lld'",
+                      "is queued; no server works here: 'leat up' begins it, or 'leat run --resume "
+                      "%lld'",
                       (long long)run->id);
     else if (run->status == LT_RUN_LOST)
         lt_buf_printf(out, "was lost with its process; 'leat run --resume %lld' goes on with it",

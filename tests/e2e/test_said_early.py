@@ -125,3 +125,95 @@ def test_slips_of_the_hand_are_answered(project, tmp_path):
     assert "holds 1 other file" in leat("init", cwd=tmp_path / "full").err
     (tmp_path / "empty").mkdir()
     assert leat("init", cwd=tmp_path / "empty").err == ""
+
+
+ASKED = """\
+name: asked
+schedule: "0 6 * * *"
+triggers:
+  arrived: {object: {bucket: inbx}}
+  pushed: {webhook: {secret: HOOK_SECRT}}
+  short: {webhook: {secret: SHORT}}
+  changed: {sql: "select * from nowhere", every: 1s}
+tasks: {one: {shell: "true"}}
+"""
+TROUBLES = {
+    "arrived": "there is no bucket 'inbx'; did you mean 'inbox'?",
+    "pushed": "HOOK_SECRT",
+    "short": "the secret 'SHORT' has 5 bytes, and a webhook's 16; make a longer one: openssl rand -hex 32",
+    "changed": "the query failed: ",
+}
+
+
+def why(leat, name):
+    return {row["task"]: row for row in leat("why", name, "--json").json()}
+
+
+def test_without_a_server_nothing_is_promised(project, up):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/asked.yml": ASKED, "pipelines/good.yml": GOOD}, SHORT="12345")
+    nobody = "no server works here: nothing begins until 'leat up'"
+
+    def check_nobody():
+        rows = why(leat, "asked")
+        assert rows["asked"]["status"] == "no server" and rows["asked"]["why"] == nobody
+        assert rows["asked.arrived"]["why"].startswith(nobody + "; then it waits for an object under inbx/")
+        schedules = {row["pipeline"]: row["why"] for row in leat("status", "--schedules", "--json").json()}
+        assert schedules["asked"] == nobody and "leat trigger" in schedules["good"]
+        assert nobody in leat("status", "asked").out
+
+    check_nobody()
+    leat("trigger", "good")
+    assert "no server works here: 'leat up' begins it, or 'leat run --resume 1'" in leat("why", "1").out
+    server = up(leat)
+    wait_for(lambda: leat.runs()[0]["status"] == "succeeded", "the run")
+    assert "its schedule begins a run at" in why(leat, "asked")["asked"]["why"]
+    server.kill()
+    server.wait()
+    check_nobody()
+
+
+def test_a_run_that_waits_for_the_servers_next_look_is_about_to_begin(project, up):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/good.yml": GOOD})
+    server = up(leat)
+    leat("trigger", "good")
+    rows = [row["why"] for row in leat("why", "1", "--json").json()]
+    assert not [row for row in rows if "--resume" in row], rows
+    assert server.poll() is None
+
+
+def test_a_trigger_that_cannot_work_says_so_in_the_same_words_everywhere(project, serve):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/asked.yml": ASKED}, SHORT="12345")
+    leat("store", "mb", "inbox")
+    told = leat("doctor", code=None).out
+    early = why(leat, "asked")
+    for name in ("arrived", "pushed", "short"):
+        assert early[f"asked.{name}"]["status"] == "in trouble" and TROUBLES[name] in early[f"asked.{name}"]["why"], name
+        assert TROUBLES[name].split(";")[0] in told, name
+    api = serve(leat)
+    wait_for(lambda: all(row["status"] == "in trouble" for task, row in why(leat, "asked").items() if "." in task), "the troubles")
+    rows, told = why(leat, "asked"), leat("doctor", code=None).out
+    listed = {row["pipeline"]: row["why"] for row in leat("status", "--schedules", "--json").json()}["asked"]
+    asked = {one["name"]: one["why"] for one in api.get("/api/v1/pipelines")["pipelines"]}["asked"]
+    assert listed == asked
+    for name, words in TROUBLES.items():
+        sentence = rows[f"asked.{name}"]["why"].split("it cannot do its work: ")[1].rsplit(", since ", 1)[0]
+        assert words in sentence and "{" not in sentence, sentence
+        assert f"it cannot do its work: {sentence})" in listed, (sentence, listed)
+        assert sentence.split(";")[0] in told, (sentence, told)
+    assert "nowhere" in rows["asked.changed"]["why"]
+    leat("store", "mb", "inbx")
+    leat("secret", "set", "HOOK_SECRT", stdin="sixteen bytes or more", env={"LEAT_KEY": ""}, code=None)
+    wait_for(lambda: why(leat, "asked")["asked.arrived"]["status"] == "waiting", "the bucket")
+
+
+def test_the_log_has_a_trouble_once(project, up):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/asked.yml": ASKED, "pipelines/beat.yml": 'name: beat\nschedule: "* * * * * *"\ntasks: {one: {shell: "true"}}\n'}, SHORT="12345")
+    server = up(leat)
+    wait_for(lambda: all(row["status"] == "in trouble" for task, row in why(leat, "asked").items() if "." in task), "the troubles")
+    count = len(leat.runs())
+    wait_for(lambda: len(leat.runs()) > count + 7, "seven seconds: a look or two")
+    server.terminate()
+    log = server.communicate()[1]
+    for name in TROUBLES:
+        assert log.count(f"the trigger '{name}' cannot do its work") == 1, log
+    assert '{"error"' not in log

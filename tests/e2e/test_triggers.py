@@ -271,8 +271,8 @@ def test_pipelines_and_status_name_triggers(project):
     (row,) = leat("pipelines", "--json").json()
     assert row["begins_by"] == "arrived (object)"
     (row,) = leat("status", "p", "--json").json()
-    assert "waits for an object under inbox/daily/" in row["why"]
-    assert "it begins to look when 'leat up' runs" in leat("why", "p").out
+    assert row["why"] == "no server works here: nothing begins until 'leat up'"
+    assert "no server works here: nothing begins until 'leat up'; then it waits for an object under inbox/daily/" in leat("why", "p").out
 
 
 SECRET = "a secret of at least sixteen bytes"

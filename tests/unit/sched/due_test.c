@@ -282,3 +282,22 @@ Test(due, what_could_not_be_recorded_is_still_due)
         check_every(&w, "2026-06-01T12:10:00", 10 * MINUTE, 12 * (i + 1));
     }
 }
+
+/* The server reads pauses when state.db has changed; a pause that comes behind that look still counts. */
+Test(due, a_pause_at_the_very_moment_of_a_tick_comes_first)
+{
+    LT_AUTO(world) w = world_at("2026-01-05T00:00:00Z", "'0 * * * *'");
+    lt_err err = {0};
+    bool changed = false;
+    pass(&w, HOUR, MINUTE);
+    CHECK_INT(w.recorded, 1);
+    CHECK_OK(lt_state_pause(w.state, T("p"), T("me"), T(""), &changed, &err), err);
+    pass(&w, 2 * HOUR, MINUTE); /* without lt_due_read_pauses() */
+    CHECK_INT(w.recorded, 1);
+    CHECK_OK(lt_state_pause(w.state, T("p"), T(""), T(""), &changed, &err), err);
+    CHECK_OK(lt_due_read_pauses(w.due, &err), err);
+    look(&w, w.now_s + 1);
+    CHECK_INT(w.recorded, 2); /* the latest that was missed */
+    pass(&w, HOUR, MINUTE);
+    CHECK_INT(w.recorded, 3);
+}

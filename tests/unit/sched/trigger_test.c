@@ -114,7 +114,7 @@ Test(sched_trigger, why_tells_the_last_event_and_the_trouble)
                                 .last_run = 12,
                                 .trouble = T("it is gone"),
                                 .trouble_since_us = 3000000};
-    lt_watch_why(&pipeline.triggers.items[0], &record, &out);
+    lt_watch_why(&pipeline.triggers.items[0], &record, true, &out);
     CHECK(
         lt_has(lt_buf_chars(&out), "waits for an object under inbox/ since 1970-01-01T00:00:01Z"));
     CHECK(lt_has(lt_buf_chars(&out), "last event inbox/a at 1970-01-01T00:00:02Z (run 12)"));
