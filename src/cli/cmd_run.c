@@ -316,10 +316,13 @@ static lt_status resume(lt_app *app, const run_opts *opts, lt_err *err)
 {
     lt_run_record run;
     lt_run_request request = {0};
+    const char *home;
     LT_AUTO(lt_workspace_ref) first = NULL;
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     if (opts->pipeline || opts->select || opts->vars || opts->params.len || opts->key)
         return lt_fail(err, LT_INVALID, "--resume takes everything from the run itself");
+    LT_TRY(lt_app_home(app, &home, err));
+    lt_run_wait_for_room(home);
     LT_TRY(lt_work_open(app, NULL, &first, err));
     LT_TRY(lt_work_run_get(first, opts->resume, &app->arena, &run, err));
     LT_AUTO(lt_chars) vars = lt_text_dup(run.vars_json);

@@ -286,13 +286,21 @@ static lt_status restore(lt_app *app, const void *opts, const lt_args *args, lt_
     const version_opts *o = opts;
     lt_address at;
     lt_object_info info;
+    lt_err unsaid;
     LT_AUTO(lt_store_ref) store = NULL;
     LT_TRY(lt_app_store_at(app, args->items[0], true, &store, &at, err));
-    LT_TRY(lt_store_restore(store, at.bucket, at.key, lt_text_of(o->version), &app->arena, &info,
-                            err));
+    bool is_there = !o->version && lt_store_head(store, at.bucket, at.key, (lt_text){0},
+                                                 &app->arena, &info, &unsaid) == LT_OK;
+    if (!is_there)
+        LT_TRY(lt_store_restore(store, at.bucket, at.key, lt_text_of(o->version), &app->arena,
+                                &info, err));
     if (app->globals.json)
         lt_out_printf(&app->out, "{\"version\": \"%.*s\", \"size_bytes\": %lld}\n",
                       LT_ARG(info.version_id), (long long)info.size_bytes);
+    else if (is_there && !app->globals.quiet)
+        lt_out_printf(&app->out,
+                      "nothing to restore: '%s' is there ('--version-id' takes an older one)\n",
+                      args->items[0]);
     else if (!app->globals.quiet)
         lt_out_printf(&app->out, "restored as version %.*s\n", LT_ARG(info.version_id));
     return LT_OK;

@@ -15,6 +15,7 @@
 #include "source/source.h"
 
 #include <stdio.h>
+#include <sys/statvfs.h>
 
 /* ---- what the run is ---- */
 
@@ -390,13 +391,14 @@ static void count_ends(const executor *run, lt_run_report *report)
     }
 }
 
-/* The first that failed for the reason that counts most: bad data before a bad service. */
-static const lt_run_task *first_failure(const executor *run)
+/* The first that failed for the reason that counts most: bad data before a bad service. Of the tasks themselves, or of those that
+ * tell of them (on_failure and the like). */
+static const lt_run_task *first_failure(const executor *run, bool main)
 {
     const lt_run_task *first = NULL;
     for (size_t i = 0; i < run->task_count; i++) {
         const lt_run_task *task = run->tasks[i];
-        if (task->record.status != LT_TASK_FAILED)
+        if (task->record.status != LT_TASK_FAILED || (task->step->role == LT_ROLE_MAIN) != main)
             continue;
         if (!first || (task->ended_with == LT_FAILED && first->ended_with != LT_FAILED))
             first = task;
@@ -413,6 +415,25 @@ static const lt_run_task *first_cancelled(const executor *run)
     return NULL;
 }
 
+static size_t count_failed_tellers(const executor *run)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < run->task_count; i++)
+        count += run->tasks[i]->record.status == LT_TASK_FAILED &&
+                 run->tasks[i]->step->role != LT_ROLE_MAIN;
+    return count;
+}
+
+/* Who relies on an alert must hear that there was none. */
+static void add_teller(const lt_run_task *teller, lt_err *err)
+{
+    const lt_err before = *err;
+    bool alert = teller->step->task && teller->step->task->kind == LT_DO_NOTIFY;
+    lt_ignore(lt_fail(err, before.status, "%.500s; and %s '%.*s' %s: %.*s", before.message,
+                      alert ? "the alert" : "the task", LT_ARG(teller->record.name),
+                      alert ? "was not sent" : "failed", LT_ARG(teller->record.message)));
+}
+
 static lt_status judge(const executor *run, const lt_run_report *report, lt_err *err)
 {
     if (run->broken != LT_OK) {
@@ -424,7 +445,9 @@ static lt_status judge(const executor *run, const lt_run_report *report, lt_err 
                        (long long)run->record->id, LT_ARG(run->cancelled_by));
     if (lt_stop_asked())
         return lt_fail(err, LT_CANCELLED, "run %lld was cancelled", (long long)run->record->id);
-    const lt_run_task *first = first_failure(run);
+    const lt_run_task *teller = first_failure(run, false), *first = first_failure(run, true);
+    bool both = first && teller;
+    first = first ? first : teller;
     const lt_run_task *cancelled = first_cancelled(run);
     if (!first && cancelled)
         return lt_fail(err, LT_FAILED, "%.*s was cancelled%s%.*s", LT_ARG(cancelled->record.name),
@@ -435,8 +458,11 @@ static lt_status judge(const executor *run, const lt_run_report *report, lt_err 
     lt_ignore(lt_fail(err, first->ended_with, "%.*s", LT_ARG(failure->message)));
     if (first->step->task) /* a model's message names its file, a command's nothing */
         (void)lt_wrap(err, "the task '%.*s' failed", LT_ARG(failure->name));
-    if (report->failed > 1)
-        (void)lt_wrap(err, "%zu tasks failed; one of them", report->failed);
+    if (report->failed - count_failed_tellers(run) > 1)
+        (void)lt_wrap(err, "%zu tasks failed; one of them",
+                      report->failed - count_failed_tellers(run));
+    if (both)
+        add_teller(teller, err);
     if (lt_text_eq(failure->kind, T("test")))
         return lt_hint(err,
                        "%.*s%smend the data, its model or the test, and say 'leat run' ('leat "
@@ -670,10 +696,29 @@ static lt_status end_orphans(executor *run, lt_err *err)
                  : LT_OK;
 }
 
+static bool has_room(const char *home)
+{
+    enum { LEAST = 64 * 1024 };
+    struct statvfs disk;
+    return statvfs(home, &disk) != 0 || (uint64_t)disk.f_bavail * disk.f_frsize >= LEAST;
+}
+
+void lt_run_wait_for_room(const char *home)
+{
+    static const int64_t AGAIN_US = 500000;
+    if (has_room(home))
+        return;
+    lt_log(LT_LOG_WARNING, "the disk of '%s' is full: waiting until that is over", home);
+    while (!has_room(home) && !lt_stop_asked())
+        lt_sleep_us(AGAIN_US);
+}
+
+/* A run of the server that found no room while it was planned has not failed: it is taken up again, and then waits for room. */
 static lt_status give_up(executor *run, lt_status status, lt_err *err)
 {
-    if (run->request
-            ->run_id) /* somebody has asked for it: it must not look as if it were under way */
+    bool again = status == LT_IO && !has_room(run->workspace->home);
+    if (run->request->run_id &&
+        !again) /* somebody has asked for it: it must not look as if it were under way */
         lt_ignore(lt_state_run_finish(run->workspace->state, run->record->id, LT_RUN_FAILED,
                                       lt_text_of(err->message), T(""), &(lt_err){0}));
     return status;

@@ -88,6 +88,8 @@ typedef struct lt_run_report {
 } lt_run_report;
 void lt_run_report_cleanup(lt_run_report *report);
 
+/* Before a queued run is begun: on a full disk not even its home can be opened. Says that it waits; until there is room, or the stop flag is set. */
+void lt_run_wait_for_room(const char *home);
 /* LT_OK: every task succeeded. LT_CANCELLED: stopped. LT_FAILED: data, models or tests failed; another status is that of the first
  * failure when none of them is LT_FAILED, or says that the run could not begin (report->ended tells). */
 LT_MUST_CHECK lt_status lt_run(lt_workspace *workspace, const lt_run_request *request,

@@ -4,29 +4,14 @@
 #include "sched/look.h"
 #include "sched/watch.h"
 
-static lt_text bucket_at(const void *context, size_t i)
-{
-    return ((const lt_bucket_infos *)context)->items[i].name;
-}
-
 /* Of the project's own store on this machine; one on S3 says it itself when it is listed. */
 static lt_status try_bucket(lt_workspace *workspace, lt_text bucket, lt_err *err)
 {
-    LT_AUTO(lt_arena) arena = {0};
-    lt_bucket_infos all = {0};
     lt_versioning versioning;
-    lt_text nearest;
     if (lt_text_starts(bucket, T("s3://")) ||
         lt_text_starts(workspace->project->store.url, T("s3://")))
         return LT_OK;
-    lt_status status = lt_bucket_find(workspace->store, bucket, &versioning, err);
-    if (status != LT_NOT_FOUND)
-        return status;
-    LT_TRY(lt_bucket_list(workspace->store, &arena, &all, err));
-    lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no bucket '%.*s'", LT_ARG(bucket)));
-    if (lt_text_nearest(bucket, all.len, bucket_at, &all, &nearest))
-        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
-    return lt_hint(err, "make it: leat store mb %.*s", LT_ARG(bucket));
+    return lt_bucket_find(workspace->store, bucket, &versioning, err);
 }
 
 static lt_status try_folder(const lt_workspace *workspace, lt_text folder, lt_err *err)

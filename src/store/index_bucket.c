@@ -101,11 +101,33 @@ static bool bucket_find(lt_tx *tx, lt_text name, lt_index_bucket *out)
     return true;
 }
 
+static lt_text name_at(const void *context, size_t i)
+{
+    return ((const lt_bucket_infos *)context)->items[i].name;
+}
+
+/* With the nearest name; a store has a few thousand buckets at most, and of more the first are enough for a slip. */
+static lt_status fail_no_bucket(lt_tx *tx, lt_text name, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_bucket_infos all = {0};
+    lt_text nearest;
+    LT_AUTO(lt_query) q = lt_tx_query(tx, "SELECT name FROM buckets ORDER BY name LIMIT 1000");
+    while (lt_query_next(&q)) {
+        lt_bucket_info info = {.name = lt_query_text_in(&q, &arena, 0)};
+        lt_push_in(&arena, &all, info);
+    }
+    lt_ignore(lt_store_fail(err, LT_WHY_NO_SUCH_BUCKET, "there is no bucket '%.*s'", LT_ARG(name)));
+    if (lt_text_nearest(name, all.len, name_at, &all, &nearest))
+        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
+    return lt_hint(err, "make it: leat store mb %.*s", LT_ARG(name));
+}
+
 lt_status lt_index_bucket_get(lt_tx *tx, lt_text name, lt_index_bucket *out, lt_err *err)
 {
     if (bucket_find(tx, name, out))
         return LT_OK;
-    return lt_store_fail(err, LT_WHY_NO_SUCH_BUCKET, "there is no bucket '%.*s'", LT_ARG(name));
+    return fail_no_bucket(tx, name, err);
 }
 
 lt_status lt_index_bucket_create(lt_tx *tx, lt_text name, lt_versioning versioning,
@@ -138,7 +160,7 @@ lt_status lt_index_bucket_info(lt_tx *tx, lt_text name, lt_arena *arena, lt_buck
     LT_AUTO(lt_query)
     q = lt_tx_query(tx, "SELECT " INFO_COLUMNS " FROM buckets WHERE name = ?", V(name));
     if (!lt_query_next(&q))
-        return lt_store_fail(err, LT_WHY_NO_SUCH_BUCKET, "there is no bucket '%.*s'", LT_ARG(name));
+        return fail_no_bucket(tx, name, err);
     *out = read_info(&q, arena);
     return LT_OK;
 }

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import wait_for
+from harness import PATIENCE, wait_for
 
 BEAT = """\
 name: beat
@@ -135,6 +135,20 @@ def test_the_result_of_a_command_waits_for_room(small_disk, serve):
     (disk / "ballast").unlink()
     wait_for(lambda: all(run["status"] == "succeeded" for run in leat.runs()), "the end of all runs")
     assert (leat.project / "slow.txt").read_text() == "x\ny\n"
+
+
+def test_a_run_that_finds_no_room_when_it_begins_waits_for_it(small_disk):
+    leat, disk = small_disk
+    leat.write("pipelines/soon.yml", "name: soon\ntasks: {a: {shell: 'echo x >> soon.txt'}}\n")
+    leat("trigger", "soon")
+    fill(disk)
+    run = leat.start("run", "--resume", "1")
+    said = run.stderr.readline()
+    assert "is full: waiting until that is over" in said, said + run.stderr.read()
+    assert run.poll() is None and not (leat.project / "soon.txt").exists()
+    (disk / "ballast").unlink()
+    assert run.communicate(timeout=PATIENCE) and run.returncode == 0
+    assert leat.runs()[0]["status"] == "succeeded" and (leat.project / "soon.txt").read_text() == "x\n"
 
 
 def test_a_disk_that_becomes_read_only_is_told_and_nothing_is_lost(project, tmp_path, serve, up):

@@ -217,3 +217,32 @@ def test_the_log_has_a_trouble_once(project, up):
     for name in TROUBLES:
         assert log.count(f"the trigger '{name}' cannot do its work") == 1, log
     assert '{"error"' not in log
+
+
+def test_an_alert_that_was_not_sent_is_told_beside_the_failure(project):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/p.yml": """\
+name: p
+tasks: {fetch: {shell: "exit 3"}}
+defaults: {retries: 0}
+on_failure:
+  tell: {notify: {slack: "{{ env_var('ALERT_URL') }}"}}
+"""})
+    told = leat("run", "--pipeline", "p", code=1).err
+    assert "error: the task 'fetch' failed: the command ended with exit code 3; and the alert 'tell' was not sent: " in told
+    assert "the environment variable 'ALERT_URL' is not set" in told.split("was not sent: ")[1]
+    assert "tasks failed" not in told
+
+
+def test_a_slip_in_the_name_of_a_bucket_is_answered(project):
+    leat = project({"leat.yml": LEAT_YML})
+    leat("store", "mb", "mine")
+    leat("store", "cp", "-", "mine/q", stdin="x")
+    for words in (["ls", "mien"], ["restore", "mien/q"], ["cat", "mien/q"], ["versions", "mien/q"]):
+        told = leat("store", *words, code=(1, 2)).err
+        assert "there is no bucket 'mien'" in told and "did you mean 'mine'?" in told, words
+    assert "make it: leat store mb other" in leat("store", "ls", "other", code=(1, 2)).err
+    before = leat("store", "versions", "mine/q").out
+    assert "nothing to restore: 'mine/q' is there" in leat("store", "restore", "mine/q").out
+    assert leat("store", "versions", "mine/q").out == before
+    leat("store", "rm", "mine/q")
+    assert "restored as version" in leat("store", "restore", "mine/q").out
