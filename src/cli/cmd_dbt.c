@@ -2,10 +2,12 @@
 #include "cli/cmd_dbt.h"
 
 #include "base/fs.h"
+#include "base/proc.h"
 #include "dbt/deps.h"
 #include "engine/engine.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -342,10 +344,11 @@ static lt_status run_verb(dbt_work *work, dbt_verb verb, lt_err *err)
     return verbs[i].run(work, err);
 }
 
-/* dbt knows two bad ends: 1, something was run and failed; 2, everything else. */
+/* dbt knows two bad ends: 1, something was run and failed; 2, everything else, Ctrl-C too. */
 static lt_status dbts_status(lt_status status, lt_err *err)
 {
-    if (status == LT_OK || status == LT_FAILED || status == LT_CANCELLED)
+    bool is_terminated = status == LT_CANCELLED && lt_stop_signal() != SIGINT;
+    if (status == LT_OK || status == LT_FAILED || is_terminated)
         return status;
     err->status = LT_INVALID;
     return err->status;

@@ -2,11 +2,14 @@
 #include "cli/cmd_dbt.h"
 
 #include "base/fs.h"
+#include "base/proc.h"
 #include "base/time.h"
 #include "cli/dbt_lines.h"
 #include "cli/dbt_rows.h"
 #include "dbt/execute.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* ---- running ---- */
@@ -140,6 +143,38 @@ lt_status dbt_run_opened(dbt_work *work, lt_dbt_action action, lt_dbt_run *run, 
     return status;
 }
 
+/* Cancels the statements of a run when the process is asked to stop; again and again, for what was between two statements. */
+typedef struct canceller {
+    lt_dbt_run *run;
+    pthread_t thread;
+    atomic_bool is_over;
+    bool has_begun;
+} canceller;
+
+static void *cancel_when_asked(void *context)
+{
+    static const int64_t LOOK_US = 50000;
+    canceller *c = context;
+    while (!atomic_load(&c->is_over)) {
+        if (lt_stop_asked())
+            lt_dbt_run_cancel(c->run);
+        lt_sleep_us(LOOK_US);
+    }
+    return NULL;
+}
+
+static void canceller_begin(canceller *c)
+{
+    c->has_begun = pthread_create(&c->thread, NULL, cancel_when_asked, c) == 0;
+}
+
+static void canceller_end(canceller *c)
+{
+    atomic_store(&c->is_over, true);
+    if (c->has_begun)
+        (void)pthread_join(c->thread, NULL);
+}
+
 lt_status dbt_run_nodes(dbt_work *work, lt_dbt_action action, const lt_node_set *chosen,
                         lt_err *err)
 {
@@ -149,7 +184,10 @@ lt_status dbt_run_nodes(dbt_work *work, lt_dbt_action action, const lt_node_set 
     LT_TRY(dbt_run_open(work, action, chosen, &run, err));
     if (lt_dbt_run_total(run))
         dbt_say_concurrency(work);
+    canceller stopping = {.run = run};
+    canceller_begin(&stopping);
     lt_status status = dbt_run_opened(work, action, run, err);
+    canceller_end(&stopping);
     if (lt_dbt_result_at(run, 0) && (action != LT_DBT_DO_COMPILE || status != LT_OK)) {
         dbt_say_end(work, run);
         work->has_said = status == LT_FAILED;

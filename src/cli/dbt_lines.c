@@ -1,6 +1,7 @@
 /* The lines of `leat dbt` about nodes: begun, ended, found, and the summary, in dbt's words. */
 #include "cli/dbt_lines.h"
 
+#include "base/proc.h"
 #include "cli/cmd_dbt.h"
 
 #include <stdio.h>
@@ -461,7 +462,10 @@ static void say_result(dbt_work *work, size_t errors, size_t partial, size_t war
 {
     const char *color = errors ? DBT_RED : partial || warnings ? DBT_YELLOW : DBT_GREEN;
     LT_AUTO(lt_buf) text = {.limit = LT_KIB};
-    if (partial && !errors)
+    if (lt_stop_asked()) {
+        color = DBT_YELLOW;
+        lt_buf_add_str(&text, "Exited because of keyboard interrupt");
+    } else if (partial && !errors)
         lt_buf_printf(&text, "Completed with %zu partial success%s and %zu warning%s", partial,
                       partial == 1 ? "" : "es", warnings, warnings == 1 ? "" : "s");
     else if (errors)

@@ -311,22 +311,34 @@ static void work(worker *w, lt_session *session)
     (void)pthread_mutex_unlock(&run->lock);
 }
 
+void lt_dbt_work_begins(lt_dbt_run *run, lt_session *session)
+{
+    (void)pthread_mutex_lock(&run->lock);
+    if (session)
+        lt_push_in(&run->arena, &run->working, session);
+    (void)pthread_mutex_unlock(&run->lock);
+}
+
+void lt_dbt_work_ends(lt_dbt_run *run, const lt_session *session)
+{
+    (void)pthread_mutex_lock(&run->lock);
+    for (size_t i = 0; i < run->working.len; i++)
+        if (run->working.items[i] == session)
+            run->working.items[i] = NULL;
+    (void)pthread_mutex_unlock(&run->lock);
+}
+
 static void *worker_main(void *context)
 {
     worker *w = context;
     LT_AUTO(lt_session_ref) session = NULL;
     if (w->run->engine)
         w->status = lt_session_open(w->run->engine, &session, &w->err);
-    (void)pthread_mutex_lock(&w->run->lock);
-    if (session)
-        lt_push_in(&w->run->arena, &w->run->working, session);
-    (void)pthread_mutex_unlock(&w->run->lock);
+    lt_dbt_work_begins(w->run, session);
     if (w->status == LT_OK)
         work(w, session);
+    lt_dbt_work_ends(w->run, session);
     (void)pthread_mutex_lock(&w->run->lock);
-    for (size_t i = 0; i < w->run->working.len; i++)
-        if (w->run->working.items[i] == session)
-            w->run->working.items[i] = NULL;
     if (w->status == LT_OK) {
         (void)pthread_mutex_unlock(&w->run->lock);
         return NULL;
@@ -400,7 +412,7 @@ static lt_status outcome_of(const lt_dbt_run *run, lt_err *err)
     for (size_t i = 0; i < run->results.len; i++)
         bad += is_bad(run->results.items[i]->outcome);
     if (lt_stop_asked())
-        return lt_fail(err, LT_CANCELLED, "stopped before all was done");
+        return lt_fail(err, LT_CANCELLED, "interrupted before all was done");
     if (bad)
         return lt_fail(err, LT_FAILED, "%zu of %zu failed or %s skipped", bad, run->results.len,
                        bad == 1 ? "was" : "were");
@@ -438,7 +450,7 @@ lt_status lt_dbt_run_nodes(lt_dbt_run *run, lt_err *err)
     if (!must_skip(run))
         LT_TRY(run_threads(run, err));
     skip_the_rest(run);
-    if (hooks)
+    if (hooks && !lt_stop_asked()) /* as dbt: what is interrupted has no end */
         status = run_hooks(run, "on-run-end", err);
     run->ended_us = lt_now_us();
     return status == LT_OK ? outcome_of(run, err) : status;

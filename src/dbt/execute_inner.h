@@ -89,6 +89,9 @@ typedef struct lt_dbt_macro_call {
 lt_status lt_dbt_macro_run(lt_dbt_run *run, const lt_dbt_macro_call *call, lt_jinja_heap *heap,
                            lt_jinja_value *out, lt_err *err);
 
+/* execute.c: what lt_dbt_run_cancel() reaches in between. */
+void lt_dbt_work_begins(lt_dbt_run *run, lt_session *session);
+void lt_dbt_work_ends(lt_dbt_run *run, const lt_session *session);
 /* execute.c: under the lock */
 lt_dbt_node_result *lt_dbt_result_new(lt_dbt_run *run, const lt_dbt_node *node);
 

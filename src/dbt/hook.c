@@ -169,6 +169,31 @@ static void list_hooks(const lt_dbt_run *run, const char *when, lt_arena *arena,
             lt_push_in(arena, out, all->items[i]);
 }
 
+static lt_status run_listed(hook *h, const lt_dbt_nodes *list, lt_err *err)
+{
+    lt_dbt_run *run = h->run;
+    lt_status status = LT_OK;
+    size_t failed_before = run->hooks_failed;
+    for (size_t i = 0; i < list->len; i++) {
+        h->node = list->items[i];
+        (void)pthread_mutex_lock(&run->lock);
+        h->result = lt_dbt_result_new(run, h->node);
+        run->started_count--; /* nodes are counted for themselves */
+        (void)pthread_mutex_unlock(&run->lock);
+        h->result->place = h->node->line =
+            (unsigned)i + 1; /* `index` of the manifest, which dbt counts from 1 here */
+        if (status == LT_OK) {
+            status = run_hook(h, err);
+            if (status != LT_OK && run->hooks_failed == failed_before)
+                return status;
+            continue;
+        }
+        set_message(h, "skipped", NULL);
+        ended(h, LT_DBT_SKIPPED);
+    }
+    return status;
+}
+
 lt_status lt_dbt_run_hooks(lt_dbt_run *run, const char *when, lt_session *session, lt_err *err)
 {
     LT_AUTO(lt_session_ref) own = NULL;
@@ -178,24 +203,8 @@ lt_status lt_dbt_run_hooks(lt_dbt_run *run, const char *when, lt_session *sessio
     if (list.len && !session)
         LT_TRY(lt_session_open(run->engine, &own, err));
     hook h = {.run = run, .session = session ? session : own, .when = when, .total = list.len};
-    lt_status status = LT_OK;
-    size_t failed_before = run->hooks_failed;
-    for (size_t i = 0; i < list.len; i++) {
-        h.node = list.items[i];
-        (void)pthread_mutex_lock(&run->lock);
-        h.result = lt_dbt_result_new(run, h.node);
-        run->started_count--; /* nodes are counted for themselves */
-        (void)pthread_mutex_unlock(&run->lock);
-        h.result->place = h.node->line =
-            (unsigned)i + 1; /* `index` of the manifest, which dbt counts from 1 here */
-        if (status == LT_OK) {
-            status = run_hook(&h, err);
-            if (status != LT_OK && run->hooks_failed == failed_before)
-                return status;
-            continue;
-        }
-        set_message(&h, "skipped", NULL);
-        ended(&h, LT_DBT_SKIPPED);
-    }
+    lt_dbt_work_begins(run, own);
+    lt_status status = run_listed(&h, &list, err);
+    lt_dbt_work_ends(run, own);
     return status;
 }

@@ -243,6 +243,7 @@ static lt_status use_target(profile_reading *r, const lt_yaml *target, lt_err *e
             lt_jinja_put(out->values, "dbname", lt_jinja_text(out->database));
         out->target.name = lt_arena_str(&r->dbt->heap.arena, out->target_name);
         out->target.kind = lt_arena_str(&r->dbt->heap.arena, out->kind);
+        out->target.keeps_date_order = true; /* as dbt's sessions */
         out->target.schema = lt_arena_str(&r->dbt->heap.arena, out->schema);
         return LT_OK;
     }

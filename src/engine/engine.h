@@ -23,6 +23,8 @@ typedef struct lt_target {
     unsigned threads;    /* duckdb: worker threads; 0 is one for each core */
     const char *temp_folder; /* duckdb: where it spills; NULL: beside the file */
     bool read_only;          /* duckdb: open the file for reading only */
+    bool keeps_date_order;   /* postgres: '01/02/2024' means what the server, role or database says;
+                                else only YYYY-MM-DD and its like mean a date */
 } lt_target;
 
 typedef struct lt_engine lt_engine;

@@ -191,15 +191,17 @@ PGconn *lt_pg_connect(const lt_target *target)
     return PQconnectdbParams(names, values, 1);
 }
 
-static lt_status set_up(pg_session *self, lt_err *err)
+static lt_status set_up(pg_session *self, const lt_target *target, lt_err *err)
 {
     /* Notices are not shown; none at all means that a server that speaks during a COPY has an error to tell. */
-    static const char statements[] =
-        "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; "
+    static const char format[] =
+        "SET TimeZone = 'UTC'; SET DateStyle = %s; SET IntervalStyle = 'postgres'; "
         "SET bytea_output = 'hex'; SET extra_float_digits = 1; SET standard_conforming_strings = "
         "on; "
         "SET client_min_messages = error; "
         "SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+    LT_AUTO(lt_chars)
+    statements = lt_format(format, target->keeps_date_order ? "'ISO'" : "'ISO, YMD'");
     LT_AUTO(pg_result) result = PQexec(self->connection, statements);
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         return lt_pg_fail(self, result, (lt_text){0}, err);
@@ -227,7 +229,7 @@ static lt_status session_open(lt_engine *engine, lt_session **out, lt_err *err)
     if (PQstatus(self->connection) != CONNECTION_OK)
         status = connect_failed(engine->target, self->connection, err);
     else
-        status = set_up(self, err);
+        status = set_up(self, engine->target, err);
     if (status != LT_OK) {
         session_close(&self->base);
         return status;
