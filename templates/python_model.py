@@ -181,6 +181,12 @@ class Table:
         raise NeedsDuckdb(f"{name}() of a table")
 
 
+def a_kind(value):
+    """"an int", "a list", "None"."""
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
 class NeedsDuckdb(Exception):
     def __init__(self, what):
         super().__init__(f"{what} needs the Python package 'duckdb', which this Python has not")
@@ -267,6 +273,8 @@ class Rows:
     def store(self, frame):
         if isinstance(frame, Table):
             return {"format": self.kind, "path": frame.path, "columns": frame.kinds}
+        if type(frame).__module__ == "builtins":
+            raise TypeError(f"model() gave {repr(frame)[:60]}: cannot make a table of {a_kind(frame)}")
         if type(frame).__module__.partition(".")[0] != "pandas":
             raise NeedsDuckdb(f"model() gave a {type(frame).__module__}.{type(frame).__qualname__}, which")
         rows = [[plain(value) for value in row] for row in frame.itertuples(index=False, name=None)]

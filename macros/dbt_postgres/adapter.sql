@@ -64,7 +64,7 @@
     {% if room < 0 %}
         {% do exceptions.raise_compiler_error('Relation suffix is too long (' ~ suffix | length ~ ' characters). Maximum length is ' ~ base_relation.relation_max_name_length() ~ ' characters.') %}
     {% endif %}
-    {{ return(base_relation.incorporate(path={'identifier': base_relation.identifier[:room] ~ suffix})) }}
+    {{ return(base_relation.incorporate(path={'identifier': (base_relation.identifier or '')[:room] ~ suffix})) }}
 {% endmacro %}
 
 {% macro postgres__make_intermediate_relation(base_relation, suffix) %}

@@ -50,7 +50,9 @@ struct lt_cmd {
     size_t opt_count, opts_size; /* LT_COUNT(opts), sizeof(the struct that they fill) */
     /* NULL-terminated. With `run`, too: that is called unless the word behind the name is one of these. */
     const lt_cmd *const *subs;
-    bool raw;    /* every word behind the name reaches run() unread */
+    bool raw; /* every word behind the name reaches run() unread */
+    /* Of a raw command: its commands as completion and man pages show them; NULL-terminated, in the arena. Or NULL. */
+    const lt_cmd *const *(*list)(lt_arena *arena);
     bool hidden; /* not in help, completion, man pages */
     /* `opts` is the filled struct (opts_size bytes; NULL when 0). Results go to app->out; errors are printed by main. */
     lt_status (*run)(lt_app *app, const void *opts, const lt_args *args, lt_err *err);

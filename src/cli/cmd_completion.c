@@ -3,10 +3,29 @@
 
 #include "base/fs.h"
 
+/* The table of commands, with those that a raw command reads itself. */
+static const lt_cmd *const *all_commands(lt_app *app)
+{
+    size_t count = 0;
+    while (app->commands[count])
+        count++;
+    const lt_cmd **made = lt_alloc_array(&app->arena, count + 1, sizeof(*made));
+    for (size_t i = 0; i < count; i++) {
+        made[i] = app->commands[i];
+        if (!made[i]->list)
+            continue;
+        lt_cmd *copy = LT_NEW(&app->arena, lt_cmd);
+        *copy = *made[i];
+        copy->subs = copy->list(&app->arena);
+        made[i] = copy;
+    }
+    return made;
+}
+
 static lt_status completion(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
     (void)opts;
-    return lt_completion_write(app->commands, args->items[0], &app->out.buf, err);
+    return lt_completion_write(all_commands(app), args->items[0], &app->out.buf, err);
 }
 
 const lt_cmd lt_cmd_completion = {
@@ -52,7 +71,7 @@ static lt_status man(lt_app *app, const void *opts, const lt_args *args, lt_err 
     const char *folder = args->items[0];
     LT_TRY(lt_folder_make(folder, 0755, err));
     LT_TRY(write_page(app, folder, NULL, "leat", err));
-    return write_pages(app, folder, app->commands, "leat", err);
+    return write_pages(app, folder, all_commands(app), "leat", err);
 }
 
 const lt_cmd lt_cmd_man = {

@@ -425,5 +425,6 @@ const lt_cmd lt_cmd_dbt = {
         "build would do and why, building on each save, relations that nothing makes any more.",
     .group = LT_GROUP_RUN,
     .raw = true,
+    .list = dbt_flags_commands,
     .run = dbt,
 };

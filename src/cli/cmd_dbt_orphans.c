@@ -50,7 +50,7 @@ static lt_status find(orphans_work *w, lt_err *err)
 
 static const char *size_text(int64_t bytes, char out[LT_COUNT_CHARS])
 {
-    return bytes < 0 ? NULL : lt_count_short((double)bytes, out);
+    return bytes < 0 ? "-" : lt_count_short((double)bytes, out);
 }
 
 static lt_text maker_text(orphans_work *w, const lt_dbt_orphan *orphan)
@@ -98,7 +98,7 @@ static void show_table(orphans_work *w)
             lt_text_of(lt_arena_format(&w->arena, "%.*s.%.*s", LT_ARG(orphan->relation.schema),
                                        LT_ARG(orphan->relation.name))),
             orphan->is_snapshot ? T("snapshot") : orphan->entry.type,
-            lt_text_of(orphan->entry.rows < 0 ? NULL : lt_count_write(orphan->entry.rows, rows)),
+            lt_text_of(orphan->entry.rows < 0 ? "-" : lt_count_write(orphan->entry.rows, rows)),
             lt_text_of(size_text(orphan->entry.bytes, bytes)),
             maker_text(w, orphan),
             lt_text_of(fate_of(w, orphan))};

@@ -381,6 +381,16 @@ static lt_status show_seeds(dbt_work *work, const lt_node_set *chosen, lt_err *e
     return LT_OK;
 }
 
+static lt_status cannot_show(const lt_dbt_node *node, lt_err *err)
+{
+    lt_ignore(lt_fail(err, LT_INVALID, "%.*s: a model in Python is no query that could be shown",
+                      LT_ARG(node->path)));
+    return lt_hint(err,
+                   "build it with 'leat dbt run -s %.*s', then show --inline \"select * from {{ "
+                   "ref('%.*s') }}\"",
+                   LT_ARG(node->name), LT_ARG(node->name));
+}
+
 lt_status dbt_run_show(dbt_work *work, lt_err *err)
 {
     LT_AUTO(lt_node_set) chosen = {0};
@@ -392,7 +402,9 @@ lt_status dbt_run_show(dbt_work *work, lt_err *err)
     LT_TRY(dbt_work_select(work, kinds_of(DBT_SHOW), &chosen, err));
     const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
     for (size_t i = 0; i < all->len; i++)
-        if (lt_node_set_has(&chosen, i) && !dbt_is_test(all->items[i]))
+        if (lt_node_set_has(&chosen, i) && lt_text_ends(all->items[i]->path, T(".py")))
+            return cannot_show(all->items[i], err);
+        else if (lt_node_set_has(&chosen, i) && !dbt_is_test(all->items[i]))
             LT_TRY(run_inline(work, all->items[i]->name, code_of(work, all->items[i]), true, err));
     return LT_OK;
 }

@@ -159,31 +159,32 @@ static const flag flags[] = {
 static const struct {
     const char *name, *second; /* "source freshness" is two words */
     dbt_verb verb;
+    const char *help;
 } verbs[] = {
-    {"build", NULL, DBT_BUILD},
-    {"clean", NULL, DBT_CLEAN},
-    {"compile", NULL, DBT_COMPILE},
-    {"show", NULL, DBT_SHOW},
-    {"debug", NULL, DBT_DEBUG},
-    {"deps", NULL, DBT_DEPS},
-    {"list", NULL, DBT_LIST},
-    {"ls", NULL, DBT_LIST},
-    {"parse", NULL, DBT_PARSE},
-    {"run", NULL, DBT_RUN},
-    {"retry", NULL, DBT_RETRY},
-    {"clone", NULL, DBT_CLONE},
-    {"run-operation", NULL, DBT_OPERATION},
-    {"seed", NULL, DBT_SEED},
-    {"snapshot", NULL, DBT_SNAPSHOT},
-    {"source", "freshness", DBT_FRESHNESS},
-    {"test", NULL, DBT_TEST},
-    {"init", NULL, DBT_INIT},
-    {"plan", NULL, DBT_PLAN},
-    {"watch", NULL, DBT_WATCH},
-    {"orphans", NULL, DBT_ORPHANS},
-    {"docs", "generate", DBT_DOCS_GENERATE},
-    {"docs", "serve", DBT_DOCS_SERVE},
-    {"freshness", NULL, DBT_FRESHNESS},
+    {"build", NULL, DBT_BUILD, "seeds, models, snapshots and tests, each after what it needs"},
+    {"clean", NULL, DBT_CLEAN, "remove the folders of clean-targets"},
+    {"compile", NULL, DBT_COMPILE, "write the SQL of nodes, run nothing"},
+    {"show", NULL, DBT_SHOW, "rows of a model, or of a query"},
+    {"debug", NULL, DBT_DEBUG, "is the profile right, and the database there?"},
+    {"deps", NULL, DBT_DEPS, "install packages"},
+    {"list", NULL, DBT_LIST, "the chosen nodes"},
+    {"ls", NULL, DBT_LIST, "the chosen nodes"},
+    {"parse", NULL, DBT_PARSE, "read the project, write the manifest"},
+    {"run", NULL, DBT_RUN, "build models"},
+    {"retry", NULL, DBT_RETRY, "do again what failed in the last run"},
+    {"clone", NULL, DBT_CLONE, "another environment's relations under our names"},
+    {"run-operation", NULL, DBT_OPERATION, "call a macro"},
+    {"seed", NULL, DBT_SEED, "load CSV files"},
+    {"snapshot", NULL, DBT_SNAPSHOT, "take snapshots"},
+    {"source", "freshness", DBT_FRESHNESS, "how old the rows of sources are"},
+    {"test", NULL, DBT_TEST, "run tests"},
+    {"init", NULL, DBT_INIT, "make a new project"},
+    {"plan", NULL, DBT_PLAN, "what a build would do, and why"},
+    {"watch", NULL, DBT_WATCH, "rebuild what each save changes"},
+    {"orphans", NULL, DBT_ORPHANS, "relations that nothing makes any more"},
+    {"docs", "generate", DBT_DOCS_GENERATE, "write the catalogue and the page of the project"},
+    {"docs", "serve", DBT_DOCS_SERVE, "show that page in a browser"},
+    {"freshness", NULL, DBT_FRESHNESS, "how old the rows of sources are"},
 };
 
 const char *dbt_verb_name(dbt_verb verb)
@@ -780,4 +781,72 @@ void dbt_flags_help(lt_app *app, const dbt_flags *given)
         if (!flags[i].help)
             lt_out_printf(&app->out, " --%s", flags[i].name);
     lt_out_str(&app->out, "\n");
+}
+
+/* ---- the same as commands, for completion and man pages ---- */
+
+static size_t options_of(dbt_verb verb, lt_arena *arena, const lt_opt **out)
+{
+    static const lt_opt_type types[] = {[SWITCH] = LT_OPT_FLAG,
+                                        [TEXT] = LT_OPT_TEXT,
+                                        [WORDS] = LT_OPT_LIST,
+                                        [NUMBER] = LT_OPT_TEXT};
+    lt_opt *made = lt_alloc_array(arena, LT_COUNT(flags), sizeof(*made));
+    size_t count = 0;
+    for (size_t i = 0; i < LT_COUNT(flags); i++) {
+        const flag *f = &flags[i];
+        if (!f->help || f->type > NUMBER || (f->verbs && !(f->verbs & (1u << verb))))
+            continue;
+        bool is_path = lt_text_ends(lt_text_of(f->name), T("-dir")) ||
+                       lt_text_ends(lt_text_of(f->name), T("-path")) ||
+                       lt_text_ends(lt_text_of(f->name), T("state"));
+        made[count++] = (lt_opt){.name = f->name,
+                                 .letter = f->letter,
+                                 .type = types[f->type],
+                                 .value = f->type == SWITCH            ? NULL
+                                          : is_path && f->type == TEXT ? "DIR"
+                                                                       : "VALUE",
+                                 .env = f->env ? lt_arena_format(arena, "DBT_%s", f->env) : NULL,
+                                 .help = f->help};
+    }
+    *out = made;
+    return count;
+}
+
+static lt_cmd *command_of(size_t i, const char *name, lt_arena *arena)
+{
+    lt_cmd *made = LT_NEW(arena, lt_cmd);
+    *made = (lt_cmd){.name = name, .help = verbs[i].help};
+    made->opt_count = options_of(verbs[i].verb, arena, &made->opts);
+    return made;
+}
+
+/* "docs" with its second words below it. */
+static lt_cmd *command_above(const char *name, lt_arena *arena)
+{
+    const lt_cmd **subs = lt_alloc_array(arena, LT_COUNT(verbs) + 1, sizeof(*subs));
+    lt_cmd *made = LT_NEW(arena, lt_cmd);
+    size_t count = 0;
+    *made = (lt_cmd){.name = name, .subs = subs};
+    for (size_t i = 0; i < LT_COUNT(verbs); i++)
+        if (strcmp(verbs[i].name, name) == 0) {
+            subs[count++] = command_of(i, verbs[i].second, arena);
+            made->help = made->help ? "the page of the project" : verbs[i].help;
+        }
+    return made;
+}
+
+const lt_cmd *const *dbt_flags_commands(lt_arena *arena)
+{
+    const lt_cmd **made = lt_alloc_array(arena, LT_COUNT(verbs) + 1, sizeof(*made));
+    size_t count = 0;
+    for (size_t i = 0; i < LT_COUNT(verbs); i++) {
+        bool is_there = false;
+        for (size_t k = 0; k < count; k++)
+            is_there |= strcmp(made[k]->name, verbs[i].name) == 0;
+        if (!is_there)
+            made[count++] = verbs[i].second ? command_above(verbs[i].name, arena)
+                                            : command_of(i, verbs[i].name, arena);
+    }
+    return made;
 }

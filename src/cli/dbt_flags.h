@@ -67,4 +67,6 @@ bool dbt_has_verb(const char *word);
 lt_jinja_value dbt_flags_value(const dbt_flags *given, lt_jinja_heap *heap);
 /* As run_results.json and invocation_args_dict have them: those of this command that have a value. */
 lt_jinja_value dbt_flags_args(const dbt_flags *given, lt_jinja_heap *heap);
+/* The verbs with their options as commands that cannot be run: for completion and man pages. NULL-terminated. */
+const lt_cmd *const *dbt_flags_commands(lt_arena *arena);
 void dbt_flags_help(lt_app *app, const dbt_flags *given);

@@ -162,8 +162,9 @@ static void say_unit(attempt *a, bool same, const lt_buf *diff)
     if (same)
         return;
     (void)pthread_mutex_lock(&a->run->lock);
-    a->result->message = lt_text_of(
-        lt_arena_format(&a->run->arena, "actual differs from expected:\n\n%s", lt_buf_chars(diff)));
+    a->result->message = lt_text_of(lt_arena_format(
+        &a->run->arena, "actual differs from expected:\n\n(--- expected, +++ actual)\n%s",
+        lt_buf_chars(diff)));
     (void)pthread_mutex_unlock(&a->run->lock);
 }
 
@@ -458,15 +459,16 @@ static lt_dbt_node *inline_node(lt_dbt_run *run, lt_text source)
     return node;
 }
 
-/* What it refers to: its ephemeral models must be found. */
-static lt_status record_inline(lt_dbt_run *run, lt_dbt_node *node, lt_err *err)
+/* What it refers to: its ephemeral models must be found. `header` gets its sql_header. */
+static lt_status record_inline(lt_dbt_run *run, lt_dbt_node *node, lt_text *header, lt_err *err)
 {
     lt_dbt *dbt = run->request.dbt;
-    config_calls calls;
+    config_calls calls = {0};
     bool frozen = dbt->heap.frozen;
     dbt->heap.frozen = false;
     lt_status status = lt_dbt_record(dbt, node, &calls, err);
     dbt->heap.frozen = frozen;
+    *header = lt_jinja_as_text(lt_dbt_at(calls.merged, "sql_header"));
     for (size_t i = 0; i < node->refs.len && status == LT_OK; i++) {
         bool is_disabled;
         lt_dbt_node *found = lt_dbt_ref_find(dbt, dbt->root, &node->refs.items[i], &is_disabled);
@@ -484,9 +486,10 @@ lt_status lt_dbt_inline(lt_dbt_run *run, lt_text source, int64_t limit, lt_buf *
     LT_AUTO(lt_dbt_compiled) compiled = {0};
     LT_AUTO(lt_session_ref) session = NULL;
     lt_dbt_node *node = inline_node(run, source);
+    lt_text header = {0};
     if (run->engine)
         LT_TRY(lt_session_open(run->engine, &session, err));
-    LT_TRY(record_inline(run, node, err));
+    LT_TRY(record_inline(run, node, &header, err));
     lt_dbt_rendering_init(&r, run->request.dbt, node);
     r.session = session;
     r.rt = run->rt;
@@ -504,6 +507,8 @@ lt_status lt_dbt_inline(lt_dbt_run *run, lt_text source, int64_t limit, lt_buf *
     lt_table found;
     LT_AUTO(lt_buf) limited = {0};
     bool more;
+    if (lt_text_trim(header).len)
+        LT_TRY(lt_exec(session, header, NULL, err));
     lt_buf_printf(&limited, "select * from (\n%s\n) as model_limit_subq", lt_buf_chars(sql));
     LT_TRY(lt_query_table(session, lt_buf_text(&limited), NULL, 0, (size_t)limit, &more,
                           &heap->arena, &found, err));

@@ -23,6 +23,7 @@ typedef struct scan {
     unsigned line, depth, indent;
     bool at_start; /* nothing of the logical line was there yet */
     char open[MOST_BRACKETS];
+    unsigned open_lines[MOST_BRACKETS];
     lt_arena *arena;
     tokens *out;
 } scan;
@@ -109,8 +110,10 @@ static lt_status read_bracket(scan *s, char c, lt_err *err)
     if (opens && s->depth == MOST_BRACKETS)
         return lt_fail(err, LT_INVALID, "%s:%u: more than %d brackets inside of each other",
                        s->path, s->line, MOST_BRACKETS);
-    if (opens)
+    if (opens) {
+        s->open_lines[s->depth] = s->line;
         s->open[s->depth++] = c;
+    }
     if (closes && (!s->depth || s->open[--s->depth] != open[closes - close]))
         return lt_fail(err, LT_INVALID, "%s:%u: unmatched '%c'", s->path, s->line, c);
     return LT_OK;
@@ -168,7 +171,8 @@ static lt_status read_tokens(scan *s, lt_err *err)
         }
     }
     if (s->depth)
-        return lt_fail(err, LT_INVALID, "%s: '%c' is never closed", s->path, s->open[s->depth - 1]);
+        return lt_fail(err, LT_INVALID, "%s:%u: '%c' is never closed", s->path,
+                       s->open_lines[s->depth - 1], s->open[s->depth - 1]);
     return LT_OK;
 }
 
@@ -253,8 +257,12 @@ static lt_status check_return(const search *s, size_t header, size_t *next, lt_e
     const tokens *list = s->list;
     unsigned outer = list->items[header].indent, inner = 0;
     size_t colon = close_of(list, header + 2), last = 0, end, i;
-    while (colon < list->len && !is_at(list, colon, ":"))
+    while (colon < list->len && !is_at(list, colon, ":") &&
+           (list->items[colon].line == list->items[header].line || !list->items[colon].begins_line))
         colon++;
+    if (!is_at(list, colon, ":"))
+        return lt_fail(err, LT_INVALID, "%s:%u: SyntaxError: expected ':' behind %.*s()", s->path,
+                       list->items[header].line, LT_ARG(list->items[header + 1].text));
     for (i = colon + 1; i < list->len; i++) {
         const token *one = &list->items[i];
         if (one->begins_line && one->indent <= outer)

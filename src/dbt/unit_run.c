@@ -89,7 +89,8 @@ static lt_status find_input(const rendering *r, const lt_dbt_unit *unit, lt_jinj
     LT_AUTO(lt_jinja_template_ref) compiled = NULL;
     lt_jinja_static_call call;
     size_t at = 0;
-    bool disabled = false;
+    bool disabled = false, is_ref = false;
+    lt_dbt_ref wanted = {0};
     *out = NULL;
     if (lt_text_eq(lt_text_trim(input), T("this"))) {
         *out = unit->model;
@@ -100,7 +101,8 @@ static lt_status find_input(const rendering *r, const lt_dbt_unit *unit, lt_jinj
                             err));
     if (lt_jinja_next_call(compiled, heap, &at, &call)) {
         size_t count = lt_jinja_len(call.args);
-        lt_dbt_ref wanted = {.version = lt_dbt_at(call.kwargs, "v")};
+        wanted.version = lt_dbt_at(call.kwargs, "v");
+        is_ref = lt_text_eq(call.name, T("ref"));
         if (wanted.version.type == LT_JINJA_UNDEFINED)
             wanted.version = lt_dbt_at(call.kwargs, "version");
         if (wanted.version.type == LT_JINJA_UNDEFINED)
@@ -116,8 +118,12 @@ static lt_status find_input(const rendering *r, const lt_dbt_unit *unit, lt_jinj
     }
     if (*out)
         return LT_OK;
-    return lt_fail(err, LT_INVALID, "unit test '%.*s': there is no input '%.*s'",
-                   LT_ARG(unit->test->name), LT_ARG(input));
+    if (is_ref)
+        lt_ignore(lt_dbt_ref_missing(r->dbt, &wanted, disabled, err));
+    else
+        lt_ignore(lt_fail(err, LT_INVALID, "there is no such input"));
+    return lt_wrap(err, "%.*s:%u:%u: unit test '%.*s': input '%.*s'", LT_ARG(unit->test->path),
+                   unit->test->line, unit->test->col, LT_ARG(unit->test->name), LT_ARG(input));
 }
 
 static bool is_plain_name(lt_text text)

@@ -182,16 +182,19 @@ complete_it() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP
   f=$(complete -p leat | sed -E 's/.*-F ([^ ]+).*/\\1/'); $f leat "${{COMP_WORDS[$COMP_CWORD]}}" ""; printf '%s\\n' "${{COMPREPLY[@]}}"; }}
 complete_it leat repr
 complete_it leat run --full
+complete_it leat dbt ret
+complete_it leat dbt docs gen
+complete_it leat dbt retry --full
 """
     done = subprocess.run(["bash", "--norc", "-c", ask], capture_output=True, text=True)
-    assert [word.strip() for word in done.stdout.split()] == ["reproduce", "--full-refresh"], done
+    assert [word.strip() for word in done.stdout.split()] == ["reproduce", "--full-refresh", "retry", "generate", "--full-refresh"], done
 
 
 def test_man_pages_are_well_formed(project, tmp_path):
     leat = project({}, name="none")
     leat("__man", tmp_path / "man")
     pages = sorted((tmp_path / "man").glob("*.1"))
-    assert {"leat.1", "leat-run.1", "leat-store-ls.1"} <= {page.name for page in pages}
+    assert {"leat.1", "leat-run.1", "leat-store-ls.1", "leat-dbt-run.1", "leat-dbt-docs-generate.1"} <= {page.name for page in pages}
     if not shutil.which("groff"):
         pytest.skip("groff is not installed")
     for page in pages:

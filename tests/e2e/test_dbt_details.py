@@ -349,3 +349,37 @@ def test_an_option_that_a_command_has_not_is_named(tmp_path):
     project(tmp_path, {})
     assert "'leat dbt test' has no option --full-refresh" in subprocess.run([LEAT, "dbt", "--full-refresh", "test"], cwd=tmp_path, text=True, env=clean_env(tmp_path),
                                                                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60).stdout
+
+
+# ---- show, and messages ----
+
+def test_show_runs_the_header_of_a_model(tmp_path):
+    project(tmp_path, {"models/a.sql": "{{ config(materialized='table') }}\n"
+                       "{% call set_sql_header(config) %}create temp macro twice(x) as x * 2;{% endcall %}\nselect twice(21) as x\n"})
+    assert "| 42 |" in dbt(tmp_path, "show", "-s", "a")
+
+
+def test_a_model_in_python_is_not_shown_and_says_what_to_do(tmp_path):
+    project(tmp_path, {"models/p.py": "def model(dbt, session):\n    return 1\n"})
+    out = dbt(tmp_path, "show", "-s", "p", code=2)
+    assert "models/p.py: a model in Python is no query" in out and "ref('p')" in out
+
+
+def test_what_is_wrong_with_a_python_file_names_its_line(tmp_path):
+    project(tmp_path, {"models/p.py": "def model(dbt, session)\n    return 1\n"})
+    assert "models/p.py:1: SyntaxError: expected ':'" in dbt(tmp_path, "parse", code=2)
+    (tmp_path / "models/p.py").write_text("def model(dbt, session):\n    x = (1,\n    return x\n")
+    assert "models/p.py:2: '(' is never closed" in dbt(tmp_path, "parse", code=2)
+    (tmp_path / "models/p.py").write_text("def model(dbt, session):\n    return 1\n")
+    assert "model() gave 1: cannot make a table of an int" in dbt(tmp_path, "run", code=1)
+
+
+def test_an_input_of_a_unit_test_that_is_not_there_has_a_place_and_the_nearest_name(tmp_path):
+    unit = "unit_tests:\n- name: u\n  model: t\n  given: [{input: ref('%s'), rows: [{x: 1}]}]\n  expect: {rows: [{x: 2}]}\n"
+    project(tmp_path, {"models/orders.sql": "select 1 as x\n", "models/t.sql": "select x from {{ ref('orders') }}\n", "models/u.yml": unit % "ordrs"})
+    dbt(tmp_path, "run")
+    out = dbt(tmp_path, "test", code=1)
+    assert "models/u.yml:2:3: unit test 'u': input 'ref('ordrs')': there is no model 'ordrs'" in out and "did you mean 'orders'?" in out
+    (tmp_path / "models/u.yml").write_text(unit % "orders")
+    out = dbt(tmp_path, "test", code=1)
+    assert "(--- expected, +++ actual)" in out and "| --- | 2 |" in out and "| +++ | 1 |" in out
