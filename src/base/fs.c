@@ -44,9 +44,12 @@ lt_status lt_file_read(const char *path, lt_buf *out, lt_err *err)
     LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return lt_fail_errno(err, errno, "cannot read '%s'", path);
-    struct stat info;
+    struct stat info = {0};
     if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode))
         return lt_fail(err, LT_INVALID, "cannot read '%s': it is a folder", path);
+    size_t limit = out->limit ? out->limit : LT_BUF_LIMIT;
+    if (info.st_size > 0 && (uint64_t)info.st_size + READ_CHUNK < limit - LT_MIN(out->len, limit))
+        (void)lt_buf_room(out, (size_t)info.st_size + READ_CHUNK); /* at once: growing copies */
     return lt_fd_read(fd, out, path, err);
 }
 

@@ -14,7 +14,7 @@ static const lt_dbt_state *find_state(dbt_work *work, dbt_planned *out)
     lt_err ignored = {0};
     if (work->has_state)
         return &work->state;
-    if (lt_dbt_state_read(work->target_folder, work->target_folder, &out->state, &ignored) != LT_OK)
+    if (lt_dbt_state_read_last(work->target_folder, &out->state, &ignored) != LT_OK)
         return NULL;
     return &out->state;
 }

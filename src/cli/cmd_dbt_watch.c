@@ -109,6 +109,14 @@ static void remember(watching *w, lt_text id, lt_text print)
     *kept = lt_arena_text(&w->arena, lt_text_of(sum));
 }
 
+/* The entry stays: taking one out moves all behind it. */
+static void forget(const watching *w, lt_text id)
+{
+    lt_text *kept = lt_map_find(&w->built, id);
+    if (kept)
+        *kept = (lt_text){0};
+}
+
 static bool is_known(const watching *w, lt_text id, lt_text print)
 {
     const lt_text *kept = lt_map_find(&w->built, id);
@@ -278,8 +286,8 @@ static void take_results(round *r, lt_dbt_prints *prints, const lt_dbt_run *run)
             continue;
         if (is_fine(result))
             remember(r->w, result->node->id, print_text(r, prints, result->node));
-        else if (lt_map_has(&r->w->built, result->node->id))
-            (void)lt_map_remove(&r->w->built, result->node->id);
+        else
+            forget(r->w, result->node->id);
     }
 }
 

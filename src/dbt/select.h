@@ -25,6 +25,9 @@ typedef struct lt_dbt_state {
 /* Read FOLDER/manifest.json and, if there, run_results.json and sources.json. LT_NOT_FOUND: there is no manifest. */
 LT_MUST_CHECK lt_status lt_dbt_state_read(const char *folder, const char *target_folder,
                                           lt_dbt_state *out, lt_err *err);
+/* The same of the run whose results lie in the folder. LT_NOT_FOUND: there are none, or manifest.json is another run's by now, and
+ * then it is not read. */
+LT_MUST_CHECK lt_status lt_dbt_state_read_last(const char *folder, lt_dbt_state *out, lt_err *err);
 void lt_dbt_state_cleanup(lt_dbt_state *state);
 /* The node in the state's manifest; NULL when it was not there. */
 const lt_json *lt_dbt_state_node(const lt_dbt_state *state, lt_text id);

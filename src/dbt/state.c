@@ -5,6 +5,9 @@
 
 #include "base/fs.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 enum { MOST_MANIFEST_BYTES = 1 << 30 };
 
 /* ---- reading ---- */
@@ -50,6 +53,27 @@ lt_status lt_dbt_state_read(const char *folder, const char *target_folder, lt_db
     }
     *out = made;
     return LT_OK;
+}
+
+/* `metadata` comes first: it is not worth reading all of a large manifest to learn that it is another run's. */
+static bool begins_with_id(const char *folder, lt_text id)
+{
+    char head[64 * 1024];
+    LT_AUTO(lt_chars) path = lt_path_join(folder, "manifest.json");
+    LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    ssize_t got = fd < 0 ? -1 : read(fd, head, sizeof(head));
+    return got > 0 && id.len && lt_text_find(lt_text_at(head, (size_t)got), id, 0) != SIZE_MAX;
+}
+
+lt_status lt_dbt_state_read_last(const char *folder, lt_dbt_state *out, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_json *results = NULL;
+    LT_TRY(read_json(folder, "run_results.json", &arena, &results, err));
+    lt_text id = lt_json_text_or(lt_json_find(results, "metadata"), "invocation_id", (lt_text){0});
+    if (!begins_with_id(folder, id))
+        return lt_fail(err, LT_NOT_FOUND, "manifest.json in '%s' is another run's", folder);
+    return lt_dbt_state_read(folder, folder, out, err);
 }
 
 void lt_dbt_state_cleanup(lt_dbt_state *state)
