@@ -524,7 +524,7 @@ static void read_state(planning *p)
 {
     const lt_dbt_state *state = p->request->state;
     const lt_json *results = state ? lt_json_find(state->run_results, "results") : NULL;
-    if (!results || results->kind != LT_JSON_ARRAY)
+    if (!results || results->kind != LT_JSON_ARRAY || !lt_dbt_results_count(state->run_results))
         return;
     lt_text run = lt_json_text_or(lt_json_find(state->run_results, "metadata"), "invocation_id",
                                   (lt_text){0});

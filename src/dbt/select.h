@@ -25,8 +25,10 @@ typedef struct lt_dbt_state {
 /* Read FOLDER/manifest.json and, if there, run_results.json and sources.json. LT_NOT_FOUND: there is no manifest. */
 LT_MUST_CHECK lt_status lt_dbt_state_read(const char *folder, const char *target_folder,
                                           lt_dbt_state *out, lt_err *err);
-/* The same of the run whose results lie in the folder. LT_NOT_FOUND: there are none, or manifest.json is another run's by now, and
- * then it is not read. */
+/* The results are those of a command that builds or tests; `compile` and its like also leave some. */
+bool lt_dbt_results_count(const lt_json *run_results);
+/* The same of the run whose results lie in the folder. LT_NOT_FOUND: there are none that count, or manifest.json is another run's by
+ * now, and then it is not read. */
 LT_MUST_CHECK lt_status lt_dbt_state_read_last(const char *folder, lt_dbt_state *out, lt_err *err);
 void lt_dbt_state_cleanup(lt_dbt_state *state);
 /* The node in the state's manifest; NULL when it was not there. */

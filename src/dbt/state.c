@@ -65,12 +65,24 @@ static bool begins_with_id(const char *folder, lt_text id)
     return got > 0 && id.len && lt_text_find(lt_text_at(head, (size_t)got), id, 0) != SIZE_MAX;
 }
 
+bool lt_dbt_results_count(const lt_json *run_results)
+{
+    static const lt_text apart[] = {T("compile"), T("show"), T("generate"), T("list"), T("parse")};
+    lt_text which = lt_json_text_or(lt_json_find(run_results, "args"), "which", (lt_text){0});
+    for (size_t i = 0; i < LT_COUNT(apart); i++)
+        if (lt_text_eq(which, apart[i]))
+            return false;
+    return run_results != NULL;
+}
+
 lt_status lt_dbt_state_read_last(const char *folder, lt_dbt_state *out, lt_err *err)
 {
     LT_AUTO(lt_arena) arena = {0};
     lt_json *results = NULL;
     LT_TRY(read_json(folder, "run_results.json", &arena, &results, err));
     lt_text id = lt_json_text_or(lt_json_find(results, "metadata"), "invocation_id", (lt_text){0});
+    if (!lt_dbt_results_count(results))
+        return lt_fail(err, LT_NOT_FOUND, "the results in '%s' are of no build", folder);
     if (!begins_with_id(folder, id))
         return lt_fail(err, LT_NOT_FOUND, "manifest.json in '%s' is another run's", folder);
     return lt_dbt_state_read(folder, folder, out, err);

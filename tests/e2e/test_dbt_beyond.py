@@ -187,6 +187,8 @@ def test_without_a_record_the_results_of_a_run_are_evidence_and_else_the_warehou
     assert shop.plan()["apart"] == []
     shop("parse")  # another manifest: it is not that of the results any more
     assert shop.why("apart") == ("warehouse", ["it is there, and nothing tells what it was built from"])
+    shop("compile")  # its results and its manifest belong together, but nothing was built
+    assert shop.why("apart") == ("warehouse", ["it is there, and nothing tells what it was built from"])
 
 
 def test_the_state_of_another_folder_is_evidence(duck, tmp_path):
