@@ -150,6 +150,15 @@ static lt_status eval_sign(lt_jinja_render *r, const lt_jinja_node *node, lt_jin
     LT_TRY(lt_jinja_eval(r, node->a, &value, err));
     if (lt_jinja_is_undefined(value))
         return lt_jinja_fail_undefined(r, value, err);
+    if (value.type == LT_JINJA_OBJECT && value.as.object->class->arithmetic) {
+        bool found = false;
+        if (node->kind == NODE_NEG)
+            LT_TRY(value.as.object->class->arithmetic(r, value.as.object, LT_JINJA_OP_NEGATE,
+                                                      (lt_jinja_value){0}, false, out, &found,
+                                                      err));
+        if (found)
+            return LT_OK;
+    }
     if (!lt_jinja_is_number(value))
         return lt_fail(err, LT_INVALID, "bad operand type for unary %c: '%s'",
                        node->kind == NODE_NEG ? '-' : '+', lt_jinja_type_name(value));

@@ -86,6 +86,13 @@ FILTER(absolute)
     lt_jinja_value arg;
     LT_TRY(lt_jinja_bind(call, "x", &arg, err));
     LT_TRY(use(call, arg, err));
+    if (arg.type == LT_JINJA_OBJECT && arg.as.object->class->arithmetic) {
+        bool found = false;
+        LT_TRY(arg.as.object->class->arithmetic(call->render, arg.as.object, LT_JINJA_OP_ABS,
+                                                (lt_jinja_value){0}, false, out, &found, err));
+        if (found)
+            return LT_OK;
+    }
     arg = plain_number(arg);
     if (!lt_jinja_is_number(arg))
         return lt_fail(err, LT_INVALID, "bad operand type for abs(): '%s'",

@@ -516,6 +516,10 @@ static lt_status percent_count(percent *p, lt_text format, size_t *at, size_t li
 static lt_status percent_number(lt_jinja_value value, spec *s, lt_buf *out, lt_err *err)
 {
     bool wants_float = strchr("eEfFgG", s->type);
+    double real;
+    if (value.type == LT_JINJA_OBJECT && value.as.object->class->number &&
+        value.as.object->class->number(value.as.object, &real))
+        value = lt_jinja_float(real); /* as Python, which asks the object for a float */
     if (!lt_jinja_is_number(value))
         return lt_fail(err, LT_INVALID,
                        wants_float      ? "must be real number, not %s"

@@ -85,8 +85,8 @@ typedef struct lt_jinja_node {
 
 /* Operators of NODE_BINARY and NODE_OPERAND that are not one character. */
 enum {
-    OP_FLOOR = 'f',
-    OP_POW = 'p',
+    OP_FLOOR = LT_JINJA_OP_FLOOR,
+    OP_POW = LT_JINJA_OP_POW,
     OP_EQ = 'e',
     OP_NE = 'n',
     OP_LE = 'l',

@@ -236,6 +236,14 @@ LT_MUST_CHECK lt_status lt_jinja_resolve(lt_jinja_render *render, lt_text name,
 
 /* A host object starts with lt_jinja_object. Every call may be NULL. `found` is false when there is no such thing, and then
  * the next way is tried: method, then attr, then item for x.name; item, then attr for x[...]. */
+/* Operators of a class that are no character of their own. */
+enum {
+    LT_JINJA_OP_FLOOR = 'f',  /* // */
+    LT_JINJA_OP_POW = 'p',    /* ** */
+    LT_JINJA_OP_NEGATE = '_', /* -x: `other` is undefined */
+    LT_JINJA_OP_ABS = '|'     /* abs(x): likewise */
+};
+
 typedef struct lt_jinja_class {
     const char *name; /* Python's type name */
     lt_status (*attr)(lt_jinja_render *render, lt_jinja_object *self, lt_text name,
@@ -261,7 +269,7 @@ typedef struct lt_jinja_class {
     bool (*equal)(const lt_jinja_object *self, lt_jinja_value other); /* else the same object */
     /* <0, 0, >0 in *order for the comparison operators and sort; false when they do not compare. */
     bool (*compare)(const lt_jinja_object *self, lt_jinja_value other, int *order);
-    /* self OP other, OP being + - * /; `reflected` when self is on the right. */
+    /* self OP other, OP being + - * / % or one of LT_JINJA_OP_...; `reflected` when self is on the right. */
     lt_status (*arithmetic)(lt_jinja_render *render, lt_jinja_object *self, char op,
                             lt_jinja_value other, bool reflected, lt_jinja_value *out, bool *found,
                             lt_err *err);
