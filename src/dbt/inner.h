@@ -261,8 +261,10 @@ lt_status lt_dbt_value_text(const value_source *source, const lt_yaml *node, lt_
 lt_text lt_dbt_text_of(lt_dbt *dbt, lt_jinja_value value);
 /* The value of a key as text; empty when it is not there or none. */
 lt_text lt_dbt_text_at(lt_dbt *dbt, lt_jinja_value dict, const char *key);
-/* A deep copy in the project's heap, of nothing but plain values: an object is its text. */
-lt_jinja_value lt_dbt_plain(lt_dbt *dbt, lt_jinja_value value);
+/* A deep copy in the project's heap, of nothing but plain values: an object is its text. LT_INVALID: nested too deeply (also a
+ * value that is in itself), or more than a million parts. */
+LT_MUST_CHECK lt_status lt_dbt_plain(lt_dbt *dbt, lt_jinja_value value, lt_jinja_value *out,
+                                     lt_err *err);
 /* A list of texts from a list or one text. */
 void lt_dbt_texts_of(lt_dbt *dbt, lt_jinja_value value, lt_texts *out);
 lt_text lt_dbt_checksum(lt_dbt *dbt, lt_text content); /* SHA-256 in hex, in the arena */

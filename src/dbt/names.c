@@ -295,7 +295,7 @@ static lt_status config_add(rendering *r, lt_text name, lt_jinja_value value, lt
         name = T("post-hook");
     if (dbt->is_strict)
         LT_TRY(lt_dbt_config_check(dbt, r->recorded, name, value, err));
-    copy = lt_dbt_plain(dbt, value);
+    LT_TRY(lt_dbt_plain(dbt, value, &copy, err));
     one = lt_jinja_dict(&dbt->heap);
     lt_jinja_value key = lt_jinja_text(lt_arena_text(&dbt->arena, name));
     lt_jinja_put_value(one, key, copy);

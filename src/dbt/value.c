@@ -37,34 +37,98 @@ static void read_back(lt_dbt *dbt, lt_jinja_value *value)
         *value = literal;
 }
 
-/* The depth is limited by what templates may build (200). */
-lt_jinja_value lt_dbt_plain(lt_dbt *dbt, lt_jinja_value value)
+/* ---- plain copies ---- */
+
+enum { PLAIN_MOST_DEPTH = 200, PLAIN_MOST_VALUES = 1000000 };
+
+typedef struct copying {
+    lt_jinja_heap *heap;
+    size_t count, depth;
+} copying;
+
+/* A template can put a value into itself, and the same one a thousand times over: written out, both are endless. */
+static lt_status check_size(copying *c, lt_err *err)
 {
-    lt_jinja_value made, key, item;
+    if (c->depth > PLAIN_MOST_DEPTH)
+        return lt_fail(err, LT_INVALID, "this value nests more than %d levels deep",
+                       PLAIN_MOST_DEPTH);
+    if (++c->count > PLAIN_MOST_VALUES)
+        return lt_fail(err, LT_INVALID, "this value has more than %d parts, written out",
+                       PLAIN_MOST_VALUES);
+    return LT_OK;
+}
+
+static lt_status copy_plain(copying *c, lt_jinja_value value, lt_jinja_value *out, lt_err *err);
+
+static lt_status copy_items(copying *c, lt_jinja_value value, lt_jinja_value *out, lt_err *err)
+{
+    lt_jinja_value item;
+    lt_jinja_value made = lt_jinja_list(c->heap);
+    for (size_t i = 0; i < lt_jinja_len(value); i++) {
+        LT_TRY(copy_plain(c, lt_jinja_at(value, i), &item, err));
+        lt_jinja_add(made, item);
+    }
+    *out = made;
+    return LT_OK;
+}
+
+static lt_status copy_pairs(copying *c, lt_jinja_value value, lt_jinja_value *out, lt_err *err)
+{
+    lt_jinja_value key, item;
+    lt_jinja_value made = lt_jinja_dict(c->heap);
+    for (size_t at = 0; lt_jinja_next(value, &at, &key, &item);) {
+        LT_TRY(copy_plain(c, key, &key, err));
+        LT_TRY(copy_plain(c, item, &item, err));
+        lt_jinja_put_value(made, key, item);
+    }
+    *out = made;
+    return LT_OK;
+}
+
+static lt_status copy_text(copying *c, lt_jinja_value value, lt_jinja_value *out, lt_err *err)
+{
     LT_AUTO(lt_buf) text = {.limit = LT_DBT_FILE_BYTES};
+    lt_jinja_str(value, &text);
+    LT_TRY(lt_buf_check(&text, "the text of a value", err));
+    *out = lt_jinja_text_copy(c->heap, lt_buf_text(&text));
+    return LT_OK;
+}
+
+static lt_status copy_plain(copying *c, lt_jinja_value value, lt_jinja_value *out, lt_err *err)
+{
+    lt_status status = check_size(c, err);
+    if (status != LT_OK)
+        return status;
+    c->depth++;
     switch (value.type) {
     case LT_JINJA_UNDEFINED:
-        return lt_jinja_none();
+        *out = lt_jinja_none();
+        break;
     case LT_JINJA_NONE:
     case LT_JINJA_BOOL:
     case LT_JINJA_INT:
     case LT_JINJA_FLOAT:
-        return value;
+        *out = value;
+        break;
     case LT_JINJA_LIST:
     case LT_JINJA_TUPLE:
-        made = lt_jinja_list(&dbt->heap);
-        for (size_t i = 0; i < lt_jinja_len(value); i++)
-            lt_jinja_add(made, lt_dbt_plain(dbt, lt_jinja_at(value, i)));
-        return made;
+        status = copy_items(c, value, out, err);
+        break;
     case LT_JINJA_DICT:
-        made = lt_jinja_dict(&dbt->heap);
-        for (size_t at = 0; lt_jinja_next(value, &at, &key, &item);)
-            lt_jinja_put_value(made, lt_dbt_plain(dbt, key), lt_dbt_plain(dbt, item));
-        return made;
+        status = copy_pairs(c, value, out, err);
+        break;
     default:
-        lt_jinja_str(value, &text);
-        return lt_jinja_text_copy(&dbt->heap, lt_buf_text(&text));
+        status = copy_text(c, value, out, err);
+        break;
     }
+    c->depth--;
+    return status;
+}
+
+lt_status lt_dbt_plain(lt_dbt *dbt, lt_jinja_value value, lt_jinja_value *out, lt_err *err)
+{
+    copying c = {.heap = &dbt->heap};
+    return copy_plain(&c, value, out, err);
 }
 
 static bool is_one_expression(lt_text text)
@@ -100,7 +164,7 @@ static lt_status render(const value_source *source, const lt_yaml *node, bool na
         made = lt_jinja_text_copy(&heap, lt_buf_text(&text));
     }
     if (status == LT_OK)
-        *out = lt_dbt_plain(dbt, made);
+        status = lt_dbt_plain(dbt, made, out, err);
     if (status == LT_OK && native && !is_one_expression(node->text))
         read_back(dbt, out);
     lt_jinja_heap_cleanup(&heap);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -426,11 +427,23 @@ static lt_status judge(lt_work *work, const lt_task_result *result, lt_err *err)
     }
 }
 
+/* A command may have put anything there: nobody will ever write to a pipe that it has left behind. */
+static lt_status check_is_file(const char *path, lt_err *err)
+{
+    struct stat info;
+    if (stat(path, &info) != 0 || S_ISREG(info.st_mode))
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_FAILED, "$LEAT_OUTPUT is not a file any more"));
+    return lt_hint(err,
+                   "write into the file that is there; do not put something else in its place");
+}
+
 static lt_status take_output(lt_work *work, const lt_command *command, lt_err *err)
 {
     LT_AUTO(lt_chars) path = lt_format("%s.output", command->base);
     lt_json *root = NULL;
     LT_AUTO(lt_buf) text = {.limit = LT_OUTPUT_MAX};
+    LT_TRY(check_is_file(path, err));
     lt_status status = lt_file_read(path, &text, err);
     if (status == LT_NOT_FOUND)
         return LT_OK;

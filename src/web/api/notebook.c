@@ -41,7 +41,7 @@ lt_status lt_api_get_notebook(lt_api_call *call, lt_err *err)
     LT_TRY(lt_run_find_task(call->state, &call->run, call->path[1], call->arena, &task, err));
     LT_AUTO(lt_chars)
     path = lt_run_notebook_path(call->api->options.home, call->run.id, task.id);
-    LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
         lt_ignore(lt_fail(err, LT_NOT_FOUND, "'%.*s' has no executed notebook",
                           LT_ARG(lt_text_sub(task.name, 0, 200))));

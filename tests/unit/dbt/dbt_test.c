@@ -257,6 +257,13 @@ Test(dbt, mistakes_in_files_are_told_with_their_place_and_the_nearest_name)
     check_refused("models/a.sql",
                   "{{ config(materialized='incremental', incremental_strategy='merge') }} select 1",
                   "needs a unique_key", "append");
+    check_refused("models/a.sql",
+                  "{% set d = {} %}{% do d.update(a=d) %}{{ config(meta=d) }} select 1",
+                  "models/a.sql:1:42: this value nests more than 200 levels deep", "");
+    check_refused("models/a.sql",
+                  "{% set n = namespace(l=[1]) %}{% for i in range(40) %}"
+                  "{% set n.l = [n.l, n.l] %}{% endfor %}{{ config(meta={'l': n.l}) }} select 1",
+                  "this value has more than 1000000 parts", "");
 }
 
 Test(dbt, a_long_name_is_built_twice_on_duckdb)

@@ -116,9 +116,11 @@ Test(pipeline, wrong_outputs_and_wrong_files_are_the_users_errors)
                      "  none: {shell: 'echo {{ outputs.list.x }}'}\n"
                      "  where: {shell: 'true', cwd: not/there}\n"
                      "  pool: {shell: 'true', pool: two}\n"
+                     "  pipe: {shell: 'rm -f $LEAT_OUTPUT; mkfifo $LEAT_OUTPUT'}\n"
                      "defaults: {retries: 0}\n");
     CHECK_STATUS(run(&p, &report, &err), LT_FAILED, err);
-    CHECK_INT(report.failed, 6);
+    CHECK_INT(report.failed, 7);
+    CHECK_TEXT(task_of(&report, "pipe")->message, "$LEAT_OUTPUT is not a file any more");
     CHECK_HAS(task_of(&report, "list")->message.ptr, "must hold a JSON object");
     CHECK_HAS(task_of(&report, "big")->message.ptr, "more than 64 KiB");
     CHECK_HAS(task_of(&report, "none")->message.ptr, "pipelines/p.yml:6:");
