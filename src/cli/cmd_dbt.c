@@ -155,6 +155,15 @@ static lt_status run_list(dbt_work *work, lt_err *err)
 
 /* ---- clean ---- */
 
+static bool is_same_place(const char *one, const char *other)
+{
+    char *left = realpath(one, NULL), *right = realpath(other, NULL);
+    bool same = left && right && strcmp(left, right) == 0;
+    free(left);
+    free(right);
+    return same;
+}
+
 /* Folders of clean-targets, but never the project itself nor what lies outside of it. */
 static lt_status clean_one(dbt_work *work, const char *name, lt_err *err)
 {
@@ -180,6 +189,50 @@ static lt_status clean_one(dbt_work *work, const char *name, lt_err *err)
     return LT_OK;
 }
 
+/* Whether `path` is a folder that `project` reads; `usual` counts where it names none. */
+static bool is_source(const dbt_work *work, lt_jinja_value project, const char *key,
+                      const char *usual, const char *path)
+{
+    lt_jinja_value list = lt_dbt_at(project, key);
+    bool many = list.type == LT_JINJA_LIST;
+    for (size_t i = 0; i < (many ? lt_jinja_len(list) : 1); i++) {
+        lt_text name = many ? lt_jinja_as_text(lt_jinja_at(list, i)) : lt_text_of(usual);
+        LT_AUTO(lt_chars) word = lt_text_dup(name);
+        LT_AUTO(lt_chars) source = lt_path_join(work->root, word);
+        if (name.len && is_same_place(path, source))
+            return true;
+    }
+    return false;
+}
+
+/* What people wrote is no result of a run: a folder of sources below clean-targets is refused before anything goes. */
+static lt_status check_clean_targets(const dbt_work *work, lt_jinja_value project,
+                                     lt_jinja_value targets, lt_err *err)
+{
+    static const struct {
+        const char *key, *usual;
+    } sources[] = {{"model-paths", "models"},
+                   {"macro-paths", "macros"},
+                   {"seed-paths", "seeds"},
+                   {"snapshot-paths", "snapshots"},
+                   {"analysis-paths", "analyses"},
+                   {"test-paths", "tests"},
+                   {"docs-paths", ""},
+                   {"function-paths", "functions"}};
+    for (size_t i = 0; i < lt_jinja_len(targets); i++) {
+        LT_AUTO(lt_chars) target = lt_text_dup(lt_jinja_as_text(lt_jinja_at(targets, i)));
+        LT_AUTO(lt_chars) path = lt_path_join(work->root, target);
+        for (size_t k = 0; k < LT_COUNT(sources); k++) {
+            if (!is_source(work, project, sources[k].key, sources[k].usual, path))
+                continue;
+            lt_ignore(lt_fail(err, LT_INVALID, "dbt will not clean the following source paths: %s",
+                              target));
+            return lt_hint(err, "take it out of clean-targets: it is one of %s", sources[k].key);
+        }
+    }
+    return LT_OK;
+}
+
 static lt_status run_clean(dbt_work *work, lt_err *err)
 {
     lt_jinja_value project = {0};
@@ -187,7 +240,9 @@ static lt_status run_clean(dbt_work *work, lt_err *err)
     LT_TRY(lt_dbt_yaml_value(file, &work->heap, &project, err));
     lt_jinja_value list = lt_dbt_at(project, "clean-targets");
     size_t count = list.type == LT_JINJA_LIST ? lt_jinja_len(list) : 0;
-    if (!count)
+    if (count)
+        LT_TRY(check_clean_targets(work, project, list, err));
+    else
         LT_TRY(clean_one(work, work->target_folder, err));
     for (size_t i = 0; i < count; i++) {
         LT_AUTO(lt_chars) name = lt_text_dup(lt_jinja_as_text(lt_jinja_at(list, i)));

@@ -33,7 +33,7 @@ static unsigned kinds_of(dbt_verb verb)
                1u << LT_DBT_SEED;
     case DBT_COMPILE:
         return 1u << LT_DBT_MODEL | TESTS | 1u << LT_DBT_SNAPSHOT | 1u << LT_DBT_ANALYSIS |
-               1u << LT_DBT_UDF | 1u << LT_DBT_OPERATION;
+               1u << LT_DBT_UDF | 1u << LT_DBT_OPERATION | 1u << LT_DBT_SEED;
     case DBT_FRESHNESS:
         return 1u << LT_DBT_SOURCE;
     case DBT_BUILD:

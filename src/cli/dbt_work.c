@@ -343,17 +343,18 @@ void dbt_work_close(dbt_work *work)
 
 /* ---- selection ---- */
 
-static lt_status kind_bits(const char *word, unsigned *out, lt_err *err)
+static lt_status kind_bits(lt_text word, unsigned *out, lt_err *err)
 {
     unsigned bits = 0;
-    bool all = strcmp(word, "all") == 0 || strcmp(word, "default") == 0;
+    bool all = lt_text_eq(word, T("all")) || lt_text_eq(word, T("default"));
     for (unsigned i = 0; i < LT_DBT_KINDS; i++)
-        if (all || strcmp(lt_dbt_kind_name((lt_dbt_kind)i), word) == 0)
+        if (all || lt_text_eq(lt_text_of(lt_dbt_kind_name((lt_dbt_kind)i)), word))
             bits |= 1u << i;
-    if (strcmp(word, "default") == 0)
+    if (lt_text_eq(word, T("default")))
         bits &= ~(1u << LT_DBT_ANALYSIS);
     if (!bits) {
-        lt_ignore(lt_fail(err, LT_INVALID, "--resource-type: there is no type '%s'", word));
+        lt_ignore(
+            lt_fail(err, LT_INVALID, "--resource-type: there is no type '%.*s'", LT_ARG(word)));
         return lt_hint(err, "types are model, test, unit_test, seed, snapshot, source, analysis, "
                             "exposure, metric, semantic_model, saved_query, function");
     }
@@ -361,24 +362,43 @@ static lt_status kind_bits(const char *word, unsigned *out, lt_err *err)
     return LT_OK;
 }
 
+/* One option may name several: "model seed". */
+static lt_status all_kind_bits(const lt_strings *words, unsigned *out, lt_err *err)
+{
+    lt_text word;
+    for (size_t i = 0; i < words->len; i++)
+        for (lt_text rest = lt_text_of(words->items[i]); lt_text_cut(&rest, ' ', &word);)
+            if (word.len)
+                LT_TRY(kind_bits(word, out, err));
+    return LT_OK;
+}
+
 static lt_status limit_kinds(const dbt_flags *flags, unsigned *kinds, lt_err *err)
 {
     unsigned in = 0, without = 0;
-    for (size_t i = 0; i < flags->resource_type.len; i++)
-        LT_TRY(kind_bits(flags->resource_type.items[i], &in, err));
-    for (size_t i = 0; i < flags->exclude_resource_type.len; i++)
-        LT_TRY(kind_bits(flags->exclude_resource_type.items[i], &without, err));
+    LT_TRY(all_kind_bits(&flags->resource_type, &in, err));
+    LT_TRY(all_kind_bits(&flags->exclude_resource_type, &without, err));
     if (in)
         *kinds &= in | (in & (1u << LT_DBT_ANALYSIS));
     *kinds &= ~without;
     return LT_OK;
 }
 
+/* dbt takes the folder of a state from the project's own; where there is none, it is one of where the command was given. */
+static const char *state_folder(const dbt_work *work, const char *said)
+{
+    if (said[0] == '/')
+        return said;
+    const char *own = lt_arena_format(&work->app->arena, "%s/%s", work->root, said);
+    return lt_path_exists(own) || !lt_path_exists(said) ? own : said;
+}
+
 static lt_status need_state(dbt_work *work, lt_err *err)
 {
     if (!work->flags->state || work->has_state)
         return LT_OK;
-    LT_TRY(lt_dbt_state_read(work->flags->state, work->target_folder, &work->state, err));
+    LT_TRY(lt_dbt_state_read(state_folder(work, work->flags->state), work->target_folder,
+                             &work->state, err));
     work->has_state = true;
     return LT_OK;
 }
@@ -391,7 +411,8 @@ lt_status dbt_work_deferred(dbt_work *work, const lt_dbt_state **out, lt_err *er
     if (!folder)
         return LT_OK;
     if (!work->has_deferred)
-        LT_TRY(lt_dbt_state_read(folder, work->target_folder, &work->deferred, err));
+        LT_TRY(lt_dbt_state_read(state_folder(work, folder), work->target_folder, &work->deferred,
+                                 err));
     work->has_deferred = true;
     *out = &work->deferred;
     return LT_OK;

@@ -632,7 +632,7 @@ static lt_status schema_of(lt_dbt *dbt, lt_dbt_node *node, lt_text *out, lt_err 
 {
     const lt_dbt_settings *set = &dbt->settings;
     generating g = {.dbt = dbt, .node = node, .component = "schema", .custom = node->config.schema};
-    const lt_dbt_macro *macro = lt_dbt_generate_macro(dbt, "schema");
+    const lt_dbt_macro *macro = lt_dbt_generate_macro(dbt, node->package, "schema");
     lt_text made = {0};
     if (macro)
         LT_TRY(call_generator(&g, macro, &made, err));
@@ -652,7 +652,7 @@ static lt_status database_of(lt_dbt *dbt, lt_dbt_node *node, lt_text *out, lt_er
                     .node = node,
                     .component = "database",
                     .custom = text_of(dbt, node, "database")};
-    const lt_dbt_macro *macro = lt_dbt_generate_macro(dbt, "database");
+    const lt_dbt_macro *macro = lt_dbt_generate_macro(dbt, node->package, "database");
     if (macro)
         return call_generator(&g, macro, out, err);
     *out = g.custom.len ? lt_text_trim(g.custom) : dbt->settings.target_database;
@@ -662,7 +662,7 @@ static lt_status database_of(lt_dbt *dbt, lt_dbt_node *node, lt_text *out, lt_er
 static lt_status alias_of(lt_dbt *dbt, lt_dbt_node *node, lt_text *out, lt_err *err)
 {
     generating g = {.dbt = dbt, .node = node, .component = "alias", .custom = node->config.alias};
-    const lt_dbt_macro *macro = lt_dbt_generate_macro(dbt, "alias");
+    const lt_dbt_macro *macro = lt_dbt_generate_macro(dbt, node->package, "alias");
     if (macro)
         return call_generator(&g, macro, out, err);
     *out = node->name;

@@ -227,7 +227,9 @@ const lt_dbt_macro *lt_dbt_macro_dispatch(const lt_dbt *dbt, const lt_dbt_packag
                                           lt_text name, lt_text namespace, lt_buf *tried);
 const lt_dbt_macro *lt_dbt_materialization_find(const lt_dbt *dbt, lt_text name);
 /* True when the project (not we) says how names of schemas ("schema"), databases or aliases are made. */
-const lt_dbt_macro *lt_dbt_generate_macro(const lt_dbt *dbt, const char *component);
+/* generate_..._name() of a node of `package`: its own, or the root project's; NULL: what is built in. */
+const lt_dbt_macro *lt_dbt_generate_macro(const lt_dbt *dbt, const lt_dbt_package *package,
+                                          const char *component);
 
 /* What it calls, by its text: ids of macros. */
 void lt_dbt_macro_needs(lt_dbt *dbt, const lt_dbt_macro *macro, lt_texts *out);

@@ -224,11 +224,14 @@ const lt_dbt_macro *lt_dbt_materialization_find(const lt_dbt *dbt, lt_text name)
     return NULL;
 }
 
-const lt_dbt_macro *lt_dbt_generate_macro(const lt_dbt *dbt, const char *component)
+const lt_dbt_macro *lt_dbt_generate_macro(const lt_dbt *dbt, const lt_dbt_package *package,
+                                          const char *component)
 {
     const lt_map *root = &dbt->root->macros;
     LT_AUTO(lt_chars) own = lt_format("generate_%s_name", component);
-    const lt_dbt_macro *found = lt_map_find(root, lt_text_of(own));
+    const lt_dbt_macro *found = lt_map_find(&package->macros, lt_text_of(own));
+    if (!found)
+        found = lt_map_find(root, lt_text_of(own));
     if (found)
         return found;
     for (size_t i = 0; i <= dbt->adapter_types.len; i++) {

@@ -146,20 +146,42 @@ static lt_status missing_var(const rendering *r, lt_text name, lt_err *err)
                    LT_ARG(name));
 }
 
+/* A variable that is a template is rendered where it is used: "{{ ref('orders') }}" is a relation there. */
+static lt_status render_var(const lt_jinja_call *call, rendering *r, lt_text source,
+                            lt_jinja_value *result, lt_err *err)
+{
+    LT_AUTO(lt_jinja_template_ref) compiled = NULL;
+    LT_AUTO(lt_buf) text = {.limit = LT_MIB};
+    lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = r, .inside = call->render};
+    const lt_jinja_env *env = r->only_values ? &r->dbt->yaml_env
+                              : r->loading   ? &r->dbt->parse_env
+                                             : &r->dbt->env;
+    LT_TRY(lt_jinja_compile(env, T("var"), source, &compiled, NULL, err));
+    LT_TRY(lt_jinja_render_text(compiled, &context, call->heap, &text, NULL, err));
+    *result = lt_jinja_text_copy(call->heap, lt_buf_text(&text));
+    return LT_OK;
+}
+
 static lt_status var(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
 {
-    const rendering *r = rendering_of(call);
+    rendering *r = rendering_of(call);
     lt_jinja_value args[2];
     lt_text name = {0};
     LT_TRY(lt_jinja_bind(call, "name default?", args, err));
     LT_TRY(lt_jinja_need_text(call, args[0], "name", &name, err));
-    if (lt_jinja_find(r->scope.vars, name, result))
+    if (lt_jinja_find(r->scope.vars, name, result)) {
+        bool renders = !r->dbt->is_strict && result->type == LT_JINJA_STR &&
+                       lt_dbt_is_template(lt_jinja_as_text(*result));
+        if (!renders)
+            return LT_OK;
+        LT_TRY(render_var(call, r, lt_jinja_as_text(*result), result, err));
         return LT_OK;
+    }
     if (!lt_jinja_is_absent(args[1])) {
         *result = args[1];
         return LT_OK;
     }
-    if (r->loading && !r->only_values && !r->dbt->is_strict) {
+    if (r->loading && !r->only_values && !r->generating && !r->dbt->is_strict) {
         *result = lt_jinja_none(); /* dbt asks for it when the node runs */
         return LT_OK;
     }

@@ -226,6 +226,22 @@ static lt_status make_project(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
     return LT_OK;
 }
 
+/* A folder that is named twice, "models" and "models/", is read once. */
+static void add_paths(lt_dbt *dbt, lt_jinja_value value, lt_texts *out)
+{
+    lt_texts found = {0};
+    lt_dbt_texts_of(dbt, value, &found);
+    for (size_t i = 0; i < found.len; i++) {
+        lt_text path = found.items[i];
+        while (lt_text_starts(path, T("./")))
+            path = lt_text_sub(path, 2, SIZE_MAX);
+        while (path.len > 1 && lt_text_ends(path, T("/")))
+            path.len--;
+        if (!lt_dbt_texts_have(out, path))
+            lt_push_in(&dbt->arena, out, path);
+    }
+}
+
 static void set_paths(lt_dbt *dbt, lt_dbt_package *package)
 {
     for (size_t i = 0; i < LT_DBT_PATHS; i++) {
@@ -236,7 +252,7 @@ static void set_paths(lt_dbt *dbt, lt_dbt_package *package)
         if (!lt_dbt_is_set(value) && key->older)
             value = lt_dbt_at(package->project, key->older);
         if (lt_dbt_is_set(value))
-            lt_dbt_texts_of(dbt, value, &package->paths[i]);
+            add_paths(dbt, value, &package->paths[i]);
         else if (key->usual)
             lt_push_in(&dbt->arena, &package->paths[i], lt_text_of(key->usual));
     }

@@ -147,6 +147,7 @@ static lt_status render(const value_source *source, const lt_yaml *node, bool na
     rendering r;
     lt_dbt_rendering_init(&r, dbt, NULL);
     r.package = source->package ? source->package : dbt->root;
+    r.scope.vars = r.package->vars;
     r.loading = dbt;
     r.only_values = true;
     r.doc_blocks = doc_blocks;

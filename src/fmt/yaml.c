@@ -633,6 +633,8 @@ static lt_status start(builder *self, lt_text text, lt_err *err)
     fy_diag_set_collect_errors(self->diag, true);
     struct fy_parse_cfg cfg = {
         .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DEFAULT_VERSION_1_2, .diag = self->diag};
+    if (self->options.yaml11) /* as the readers of YAML 1.1 that people have; 1.2 says no */
+        cfg.flags |= FYPCF_SLOPPY_FLOW_INDENTATION;
     self->parser = fy_parser_create(&cfg);
     if (!self->parser || fy_parser_set_string(self->parser, text.ptr, text.len) != 0)
         return lt_fail(err, LT_IO, "cannot start the YAML parser");

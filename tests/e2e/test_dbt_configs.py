@@ -114,3 +114,66 @@ def test_warn_error_options_may_name_what_is_never_warned_of_here(shop):
 
 def test_one_model_may_be_named_with_model(shop):
     assert "1 of 1" in shop("run", "--model", "m")
+
+
+def test_a_variable_that_is_a_template_is_rendered_where_it_is_used(shop):
+    shop.write("dbt_project.yml", PROJECT + "vars: {of: \"{{ ref('m') }}\", plain: 'a { b', loop: \"{{ var('loop') }}\"}\n")
+    shop.write("models/n.sql", "select id, '{{ var('plain') }}' as p from {{ var('of') }}")
+    shop("run")
+    assert artifact(shop, "manifest.json")["nodes"]["model.shop.n"]["depends_on"]["nodes"] == ["model.shop.m"]
+    shop.write("models/n.sql", "select '{{ var('loop') }}' as p")
+    shop("run", "-s", "n", code=2)
+
+
+def test_a_package_names_its_own_nodes(shop):
+    shop.write("packages.yml", "packages:\n  - local: part\n")
+    shop.write("part/dbt_project.yml", "name: part\nvars: {tail: x}\n")
+    shop.write("part/models/p.sql", "select 1 as id")
+    shop.write("part/models/p.yml", "models:\n  - {name: p, config: {own: \"{{ var('tail') }}\"}}\n")
+    shop.write("part/macros/names.sql", "{% macro generate_alias_name(custom_alias_name=none, node=none) %}{{ node.name }}_{{ var('tail') }}{% endmacro %}")
+    shop("deps")
+    shop("parse")
+    nodes = artifact(shop, "manifest.json")["nodes"]
+    assert nodes["model.part.p"]["alias"] == "p_x" and nodes["model.shop.m"]["alias"] == "m" and nodes["model.part.p"]["config"]["own"] == "x"
+
+
+def test_a_variable_that_a_name_needs_must_be_there(shop):
+    shop.write("macros/names.sql", "{% macro generate_schema_name(custom_schema_name=none, node=none) %}{{ var('nowhere') }}{% endmacro %}")
+    assert "'nowhere' is not set" in shop("parse", code=2)
+
+
+def test_the_state_is_a_folder_of_the_project(shop, tmp_path, env):
+    shop("run", "-s", "m", "--target-path", "kept")
+    elsewhere = Dbt(tmp_path / "elsewhere", env)
+    elsewhere.write("x", "")
+    folder = ["--project-dir", str(shop.root), "--profiles-dir", str(shop.root)]
+    assert "m" in elsewhere("ls", *folder, "-s", "state:old", "--state", "kept")
+    assert "nowhere" in elsewhere("ls", *folder, "-s", "state:old", "--state", "nowhere", code=2)
+
+
+def test_one_option_may_name_several_types(shop):
+    assert sorted(shop("ls", "-q", "--resource-type", "model seed").split()) == ["shop.m", "shop.s"]
+
+
+def test_seeds_are_results_of_compile(shop):
+    shop("compile")
+    assert sorted(r["unique_id"] for r in artifact(shop, "run_results.json")["results"]) == ["model.shop.m", "seed.shop.s", "test.shop.none"]
+
+
+def test_clean_leaves_what_people_wrote(shop):
+    shop.write("dbt_project.yml", PROJECT + "clean-targets: [target, models]\n")
+    shop("parse")
+    assert "will not clean the following source paths: models" in shop("clean", code=2)
+    assert (shop.root / "models/m.sql").exists() and (shop.root / "target").exists()
+
+
+def test_a_folder_that_is_named_twice_is_read_once(shop):
+    shop.write("dbt_project.yml", PROJECT + "model-paths: [models, models/, ./models]\n")
+    shop.write("models/d.md", "{% docs words %}x{% enddocs %}")
+    shop("parse")
+
+
+def test_a_mapping_in_braces_may_end_at_the_margin(shop):
+    shop.write("models/m.yml", "models:\n  - name: m\n    config: {\n      tags: [a]\n}\n")
+    shop("parse")
+    assert artifact(shop, "manifest.json")["nodes"]["model.shop.m"]["tags"] == ["a"]
