@@ -89,7 +89,8 @@ static const char *const names[] = {"AdapterDeprecationWarning",
 static const struct {
     const char *event;
     lt_text part;
-} events[] = {{"FreshnessConfigProblem", T("does not support metadata-based freshness")},
+} events[] = {{"UnversionedBreakingChange", T("Breaking change to contracted")},
+              {"FreshnessConfigProblem", T("does not support metadata-based freshness")},
               {"MacroNotFoundForPatch", T("there is no macro")},
               {"NodeNotFoundOrDisabled", T("there is no test")},
               {"NoNodeForYamlKey", T("there is no")},

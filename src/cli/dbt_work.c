@@ -284,10 +284,10 @@ lt_status dbt_work_warn(dbt_work *work, const char *code, const char *name, lt_e
                    name);
 }
 
-static lt_status say_warnings(dbt_work *work, lt_err *err)
+static lt_status say_warnings(dbt_work *work, size_t first, lt_err *err)
 {
     const lt_texts *warnings = lt_dbt_warnings(work->dbt);
-    for (size_t i = 0; i < warnings->len; i++)
+    for (size_t i = first; i < warnings->len; i++)
         LT_TRY(dbt_work_warn(work, "D001", dbt_warn_event(warnings->items[i]), err, "%.*s",
                              LT_ARG(warnings->items[i])));
     return LT_OK;
@@ -313,7 +313,7 @@ lt_status dbt_work_load(dbt_work *work, lt_err *err)
                                 .checks_version = work->flags->version_check != 0};
     LT_TRY(lt_dbt_load(&settings, &work->dbt, err));
     dbt_say(&work->log, LT_LOG_DEBUG, "I040", "PartialParsing", "%s", lt_dbt_parse_note(work->dbt));
-    LT_TRY(say_warnings(work, err));
+    LT_TRY(say_warnings(work, 0, err));
     return dbt_work_deprecations(work, err);
 }
 
@@ -446,7 +446,9 @@ lt_status dbt_work_select(dbt_work *work, unsigned kinds, lt_node_set *out, lt_e
                                   .indirect = indirect_of(flags->indirect_selection),
                                   .state = work->has_state ? &work->state : NULL,
                                   .kinds = kinds};
+    size_t said = lt_dbt_warnings(work->dbt)->len;
     LT_TRY(lt_dbt_select(&selecting, &work->app->arena, out, &unmatched, err));
+    LT_TRY(say_warnings(work, said, err));
     for (size_t i = 0; i < unmatched.len; i++)
         LT_TRY(dbt_work_warn(work, "M030", "NoNodesForSelectionCriteria", err,
                              "The selection criterion '%.*s' does not match any enabled nodes",

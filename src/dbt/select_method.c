@@ -487,6 +487,9 @@ lt_status lt_dbt_method_run(const lt_dbt_method_context *context, const lt_dbt_t
                             lt_node_set *out, lt_err *err)
 {
     const lt_dbt_nodes *all = lt_dbt_all(context->dbt);
+    if (term->method->fits == by_state &&
+        (lt_text_eq(term->value, T("modified")) || lt_text_eq(term->value, T("modified.contract"))))
+        LT_TRY(lt_dbt_contracts_gone(context, err));
     for (size_t i = 0; i < all->len; i++) {
         bool fits = false;
         if (!(term->method->kinds & (1u << all->items[i]->kind)))

@@ -27,3 +27,13 @@ LT_MUST_CHECK lt_status lt_dbt_method_run(const lt_dbt_method_context *context,
 /* state:new, state:modified.body ... for one node. LT_INVALID: no such check. */
 LT_MUST_CHECK lt_status lt_dbt_state_check(const lt_dbt_method_context *context, lt_text check,
                                            const lt_dbt_node *node, bool *fits, lt_err *err);
+/* Whether two trees are alike; none and null are. */
+bool lt_dbt_json_same(const lt_json *a, const lt_json *b);
+
+/* ---- state_contract.c ---- */
+
+/* A contract that was enforced and is broken now: LT_INVALID for a version of a model, else a warning. */
+LT_MUST_CHECK lt_status lt_dbt_contract_check(const lt_dbt_method_context *context,
+                                              const lt_json *now, const lt_json *then, lt_err *err);
+/* The same of models with a contract that are there no more. */
+LT_MUST_CHECK lt_status lt_dbt_contracts_gone(const lt_dbt_method_context *context, lt_err *err);

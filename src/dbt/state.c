@@ -114,7 +114,7 @@ static bool is_null(const lt_json *node)
     return !node || node->kind == LT_JSON_NULL;
 }
 
-static bool same(const lt_json *a, const lt_json *b)
+bool lt_dbt_json_same(const lt_json *a, const lt_json *b)
 {
     if (is_null(a) || is_null(b))
         return is_null(a) && is_null(b);
@@ -135,7 +135,7 @@ static bool same(const lt_json *a, const lt_json *b)
             a->kind == LT_JSON_OBJECT ? lt_json_find_text(b, a->items[i].key) : &b->items[i];
         if (a->kind == LT_JSON_OBJECT && !other)
             return false;
-        if (!same(&a->items[i], other))
+        if (!lt_dbt_json_same(&a->items[i], other))
             return false;
     }
     return true;
@@ -143,7 +143,7 @@ static bool same(const lt_json *a, const lt_json *b)
 
 static bool same_at(const lt_json *a, const lt_json *b, const char *key)
 {
-    return same(lt_json_find(a, key), lt_json_find(b, key));
+    return lt_dbt_json_same(lt_json_find(a, key), lt_json_find(b, key));
 }
 
 static bool same_at_all(const lt_json *a, const lt_json *b, const char *const *keys, size_t count)
@@ -179,7 +179,8 @@ static bool same_config(const lt_json *now, const lt_json *then)
     for (int side = 0; side < 2; side++)
         for (size_t i = 0; sides[side] && i < sides[side]->count; i++) {
             const lt_json *item = &sides[side]->items[i];
-            if (is_compared(item->key) && !same(item, lt_json_find_text(sides[!side], item->key)))
+            if (is_compared(item->key) &&
+                !lt_dbt_json_same(item, lt_json_find_text(sides[!side], item->key)))
                 return false;
         }
     return true;
@@ -302,7 +303,7 @@ static bool same_contents(const lt_dbt_node *node, const lt_json *now, const lt_
     case LT_DBT_SAVED_QUERY:
         for (size_t i = 0; i < now->count; i++)
             if (!lt_text_eq(now->items[i].key, T("created_at")) &&
-                !same(&now->items[i], lt_json_find_text(then, now->items[i].key)))
+                !lt_dbt_json_same(&now->items[i], lt_json_find_text(then, now->items[i].key)))
                 return false;
         return true;
     default:
@@ -406,6 +407,10 @@ lt_status lt_dbt_state_check(const lt_dbt_method_context *context, lt_text check
                           .node = node,
                           .now = now,
                           .then = lt_dbt_state_node(context->state, node->id)};
+        bool of_contract =
+            lt_text_eq(check, T("modified")) || lt_text_eq(check, T("modified.contract"));
+        if (of_contract && c.then && node->kind == LT_DBT_MODEL)
+            LT_TRY(lt_dbt_contract_check(context, c.now, c.then, err));
         *fits = checks[i].fits(&c);
         return LT_OK;
     }

@@ -177,3 +177,33 @@ def test_a_mapping_in_braces_may_end_at_the_margin(shop):
     shop.write("models/m.yml", "models:\n  - name: m\n    config: {\n      tags: [a]\n}\n")
     shop("parse")
     assert artifact(shop, "manifest.json")["nodes"]["model.shop.m"]["tags"] == ["a"]
+
+
+MODEL = "models:\n  - name: m\n    config: {{contract: {{enforced: {on}}}, materialized: table}}\n    columns: [{columns}]\n{tail}"
+VERSIONS = "    latest_version: 1\n    versions: [{v: 1, defined_in: m}]\n"
+
+
+@pytest.mark.parametrize("before, after, part", [
+    ({}, {"on": "false"}, "Contract enforcement was removed"), ({}, {"columns": "{name: other, data_type: int}"}, "Columns were removed: id"),
+    ({}, {"columns": "{name: id, data_type: text}"}, "id (int -> text)"),
+    ({"columns": "{name: id, data_type: int, constraints: [{type: not_null}]}"}, {}, "constraints were removed: id: not_null")])
+def test_a_contract_that_breaks_is_told_of_when_states_are_compared(shop, before, after, part):
+    usual = {"on": "true", "columns": "{name: id, data_type: int}", "tail": ""}
+    compare = ["ls", "-s", "state:modified", "--state", "kept"]
+    for tail, code in (("", 0), (VERSIONS, 2)):
+        shop.write("models/m.yml", MODEL.format(**{**usual, **before, "tail": tail}))
+        shop("parse", "--target-path", "kept")
+        assert "breaking" not in shop(*compare)
+        shop.write("models/m.yml", MODEL.format(**{**usual, **after, "tail": tail}))
+        said = shop(*compare, code=code)
+        assert part in said and ("breaking change to an enforced contract" if code else "Breaking change to contracted, unversioned model m") in said
+    (shop.root / "models/m.yml").unlink()
+    (shop.root / "models/m.sql").unlink()
+    assert "'model.shop.m.v1' was deleted, disabled or renamed" in shop(*compare, code=2)
+
+
+def test_a_breaking_change_may_be_an_error(shop):
+    shop.write("models/m.yml", MODEL.format(on="true", columns="{name: id, data_type: int}", tail=""))
+    shop("parse", "--target-path", "kept")
+    shop.write("models/m.yml", MODEL.format(on="false", columns="{name: id, data_type: int}", tail=""))
+    shop("ls", "-s", "state:modified", "--state", "kept", "--warn-error-options", "{error: [UnversionedBreakingChange]}", code=2)
