@@ -73,8 +73,9 @@ static void add_env(lt_work *work, lt_texts *env, const char *name, lt_text valu
 static bool is_ours(const char *variable)
 {
     static const char *const ours[] = {
-        "LEAT_KEY=",      "LEAT_ATTEMPT=", "LEAT_TASK=", "LEAT_OUTPUT=", "LEAT_RUN_ID=",
-        "LEAT_RUN_DATE=", "LEAT_PARAM_",   "LEAT_ITEM=", "LEAT_HOME=",   "LEAT_NOTEBOOK="};
+        "LEAT_KEY=",    "LEAT_ATTEMPT=",  "LEAT_TASK=",    "LEAT_OUTPUT=",
+        "LEAT_RUN_ID=", "LEAT_RUN_DATE=", "LEAT_PARAM_",   "LEAT_ITEM=",
+        "LEAT_HOME=",   "LEAT_NOTEBOOK=", "NOTIFY_SOCKET="};
     for (size_t i = 0; i < LT_COUNT(ours); i++)
         if (strncmp(variable, ours[i], strlen(ours[i])) == 0)
             return true;
