@@ -5,7 +5,8 @@
 /* The most memory this process has held at once, in bytes (VmHWM), and what it holds now (VmRSS). 0 if unknown. */
 size_t lt_proc_peak_bytes(void);
 size_t lt_proc_resident_bytes(void);
-/* When a process started, in clock ticks after boot (/proc/PID/stat field 22): with the pid it names a process for good.
+/* When a process started: clock ticks after boot (/proc/PID/stat field 22) with a mark of the boot above bit 42. With the pid it names a process
+ * for good, also after a restart of the machine.
  * 0 when there is no such process, or when it is dead and only its parent has not asked for it yet. */
 uint64_t lt_proc_started(int pid);
 /* The path of the running binary, a heap string. */
