@@ -40,7 +40,9 @@ static void describe(const lt_dbt_node *node, lt_buf *out)
         return;
     }
     if (node->kind > LT_DBT_UDF) {
-        lt_buf_printf(out, "%s %.*s", lt_dbt_kind_name(node->kind), LT_ARG(node->name));
+        bool query = node->kind == LT_DBT_SAVED_QUERY;
+        lt_buf_printf(out, "%s %.*s", query ? "saved query" : lt_dbt_kind_name(node->kind),
+                      LT_ARG(node->name));
         return;
     }
     if (node->kind == LT_DBT_UDF)

@@ -59,10 +59,10 @@ static const char *const defaults[LT_DBT_KINDS] = {
                       "'static_analysis': None}",
     [LT_DBT_UNIT_TEST] = "{'tags': [], 'meta': {}, 'enabled': True, 'static_analysis': None}",
     [LT_DBT_EXPOSURE] = "{'enabled': True, 'tags': [], 'meta': {}}",
-    [LT_DBT_METRIC] = "{'enabled': True, 'group': None, 'meta': {}, 'tags': []}",
-    [LT_DBT_SEMANTIC_MODEL] = "{'enabled': True, 'group': None, 'meta': {}, 'tags': []}",
+    [LT_DBT_METRIC] = "{'enabled': True, 'group': None, 'meta': {}}",
+    [LT_DBT_SEMANTIC_MODEL] = "{'enabled': True, 'group': None, 'meta': {}}",
     [LT_DBT_SAVED_QUERY] = ("{'enabled': True, 'group': None, 'meta': {}, 'export_as': None, "
-                            "'schema': None, 'cache': {'enabled': False}, 'tags': []}"),
+                            "'schema': None, 'cache': {'enabled': False}}"),
     [LT_DBT_GROUP] = "{'meta': {}}",
 };
 

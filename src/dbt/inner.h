@@ -70,6 +70,7 @@ struct lt_dbt {
     lt_map udfs;           /* name -> refable_list */
     lt_map levels;         /* a level of `models:` and its like -> its settings */
     lt_map metrics;        /* name -> lt_dbt_node */
+    lt_map measures;       /* name -> lt_dbt_node: the semantic model that has it */
     lt_map groups;         /* name -> lt_dbt_node */
     lt_map docs;           /* "package.name" -> lt_dbt_doc */
     LT_VEC(patch *) patch_list;

@@ -761,9 +761,10 @@ void lt_dbt_close(lt_dbt *dbt)
 {
     if (!dbt)
         return;
-    lt_map *const maps[] = {&dbt->package_names, &dbt->by_id,    &dbt->refable, &dbt->sources,
-                            &dbt->udfs,          &dbt->metrics,  &dbt->groups,  &dbt->docs,
-                            &dbt->patches,       &dbt->versions, &dbt->levels,  &dbt->env_reads};
+    lt_map *const maps[] = {&dbt->package_names, &dbt->by_id,    &dbt->refable,  &dbt->sources,
+                            &dbt->udfs,          &dbt->measures, &dbt->metrics,  &dbt->groups,
+                            &dbt->docs,          &dbt->patches,  &dbt->versions, &dbt->levels,
+                            &dbt->env_reads};
     for (size_t i = 0; i < dbt->templates.len; i++)
         lt_jinja_template_free(dbt->templates.items[i]);
     lt_dbt_own_macros_free(dbt);

@@ -96,8 +96,10 @@ static void write_kind(lt_manifest *m, const char *key, lt_dbt_kind first, lt_db
     lt_json_begin(&m->w, '{');
     for (size_t i = 0; i < all->len; i++) {
         const lt_dbt_node *node = all->items[i];
+        bool of_another = node->kind == LT_DBT_SEMANTIC_MODEL; /* has the relation of its model */
+        uint64_t digest = of_another ? 0 : state_digest(&m->states[i]);
         if (node->kind < first || node->kind > last ||
-            !lt_manifest_piece_begin(m, node->place, state_digest(&m->states[i])))
+            !lt_manifest_piece_begin(m, node->place, digest))
             continue;
         write_node(m, node);
         lt_manifest_piece_end(m);

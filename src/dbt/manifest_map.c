@@ -22,9 +22,34 @@ static int by_id(const void *a, const void *b)
     return lt_text_cmp((*left)->id, (*right)->id);
 }
 
-static bool is_node_kind(lt_dbt_kind kind)
+/* In dbt's order: nodes, then these kinds; 0: none that can be in a group. */
+static unsigned group_pass(lt_dbt_kind kind)
 {
-    return kind < LT_DBT_SOURCE;
+    return kind < LT_DBT_UDF               ? 1
+           : kind == LT_DBT_SAVED_QUERY    ? 2
+           : kind == LT_DBT_SEMANTIC_MODEL ? 3
+           : kind == LT_DBT_METRIC         ? 4
+                                           : 0;
+}
+
+static void write_group(lt_manifest *m, lt_text name)
+{
+    const lt_dbt_nodes *all = &m->dbt->all;
+    writer *w = &m->w;
+    bool any = false;
+    for (size_t k = 0; k < 4 * all->len; k++) {
+        const lt_dbt_node *node = all->items[k % all->len];
+        if (group_pass(node->kind) != k / all->len + 1 || !lt_text_eq(node->group, name))
+            continue;
+        if (!any) {
+            lt_json_key(w, name);
+            lt_json_begin(w, '[');
+        }
+        any = true;
+        lt_json_string(w, node->id);
+    }
+    if (any)
+        lt_json_end(w);
 }
 
 static bool is_in_maps(const lt_dbt_node *node)
@@ -63,25 +88,10 @@ void lt_manifest_maps(lt_manifest *m)
 
 void lt_manifest_groups(lt_manifest *m)
 {
-    const lt_dbt_nodes *all = &m->dbt->all;
     writer *w = &m->w;
     lt_json_key(w, T("group_map"));
     lt_json_begin(w, '{');
-    for (size_t g = 0; g < m->dbt->groups.entries.len; g++) {
-        lt_text name = m->dbt->groups.entries.items[g].key;
-        bool any = false;
-        for (size_t i = 0; i < all->len; i++) {
-            if (!is_node_kind(all->items[i]->kind) || !lt_text_eq(all->items[i]->group, name))
-                continue;
-            if (!any) {
-                lt_json_key(w, name);
-                lt_json_begin(w, '[');
-            }
-            any = true;
-            lt_json_string(w, all->items[i]->id);
-        }
-        if (any)
-            lt_json_end(w);
-    }
+    for (size_t g = 0; g < m->dbt->groups.entries.len; g++)
+        write_group(m, m->dbt->groups.entries.items[g].key);
     lt_json_end(w);
 }

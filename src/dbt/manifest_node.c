@@ -1,5 +1,6 @@
 /* Each kind of node as manifest.json has it: one table of keys for each kind. */
 #include "dbt/manifest_inner.h"
+#include "dbt/semantic.h"
 
 typedef lt_json_writer writer;
 
@@ -565,41 +566,79 @@ static const field unit_test_fields[] = {
     AT(VALUE, version, version),
 };
 
-/* ---- metrics, semantic models and saved queries: what the file says, with the keys that every node has ---- */
+/* ---- metrics, semantic models and saved queries: their entries have all keys already ---- */
 
-static void whole_entry(writer *w, const subject *s)
+static void metric_meta(writer *w, const subject *s)
 {
-    static const lt_text apart[] = {T("name"), T("description"), T("config"),
-                                    T("tags"), T("meta"),        T("model")};
-    lt_jinja_value key, value;
-    for (size_t at = 0; lt_jinja_next(s->node->raw, &at, &key, &value);) {
-        bool skip = false;
-        for (size_t i = 0; i < LT_COUNT(apart); i++)
-            skip |= lt_text_eq(lt_jinja_as_text(key), apart[i]);
-        if (skip)
-            continue;
-        lt_manifest_key(w, key);
-        lt_dbt_write_value(w, value);
-    }
+    lt_jinja_value meta = lt_dbt_config_get(s->dbt, s->node, T("meta"));
+    lt_manifest_container(w, "meta", lt_jinja_len(meta) ? meta : lt_dbt_at(s->node->raw, "meta"),
+                          '{');
+}
+
+static void node_relation(writer *w, const subject *s)
+{
+    lt_json_key(w, T("node_relation"));
+    if (s->node->depends_on.len)
+        lt_dbt_semantic_relation(s->node->depends_on.items[0], w);
+    else
+        lt_json_null(w);
 }
 
 static const field metric_fields[] = {
     BY(identity),
-    BY(whole_entry),
     AT(TEXT, description, description),
-    BY(config),
-    SAID(CONFIG_DICT, meta),
+    SAID(ENTRY, label),
+    SAID(ENTRY, type),
+    SAID(ENTRY, type_params),
+    SAID(ENTRY, filter),
+    SAID(NOTHING, metadata),
+    SAID(ENTRY, time_granularity),
+    BY(metric_meta),
     AT(TEXTS, tags, config.tags),
+    BY(config),
     AT(VALUE, unrendered_config, config.unrendered),
+    SAID(EMPTY_LIST, sources),
     BY(depends_on),
     BY(refs),
+    SAID(EMPTY_LIST, metrics),
     BY(created),
+    AT(TEXT_OR_NULL, group, group),
 };
 
 static const field semantic_model_fields[] = {
-    BY(identity),       BY(whole_entry), AT(TEXT, description, description),
-    SAID(ENTRY, model), BY(config),      AT(VALUE, unrendered_config, config.unrendered),
-    BY(depends_on),     BY(refs),        BY(created),
+    BY(identity),
+    SAID(ENTRY, model),
+    BY(node_relation),
+    AT(TEXT_OR_NULL, description, description),
+    SAID(ENTRY, label),
+    SAID(ENTRY, defaults),
+    SAID(ENTRY, entities),
+    SAID(ENTRY, measures),
+    SAID(ENTRY, dimensions),
+    SAID(NOTHING, metadata),
+    BY(depends_on),
+    BY(refs),
+    BY(created),
+    BY(config),
+    AT(VALUE, unrendered_config, config.unrendered),
+    SAID(ENTRY, primary_entity),
+    AT(TEXT_OR_NULL, group, group),
+};
+
+static const field saved_query_fields[] = {
+    BY(identity),
+    SAID(ENTRY, query_params),
+    SAID(ENTRY, exports),
+    AT(TEXT_OR_NULL, description, description),
+    SAID(ENTRY, label),
+    SAID(NOTHING, metadata),
+    BY(config),
+    AT(VALUE, unrendered_config, config.unrendered),
+    AT(TEXT_OR_NULL, group, group),
+    BY(depends_on),
+    BY(created),
+    BY(refs),
+    AT(TEXTS, tags, config.tags),
 };
 
 /* ---- any node ---- */
@@ -617,7 +656,7 @@ static const struct {
     [LT_DBT_EXPOSURE] = SHAPE(exposure_fields),
     [LT_DBT_METRIC] = SHAPE(metric_fields),
     [LT_DBT_SEMANTIC_MODEL] = SHAPE(semantic_model_fields),
-    [LT_DBT_SAVED_QUERY] = SHAPE(metric_fields),
+    [LT_DBT_SAVED_QUERY] = SHAPE(saved_query_fields),
     [LT_DBT_GROUP] = SHAPE(group_fields),
 };
 

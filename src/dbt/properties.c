@@ -1,5 +1,5 @@
 /* The .yml files beside the models: descriptions, columns, configuration, and the tests that they ask for. */
-#include "dbt/inner.h"
+#include "dbt/semantic.h"
 
 static const lt_text strict_file_keys[] = {T("version"), T("models"), T("sources")};
 static const lt_text strict_model_keys[] = {T("name"),  T("description"), T("config"), T("columns"),
@@ -610,7 +610,10 @@ static lt_status rest_of_entry(const value_source *source, lt_dbt_node *node, co
         lt_text key = entry->keys[i]->text;
         if (is_apart(key) || is_in(KEYS(late), key))
             continue;
-        LT_TRY(lt_dbt_value(source, entry->items[i], &value, err));
+        if (lt_text_eq(key, T("time_spine")) && !lt_dbt_is_null(entry->items[i]))
+            LT_TRY(lt_dbt_semantic_spine(source, entry->items[i], &value, err));
+        else
+            LT_TRY(lt_dbt_value(source, entry->items[i], &value, err));
         lt_jinja_put_value(node->raw, lt_jinja_text(key), value);
     }
     return LT_OK;

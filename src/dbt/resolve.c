@@ -1,5 +1,5 @@
 /* From what nodes name to the nodes that are meant; twins, cycles and who may read what. */
-#include "dbt/inner.h"
+#include "dbt/semantic.h"
 
 void lt_dbt_refable_add(lt_dbt *dbt, lt_map *map, lt_text key, lt_dbt_node *node)
 {
@@ -350,60 +350,89 @@ static lt_status link_udfs(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
 
 /* ---- metrics and semantic models ---- */
 
-static bool has_measure(const lt_dbt_node *model, lt_text name)
+static void add_measures(lt_dbt *dbt, lt_dbt_node *model)
 {
-    lt_jinja_value measures = lt_dbt_at(model->raw, "measures");
-    for (size_t i = 0; measures.type == LT_JINJA_LIST && i < lt_jinja_len(measures); i++)
-        if (lt_text_eq(lt_jinja_as_text(lt_dbt_at(lt_jinja_at(measures, i), "name")), name))
-            return true;
-    return false;
-}
-
-/* "orders", or {name: orders, ...} */
-static lt_text name_in(lt_jinja_value value)
-{
-    return value.type == LT_JINJA_DICT ? lt_jinja_as_text(lt_dbt_at(value, "name"))
-                                       : lt_jinja_as_text(value);
-}
-
-static void need_measure(lt_dbt *dbt, lt_dbt_node *metric, lt_jinja_value measure)
-{
-    lt_text name = name_in(measure);
-    for (size_t i = 0; name.len && i < dbt->parsed.len; i++)
-        if (dbt->parsed.items[i]->kind == LT_DBT_SEMANTIC_MODEL &&
-            has_measure(dbt->parsed.items[i], name))
-            need(dbt, metric, dbt->parsed.items[i]);
-}
-
-static void need_metric(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value metric)
-{
-    lt_dbt_node *found = lt_map_find(&dbt->metrics, name_in(metric));
-    if (found)
-        need(dbt, node, found);
-}
-
-static void link_semantic(lt_dbt *dbt, lt_dbt_node *node)
-{
-    static const char *const inputs[] = {"numerator", "denominator", "metric"};
-    lt_jinja_value params = lt_dbt_at(node->raw, "type_params");
-    if (node->kind == LT_DBT_METRIC) {
-        need_measure(dbt, node, lt_dbt_at(params, "measure"));
-        for (size_t i = 0; i < LT_COUNT(inputs); i++)
-            need_metric(dbt, node, lt_dbt_at(params, inputs[i]));
-        lt_jinja_value list = lt_dbt_at(params, "metrics");
-        for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++)
-            need_metric(dbt, node, lt_jinja_at(list, i));
+    lt_jinja_value list = lt_dbt_at(model->raw, "measures");
+    for (size_t i = 0; i < lt_jinja_len(list); i++) {
+        lt_text name = lt_jinja_as_text(lt_dbt_at(lt_jinja_at(list, i), "name"));
+        if (!lt_map_has(&dbt->measures, name))
+            (void)lt_map_put(&dbt->measures, name, model);
     }
+}
+
+static lt_status fail_semantic(const lt_dbt_node *node, lt_err *err)
+{
+    return lt_wrap(err, "%.*s:%u:%u", LT_ARG(node->path), node->line, LT_MAX(node->col, 1u));
+}
+
+static lt_status need_measure(lt_dbt *dbt, lt_dbt_node *metric, lt_jinja_value measure, lt_err *err)
+{
+    lt_text name = lt_jinja_as_text(lt_dbt_at(measure, "name"));
+    lt_dbt_node *found = lt_map_find(&dbt->measures, name);
+    if (!name.len || (found && !found->is_disabled)) {
+        if (name.len)
+            need(dbt, metric, found);
+        return LT_OK;
+    }
+    if (found)
+        lt_ignore(lt_fail(err, LT_INVALID,
+                          "The measure `%.*s` is referenced on disabled semantic model `%.*s`.",
+                          LT_ARG(name), LT_ARG(found->name)));
+    else
+        lt_ignore(lt_fail(err, LT_INVALID,
+                          "A semantic model having a measure `%.*s` does not exist but was "
+                          "referenced.",
+                          LT_ARG(name)));
+    return fail_semantic(metric, err);
+}
+
+/* `metric`: its name. */
+static lt_status need_metric(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value metric, lt_err *err)
+{
+    lt_text name = lt_jinja_as_text(metric);
+    lt_dbt_node *found = lt_map_find(&dbt->metrics, name);
+    if (!name.len || (found && !found->is_disabled)) {
+        if (name.len)
+            need(dbt, node, found);
+        return LT_OK;
+    }
+    lt_ignore(lt_fail(err, LT_INVALID, "The metric `%.*s` %s", LT_ARG(name),
+                      found ? "is disabled and thus cannot be referenced."
+                            : "does not exist but was referenced."));
+    return fail_semantic(node, err);
+}
+
+static lt_status link_metric(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
+{
+    static const char *const inputs[] = {"numerator", "denominator"};
+    lt_jinja_value params = lt_dbt_at(node->raw, "type_params");
+    lt_jinja_value conversion = lt_dbt_at(params, "conversion_type_params");
+    lt_jinja_value list = lt_dbt_at(params, "metrics");
+    LT_TRY(need_measure(dbt, node, lt_dbt_at(params, "measure"), err));
+    LT_TRY(need_measure(dbt, node, lt_dbt_at(conversion, "base_measure"), err));
+    LT_TRY(need_measure(dbt, node, lt_dbt_at(conversion, "conversion_measure"), err));
+    for (size_t i = 0; i < LT_COUNT(inputs); i++)
+        LT_TRY(need_metric(dbt, node, lt_dbt_at(lt_dbt_at(params, inputs[i]), "name"), err));
+    for (size_t i = 0; i < lt_jinja_len(list); i++)
+        LT_TRY(need_metric(dbt, node, lt_dbt_at(lt_jinja_at(list, i), "name"), err));
+    return LT_OK;
+}
+
+static lt_status link_semantic(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
+{
+    if (node->kind == LT_DBT_METRIC)
+        LT_TRY(link_metric(dbt, node, err));
     if (node->kind == LT_DBT_SAVED_QUERY) {
         lt_jinja_value list = lt_dbt_at(lt_dbt_at(node->raw, "query_params"), "metrics");
-        for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++)
-            need_metric(dbt, node, lt_jinja_at(list, i));
+        for (size_t i = 0; i < lt_jinja_len(list); i++)
+            LT_TRY(need_metric(dbt, node, lt_jinja_at(list, i), err));
     }
     for (size_t i = 0; i < node->metric_refs.len; i++) {
         lt_dbt_node *found = lt_map_find(&dbt->metrics, node->metric_refs.items[i].name);
-        if (found)
+        if (found && !found->is_disabled)
             need(dbt, node, found);
     }
+    return LT_OK;
 }
 
 /* ---- twins ---- */
@@ -584,6 +613,8 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err)
         node->is_disabled = node->config.disabled;
         if (is_refable(node))
             lt_dbt_refable_add(dbt, &dbt->refable, node->name, node);
+        if (node->kind == LT_DBT_SEMANTIC_MODEL)
+            add_measures(dbt, node);
         if (node->kind == LT_DBT_UDF)
             lt_dbt_refable_add(dbt, &dbt->udfs, node->name, node);
         if (!node->is_disabled)
@@ -595,7 +626,7 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err)
         if (!node->is_disabled)
             LT_TRY(link_node(dbt, node, err));
         if (!node->is_disabled)
-            link_semantic(dbt, node);
+            LT_TRY(link_semantic(dbt, node, err));
         LT_TRY(link_udfs(dbt, node, err));
         if (node->is_disabled && lt_map_find(&dbt->by_id, node->id) == node)
             (void)lt_map_put(&dbt->by_id, node->id, NULL);
@@ -603,5 +634,6 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err)
     sort_out(dbt);
     LT_TRY(check_relations(dbt, err));
     LT_TRY(check_groups(dbt, err));
-    return check_cycles(dbt, err);
+    LT_TRY(check_cycles(dbt, err));
+    return lt_dbt_semantic_finish(dbt, err);
 }

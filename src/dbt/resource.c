@@ -1,6 +1,9 @@
 /* What .yml files define by themselves: sources, exposures, groups, unit tests, metrics, and snapshots without a file. */
 #include "dbt/artifacts.h"
 #include "dbt/inner.h"
+#include "dbt/semantic.h"
+
+#include <stdlib.h>
 
 static const lt_text strict_source_keys[] = {T("name"), T("description"), T("schema"), T("tables"),
                                              T("meta")};
@@ -44,8 +47,6 @@ static lt_status rendered_entry(const value_source *source, lt_dbt_node *node, c
         lt_text key = entry->keys[i]->text;
         bool late = lt_text_eq(key, T("description")) || lt_text_eq(key, T("tests")) ||
                     lt_text_eq(key, T("data_tests")) || lt_text_eq(key, T("columns")) ||
-                    lt_text_eq(key, T("filter")) || lt_text_eq(key, T("query_params")) ||
-                    lt_text_eq(key, T("type_params")) || /* its filters are MetricFlow's words */
                     lt_text_eq(key, source->late);
         if (late)
             value = lt_scope_value(&dbt->heap, entry->items[i]);
@@ -461,24 +462,85 @@ lt_status lt_dbt_add_unit_test(const value_source *source, const lt_yaml *entry,
     return LT_OK;
 }
 
-/* ---- the semantic layer: kept for the manifest ---- */
+/* ---- the semantic layer ---- */
 
-static lt_status add_plain(const value_source *source, lt_dbt_kind kind, const lt_yaml *entry,
-                           lt_dbt_node **out, lt_err *err)
+static int by_text(const void *a, const void *b)
+{
+    const lt_text *left = a, *right = b;
+    return lt_text_cmp(*left, *right);
+}
+
+/* Tags of the entry, and of a saved query's configuration too: each once, sorted where there are two places. */
+static void take_tags(lt_dbt *dbt, lt_dbt_node *node)
+{
+    lt_texts all = {0}, once = {0};
+    lt_dbt_texts_of(dbt, lt_dbt_at(node->raw, "tags"), &all);
+    if (node->kind == LT_DBT_SAVED_QUERY) {
+        lt_dbt_texts_of(dbt, lt_dbt_at(node->config.all, "tags"), &all);
+        if (all.len)
+            qsort(all.items, all.len, sizeof(*all.items), by_text);
+    }
+    for (size_t i = 0; i < all.len; i++)
+        if (node->kind != LT_DBT_SAVED_QUERY || !lt_dbt_texts_have(&once, all.items[i]))
+            lt_push_in(&dbt->arena, &once, all.items[i]);
+    node->config.tags = once;
+}
+
+static lt_status settle_semantic(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value config, lt_err *err)
+{
+    if (config.type != LT_JINJA_DICT)
+        config = lt_jinja_dict(&dbt->heap);
+    LT_TRY(lt_dbt_config_make(dbt, node, config, config, NULL, err));
+    node->group = lt_dbt_text_of(dbt, lt_dbt_config_get(dbt, node, T("group")));
+    take_tags(dbt, node);
+    return LT_OK;
+}
+
+static lt_status add_semantic(const value_source *source, lt_dbt_kind kind, const lt_yaml *entry,
+                              lt_dbt_node **out, lt_err *err)
 {
     lt_text name = {0};
     LT_TRY(lt_dbt_need_text(source->path, entry, T("name"), &name, err));
     lt_dbt_node *node = node_of(source, kind, name, entry);
-    LT_TRY(rendered_entry(source, node, entry, err));
+    LT_TRY(lt_dbt_semantic_read(source, node, entry, err));
     *out = node;
-    return settle_entry(source, node, err);
+    return settle_semantic(source->dbt, node, lt_dbt_at(node->raw, "config"), err);
 }
 
 lt_status lt_dbt_add_metric(const value_source *source, const lt_yaml *entry, lt_err *err)
 {
     lt_dbt_node *node = NULL;
-    LT_TRY(add_plain(source, LT_DBT_METRIC, entry, &node, err));
+    LT_TRY(add_semantic(source, LT_DBT_METRIC, entry, &node, err));
     (void)lt_map_put(&source->dbt->metrics, node->name, node);
+    return LT_OK;
+}
+
+/* A measure with `create_metric: true` is a metric too; it is as enabled as its model, and has the model's meta. */
+static lt_status add_metric_of(const value_source *source, const lt_dbt_node *model,
+                               const lt_yaml *entry, lt_jinja_value measure, lt_err *err)
+{
+    lt_dbt *dbt = source->dbt;
+    lt_jinja_value config = lt_jinja_dict(&dbt->heap);
+    lt_text name = lt_jinja_as_text(lt_dbt_at(measure, "name"));
+    lt_dbt_node *node = node_of(source, LT_DBT_METRIC, name, entry);
+    lt_dbt_semantic_of_measure(dbt, node, measure);
+    lt_jinja_put(config, "enabled", lt_jinja_bool(!model->config.disabled));
+    lt_jinja_put(config, "meta", lt_dbt_config_get(dbt, model, T("meta")));
+    LT_TRY(settle_semantic(dbt, node, config, err));
+    (void)lt_map_put(&dbt->metrics, node->name, node);
+    return LT_OK;
+}
+
+static lt_status add_metrics_of(const value_source *source, const lt_dbt_node *model,
+                                const lt_yaml *entry, lt_err *err)
+{
+    const lt_yaml *list = lt_yaml_find(entry, T("measures"));
+    lt_jinja_value measures = lt_dbt_at(model->raw, "measures");
+    for (size_t i = 0; i < lt_jinja_len(measures); i++) {
+        const lt_yaml *said = lt_yaml_find(list->items[i], T("create_metric"));
+        if (said && said->type == LT_YAML_BOOL && said->truth)
+            LT_TRY(add_metric_of(source, model, list->items[i], lt_jinja_at(measures, i), err));
+    }
     return LT_OK;
 }
 
@@ -487,14 +549,17 @@ lt_status lt_dbt_add_semantic_model(const value_source *source, const lt_yaml *e
     lt_dbt_node *node = NULL;
     lt_text model = {0};
     LT_TRY(lt_dbt_need_text(source->path, entry, T("model"), &model, err));
-    LT_TRY(add_plain(source, LT_DBT_SEMANTIC_MODEL, entry, &node, err));
+    LT_TRY(add_semantic(source, LT_DBT_SEMANTIC_MODEL, entry, &node, err));
+    lt_dbt_semantic_spread_meta(source->dbt, node);
+    LT_TRY(add_metrics_of(source, node, entry, err));
     return record_text(source, node, lt_yaml_find(entry, T("model")), model, err);
 }
 
 lt_status lt_dbt_add_saved_query(const value_source *source, const lt_yaml *entry, lt_err *err)
 {
     lt_dbt_node *node = NULL;
-    return add_plain(source, LT_DBT_SAVED_QUERY, entry, &node, err);
+    LT_TRY(add_semantic(source, LT_DBT_SAVED_QUERY, entry, &node, err));
+    return lt_dbt_semantic_exports(source, node, entry, err);
 }
 
 /* ---- snapshots without a file ---- */

@@ -3,7 +3,7 @@
 A project is a folder of files with a steps.json: {"about": ..., "engines": [...], "mask": {"schema.table.column": reason}, "steps": [...]}.
 A step is a list of words for dbt, or {"dbt": [...], "files": {path: text or null}, "env": {...}, "manifest": true, "sql": "..."}: what is
 written, removed or run in the database before. Facts are {area: {step: {thing: value}}}; the areas are exit, lines, out, tables, results,
-manifest, edges, compiled, files, sources, catalog, macros. The manifest is looked at after the last step, and where a step says so."""
+manifest, semantic, edges, compiled, files, sources, catalog, macros. The manifest is looked at after the last step, and where a step says so."""
 
 import datetime
 import functools
@@ -292,11 +292,21 @@ class Run:
         for name, doc in found["docs"].items():
             if not name.startswith("doc.dbt."):
                 self.put("manifest", title, name, doc)
+        semantic = self.folder / "target" / "semantic_manifest.json"
+        if found["metrics"] and semantic.exists():
+            self.semantic(title, json.loads(semantic.read_text(encoding="utf-8")))
         for kind in ("parent_map", "child_map", "group_map"):
             self.put("edges", title, kind, {name: sorted(to) for name, to in found[kind].items()})
         self.put("manifest", title, "selectors", found["selectors"])
         self.put("manifest", title, "keys", sorted(found))
         self.put("manifest", title, "metadata", kept("metadata", found["metadata"]))
+
+    def semantic(self, title, found):
+        for kind in ("semantic_models", "metrics", "saved_queries"):
+            for one in found[kind]:
+                self.put("semantic", title, f"{kind} {one['name']}", one)
+        self.put("semantic", title, "project_configuration", found["project_configuration"])
+        self.put("semantic", title, "keys", list(found))
 
 
 def is_builtin_test(node):
