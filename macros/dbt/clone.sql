@@ -19,6 +19,10 @@
         {% do log('No relation found in state manifest for ' ~ model.unique_id, info=true) %}
         {{ return({'relations': []}) }}
     {% endif %}
+    {% if this.render() == defer_relation.render() %}
+        {% do log('It is the same relation here and in the state, skipping clone for relation ' ~ this.render(), info=true) %}
+        {{ return({'relations': []}) }}
+    {% endif %}
     {% set existing = load_cached_relation(this) %}
     {% if existing and not flags.FULL_REFRESH %}
         {% do log('Relation ' ~ existing ~ ' already exists', info=true) %}

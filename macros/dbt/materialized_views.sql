@@ -46,6 +46,7 @@
         {{ return(get_create_materialized_view_as_sql(target_relation, sql)) }}
     {% endif %}
     {% if should_full_refresh() or not existing_relation.is_materialized_view %}
+        {% do log('Applying REPLACE to: ' ~ target_relation) %}
         {{ return(get_replace_sql(existing_relation, target_relation, sql)) }}
     {% endif %}
     {% set when_changed = config.get('on_configuration_change') or 'apply' %}

@@ -76,8 +76,23 @@ static void trim_end(lt_buf *sql)
     lt_buf_cut(sql, len);
 }
 
+/* As dbt: a clone is a view of the other relation where the database cannot copy; the model's own SQL is of no use. */
+static void prepare_clone(attempt *a)
+{
+    LT_AUTO(lt_buf) name = {.limit = 64 * LT_KIB};
+    a->r.deferred = lt_dbt_deferred_relation(&a->r, a->node, a->heap);
+    if (a->r.deferred.type == LT_JINJA_UNDEFINED)
+        return;
+    lt_jinja_str(a->r.deferred, &name);
+    a->sql = lt_text_of(lt_arena_format(&a->heap->arena, "select * from %s", lt_buf_chars(&name)));
+}
+
 static lt_status compile(attempt *a, lt_err *err)
 {
+    if (a->run->request.action == LT_DBT_DO_CLONE) {
+        prepare_clone(a);
+        return LT_OK;
+    }
     if (a->node->kind == LT_DBT_SEED)
         return LT_OK;
     LT_AUTO(lt_buf) sql = {0};

@@ -105,6 +105,19 @@ lt_jinja_value lt_dbt_node_relation(const rendering *r, const lt_dbt_node *node,
     return lt_dbt_relation_value_of(heap, &made);
 }
 
+lt_jinja_value lt_dbt_deferred_relation(const rendering *r, const lt_dbt_node *node,
+                                        lt_jinja_heap *heap)
+{
+    const lt_json *there = r->run->defer ? lt_dbt_state_node(r->run->defer, node->id) : NULL;
+    if (!there || !lt_json_text_or(there, "relation_name", (lt_text){0}).len)
+        return (lt_jinja_value){0};
+    lt_dbt_relation made = relation_of(r, node, heap);
+    made.parts[LT_DBT_DATABASE] = none_or(lt_json_text_or(there, "database", (lt_text){0}));
+    made.parts[LT_DBT_SCHEMA] = none_or(lt_json_text_or(there, "schema", (lt_text){0}));
+    made.parts[LT_DBT_IDENTIFIER] = lt_json_text_or(there, "alias", node->relation.name);
+    return lt_dbt_relation_value_of(heap, &made);
+}
+
 /* Another environment's relation, when this one has none or that one is favoured. */
 static lt_status deferred(rendering *r, lt_jinja_render *render, const lt_dbt_node *node,
                           lt_dbt_relation *relation, lt_err *err)

@@ -440,10 +440,10 @@ lt_status lt_dbt_run_nodes(lt_dbt_run *run, lt_err *err)
     size_t count = lt_dbt_all(run->request.dbt)->len;
     bool hooks = run->request.action == LT_DBT_DO_RUN && run->shown;
     lt_status status = LT_OK;
-    if (hooks) {
+    if (run->request.action != LT_DBT_DO_COMPILE && run->shown)
         LT_TRY(lt_dbt_make_schemas(run, err));
+    if (hooks)
         LT_TRY(run_hooks(run, "on-run-start", err));
-    }
     for (size_t i = 0; i < count; i++)
         if (run->tasks[i].takes_part && !run->tasks[i].missing)
             queue_put(run, i);

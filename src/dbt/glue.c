@@ -226,6 +226,7 @@ lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled
                                      .session = r->session,
                                      .transaction = r->transaction,
                                      .compiled = compiled,
+                                     .defer_relation = r->deferred,
                                      .thread_name = thread_name(r, heap),
                                      .user = r};
     if (node && r->session && !r->loading) {

@@ -154,6 +154,7 @@ typedef struct rendering {
     const lt_dbt_batch *batch;       /* or NULL */
     lt_jinja_value env; /* what env_var() gives before the environment: a dict, or undefined */
     lt_jinja_object config, builtins, var;
+    lt_jinja_value deferred;        /* of clone: the other environment's relation, or undefined */
     lt_jinja_value kwargs;          /* _dbt_generic_test_kwargs */
     const struct lt_dbt_unit *unit; /* a model that is rendered for a unit test; else NULL */
 } rendering;
@@ -169,6 +170,9 @@ lt_text lt_dbt_database_of(const rendering *r);
 /* The relation of a node as a value of templates; an ephemeral one is its CTE. */
 lt_jinja_value lt_dbt_node_relation(const rendering *r, const lt_dbt_node *node,
                                     lt_jinja_heap *heap);
+/* Its relation in the state that a run defers to; undefined: it has none there. */
+lt_jinja_value lt_dbt_deferred_relation(const rendering *r, const lt_dbt_node *node,
+                                        lt_jinja_heap *heap);
 /* What ref() and source() give when a node runs: with --empty, --defer. */
 lt_status lt_dbt_ref_value(rendering *r, lt_jinja_render *render, const lt_dbt_node *node,
                            lt_jinja_value *out, lt_err *err);

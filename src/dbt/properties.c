@@ -198,6 +198,9 @@ static lt_status keep_patch(const value_source *source, const char *yaml_key, co
     LT_TRY(lt_dbt_need_text(source->path, entry, T("name"), &name, err));
     if (dbt->is_strict)
         LT_TRY(lt_dbt_check_keys(source->path, entry, "a model", KEYS(strict_model_keys), err));
+    const lt_yaml *columns = lt_yaml_find(entry, T("columns"));
+    if (!lt_dbt_is_null(columns)) /* also of what is not there */
+        LT_TRY(lt_dbt_need_list(source->path, columns, "columns", err));
     lt_text key = patch_key(dbt, source->package, yaml_key, name);
     const patch *before = lt_map_find(&dbt->patches, key);
     if (before) {

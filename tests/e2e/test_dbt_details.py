@@ -383,3 +383,22 @@ def test_an_input_of_a_unit_test_that_is_not_there_has_a_place_and_the_nearest_n
     (tmp_path / "models/u.yml").write_text(unit % "orders")
     out = dbt(tmp_path, "test", code=1)
     assert "(--- expected, +++ actual)" in out and "| --- | 2 |" in out and "| +++ | 1 |" in out
+
+
+def test_columns_of_a_model_that_is_not_there_must_be_a_list_too(tmp_path):
+    project(tmp_path, {"models/a.sql": "select 1 as x\n", "models/s.yml": "models: [{name: b, columns: {x: 1}}]\n"})
+    assert "models/s.yml:1:" in dbt(tmp_path, "parse", code=2)
+
+
+def test_a_clone_into_the_folder_of_the_state_is_refused(tmp_path):
+    project(tmp_path, {"models/a.sql": "select 1 as x\n", "profiles.yml": "shop: {target: dev, outputs: {dev: {type: duckdb, path: shop.duckdb}, "
+                       "other: {type: duckdb, path: shop.duckdb, schema: other}}}\n"})
+    dbt(tmp_path, "run")
+    assert "The state and target directories are the same: 'target'" in dbt(tmp_path, "clone", "--state", "target", code=2)
+    (tmp_path / "target").rename(tmp_path / "kept")
+    (tmp_path / "models/a.sql").write_text("select 2 as x\n")  # of no matter: the clone is of what is there
+    dbt(tmp_path, "clone", "--state", "kept", "--target", "other")
+    assert rows(tmp_path, "select x, (select count(*) from duckdb_views() where schema_name = 'other') as n from other.a") == [(1, 1)]
+    assert results(tmp_path)["model.shop.a"]["compiled_code"] is None
+    assert "skipping clone for relation" in dbt(tmp_path, "clone", "--state", "kept", "--full-refresh")
+    assert rows(tmp_path, "select x from {{ ref('a') }}") == [(1,)]
