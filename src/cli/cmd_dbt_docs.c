@@ -11,8 +11,8 @@
 
 enum {
     COMPILED = 1 << LT_DBT_MODEL | 1 << LT_DBT_GENERIC_TEST | 1 << LT_DBT_SINGULAR_TEST |
-               1 << LT_DBT_SNAPSHOT | 1 << LT_DBT_ANALYSIS | 1 << LT_DBT_UNIT_TEST |
-               1 << LT_DBT_UDF | 1 << LT_DBT_OPERATION,
+               1 << LT_DBT_SNAPSHOT | 1 << LT_DBT_ANALYSIS | 1 << LT_DBT_UDF |
+               1 << LT_DBT_OPERATION,
     DESCRIBED = COMPILED | 1 << LT_DBT_SEED | 1 << LT_DBT_SOURCE
 };
 

@@ -33,8 +33,9 @@ static unsigned kinds_of(dbt_verb verb)
         return 1u << LT_DBT_MODEL | TESTS | 1u << LT_DBT_SNAPSHOT | 1u << LT_DBT_ANALYSIS |
                1u << LT_DBT_SEED;
     case DBT_COMPILE:
-        return 1u << LT_DBT_MODEL | TESTS | 1u << LT_DBT_SNAPSHOT | 1u << LT_DBT_ANALYSIS |
-               1u << LT_DBT_UDF | 1u << LT_DBT_OPERATION | 1u << LT_DBT_SEED;
+        return 1u << LT_DBT_MODEL | 1u << LT_DBT_GENERIC_TEST | 1u << LT_DBT_SINGULAR_TEST |
+               1u << LT_DBT_SNAPSHOT | 1u << LT_DBT_ANALYSIS | 1u << LT_DBT_UDF |
+               1u << LT_DBT_OPERATION | 1u << LT_DBT_SEED;
     case DBT_FRESHNESS:
         return 1u << LT_DBT_SOURCE;
     case DBT_BUILD:

@@ -697,8 +697,8 @@ static void old_snapshot_place(lt_dbt *dbt, lt_dbt_node *node)
 static lt_status check_name_length(const lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)
 {
     enum { POSTGRES_NAME_BYTES = 63 };
-    if (!lt_text_eq(dbt->settings.target_kind, T("postgres")) || node->no_relation ||
-        node->relation.name.len <= POSTGRES_NAME_BYTES)
+    if (!dbt->is_strict || !lt_text_eq(dbt->settings.target_kind, T("postgres")) ||
+        node->no_relation || node->relation.name.len <= POSTGRES_NAME_BYTES)
         return LT_OK;
     lt_ignore(lt_fail(err, LT_INVALID,
                       "%.*s:1:1: the name '%.*s' is longer than PostgreSQL's %d bytes",

@@ -67,17 +67,24 @@ static lt_status put_config(test_entry *t, lt_text key, const lt_yaml *value, lt
     return LT_OK;
 }
 
+/* What stands below `arguments` is as if it stood beside it, as in dbt: `config` too. */
+static const lt_yaml *beside(const lt_yaml *body, lt_text key)
+{
+    const lt_yaml *named = lt_yaml_find(lt_yaml_find(body, T("arguments")), key);
+    return lt_dbt_is_null(named) ? lt_yaml_find(body, key) : named;
+}
+
 /* Configuration: dbt's own keys first, then what else stands below `config`. */
 static lt_status read_config(test_entry *t, lt_err *err)
 {
     const value_source *source = t->on->source;
-    const lt_yaml *config = lt_yaml_find(t->body, T("config"));
+    const lt_yaml *config = beside(t->body, T("config"));
     if (lt_dbt_is_null(config))
         config = NULL;
     if (config)
         LT_TRY(lt_dbt_config_check_yaml(source, NULL, config, err));
     for (size_t i = 0; i < LT_COUNT(config_args); i++) {
-        const lt_yaml *loose = lt_yaml_find(t->body, config_args[i]);
+        const lt_yaml *loose = beside(t->body, config_args[i]);
         const lt_yaml *inside = lt_yaml_find(config, config_args[i]);
         if (!lt_dbt_is_null(loose) && !lt_dbt_is_null(inside))
             return lt_yaml_fail(loose, source->path, err,
@@ -122,7 +129,8 @@ static lt_status read_arguments(test_entry *t, lt_err *err)
                             lt_yaml_name(named));
     for (size_t i = 0; named && i < named->count; i++) {
         lt_text key = named->keys[i]->text;
-        lt_jinja_put_value(t->args, lt_jinja_text(key), lt_scope_value(heap, named->items[i]));
+        if (!is_config_arg(key) && !lt_text_eq(key, T("config")))
+            lt_jinja_put_value(t->args, lt_jinja_text(key), lt_scope_value(heap, named->items[i]));
     }
     if (lt_dbt_is_set(lt_dbt_at(t->args, "model")))
         return lt_yaml_fail(t->place, source->path, err,

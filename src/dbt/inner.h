@@ -183,7 +183,7 @@ lt_status lt_dbt_udf_value(rendering *r, lt_jinja_render *render, const lt_dbt_n
 /* ---- glue.c ---- */
 
 extern const lt_jinja_env lt_dbt_yaml_env;
-/* `quoting:` of the root project, and of a source (`node` may be NULL); everything is quoted unless it says otherwise. */
+/* `quoting:` of the root project, then of the node, or of a source and its table (`node` may be NULL); all is quoted unless it says otherwise. */
 void lt_dbt_quoting_of(const lt_dbt *dbt, const lt_dbt_node *node, bool quote[LT_DBT_PARTS]);
 /* The name of the node's relation as SQL has it: `relation_name` of artifacts. */
 void lt_dbt_relation_name(const lt_dbt *dbt, const lt_dbt_node *node, lt_buf *out);

@@ -48,7 +48,7 @@ static lt_status add_block(lt_dbt *dbt, lt_dbt_package *package, lt_text path,
     *macro = (lt_dbt_macro){.package = package,
                             .name = block->name,
                             .path = path,
-                            .sql = block->source,
+                            .sql = block->whole,
                             .value = block->macro,
                             .home = home};
     if (block->tag && block->tag->kind == LT_JINJA_TAG_NAMED) {
@@ -67,13 +67,102 @@ static lt_status add_block(lt_dbt *dbt, lt_dbt_package *package, lt_text path,
     return LT_OK;
 }
 
+/* ---- macro files with text between the macros that is no template ---- */
+
+/* Where the tag that begins at `at` ends, quotes read over; the text's length when it does not. */
+static size_t tag_end(lt_text text, size_t at)
+{
+    char quote = '\0';
+    for (size_t i = at + 2; i + 1 < text.len; i++) {
+        char c = text.ptr[i];
+        if (quote && c == '\\')
+            i++;
+        else if (quote)
+            quote = c == quote ? '\0' : quote;
+        else if (c == '"' || c == '\'')
+            quote = c;
+        else if (c == '%' && text.ptr[i + 1] == '}')
+            return i + 2;
+    }
+    return text.len;
+}
+
+/* The word behind "{%" or "{%-". */
+static lt_text tag_word(lt_text text, size_t at)
+{
+    lt_text rest = lt_text_sub(text, at + 2, SIZE_MAX);
+    if (rest.len && (rest.ptr[0] == '-' || rest.ptr[0] == '+'))
+        rest = lt_text_sub(rest, 1, SIZE_MAX);
+    while (rest.len && lt_is_space(rest.ptr[0]))
+        rest = lt_text_sub(rest, 1, SIZE_MAX);
+    size_t len = 0;
+    while (len < rest.len && (lt_is_alpha(rest.ptr[len]) || rest.ptr[len] == '_'))
+        len++;
+    return lt_text_sub(rest, 0, len);
+}
+
+/* The end of {% word ... %} ... {% endword %}. */
+static size_t block_end(lt_text text, size_t at, lt_text word)
+{
+    for (size_t i = tag_end(text, at); i < text.len; i++) {
+        if (text.ptr[i] != '{')
+            continue;
+        if (lt_text_starts(lt_text_sub(text, i, 2), T("{#"))) {
+            size_t end = lt_text_find(text, T("#}"), i);
+            i = end == SIZE_MAX ? text.len : end + 1;
+        } else if (lt_text_starts(lt_text_sub(text, i, 2), T("{%"))) {
+            lt_text closing = tag_word(text, i);
+            if (lt_text_starts(closing, T("end")) &&
+                lt_text_eq(lt_text_sub(closing, 3, SIZE_MAX), word))
+                return tag_end(text, i);
+        }
+    }
+    return text.len;
+}
+
+/* dbt reads the blocks of a macro file one by one and never looks at what stands between them. Here the whole file is a template;
+ * when it is none, what stands between the blocks gives way to blanks, so that every place stays. */
+static void keep_blocks(lt_text text, lt_buf *out)
+{
+    static const lt_text kept[] = {T("macro"), T("test"), T("data_test"), T("materialization")};
+    for (size_t at = 0; at < text.len;) {
+        size_t end = at + 1;
+        bool keep = false;
+        if (lt_text_starts(lt_text_sub(text, at, 2), T("{#"))) {
+            end = lt_text_find(text, T("#}"), at);
+            end = end == SIZE_MAX ? text.len : end + 2;
+        } else if (lt_text_starts(lt_text_sub(text, at, 2), T("{%"))) {
+            lt_text word = tag_word(text, at);
+            for (size_t i = 0; i < LT_COUNT(kept); i++)
+                keep |= lt_text_eq(kept[i], word);
+            end = keep ? block_end(text, at, word) : tag_end(text, at);
+        }
+        for (; at < end; at++)
+            lt_buf_add_byte(out, keep || text.ptr[at] == '\n' ? text.ptr[at] : ' ');
+    }
+}
+
+static lt_status compile_file(lt_dbt *dbt, lt_text path, lt_text source, lt_jinja_template **out,
+                              lt_err *err)
+{
+    lt_err ignored = {0};
+    LT_AUTO(lt_buf) blocks = {.limit = source.len + 1};
+    lt_status status = lt_jinja_compile(&dbt->env, path, source, out, NULL, err);
+    if (status != LT_INVALID)
+        return status;
+    keep_blocks(source, &blocks);
+    return lt_jinja_compile(&dbt->env, path, lt_buf_text(&blocks), out, NULL, &ignored) == LT_OK
+               ? LT_OK
+               : status;
+}
+
 lt_status lt_dbt_macros_add(lt_dbt *dbt, lt_dbt_package *package, lt_text path, lt_text source,
                             lt_err *err)
 {
     lt_jinja_template *compiled = NULL;
     lt_jinja_block block;
     path = lt_arena_text(&dbt->arena, path);
-    LT_TRY(lt_jinja_compile(&dbt->env, path, source, &compiled, NULL, err));
+    LT_TRY(compile_file(dbt, path, source, &compiled, err));
     lt_push_in(&dbt->arena, &dbt->templates, compiled);
     lt_jinja_set_tag(compiled, package);
     for (size_t i = 0; lt_jinja_block_at(compiled, i, &block); i++)

@@ -158,7 +158,7 @@ static lt_status render(const value_source *source, const lt_yaml *node, bool na
     if (status == LT_OK && native) {
         status = lt_jinja_render_value(compiled, &context, &heap, &made, NULL, err);
         if (status == LT_OK)
-            status = lt_dbt_check_native(node->text, made, err);
+            status = lt_dbt_marked(&heap, &made, err);
     } else if (status == LT_OK) {
         LT_AUTO(lt_buf) text = {.limit = LT_DBT_FILE_BYTES};
         status = lt_jinja_render_text(compiled, &context, &heap, &text, NULL, err);

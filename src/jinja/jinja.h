@@ -401,6 +401,7 @@ LT_MUST_CHECK lt_status lt_jinja_call_value(const lt_jinja_env *env,
 lt_jinja_value lt_jinja_macro_of(const lt_jinja_template *compiled, lt_text name);
 /* Each macro of the top level and each own block, in order; false after the last. */
 typedef struct lt_jinja_block {
+    lt_text whole;           /* source, with the white space that a '-' at its outer ends takes */
     const lt_jinja_tag *tag; /* NULL: {% macro %} */
     lt_text name;            /* with the tag's prefix */
     lt_jinja_value macro;    /* undefined for LT_JINJA_TAG_RAW */

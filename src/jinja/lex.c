@@ -369,10 +369,29 @@ static lt_status lex_operator(lt_jinja_lexer *lexer, lt_jinja_token *out, lt_err
     return LT_OK;
 }
 
+/* White space beyond ASCII, as Python's \s: the no-break spaces that come with text from a web page. */
+static bool is_wide_space(uint32_t c)
+{
+    return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
+           c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+static void skip_space(lt_jinja_lexer *lexer)
+{
+    uint32_t code_point;
+    size_t next = lexer->at;
+    while (lexer->at < lexer->source.len) {
+        if (!lt_is_space(peek(lexer, 0)) &&
+            !(peek(lexer, 0) & 0x80 && lt_utf8_next(lexer->source, &next, &code_point) &&
+              is_wide_space(code_point)))
+            return;
+        lexer->at = next = LT_MAX(next, lexer->at + 1);
+    }
+}
+
 static lt_status lex_code(lt_jinja_lexer *lexer, lt_jinja_token *out, lt_err *err)
 {
-    while (lexer->at < lexer->source.len && lt_is_space(peek(lexer, 0)))
-        lexer->at++;
+    skip_space(lexer);
     out->pos = (uint32_t)lexer->at;
     if (lexer->at == lexer->source.len) {
         if (lexer->mode == 'e')

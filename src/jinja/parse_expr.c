@@ -82,8 +82,9 @@ static lt_status parse_call(lt_jinja_parser *p, lt_jinja_node **node, lt_err *er
     call->a = *node;
     if (p->conditional)
         call->flags |= NESTED;
+    lt_push_in(&p->made->arena, &p->made->calls,
+               call); /* before those in its arguments, as ast.find_all() */
     LT_TRY(parse_arguments(p, call, err));
-    lt_push_in(&p->made->arena, &p->made->calls, call);
     *node = call;
     return LT_OK;
 }

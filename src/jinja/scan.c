@@ -184,12 +184,38 @@ static lt_text source_between(const lt_jinja_template *compiled, uint32_t start,
     return lt_text_sub(compiled->source, start, end > start ? end - start : 0);
 }
 
+/* White space behind the block, when its last tag ends with '-'. */
+static uint32_t whole_end(const lt_jinja_template *compiled, const lt_jinja_block_rec *block)
+{
+    lt_text source = compiled->source;
+    uint32_t end = block->end;
+    uint32_t least = end;
+    if (end >= 3 && source.ptr[end - 3] == '-')
+        while (end < source.len && lt_is_space(source.ptr[end]))
+            end++;
+    return end == source.len ? least : end; /* dbt takes a file without the white space around it */
+}
+
+static lt_text whole(const lt_jinja_template *compiled, size_t i)
+{
+    const lt_jinja_block_rec *block = compiled->blocks.items[i];
+    uint32_t least = i ? whole_end(compiled, compiled->blocks.items[i - 1]) : 0;
+    uint32_t start = block->start;
+    if (lt_text_starts(lt_text_sub(compiled->source, start, 3), T("{%-")))
+        while (start > least && lt_is_space(compiled->source.ptr[start - 1]))
+            start--;
+    if (start == 0)
+        start = block->start;
+    return source_between(compiled, start, whole_end(compiled, block));
+}
+
 bool lt_jinja_block_at(const lt_jinja_template *compiled, size_t i, lt_jinja_block *out)
 {
     if (i >= compiled->blocks.len)
         return false;
     const lt_jinja_block_rec *block = compiled->blocks.items[i];
     *out = (lt_jinja_block){
+        .whole = whole(compiled, i),
         .tag = block->tag,
         .name = block->name,
         .source = source_between(compiled, block->start, block->end),

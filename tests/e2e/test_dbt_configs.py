@@ -207,3 +207,68 @@ def test_a_breaking_change_may_be_an_error(shop):
     shop("parse", "--target-path", "kept")
     shop.write("models/m.yml", MODEL.format(on="false", columns="{name: id, data_type: int}", tail=""))
     shop("ls", "-s", "state:modified", "--state", "kept", "--warn-error-options", "{error: [UnversionedBreakingChange]}", code=2)
+
+
+@pytest.mark.parametrize("name, kind", [("'duckdb'", True), ("'bigquery'", False)])
+def test_as_bool_of_a_part_compares_texts(shop, name, kind):
+    shop.write("dbt_project.yml", PROJECT + 'models: {shop: {+enabled: "{{ target.type == ' + name + ' | as_bool }}", +meta: {a: "{{ \'1\' | as_text }}", b: "{{ \'1\' | as_number }}"}}}\n')
+    shop("parse")
+    found = artifact(shop, "manifest.json")
+    assert ("model.shop.m" in found["nodes"]) == kind
+    if kind:
+        assert found["nodes"]["model.shop.m"]["config"]["meta"] == {"a": "1", "b": 1}
+
+
+def test_a_template_in_a_variable_is_rendered_where_sql_asks(shop):
+    shop.write("dbt_project.yml", PROJECT + "vars: {at_once: \"{{ 500 if target.type == 'bigquery' else 20 }}\", from: \"{{ ref('s') }}\"}\n")
+    shop.write("models/m.sql", "select {{ var('at_once') | int + 1 }} as n from {{ var('from') }}")
+    shop("build")
+    node = artifact(shop, "manifest.json")["nodes"]["model.shop.m"]
+    assert node["depends_on"]["nodes"] == ["seed.shop.s"] and node["compiled_code"].startswith("select 21 as n")
+
+
+def test_words_between_the_macros_of_a_file_are_nobodys(shop):
+    shop.write("macros/m.sql", "{% https://example.com %}\n{% #### %}\n{{ not a template }\n"
+                               "{%- macro one() -%}{{ return(outer(inner(1))) }}{%- endmacro -%}\n\n{% macro outer(x) %}{{ return(x) }}{% endmacro %}\n"
+                               "{% macro inner(x) %}{{ return(x) }}{% endmacro %}")
+    shop.write("models/m.sql", "{{ config(materialized='view')\u00a0}} select {{ one() }} as id")
+    shop("run")
+    assert artifact(shop, "manifest.json")["macros"]["macro.shop.one"]["depends_on"]["macros"] == ["macro.shop.outer", "macro.shop.inner"]
+    shop.write("macros/m.sql", "{% macro one() %}{% if %}{% endmacro %}")
+    assert "macros/m.sql:1:" in shop("parse", code=2)
+
+
+def test_a_source_says_what_is_quoted(shop):
+    shop.write("dbt_project.yml", PROJECT + "quoting: {schema: false}\n")
+    shop.write("models/s.yml", "sources:\n  - name: raw\n    schema: main\n    quoting: {identifier: false, schema: true}\n"
+                               "    tables: [{name: s}, {name: t, identifier: s, quoting: {identifier: true}}]\n")
+    shop.write("models/m.sql", "select * from {{ source('raw', 's') }} union all select * from {{ source('raw', 't') }}")
+    shop("seed")
+    shop("run")
+    found = artifact(shop, "manifest.json")
+    assert found["nodes"]["model.shop.m"]["compiled_code"] == 'select * from "shop"."main".s union all select * from "shop"."main"."s"'
+    assert found["nodes"]["model.shop.m"]["relation_name"] == '"shop".main."m"'
+    assert found["sources"]["source.shop.raw.s"]["relation_name"] == '"shop"."main".s'
+    assert found["metadata"]["quoting"]["schema"] is False
+
+
+def test_configuration_among_the_arguments_of_a_test_configures(shop):
+    shop.write("models/m.yml", "models:\n  - name: m\n    columns:\n      - name: id\n        data_tests:\n          - accepted_values:\n"
+                               "              arguments: {values: [2], severity: warn, config: {where: id > 0}}\n")
+    shop("build")
+    test = next(node for node in artifact(shop, "manifest.json")["nodes"].values() if node["resource_type"] == "test" and node.get("test_metadata"))
+    assert test["config"]["severity"] == "warn" and test["config"]["where"] == "id > 0"
+
+
+def test_unit_tests_are_not_compiled_for_the_docs(shop):
+    shop.write("models/raw.yml", "sources: [{name: raw, tables: [{name: nowhere}]}]\nunit_tests:\n  - name: u\n    model: m\n"
+                                 "    given: [{input: \"source('raw', 'nowhere')\", rows: [{id: 1}]}]\n    expect: {rows: [{id: 1}]}\n")
+    shop.write("models/m.sql", "select * from {{ source('raw', 'nowhere') }}")
+    shop("compile")
+    shop("docs", "generate")
+
+
+def test_a_name_too_long_for_postgres_is_no_error_of_the_project(shop):
+    shop.write("profiles.yml", "shop:\n  target: dev\n  outputs:\n    dev: {type: postgres, host: /nowhere, port: 5432, user: u, password: '', dbname: d, schema: s}\n")
+    shop.write("models/" + "m" * 70 + ".sql", "select 1 as id")
+    shop("parse")

@@ -547,65 +547,62 @@ FUNC(is_list)
     return LT_OK;
 }
 
+/* In a value of YAML they only mark the text: what it becomes is decided when it is the whole value (lt_dbt_marked), so that
+ * `target.type == 'duckdb' | as_bool` compares texts. The mark stands in `kind`, which texts have no other use for. */
+enum { MARK_TEXT = 1, MARK_NATIVE, MARK_BOOL, MARK_NUMBER };
+
+static lt_status mark(lt_jinja_call *call, uint8_t kind, lt_jinja_value *out, lt_err *err)
+{
+    lt_jinja_value value;
+    LT_TRY(lt_jinja_bind(call, "value", &value, err));
+    *out = lt_jinja_text(lt_dbt_str(call->heap, value));
+    out->kind = kind;
+    return LT_OK;
+}
+
 FUNC(as_text)
 {
-    lt_jinja_value value;
-    LT_TRY(lt_jinja_bind(call, "value", &value, err));
-    *out = lt_jinja_text(value.type == LT_JINJA_NONE ? T("") : lt_dbt_str(call->heap, value));
-    return LT_OK;
-}
-
-/* What is no truth value stays as it is, since "{{ a == b | as_bool }}" compares it; as a result lt_dbt_check_native() refuses it. */
-FUNC(as_bool)
-{
-    lt_jinja_value value;
-    LT_TRY(lt_jinja_bind(call, "value", &value, err));
-    lt_text text = lt_dbt_str(call->heap, value);
-    bool yes = lt_text_eq_nocase(text, T("true")), no = lt_text_eq_nocase(text, T("false"));
-    *out = yes || no ? lt_jinja_bool(yes) : value;
-    return LT_OK;
-}
-
-lt_status lt_dbt_check_native(lt_text source, lt_jinja_value made, lt_err *err)
-{
-    lt_text rest = lt_text_trim(source);
-    if (made.type != LT_JINJA_STR || !lt_text_ends(rest, T("}}")))
-        return LT_OK;
-    rest = lt_text_trim(lt_text_sub(rest, 0, rest.len - 2));
-    if (!lt_text_ends(rest, T("as_bool")) ||
-        !lt_text_ends(lt_text_trim(lt_text_sub(rest, 0, rest.len - strlen("as_bool"))), T("|")))
-        return LT_OK;
-    return lt_fail(err, LT_INVALID, "Could not convert value '%.*s' into type 'bool'",
-                   LT_ARG(lt_jinja_as_text(made)));
-}
-
-FUNC(as_number)
-{
-    lt_jinja_value value;
-    int64_t number;
-    double real;
-    LT_TRY(lt_jinja_bind(call, "value", &value, err));
-    lt_text text = lt_dbt_str(call->heap, value);
-    if (value.type == LT_JINJA_INT || value.type == LT_JINJA_FLOAT)
-        *out = value;
-    else if (lt_text_to_i64(text, &number))
-        *out = lt_jinja_int(number);
-    else if (lt_text_to_double(text, &real))
-        *out = lt_jinja_float(real);
-    else
-        return lt_fail(err, LT_INVALID, "Could not convert value '%.*s' into type 'number'",
-                       LT_ARG(text));
-    return LT_OK;
+    return mark(call, MARK_TEXT, out, err);
 }
 
 FUNC(as_native)
 {
-    lt_jinja_value value;
+    return mark(call, MARK_NATIVE, out, err);
+}
+
+FUNC(as_bool)
+{
+    return mark(call, MARK_BOOL, out, err);
+}
+
+FUNC(as_number)
+{
+    return mark(call, MARK_NUMBER, out, err);
+}
+
+static bool read_bool(lt_text text, lt_jinja_value *out)
+{
+    bool yes = lt_text_eq_nocase(text, T("true"));
+    *out = lt_jinja_bool(yes);
+    return yes || lt_text_eq_nocase(text, T("false"));
+}
+
+lt_status lt_dbt_marked(lt_jinja_heap *heap, lt_jinja_value *value, lt_err *err)
+{
     lt_err ignored = {0};
-    LT_TRY(lt_jinja_bind(call, "value", &value, err));
-    *out = value;
-    if (value.type == LT_JINJA_STR)
-        lt_ignore(lt_jinja_literal(call->heap, lt_jinja_as_text(value), out, &ignored));
+    uint8_t kind = value->type == LT_JINJA_STR ? value->kind : 0;
+    lt_text text = lt_jinja_as_text(*value);
+    if (!kind)
+        return LT_OK;
+    value->kind = 0;
+    if (kind == MARK_BOOL && !read_bool(text, value))
+        return lt_fail(err, LT_INVALID, "Could not convert value '%.*s' into type 'bool'",
+                       LT_ARG(text));
+    if (kind == MARK_NATIVE || kind == MARK_NUMBER)
+        lt_ignore(lt_jinja_literal(heap, text, value, &ignored));
+    if (kind == MARK_NUMBER && value->type != LT_JINJA_INT && value->type != LT_JINJA_FLOAT)
+        return lt_fail(err, LT_INVALID, "Could not convert value '%.*s' into type 'number'",
+                       LT_ARG(text));
     return LT_OK;
 }
 

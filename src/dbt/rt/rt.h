@@ -69,15 +69,14 @@ void lt_dbt_relation_str(const lt_dbt_relation *relation, lt_buf *out); /* with 
 
 /* ---- filters that dbt adds to Jinja: as_bool, as_native, as_number, as_text, is_list ---- */
 
-/* LT_INVALID when `made`, of the whole template `source`, is a text that as_bool was to make a truth value. */
-LT_MUST_CHECK lt_status lt_dbt_check_native(lt_text source, lt_jinja_value made, lt_err *err);
-
 /* "string" as the adapters name it: "TEXT"; other names as they are. */
 lt_text lt_dbt_type_translated(lt_text type);
 
 enum { LT_DBT_FILTERS = 5 };
 extern const lt_jinja_func lt_dbt_text_filters[LT_DBT_FILTERS];   /* for SQL: as_* change nothing */
 extern const lt_jinja_func lt_dbt_native_filters[LT_DBT_FILTERS]; /* for values of YAML files */
+/* What a value becomes that as_bool, as_number, as_native or as_text (of the native filters) marked; others stay. */
+LT_MUST_CHECK lt_status lt_dbt_marked(lt_jinja_heap *heap, lt_jinja_value *value, lt_err *err);
 
 /* ---- moments, for batches and for run_started_at ---- */
 

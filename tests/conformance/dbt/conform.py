@@ -3,7 +3,10 @@
 A project is a folder of files with a steps.json: {"about": ..., "engines": [...], "mask": {"schema.table.column": reason}, "steps": [...]}.
 A step is a list of words for dbt, or {"dbt": [...], "files": {path: text or null}, "env": {...}, "manifest": true, "sql": "..."}: what is
 written, removed or run in the database before. Facts are {area: {step: {thing: value}}}; the areas are exit, lines, out, tables, results,
-manifest, semantic, edges, compiled, files, sources, catalog, macros. The manifest is looked at after the last step, and where a step says so."""
+manifest, semantic, edges, compiled, files, sources, catalog, macros. The manifest is looked at after the last step, and where a step says so.
+
+LEAT_CONFORM_PROJECTS names another folder of projects, for those of other people: there steps.json stands alone and says where the project lies:
+"from": the folder that is copied, "in": the project's folder below it, "profile": the profile's name, "env": {name: value} for all steps."""
 
 import datetime
 import functools
@@ -14,10 +17,11 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parents[2]
-PROJECTS = HERE / "projects"
+PROJECTS = pathlib.Path(os.environ.get("LEAT_CONFORM_PROJECTS", HERE / "projects"))
 LEAT = os.environ.get("LEAT_BIN", str(TOP / "build" / "leat"))
 PATIENCE = 300
 SCHEMA = "work"
@@ -70,7 +74,7 @@ class Duckdb:
     def __init__(self, folder):
         self.folder, self.file = folder, folder / "conform.duckdb"
         self.asker = folder.parent / (folder.name + "-ask")
-        self.asker.mkdir()
+        self.asker.mkdir(parents=True)
         (self.asker / "leat.yml").write_text(f"name: ask\ntarget: dev\ntargets: {{dev: {{engine: duckdb, path: '{self.file}'}}}}\n")
 
     def profile(self):
@@ -186,11 +190,11 @@ class Run:
 
     def __init__(self, name, program, engine, folder, env=None):
         self.program, self.engine, self.folder, self.name = program, engine, folder, name
-        self.plan = json.loads((PROJECTS / name / "steps.json").read_text(encoding="utf-8"))
-        self.env = {**(env or {}), "HOME": str(folder.parent), "PATH": os.environ["PATH"], "TZ": "UTC", "LANG": "C.UTF-8", "DBT_USE_COLORS": "false",
+        self.plan = plan_of(name)
+        self.env = {**self.plan.get("env", {}), **(env or {}), "HOME": str(folder.parent), "PATH": os.environ["PATH"], "TZ": "UTC", "LANG": "C.UTF-8", "DBT_USE_COLORS": "false",
                     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_VERSION_CHECK": "false", "PYTHONDONTWRITEBYTECODE": "1",
                     **{k: os.environ[k] for k in ("LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS") if k in os.environ}}
-        self.facts = {}
+        self.facts, self.seconds = {}, {}
 
     def put(self, area, step, thing, value):
         self.facts.setdefault(area, {}).setdefault(step, {})[thing] = settled(value)
@@ -211,7 +215,9 @@ class Run:
         target = self.folder / "target"
         for gone in ("run_results.json", "sources.json", "catalog.json", "compiled", "run"):
             shutil.rmtree(target / gone, ignore_errors=True) if (target / gone).is_dir() else (target / gone).unlink(missing_ok=True)
+        began = time.monotonic()
         code, out = self.program.run(step["dbt"], self.folder, {**self.env, **step.get("env", {})})
+        self.seconds[title] = round(time.monotonic() - began, 2)
         self.last_out = out
         self.put("exit", title, "code", code)
         verb = step["dbt"][0]
@@ -351,11 +357,22 @@ def kept(kind, entry):
     return {key: value for key, value in entry.items() if key not in DROPPED[kind]}
 
 
+def plan_of(name):
+    return json.loads((PROJECTS / name / "steps.json").read_text(encoding="utf-8"))
+
+
+def place(name, copy):
+    """The project's folder in a copy of what steps.json names."""
+    return copy / plan_of(name).get("in", "")
+
+
 def prepare(name, folder, engine):
-    """A copy of the project and its profile in `folder`."""
-    shutil.copytree(PROJECTS / name, folder, ignore=shutil.ignore_patterns("steps.json", "expected.json"), dirs_exist_ok=True)
-    profile = {"conform": {"target": "dev", "outputs": {"dev": engine.profile(), "other": {**engine.profile(), "schema": "other"}}}}
-    (folder / "profiles.yml").write_text(json.dumps(profile))
+    """A copy of the project and its profile."""
+    plan = plan_of(name)
+    shutil.copytree(plan.get("from", PROJECTS / name), folder, symlinks=True, dirs_exist_ok=True,
+                    ignore=shutil.ignore_patterns("steps.json", "expected.json", ".git", "target"))
+    profile = {plan.get("profile", "conform"): {"target": "dev", "outputs": {"dev": engine.profile(), "other": {**engine.profile(), "schema": "other"}}}}
+    (place(name, folder) / "profiles.yml").write_text(json.dumps(profile))
 
 
 def names():
@@ -363,17 +380,20 @@ def names():
 
 
 def engines_of(name):
-    return json.loads((PROJECTS / name / "steps.json").read_text(encoding="utf-8")).get("engines", ["duckdb", "postgres"])
+    return plan_of(name).get("engines", ["duckdb", "postgres"])
 
 
 def facts(name, program, kind, scratch, server):
     """Run a project; `scratch` is an empty folder, `server` the PostgreSQL of harness.py or None."""
     folder = pathlib.Path(scratch) / name
     folder.mkdir()
-    engine = Postgres(server) if kind == "postgres" else Duckdb(folder)
+    engine = Postgres(server) if kind == "postgres" else Duckdb(place(name, folder))
     try:
         prepare(name, folder, engine)
-        return Run(name, program, engine, folder).go()
+        run = Run(name, program, engine, place(name, folder))
+        found = run.go()
+        (pathlib.Path(scratch) / "seconds.json").write_text(json.dumps(run.seconds, indent=1))
+        return found
     finally:
         engine.close()
 
