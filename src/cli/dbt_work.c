@@ -310,6 +310,7 @@ lt_status dbt_work_load(dbt_work *work, lt_err *err)
                                 .parse_cache = cache,
                                 .reads_cache = work->flags->partial_parse != 0,
                                 .full_refresh = work->flags->full_refresh == 1,
+                                .flags = dbt_flags_value(work->flags, &work->heap),
                                 .checks_version = work->flags->version_check != 0};
     LT_TRY(lt_dbt_load(&settings, &work->dbt, err));
     dbt_say(&work->log, LT_LOG_DEBUG, "I040", "PartialParsing", "%s", lt_dbt_parse_note(work->dbt));

@@ -21,17 +21,6 @@ static lt_status look_around(lt_dbt_run *run, lt_err *err)
                : lt_write_has_records(session, &run->has_records, err);
 }
 
-/* What templates see as `flags`, where no command line of dbt's gave any. */
-static lt_jinja_value own_flags(lt_dbt_run *run)
-{
-    lt_jinja_value flags = lt_jinja_dict(&run->values);
-    lt_jinja_put(flags, "which", lt_jinja_text(T("build")));
-    lt_jinja_put(flags, "full_refresh", lt_jinja_bool(run->request.dbt->settings.full_refresh));
-    lt_jinja_put(flags, "store_failures", lt_jinja_bool(false));
-    lt_jinja_put(flags, "empty", lt_jinja_bool(false));
-    return flags;
-}
-
 /* dbt_metadata_envs: the variables of the environment that every artifact holds too. */
 static lt_jinja_value metadata_envs(lt_dbt_run *run)
 {
@@ -53,7 +42,7 @@ lt_status lt_dbt_run_use(lt_dbt_run *run, lt_engine *engine, lt_err *err)
     if (engine)
         LT_TRY(look_around(run, err));
     if (run->request.flags.type != LT_JINJA_DICT)
-        run->request.flags = own_flags(run);
+        run->request.flags = run->request.dbt->settings.flags;
     const rt_request request = {
         .engine = engine,
         .database = run->database,

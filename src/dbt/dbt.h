@@ -50,6 +50,8 @@ typedef struct lt_dbt_settings {
     const char *parse_cache; /* file that keeps what reading gave (parse_cache.h); NULL: none */
     bool reads_cache;        /* else it is only written */
     bool full_refresh;
+    lt_jinja_value
+        flags; /* what `flags` gives: a dict with lower-case keys; undefined: a few, by the settings */
     bool checks_version; /* require-dbt-version counts */
 } lt_dbt_settings;
 

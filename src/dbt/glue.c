@@ -64,6 +64,14 @@ static lt_status find_name(void *user, lt_dbt_exec *exec, lt_text name, lt_jinja
     return LT_OK;
 }
 
+static void flag_read(void *user, lt_dbt_exec *exec, lt_text name, lt_jinja_value value)
+{
+    rendering *r = rendering_of(exec);
+    (void)user;
+    if (r->loading)
+        lt_dbt_flag_record(r->loading, name, value);
+}
+
 static lt_status render(void *user, lt_dbt_exec *exec, lt_jinja_render *inside, lt_text source,
                         lt_buf *out, lt_err *err)
 {
@@ -97,6 +105,7 @@ static const lt_dbt_host host = {.dispatch = dispatch,
                                  .find_macro = find_macro,
                                  .find_materialization = find_materialization,
                                  .find_name = find_name,
+                                 .flag_read = flag_read,
                                  .render = render,
                                  .say = say};
 

@@ -88,7 +88,7 @@ struct lt_dbt {
     LT_VEC(file_arenas) arenas;                 /* of the threads that read the files */
     bool is_strict;                             /* the root is a leat.yml */
     lt_map
-        env_reads; /* names that env_var() was asked for while loading -> lt_text: digest of the value */
+        env_reads; /* what env_var() was asked for while loading, and flags (LT_DBT_FLAG_READ before their names) -> lt_text: digest of the value */
     bool reads_clock;                   /* something that cannot be evaluated alone did */
     bool is_kept;                       /* the parse cache is as the project is */
     size_t first_warning, last_warning; /* those that the parse cache keeps */
@@ -203,6 +203,10 @@ lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled
 
 /* ---- names.c: the names that the project answers ---- */
 
+/* What the parse cache remembers of a flag that a template has asked for. */
+#define LT_DBT_FLAG_READ "flags."
+void lt_dbt_flag_record(lt_dbt *dbt, lt_text name, lt_jinja_value value);
+void lt_dbt_flag_digest(lt_jinja_value value, char out[65]);
 bool lt_dbt_names_find(rendering *r, lt_jinja_render *render, lt_text name, lt_jinja_value *out);
 extern const lt_jinja_class lt_dbt_config_class, lt_dbt_namespace_class,
     lt_dbt_graph_builtins_class, lt_dbt_var_class;

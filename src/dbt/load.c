@@ -697,9 +697,22 @@ static void put_target(lt_dbt *dbt)
         lt_jinja_put(dbt->target, "profile_name", lt_jinja_text(set->profile_name));
 }
 
+/* What templates see as `flags`, where no command line of dbt's gave any. */
+static lt_jinja_value own_flags(lt_dbt *dbt)
+{
+    lt_jinja_value flags = lt_jinja_dict(&dbt->heap);
+    lt_jinja_put(flags, "which", lt_jinja_text(T("build")));
+    lt_jinja_put(flags, "full_refresh", lt_jinja_bool(dbt->settings.full_refresh));
+    lt_jinja_put(flags, "store_failures", lt_jinja_bool(false));
+    lt_jinja_put(flags, "empty", lt_jinja_bool(false));
+    return flags;
+}
+
 static lt_status load(lt_dbt *dbt, bool from_cache, lt_err *err)
 {
-    const rt_request parsing = {.flags = lt_jinja_dict(&dbt->heap)};
+    if (dbt->settings.flags.type != LT_JINJA_DICT)
+        dbt->settings.flags = own_flags(dbt);
+    const rt_request parsing = {.flags = dbt->settings.flags};
     dbt->env = (lt_jinja_env){.filters = lt_dbt_text_filters,
                               .filter_count = LT_DBT_FILTERS,
                               .tags = own_tags,

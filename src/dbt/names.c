@@ -210,17 +210,37 @@ static lt_status var_call(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
 
 const lt_jinja_class lt_dbt_var_class = {.name = "Var", .call = var_call, .method = var_has};
 
-/* The parse cache is good for as long as the environment gives the same. Values are kept as digests only. */
+/* The parse cache is good for as long as the environment and the flags give the same. Values are kept as digests only. */
+static void record(lt_dbt *dbt, lt_text name, const char *digest)
+{
+    if (lt_map_has(&dbt->env_reads, name))
+        return;
+    lt_text *kept = LT_NEW(&dbt->arena, lt_text);
+    *kept = lt_arena_text(&dbt->arena, lt_text_of(digest));
+    (void)lt_map_put(&dbt->env_reads, lt_arena_text(&dbt->arena, name), kept);
+}
+
 static void record_env(lt_dbt *dbt, lt_text name, const char *value)
 {
     char sum[65] = "";
-    if (lt_map_has(&dbt->env_reads, name))
-        return;
     if (value)
         lt_dbt_sha256(lt_text_of(value), sum);
-    lt_text *kept = LT_NEW(&dbt->arena, lt_text);
-    *kept = lt_arena_text(&dbt->arena, lt_text_of(sum));
-    (void)lt_map_put(&dbt->env_reads, lt_arena_text(&dbt->arena, name), kept);
+    record(dbt, name, sum);
+}
+
+void lt_dbt_flag_digest(lt_jinja_value value, char out[65])
+{
+    LT_AUTO(lt_buf) text = {.limit = LT_MIB};
+    lt_jinja_repr(value, &text);
+    lt_dbt_sha256(lt_buf_text(&text), out);
+}
+
+void lt_dbt_flag_record(lt_dbt *dbt, lt_text name, lt_jinja_value value)
+{
+    char sum[65];
+    LT_AUTO(lt_chars) key = lt_format(LT_DBT_FLAG_READ "%.*s", LT_ARG(name));
+    lt_dbt_flag_digest(value, sum);
+    record(dbt, lt_text_of(key), sum);
 }
 
 static lt_status env_var(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)

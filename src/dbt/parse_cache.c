@@ -185,14 +185,26 @@ static bool are_same_files(const lt_dbt *dbt, const project_files *files, const 
     return true;
 }
 
-static bool is_same_env(const lt_parsed *parsed)
+/* What a name of `env_reads` has for a value now, as a digest; empty: none. */
+static void digest_now(const lt_dbt *dbt, lt_text name, char out[65])
+{
+    lt_jinja_value flag = lt_jinja_none();
+    LT_AUTO(lt_chars) key = lt_text_dup(name);
+    out[0] = '\0';
+    if (lt_text_starts(name, T(LT_DBT_FLAG_READ))) {
+        lt_text flag_name = lt_text_sub(name, strlen(LT_DBT_FLAG_READ), SIZE_MAX);
+        (void)lt_jinja_find(dbt->settings.flags, flag_name, &flag);
+        lt_dbt_flag_digest(flag, out);
+    } else if (getenv(key)) {
+        lt_dbt_sha256(lt_text_of(getenv(key)), out);
+    }
+}
+
+static bool is_same_env(const lt_dbt *dbt, const lt_parsed *parsed)
 {
     for (size_t i = 0; i < parsed->env_count; i++) {
-        char sum[65] = "";
-        LT_AUTO(lt_chars) name = lt_text_dup(parsed->env[2 * i]);
-        const char *value = getenv(name);
-        if (value)
-            lt_dbt_sha256(lt_text_of(value), sum);
+        char sum[65];
+        digest_now(dbt, parsed->env[2 * i], sum);
         if (!lt_text_eq(lt_text_of(sum), parsed->env[2 * i + 1]))
             return false;
     }
@@ -337,8 +349,8 @@ lt_status lt_parse_cache_use(lt_dbt *dbt, project_files *files, bool *used, lt_e
     LT_TRY(status);
     if (!are_same_files(dbt, files, &parsed))
         return lt_fail(err, LT_INVALID, "there are other files");
-    if (!is_same_env(&parsed))
-        return lt_fail(err, LT_INVALID, "the environment is another");
+    if (!is_same_env(dbt, &parsed))
+        return lt_fail(err, LT_INVALID, "the environment is another, or the flags are");
     keep_env(dbt, &parsed);
     refreshing r = {.dbt = dbt, .files = files, .parsed = &parsed};
     LT_TRY(refresh(&r, err));

@@ -313,3 +313,25 @@ def test_what_is_not_changed_is_not_evaluated(tmp_path, env):
     assert "here I am" in zoo.parse("target", "--no-partial-parse")[2]
     zoo.env["DBT_PARTIAL_PARSE"] = "false"
     assert "here I am" in zoo.parse("target")[2]
+
+
+def test_flags_that_a_template_asks_for_count_while_parsing(tmp_path, env):
+    """As in dbt, `flags` has the command's values when models are read; what the cache kept for other values is not used."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "dbt_project.yml").write_text("name: flagged\nprofile: zoo\n", encoding="utf-8")
+    (tmp_path / "profiles.yml").write_text(PROFILES, encoding="utf-8")
+    (tmp_path / "models/a.sql").write_text("{{ config(enabled=(flags.WHICH == 'run'), materialized='table' if flags.FULL_REFRESH else 'view') }}\n"
+                                           "select 1 as id\n", encoding="utf-8")
+    (tmp_path / "models/b.sql").write_text("select 2 as id\n", encoding="utf-8")
+
+    def built(*words):
+        done = subprocess.run([LEAT, "dbt", *words, "--debug"], cwd=tmp_path, env={**os.environ, **env}, capture_output=True, text=True, check=True)
+        results = json.loads((tmp_path / "target/run_results.json").read_text(encoding="utf-8"))["results"]
+        manifest = json.loads((tmp_path / "target/manifest.json").read_text(encoding="utf-8"))["nodes"]
+        names = {result["unique_id"].split(".")[-1] for result in results}
+        return names, manifest.get("model.flagged.a", {}).get("config", {}).get("materialized"), "parsed from the cache" in done.stdout
+
+    assert built("run") == ({"a", "b"}, "view", False)
+    assert built("run") == ({"a", "b"}, "view", True)
+    assert built("run", "--full-refresh") == ({"a", "b"}, "table", False)
+    assert built("build") == ({"b"}, None, False)

@@ -91,17 +91,20 @@ const lt_jinja_class lt_dbt_api_class = {.name = "DatabaseWrapper", .attr = api_
 static lt_status flags_attr(lt_jinja_render *render, lt_jinja_object *self, lt_text name,
                             lt_jinja_value *out, bool *found, lt_err *err)
 {
-    lt_jinja_value flags = exec_of(self)->rt->settings.flags;
+    lt_dbt_exec *exec = exec_of(self);
+    const lt_dbt_rt_settings *set = &exec->rt->settings;
     char lower[128];
     (void)render;
     (void)err;
     *found = true;
     *out = lt_jinja_none();
-    if (flags.type != LT_JINJA_DICT || name.len >= sizeof(lower))
+    if (set->flags.type != LT_JINJA_DICT || name.len >= sizeof(lower))
         return LT_OK;
     for (size_t i = 0; i < name.len; i++)
         lower[i] = lt_lower(name.ptr[i]);
-    (void)lt_jinja_find(flags, lt_text_at(lower, name.len), out);
+    (void)lt_jinja_find(set->flags, lt_text_at(lower, name.len), out);
+    if (set->host->flag_read)
+        set->host->flag_read(set->user, exec, lt_text_at(lower, name.len), *out);
     return LT_OK;
 }
 

@@ -105,6 +105,8 @@ typedef struct lt_dbt_host {
     /* Render a text in the node's context: hooks, render(). */
     lt_status (*render)(void *user, lt_dbt_exec *exec, lt_jinja_render *inside, lt_text source,
                         lt_buf *out, lt_err *err);
+    /* A template has asked for flags.NAME (in lower case). May be NULL. */
+    void (*flag_read)(void *user, lt_dbt_exec *exec, lt_text name, lt_jinja_value value);
     /* exceptions.warn() and log(): `info` is shown to people, else it goes to the log. May be NULL: lt_log(). */
     void (*say)(void *user, lt_dbt_exec *exec, bool warning, bool info, lt_text message);
 } lt_dbt_host;
