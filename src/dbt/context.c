@@ -238,6 +238,8 @@ lt_status lt_dbt_lookup(void *user, lt_jinja_render *render, const lt_jinja_temp
     *found = true;
     if (r->loading)
         record_clock(r, name);
+    if (r->exec && lt_dbt_exec_given(r->exec, name, out))
+        return LT_OK;
     if (r->unit && lt_dbt_unit_name(r, render, name, out))
         return LT_OK;
     if (r->extra.type == LT_JINJA_DICT && lt_jinja_find(r->extra, name, out))

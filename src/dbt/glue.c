@@ -59,8 +59,8 @@ static lt_status find_name(void *user, lt_dbt_exec *exec, lt_text name, lt_jinja
     rendering *r = rendering_of(exec);
     (void)user;
     (void)err;
-    *found = lt_dbt_names_find(r, NULL, name, value) || lt_dbt_exec_find(exec, name, value) ||
-             lt_scope_find(&r->scope, name, value);
+    *found = lt_dbt_exec_given(exec, name, value) || lt_dbt_names_find(r, NULL, name, value) ||
+             lt_dbt_exec_find(exec, name, value) || lt_scope_find(&r->scope, name, value);
     return LT_OK;
 }
 

@@ -211,6 +211,10 @@ bool lt_dbt_names_find(rendering *r, lt_jinja_render *render, lt_text name, lt_j
 extern const lt_jinja_class lt_dbt_config_class, lt_dbt_namespace_class,
     lt_dbt_graph_builtins_class, lt_dbt_var_class;
 
+/* ---- project_value.c: `ref.config` ---- */
+
+extern const lt_jinja_class lt_dbt_project_class, lt_dbt_project_vars_class;
+
 /* ---- macro.c ---- */
 
 lt_status lt_dbt_macros_load(lt_dbt *dbt, lt_dbt_package *package, lt_err *err);

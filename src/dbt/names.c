@@ -57,7 +57,7 @@ static lt_status bind_ref(lt_jinja_call *call, lt_dbt_ref *out, lt_err *err)
     return LT_OK;
 }
 
-static lt_status ref(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
+static lt_status ref_call(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
 {
     rendering *r = rendering_of(call);
     lt_dbt_ref wanted;
@@ -73,6 +73,23 @@ static lt_status ref(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
         return lt_dbt_ref_missing(r->dbt, &wanted, is_disabled, err);
     return lt_dbt_ref_value(r, call->render, found, result, err);
 }
+
+static lt_status ref_attr(lt_jinja_render *render, lt_jinja_object *self, lt_text name,
+                          lt_jinja_value *out, bool *found, lt_err *err)
+{
+    (void)self;
+    (void)err;
+    rendering *r = lt_jinja_user(render);
+    *found = lt_text_eq(name, T("config"));
+    if (*found)
+        *out = lt_jinja_object_value(&r->dbt->root->config);
+    return LT_OK;
+}
+
+/* ref() has the project object too: packages ask it for their version. */
+static const lt_jinja_class ref_class = {
+    .name = "RuntimeRefResolver", .call = ref_call, .attr = ref_attr};
+static lt_jinja_object ref_object = {&ref_class};
 
 static lt_status source(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
 {
@@ -591,12 +608,16 @@ static bool find_macro(rendering *r, lt_jinja_render *render, lt_text name, lt_j
 /* ---- the table ---- */
 
 static const lt_jinja_func functions[] = {
-    {"ref", ref, NULL},       {"source", source, NULL},   {"function", function, NULL},
-    {"metric", metric, NULL}, {"env_var", env_var, NULL}, {"doc", doc, NULL},
+    {"source", source, NULL},   {"function", function, NULL}, {"metric", metric, NULL},
+    {"env_var", env_var, NULL}, {"doc", doc, NULL},
 };
 
 static bool find_function(const rendering *r, lt_text name, lt_jinja_value *out)
 {
+    if (lt_text_eq(name, T("ref")) && !r->only_values) {
+        *out = lt_jinja_object_value(&ref_object);
+        return true;
+    }
     for (size_t i = 0; i < LT_COUNT(functions); i++) {
         bool value_only = functions[i].run == env_var || functions[i].run == doc;
         if ((r->only_values && !value_only) || !lt_text_eq(lt_text_of(functions[i].name), name))
@@ -609,7 +630,6 @@ static bool find_function(const rendering *r, lt_text name, lt_jinja_value *out)
 
 static bool find_value(rendering *r, lt_text name, lt_jinja_value *out)
 {
-    const lt_dbt_package *package = r->package ? r->package : r->dbt->root;
     const lt_dbt_settings *set = &r->dbt->settings;
     const struct {
         lt_text name;
@@ -619,7 +639,7 @@ static bool find_value(rendering *r, lt_text name, lt_jinja_value *out)
         {T("var"), lt_jinja_object_value(&r->var), false},
         {T("target"), r->dbt->target, false},
         {T("env"), r->dbt->target, false},
-        {T("project_name"), lt_jinja_text(package->name), false},
+        {T("project_name"), lt_jinja_text(r->dbt->root ? r->dbt->root->name : (lt_text){0}), false},
         {T("dbt_version"), lt_jinja_text(T(LT_DBT_VERSION)), false},
         {T("config"), lt_jinja_object_value(&r->config), true},
         {T("builtins"), lt_jinja_object_value(&r->builtins), true},

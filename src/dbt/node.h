@@ -69,12 +69,13 @@ struct lt_dbt_package {
     bool is_built_in, is_root;
     bool is_strict; /* a leat.yml: what is not known is an error */
     lt_texts paths[LT_DBT_PATHS];
-    lt_texts ignored;          /* patterns of .dbtignore */
-    lt_jinja_value project;    /* dbt_project.yml, rendered: a dict */
-    lt_jinja_value unrendered; /* the same as it was written */
-    lt_jinja_value vars;       /* that its own templates see: a dict */
-    lt_map macros;             /* name -> lt_dbt_macro */
-    lt_jinja_object namespace; /* what its name gives in a template: dbt_utils.star() */
+    lt_texts ignored;                 /* patterns of .dbtignore */
+    lt_jinja_value project;           /* dbt_project.yml, rendered: a dict */
+    lt_jinja_value unrendered;        /* the same as it was written */
+    lt_jinja_value vars;              /* that its own templates see: a dict */
+    lt_map macros;                    /* name -> lt_dbt_macro */
+    lt_jinja_object namespace;        /* what its name gives in a template: dbt_utils.star() */
+    lt_jinja_object config, own_vars; /* dbt's project object and its `vars` (project_value.c) */
 };
 
 /* A call of ref(), in order of writing. */

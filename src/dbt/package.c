@@ -289,6 +289,8 @@ static lt_dbt_package *package_new(lt_dbt *dbt, const char *root)
     lt_dbt_package *package = LT_NEW(&dbt->arena, lt_dbt_package);
     package->root = root ? lt_arena_str(&dbt->arena, lt_text_of(root)) : NULL;
     package->namespace.class = &lt_dbt_namespace_class;
+    package->config.class = &lt_dbt_project_class;
+    package->own_vars.class = &lt_dbt_project_vars_class;
     package->project = package->unrendered = package->vars = lt_jinja_dict(&dbt->heap);
     return package;
 }

@@ -272,3 +272,50 @@ def test_a_name_too_long_for_postgres_is_no_error_of_the_project(shop):
     shop.write("profiles.yml", "shop:\n  target: dev\n  outputs:\n    dev: {type: postgres, host: /nowhere, port: 5432, user: u, password: '', dbname: d, schema: s}\n")
     shop.write("models/" + "m" * 70 + ".sql", "select 1 as id")
     shop("parse")
+
+
+def local_package(shop):
+    shop.write("packages.yml", "packages: [{local: lib}]\n")
+    shop.write("lib/dbt_project.yml", "name: lib\nversion: 1.2.3\nvars: {a: 1}\n")
+
+
+def test_ref_knows_the_project(shop):
+    shop.write("dbt_project.yml", PROJECT + "version: '7'\nvars: {a: 2, lib: {b: 3}}\n")
+    local_package(shop)
+    shop.write("lib/macros/about.sql", "{% macro about() %}{% set c = builtins.ref.config %}{% set lib = c.dependencies['lib'] %}{% do return([c.project_name, c.version, "
+                                       "c.vars.to_dict(), c.cli_vars, c.model_paths, lib.project_name, lib.version, lib.vars.to_dict(), c.load_dependencies().keys() | sort]) %}{% endmacro %}")
+    shop.write("models/m.sql", "select 1 as id -- {{ lib.about() }} {{ ref.config.target_name }} {{ ref('n') }}")
+    shop.write("models/n.sql", "select 1 as id")
+    shop("deps")
+    shop("run", "--vars", "{k: v}")
+    assert artifact(shop, "manifest.json")["nodes"]["model.shop.m"]["compiled_code"] == (
+        "select 1 as id -- ['shop', '7', {'a': 2, 'lib': {'b': 3}}, {'k': 'v'}, ['models'], 'lib', '1.2.3', {'a': 1}, "
+        "['dbt', 'dbt_duckdb', 'lib', 'shop']] dev \"shop\".\"main\".\"n\"")
+
+
+def test_the_context_keeps_what_it_is_given(shop):
+    shop.write("macros/keep.sql", "{% macro keep(x) %}{% set all = context.get('kept', []) %}{% do context.update({'kept': all + [x]}) %}{% endmacro %}"
+                                  "{% macro kept_now() %}{{ context.kept }} {{ kept }} {{ context['kept'] | length }}{% endmacro %}")
+    shop.write("models/m.sql", "{{ keep(1) }}{{ keep('two') }}{% do context.update(more=3) %}select 1 as id -- {{ kept_now() }} {{ more }}")
+    shop.write("models/other.sql", "select 1 as id -- {{ context.get('kept', 'none') }}")
+    shop.write("models/wrong.sql", "{% if execute %}{% do context.update(1) %}{% endif %}select 1 as id")
+    shop("run", "--exclude", "wrong")
+    nodes = artifact(shop, "manifest.json")["nodes"]
+    assert nodes["model.shop.m"]["compiled_code"] == "select 1 as id -- [1, 'two'] [1, 'two'] 2 3"
+    assert nodes["model.shop.other"]["compiled_code"] == "select 1 as id -- none"
+    assert "context.update() takes a dictionary" in shop("run", "-s", "wrong", code=1)
+
+
+def test_the_name_of_the_project_is_that_of_the_root_in_packages_too(shop):
+    local_package(shop)
+    shop.write("lib/macros/where.sql", "{% macro where_to() %}{% if context.get(project_name, {}).get('where_to') %}{{ return(context[project_name].where_to()) }}"
+                                       "{% else %}{{ return('lib') }}{% endif %}{% endmacro %}")
+    shop.write("models/m.sql", "select '{{ lib.where_to() }}' as a")
+    shop.write("lib/models/l.sql", "select '{{ where_to() }} {{ project_name }}' as a")
+    shop("deps")
+    shop("run")
+    nodes = artifact(shop, "manifest.json")["nodes"]
+    assert nodes["model.shop.m"]["compiled_code"] == "select 'lib' as a" and nodes["model.lib.l"]["compiled_code"] == "select 'lib shop' as a"
+    shop.write("macros/where.sql", "{% macro where_to() %}{{ return('mine') }}{% endmacro %}")
+    shop("run")
+    assert artifact(shop, "manifest.json")["nodes"]["model.shop.m"]["compiled_code"] == "select 'mine' as a"

@@ -110,6 +110,7 @@ struct lt_dbt_exec {
     lt_session *session;
     lt_dbt_transaction *transaction, own_transaction;
     lt_jinja_value results; /* a dict: name -> result */
+    lt_jinja_value given;   /* a dict: what context.update() put there */
     lt_jinja_value adapter_config;
     exec_object adapter, api, relation_class, column_class, exceptions, flags, validation, builtins,
         context, behavior;

@@ -186,8 +186,45 @@ static lt_status name_get(lt_jinja_call *call, lt_text name, lt_jinja_value *out
     return LT_OK;
 }
 
-const lt_jinja_class lt_dbt_context_class = {
-    .name = "dict", .item = name_item, .attr = name_attr, .method = name_get, .is_mapping = true};
+static lt_status give(lt_dbt_exec *exec, lt_jinja_call *call, lt_jinja_value key,
+                      lt_jinja_value value, lt_err *err)
+{
+    if (call->heap != exec->heap) {
+        LT_TRY(lt_jinja_copy(exec->heap, key, &key, err));
+        LT_TRY(lt_jinja_copy(exec->heap, value, &value, err));
+    }
+    lt_jinja_put_value(exec->given, key, value);
+    return LT_OK;
+}
+
+static lt_status context_method(lt_jinja_call *call, lt_text name, lt_jinja_value *out, bool *found,
+                                lt_err *err)
+{
+    lt_dbt_exec *exec = exec_of(call->self.as.object);
+    lt_jinja_value key, value;
+    if (!lt_text_eq(name, T("update")))
+        return name_get(call, name, out, found, err);
+    *found = true;
+    *out = lt_jinja_none();
+    if (call->arg_count > 1 || (call->arg_count && call->args[0].type != LT_JINJA_DICT))
+        return lt_fail(err, LT_INVALID, "context.update() takes a dictionary and names");
+    for (size_t at = 0; call->arg_count && lt_jinja_next(call->args[0], &at, &key, &value);)
+        LT_TRY(give(exec, call, key, value, err));
+    for (size_t i = 0; i < call->kwarg_count; i++)
+        LT_TRY(give(exec, call, lt_jinja_text(call->kwargs[i].name), call->kwargs[i].value, err));
+    return LT_OK;
+}
+
+bool lt_dbt_exec_given(const lt_dbt_exec *exec, lt_text name, lt_jinja_value *out)
+{
+    return lt_jinja_find(exec->given, name, out);
+}
+
+const lt_jinja_class lt_dbt_context_class = {.name = "dict",
+                                             .item = name_item,
+                                             .attr = name_attr,
+                                             .method = context_method,
+                                             .is_mapping = true};
 const lt_jinja_class lt_dbt_rt_builtins_class = {
     .name = "dict", .item = name_item, .attr = name_attr, .method = name_get, .is_mapping = true};
 
@@ -251,6 +288,7 @@ lt_status lt_dbt_exec_open(const lt_dbt_exec_settings *settings, lt_dbt_exec **o
                           .session = settings->session,
                           .own_transaction = {.session = settings->session},
                           .results = lt_jinja_dict(settings->heap),
+                          .given = lt_jinja_dict(settings->heap),
                           .modules = make_modules(settings->heap)};
     exec->transaction = settings->transaction ? settings->transaction : &exec->own_transaction;
     exec->adapter_config = make_adapter_config(exec->heap, &exec->rt->settings);

@@ -199,6 +199,8 @@ int64_t lt_dbt_exec_failed_at(const lt_dbt_exec *exec); /* the byte of it, or -1
 
 /* The names of the run time: api, adapter, modules, exceptions, flags, log, return, tojson, load_result, ... */
 bool lt_dbt_exec_find(lt_dbt_exec *exec, lt_text name, lt_jinja_value *out);
+/* What context.update() gave: it goes before every other name. */
+bool lt_dbt_exec_given(const lt_dbt_exec *exec, lt_text name, lt_jinja_value *out);
 
 /* What is there under a relation's name, from the cache (filled for its schema when first asked). *out is undefined when there
  * is nothing. For ref() with --defer. */
