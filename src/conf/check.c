@@ -14,6 +14,7 @@ typedef struct checker {
     const lt_conf_pipeline *pipeline; /* NULL: another file */
     const lt_conf_for_each *each;     /* in a task of its items */
     bool in_task;
+    bool in_shell; /* to warn of what strangers may put into a command */
     /* To warn, and not to fail: */
     const lt_project *project;
     lt_arena *arena;
@@ -229,6 +230,37 @@ static void warn_use(const checker *c, const use *u)
              key);
 }
 
+/* Whose values come with an event, as texts. */
+static bool is_filled(const lt_conf_pipeline *pipeline, lt_text param)
+{
+    bool is_text = false, is_mapped = false;
+    for (size_t i = 0; i < pipeline->typed.len; i++)
+        is_text |= lt_text_eq(pipeline->typed.items[i].name, param) &&
+                   pipeline->typed.items[i].type == LT_PARAM_STRING;
+    for (size_t i = 0; i < pipeline->triggers.len; i++)
+        for (size_t k = 0; k < pipeline->triggers.items[i].mapped.len; k++)
+            is_mapped |= lt_text_eq(pipeline->triggers.items[i].mapped.items[k].name, param);
+    return is_text && is_mapped;
+}
+
+/* Who sends the event writes a part of the command; the environment keeps it a value. */
+static void warn_shell(const checker *c, const use *u)
+{
+    const lt_jinja_use *what = u->what;
+    lt_name_id id = lt_name_find(what->parts[0].name);
+    if (what->count < 2)
+        return;
+    lt_text name = what->parts[1].name;
+    bool is_event =
+        id == LT_NAME_TRIGGER && (lt_text_eq(name, T("event")) || lt_text_eq(name, T("events")));
+    if (!is_event && !(id == LT_NAME_PARAMS && is_filled(c->pipeline, name)))
+        return;
+    warn(c, place_of(u, 1),
+         "'%.*s.%.*s' comes with an event, and here it becomes a part of the command: whoever "
+         "sends the event can run commands; use the environment ($LEAT_PARAM_..., 'env')",
+         LT_ARG(what->parts[0].name), LT_ARG(name));
+}
+
 /* ---- the walk ---- */
 
 static lt_status check_uses(const checker *c, const lt_conf_text *text,
@@ -240,7 +272,9 @@ static lt_status check_uses(const checker *c, const lt_conf_text *text,
     lt_jinja_uses_of(compiled, &heap, &uses);
     for (size_t i = 0; i < uses.len && status == LT_OK; i++) {
         use one = {text, compiled, &uses.items[i], prefix};
-        if (c->warnings)
+        if (c->in_shell)
+            warn_shell(c, &one);
+        else if (c->warnings)
             warn_use(c, &one);
         else
             status = check_use(c, &one, &heap.arena, err);
@@ -375,7 +409,7 @@ lt_status lt_conf_check_names(const lt_conf_reader *reader, const lt_setting_gro
     return check_group(&c, group, made, err);
 }
 
-/* ---- files of tasks ---- */
+/* ---- files and commands of tasks ---- */
 
 enum { NOTEBOOK_BYTES = 16 << 20 };
 
@@ -479,13 +513,23 @@ static void warn_file(const checker *c, const lt_conf_task *task)
         warn_variables(c, task, path);
 }
 
-static void warn_files(const checker *c, const lt_conf_tasks *tasks)
+static void warn_task(const checker *c, const lt_conf_task *task)
+{
+    checker shell = *c;
+    lt_err err;
+    shell.in_shell = true;
+    warn_file(c, task);
+    if (task->kind == LT_DO_SHELL)
+        lt_ignore(check_text(&shell, &task->command, false, &err));
+}
+
+static void warn_tasks(const checker *c, const lt_conf_tasks *tasks)
 {
     for (size_t i = 0; i < tasks->len; i++) {
         const lt_conf_tasks *inner = &tasks->items[i].for_each.tasks;
-        warn_file(c, &tasks->items[i]);
+        warn_task(c, &tasks->items[i]);
         for (size_t k = 0; k < inner->len; k++)
-            warn_file(c, &inner->items[k]);
+            warn_task(c, &inner->items[k]);
     }
 }
 
@@ -500,6 +544,6 @@ void lt_conf_warn(const lt_project *project, lt_arena *arena, lt_conf_pipeline *
                                   &pipeline->on_late};
     lt_err err;
     for (size_t i = 0; i < LT_COUNT(all); i++)
-        warn_files(&c, all[i]);
+        warn_tasks(&c, all[i]);
     lt_ignore(check_group(&c, &lt_conf_pipeline_group, (const char *)pipeline, &err));
 }

@@ -246,3 +246,19 @@ def test_a_slip_in_the_name_of_a_bucket_is_answered(project):
     assert leat("store", "versions", "mine/q").out == before
     leat("store", "rm", "mine/q")
     assert "restored as version" in leat("store", "restore", "mine/q").out
+
+
+def test_what_a_stranger_may_put_into_a_command_is_told(project):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/hook.yml": """\
+name: hook
+params: {branch: {type: string, default: main}, count: {type: int, default: 1}, mine: {type: string, default: x}}
+triggers: {pushed: {webhook: {secret: HOOK_SECRET}, params: {branch: $.event.body.ref, count: $.event.body.n}}}
+tasks:
+  bad: {shell: 'echo "{{ params.branch }} {{ params.count }} {{ params.mine }}"'}
+  good: {shell: 'echo "$LEAT_PARAM_BRANCH" {{ params.mine }}, by {{ trigger.trigger }}'}
+  worse: {shell: 'echo {{ trigger.event.body.ref }}'}
+"""})
+    told = leat("status").err
+    assert told.count("hook.yml:") == 2, told
+    assert "pipelines/hook.yml:5:33: 'params.branch' comes with an event" in told, told
+    assert "pipelines/hook.yml:7:35: 'trigger.event' comes with an event" in told, told
