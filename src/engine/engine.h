@@ -64,6 +64,7 @@ void lt_session_progress(lt_session *session, int64_t *rows, double *fraction);
 /* Run one or several statements separated by ';'. `rows` (may be NULL) gets the rows that the last one changed. */
 LT_MUST_CHECK lt_status lt_exec(lt_session *session, lt_text sql, int64_t *rows, lt_err *err);
 LT_MUST_CHECK lt_status lt_session_begin(lt_session *session, lt_err *err);
+/* LT_NOT_FOUND: PostgreSQL has no transaction, a statement ended it. */
 LT_MUST_CHECK lt_status lt_session_commit(lt_session *session, lt_err *err);
 void lt_session_rollback(
     lt_session *session); /* also fine without a transaction, or on a dead connection */

@@ -468,7 +468,7 @@ static lt_status session_commit(lt_session *session, lt_err *err)
     pg_session *self = pg_session_of(session);
     PGTransactionStatusType state = PQtransactionStatus(self->connection);
     if (state == PQTRANS_IDLE)
-        return lt_fail(err, LT_FAILED, "there is no transaction to commit");
+        return lt_fail(err, LT_NOT_FOUND, "there is no transaction to commit");
     if (state == PQTRANS_INERROR)
         return lt_fail(err, LT_FAILED, "the transaction was aborted by an earlier error");
     return lt_pg_run(self, "COMMIT", err);

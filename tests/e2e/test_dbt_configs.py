@@ -319,3 +319,23 @@ def test_the_name_of_the_project_is_that_of_the_root_in_packages_too(shop):
     shop.write("macros/where.sql", "{% macro where_to() %}{{ return('mine') }}{% endmacro %}")
     shop("run")
     assert artifact(shop, "manifest.json")["nodes"]["model.shop.m"]["compiled_code"] == "select 'mine' as a"
+
+
+def test_a_path_may_say_more_than_a_relation_has(shop):
+    shop.write("models/m.sql", "select 1 as id -- {{ this.incorporate(path={'table': 'x', 'identifier': 'j'}) }}")
+    shop("run")
+    assert artifact(shop, "manifest.json")["nodes"]["model.shop.m"]["compiled_code"] == 'select 1 as id -- "shop"."main"."j"'
+    shop.write("models/m.sql", "select 1 as id -- {{ this.replace_path(table='x') }}")
+    assert "no 'table'" in shop("run", code=2)
+
+
+def test_a_hook_may_commit_by_itself_on_postgres(shop, postgres):
+    url = postgres.database()
+    host, name = url.split("host=")[1], url.split("@/")[1].split("?")[0]
+    shop.write("profiles.yml", "shop:\n  target: dev\n  outputs:\n    dev: {type: postgres, host: " + host + ", port: 5432, user: postgres, password: x, dbname: "
+               + name + ", schema: s}\n")
+    shop.write("models/m.sql", "{{ config(pre_hook='create table if not exists s.log (a int); insert into s.log values (1); commit;', "
+                               "post_hook='insert into s.log values (2); commit;') }} select 1 as id")
+    shop("run")
+    shop("run")
+    assert postgres.psql("select string_agg(a::text, '' order by a) from s.log", url) == [["1122"]]

@@ -344,6 +344,14 @@ static lt_status set_flags(lt_jinja_call *call, bool *flags, lt_err *err)
     return LT_OK;
 }
 
+static bool is_part(lt_text name)
+{
+    for (int i = 0; i < LT_DBT_PARTS; i++)
+        if (lt_text_eq(name, lt_text_of(part_names[i])))
+            return true;
+    return false;
+}
+
 static lt_status set_part(lt_jinja_call *call, lt_dbt_relation *relation, lt_text name,
                           lt_jinja_value value, lt_err *err)
 {
@@ -363,6 +371,7 @@ static lt_status set_part(lt_jinja_call *call, lt_dbt_relation *relation, lt_tex
     return lt_fail(err, LT_INVALID, "a relation's path has no '%.*s'", LT_ARG(name));
 }
 
+/* A key that is no part changes nothing: packages give `table`. */
 static lt_status set_path(lt_jinja_call *call, lt_dbt_relation *relation, lt_jinja_value path,
                           lt_err *err)
 {
@@ -370,7 +379,8 @@ static lt_status set_path(lt_jinja_call *call, lt_dbt_relation *relation, lt_jin
     if (path.type != LT_JINJA_DICT)
         return lt_fail(err, LT_INVALID, "path= must be a dictionary");
     for (size_t at = 0; lt_jinja_next(path, &at, &key, &value);)
-        LT_TRY(set_part(call, relation, lt_jinja_as_text(key), value, err));
+        if (is_part(lt_jinja_as_text(key)))
+            LT_TRY(set_part(call, relation, lt_jinja_as_text(key), value, err));
     return LT_OK;
 }
 
@@ -688,11 +698,8 @@ static lt_status create(lt_jinja_call *call, lt_dbt_relation made, lt_jinja_valu
     }
     for (size_t i = 0; i < call->kwarg_count; i++) {
         lt_text name = call->kwargs[i].name;
-        bool is_part = false;
-        for (int part = 0; part < LT_DBT_PARTS; part++)
-            is_part = is_part || lt_text_eq(name, lt_text_of(part_names[part]));
-        LT_TRY(is_part ? set_part(call, &made, name, call->kwargs[i].value, err)
-                       : set_field(call, &made, name, call->kwargs[i].value, err));
+        LT_TRY(is_part(name) ? set_part(call, &made, name, call->kwargs[i].value, err)
+                             : set_field(call, &made, name, call->kwargs[i].value, err));
     }
     return checked(call->heap, &made, out, err);
 }
