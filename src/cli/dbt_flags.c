@@ -63,7 +63,9 @@ static const flag flags[] = {
      "check require-dbt-version"},
     {"partial-parse", NULL, 0, SWITCH, AT(partial_parse), "PARTIAL_PARSE", 0,
      "evaluate only what has changed since the last time"},
-    {"select", "models", 's', WORDS, AT(select), NULL, SELECTING, "the nodes that are meant"},
+    {"select", NULL, 's', WORDS, AT(select), NULL, SELECTING, "the nodes that are meant"},
+    {"models", "model", 'm', WORDS, AT(models), NULL, SELECTING,
+     "the same; of list: those of them that are models"},
     {"exclude", NULL, 0, WORDS, AT(exclude), NULL, SELECTING, "and those that are not"},
     {"selector", NULL, 0, TEXT, AT(selector), NULL, SELECTING, "a name of selectors.yml"},
     {"indirect-selection", NULL, 0, TEXT, AT(indirect_selection), "INDIRECT_SELECTION", 0,
@@ -273,8 +275,6 @@ static bool takes_value(const flag *f)
 static const flag *find_long(lt_text name, bool *off)
 {
     *off = false;
-    if (lt_text_eq(name, T("model")))
-        name = T("models");
     for (size_t i = 0; i < LT_COUNT(flags); i++)
         if (lt_text_eq(lt_text_of(flags[i].name), name) ||
             (flags[i].other && lt_text_eq(lt_text_of(flags[i].other), name)))
@@ -291,7 +291,7 @@ static const flag *find_letter(char letter)
     for (size_t i = 0; i < LT_COUNT(flags); i++)
         if (flags[i].letter == letter)
             return &flags[i];
-    return letter == 'm' ? find_letter('s') : NULL;
+    return NULL;
 }
 
 static lt_text flag_name(const void *context, size_t i)
@@ -410,6 +410,21 @@ static lt_status read_words(word_reader *r, lt_err *err)
     return LT_OK;
 }
 
+/* Other commands know --models as a name of --select; list means by it models alone. */
+static lt_status settle_models(dbt_flags *out, lt_arena *arena, lt_err *err)
+{
+    bool list = out->verb == DBT_LIST && out->models.len;
+    if (list && (out->select.len || out->resource_type.len))
+        return lt_fail(err, LT_INVALID, "--models and --%s do not go together",
+                       out->select.len ? "select" : "resource-type");
+    for (size_t i = 0; i < out->models.len; i++)
+        lt_push_in(arena, &out->select, out->models.items[i]);
+    if (list)
+        lt_push_in(arena, &out->resource_type, "model");
+    out->models = (lt_strings){0};
+    return LT_OK;
+}
+
 /* ---- beginning ---- */
 
 static void reset(dbt_flags *out)
@@ -448,6 +463,7 @@ lt_status dbt_flags_read(lt_app *app, const lt_args *words, dbt_flags *out, lt_e
     word_reader r = {.words = words, .out = out, .arena = &app->arena};
     reset(out);
     LT_TRY(read_words(&r, err));
+    LT_TRY(settle_models(out, r.arena, err));
     if (!out->project_dir)
         out->project_dir = app->globals.project_dir;
     if (!out->target)

@@ -741,6 +741,29 @@ static lt_status check_udf(lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)
     return LT_OK;
 }
 
+/* What dbt refuses of a snapshot before anything runs. */
+static lt_status check_snapshot(lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)
+{
+    lt_text strategy = text_of(dbt, node, "strategy");
+    bool timestamp = lt_text_eq(strategy, T("timestamp")), check = lt_text_eq(strategy, T("check"));
+    lt_jinja_value columns = lt_dbt_config_get(dbt, node, T("check_cols"));
+    const char *wrong = NULL;
+    if (node->kind != LT_DBT_SNAPSHOT || node->config.disabled)
+        return LT_OK;
+    if (!strategy.len || !node->config.unique_key.len)
+        wrong = "Snapshots must be configured with a 'strategy' and 'unique_key'";
+    else if (check && !lt_jinja_truth(columns))
+        wrong = "A snapshot of the strategy 'check' needs 'check_cols'";
+    else if (check && columns.type == LT_JINJA_STR &&
+             !lt_text_eq(lt_dbt_text_of(dbt, columns), T("all")))
+        wrong = "'check_cols' is 'all' or a list of columns";
+    else if (timestamp && !text_of(dbt, node, "updated_at").len)
+        wrong = "A snapshot of the strategy 'timestamp' needs 'updated_at'";
+    else if (timestamp && lt_jinja_truth(columns))
+        wrong = "A snapshot of the strategy 'timestamp' has no 'check_cols'";
+    return wrong ? lt_fail(err, LT_INVALID, "%.*s: %s", LT_ARG(node->path), wrong) : LT_OK;
+}
+
 lt_status lt_dbt_config_finish(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
 {
     lt_dbt_config *config = &node->config;
@@ -753,6 +776,7 @@ lt_status lt_dbt_config_finish(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
         return lt_hint(err, "set unique_key, or use the strategy 'append'");
     }
     LT_TRY(check_udf(dbt, node, err));
+    LT_TRY(check_snapshot(dbt, node, err));
     node->no_relation = has_no_relation(dbt, node);
     LT_TRY(schema_of(dbt, node, &node->relation.schema, err));
     LT_TRY(database_of(dbt, node, &node->relation.database, err));

@@ -291,16 +291,25 @@ static lt_status write_file(const asking *a, lt_err *err)
     return lt_file_write(a->request->path, lt_buf_text(&text), 0644, err);
 }
 
+/* Unless a flag of the project says that they are for builds only. */
+static bool runs_hooks(const lt_dbt *dbt)
+{
+    lt_jinja_value flags = lt_dbt_at(dbt->root->project, "flags");
+    lt_jinja_value said = lt_dbt_at(flags, "source_freshness_run_project_hooks");
+    return !lt_dbt_is_set(said) || lt_jinja_truth(said);
+}
+
 lt_status lt_dbt_freshness(lt_dbt_run *run, const lt_dbt_freshness_request *request,
                            const lt_dbt_fresh **out, size_t *count, lt_err *err)
 {
     asking a = {.run = run, .request = request};
     size_t bad = 0;
     choose(&a);
-    if (a.count)
+    bool hooks = a.count && runs_hooks(run->request.dbt);
+    if (hooks)
         LT_TRY(lt_dbt_run_hooks(run, "on-run-start", NULL, err));
     LT_TRY(lt_each(LT_MIN(request->threads, (unsigned)MOST_THREADS), a.count, look_at, &a, err));
-    if (a.count)
+    if (hooks)
         LT_TRY(lt_dbt_run_hooks(run, "on-run-end", NULL, err));
     run->ended_us = lt_now_us();
     *out = a.all;

@@ -643,7 +643,10 @@ static bool find_value(rendering *r, lt_text name, lt_jinja_value *out)
         {T("dbt_version"), lt_jinja_text(T(LT_DBT_VERSION)), false},
         {T("config"), lt_jinja_object_value(&r->config), true},
         {T("builtins"), lt_jinja_object_value(&r->builtins), true},
-        {T("schema"), lt_jinja_text(r->node ? r->node->relation.schema : set->target_schema), true},
+        {T("schema"),
+         lt_jinja_text(r->node && r->node->relation.schema.len ? r->node->relation.schema
+                                                               : set->target_schema),
+         true},
         {T("database"), lt_jinja_text(lt_dbt_database_of(r)), true},
         {T("_dbt_generic_test_kwargs"), r->kwargs, true},
     };

@@ -274,7 +274,7 @@ static lt_status by_test_name(const lt_dbt_method_context *context, const lt_dbt
 {
     (void)context;
     (void)err;
-    *fits = matches(node->test_name, term->value);
+    *fits = matches(node->kind == LT_DBT_UNIT_TEST ? node->name : node->test_name, term->value);
     return LT_OK;
 }
 
@@ -448,7 +448,7 @@ static const lt_dbt_method methods[] = {
     {T("file"), by_file, ALL_KINDS & ~K(GROUP)},
     {T("package"), by_package, ALL_KINDS & ~K(GROUP)},
     {T("config"), by_config, PARSED | K(SOURCE)},
-    {T("test_name"), by_test_name, K(GENERIC_TEST)},
+    {T("test_name"), by_test_name, K(GENERIC_TEST) | K(UNIT_TEST)},
     {T("test_type"), by_test_type, TESTS | K(UNIT_TEST)},
     {T("resource_type"), by_resource_type, ALL_KINDS & ~K(GROUP)},
     {T("state"), by_state, ALL_KINDS & ~K(GROUP)},

@@ -339,3 +339,52 @@ def test_a_hook_may_commit_by_itself_on_postgres(shop, postgres):
     shop("run")
     shop("run")
     assert postgres.psql("select string_agg(a::text, '' order by a) from s.log", url) == [["1122"]]
+
+
+SNAPSHOT = "{% snapshot snap %}{{ config(GIVEN) }} select 1 as id, date '2024-01-01' as moment {% endsnapshot %}"
+KEPT = "strategy='timestamp', unique_key='id', updated_at='moment'"
+
+
+@pytest.mark.parametrize("given, part", [
+    ("unique_key='id', updated_at='moment'", "'strategy' and 'unique_key'"), ("strategy='check', check_cols='all'", "'strategy' and 'unique_key'"),
+    ("strategy='check', unique_key='id'", "needs 'check_cols'"), ("strategy='check', unique_key='id', check_cols='id'", "a list of columns"),
+    ("strategy='timestamp', unique_key='id'", "needs 'updated_at'"), (KEPT + ", check_cols='all'", "has no 'check_cols'")])
+def test_a_snapshot_that_lacks_what_its_strategy_needs_is_refused_before_anything_runs(shop, given, part):
+    shop.write("snapshots/snap.sql", SNAPSHOT.replace("GIVEN", given))
+    said = shop("parse", code=2)
+    assert part in said and "snapshots/snap.sql" in said
+    shop.write("snapshots/snap.sql", SNAPSHOT.replace("GIVEN", given + ", enabled=false"))
+    shop("parse")
+
+
+def test_the_configuration_of_a_node_sees_the_schema_of_the_target(shop):
+    shop.write("snapshots/snap.sql", SNAPSHOT.replace("GIVEN", KEPT + ", target_schema=schema ~ '_history'"))
+    shop("parse")
+    snap = artifact(shop, "manifest.json")["nodes"]["snapshot.shop.snap"]
+    assert (snap["schema"], snap["config"]["target_schema"]) == ("main_history", "main_history")
+
+
+def test_list_means_models_alone_by_models(shop):
+    shop.write("models/m.yml", "models: [{name: m, columns: [{name: id, data_tests: [unique]}]}]")
+    assert shop("-q", "ls", "--models", "m").split() == ["shop.m"] == shop("-q", "ls", "-m", "m").split()
+    assert shop("-q", "ls", "--select", "m").split() == ["shop.m", "shop.unique_m_id"]
+    shop("run", "--models", "m")
+    assert "PASS=1" in shop("test", "--model", "m")
+    shop("ls", "--models", "m", "--select", "m", code=2)
+    shop("ls", "--models", "m", "--resource-type", "model", code=2)
+
+
+@pytest.mark.parametrize("flag, times", [("", 2), ("flags: {source_freshness_run_project_hooks: false}\n", 0)])
+def test_a_flag_keeps_the_hooks_of_the_project_from_freshness(shop, flag, times):
+    shop.write("dbt_project.yml", PROJECT + flag + "on-run-start: [select 1]\non-run-end: [select 2]\n")
+    shop.write("models/s.yml", "sources: [{name: raw, schema: main, tables: [{name: s, loaded_at_field: \"date '2000-01-01' + id\", "
+                               "config: {freshness: {warn_after: {count: 1, period: day}}}}]}]")
+    shop("seed")
+    assert shop("source", "freshness").count("OK hook: ") == times
+
+
+def test_a_unit_test_is_selected_by_its_name(shop):
+    shop.write("models/m.yml", "unit_tests: [{name: one_row, model: m, given: [], expect: {rows: [{id: 1}]}}]")
+    assert shop("-q", "ls", "--select", "test_name:one_*").split() == ["unit_test:shop.one_row"]
+    shop("run")
+    assert "PASS=1" in shop("test", "--select", "test_name:one_row")

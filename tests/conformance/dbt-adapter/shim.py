@@ -23,6 +23,7 @@ import dbt_common.exceptions
 from dbt.adapters.factory import FACTORY
 from dbt.artifacts.schemas.batch_results import BatchResults
 from dbt.artifacts.schemas.catalog import CatalogArtifact
+from dbt.artifacts.schemas.freshness import FreshnessResult
 from dbt.artifacts.schemas.manifest import WritableManifest
 from dbt.artifacts.schemas.results import FreshnessStatus, NodeStatus, RunStatus, TestStatus, TimingInfo
 from dbt.artifacts.schemas.run import RunExecutionResult, RunResult
@@ -252,7 +253,7 @@ class Runner:
         if verb == "docs" and files.wrote("catalog.json"):
             return CatalogArtifact.from_dict(files.read("catalog.json"))
         if verb == "source":
-            return freshness(files)
+            return freshness(args, files)
         if verb in ("clean", "deps", "init", "docs", ""):
             return None
         if verb == "show":
@@ -286,12 +287,15 @@ def shown(args, files):
     return execution(results)
 
 
-def freshness(files):
-    if not files.wrote("sources.json"):
+def freshness(args, files):
+    named = option(args, "--output") or option(args, "-o")
+    path = pathlib.Path(named) if named else files.target / "sources.json"
+    if not path.is_file():
         return None
-    made, manifest = files.read("sources.json"), files.manifest()
-    return SimpleNamespace(results=[SimpleNamespace(**{**entry, "status": status_of(entry["status"], "source.")}, node=node_of(manifest, entry["unique_id"]))
-                                    for entry in made["results"]], metadata=made["metadata"])
+    made, manifest = json.loads(path.read_text(encoding="utf-8")), files.manifest()
+    results = [SimpleNamespace(**{"error": None, **entry, "status": status_of(entry["status"], "source.")}, node=node_of(manifest, entry["unique_id"]))
+               for entry in made["results"]]
+    return FreshnessResult(results=results, elapsed_time=made["elapsed_time"], metadata=made["metadata"])
 
 
 # ---------------------------------------------------------------- in the place of dbt.tests.util
