@@ -218,7 +218,8 @@ static bool is_test(const lt_dbt_node *node)
 /* A test of what is not there (`err` says what) is put aside, with a word; anything else is an error. */
 static lt_status missing(lt_dbt *dbt, lt_dbt_node *node, bool is_disabled, lt_err *err)
 {
-    if (is_test(node) && (is_disabled || !dbt->is_strict)) {
+    if ((is_test(node) && (is_disabled || !dbt->is_strict)) ||
+        (node->kind == LT_DBT_UNIT_TEST && is_disabled)) {
         node->is_disabled = true;
         if (!is_disabled)
             lt_dbt_warn(dbt, "%.*s: %.*s: %s", LT_ARG(node->path), LT_ARG(node->name),

@@ -388,3 +388,12 @@ def test_a_unit_test_is_selected_by_its_name(shop):
     assert shop("-q", "ls", "--select", "test_name:one_*").split() == ["unit_test:shop.one_row"]
     shop("run")
     assert "PASS=1" in shop("test", "--select", "test_name:one_row")
+
+
+def test_a_unit_test_of_a_disabled_model_is_put_aside(shop):
+    shop.write("models/off.sql", "{{ config(enabled=false) }} select 1 as id")
+    shop.write("models/off.yml", "unit_tests: [{name: one_row, model: off, given: [], expect: {rows: [{id: 1}]}}]")
+    shop("parse")
+    made = artifact(shop, "manifest.json")
+    assert not made["unit_tests"] and sorted(made["disabled"]) == ["model.shop.off", "unit_test.shop.off.one_row"]
+    assert "unit_test" not in shop("-q", "ls")
