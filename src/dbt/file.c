@@ -38,6 +38,15 @@ static bool is_wanted(const project_file *file)
            has_suffix(file->path, ".sql");
 }
 
+/* A folder that is named for several purposes is read once for each; what is the same in all of them, once. */
+static bool is_listed(const lt_dbt_package *package, size_t kind, lt_text folder)
+{
+    for (size_t before = 0; before < kind; before++)
+        if (lt_dbt_texts_have(&package->paths[before], folder))
+            return true;
+    return false;
+}
+
 static lt_status list_folder(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_paths kind,
                              lt_text folder, project_files *out, lt_err *err)
 {
@@ -52,19 +61,12 @@ static lt_status list_folder(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_paths 
         LT_AUTO(lt_chars) path = lt_path_join(name, files.items[i]);
         file.path = lt_arena_str(&dbt->arena, lt_text_of(path));
         file.below = lt_text_of(file.path + strlen(file.path) - strlen(files.items[i]));
+        if (has_suffix(file.path, ".md") && is_listed(package, kind, folder))
+            continue;
         if (is_wanted(&file) && !lt_dbt_ignores(&package->ignored, lt_text_of(file.path)))
             lt_push(out, file);
     }
     return LT_OK;
-}
-
-/* A folder that is named for several purposes is read once for each; what is the same in all of them, once. */
-static bool is_listed(const lt_dbt_package *package, size_t kind, lt_text folder)
-{
-    for (size_t before = 0; before < kind; before++)
-        if (lt_dbt_texts_have(&package->paths[before], folder))
-            return true;
-    return false;
 }
 
 static lt_status list_all(lt_dbt *dbt, project_files *out, lt_err *err)

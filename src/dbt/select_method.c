@@ -365,7 +365,9 @@ static lt_status by_config(const lt_dbt_method_context *context, const lt_dbt_te
             return LT_OK;
         value = inner;
     }
-    *fits = value_fits(value, term->value);
+    *fits = value_fits(value, term->value) ||
+            (lt_text_eq(term->argument, T("severity")) && value.type == LT_JINJA_STR &&
+             lt_text_eq_nocase(lt_jinja_as_text(value), term->value));
     if (value.type == LT_JINJA_LIST)
         for (size_t i = 0; i < lt_jinja_len(value) && !*fits; i++)
             *fits = value_fits(lt_jinja_at(value, i), term->value);

@@ -53,6 +53,15 @@ static void add_removed(const lt_json *now, const lt_json *then, const char *whe
     }
 }
 
+/* Another size, precision or scale breaks nothing: varchar(5), VARCHAR(20). */
+static bool is_same_type(lt_text a, lt_text b)
+{
+    lt_text left, right;
+    return (a.len == 0) == (b.len == 0) &&
+           (!a.len || (lt_text_cut(&a, '(', &left) && lt_text_cut(&b, '(', &right) &&
+                       lt_text_eq_nocase(lt_text_trim(left), lt_text_trim(right))));
+}
+
 static void add_column(const lt_json *now, const lt_json *then, bool was_table, lt_buf *out)
 {
     lt_text name = text_at(then, "name");
@@ -61,7 +70,7 @@ static void add_column(const lt_json *now, const lt_json *then, bool was_table, 
         lt_buf_printf(out, "\n  - Columns were removed: %.*s", LT_ARG(name));
         return;
     }
-    if (!lt_text_eq(was, is))
+    if (!is_same_type(was, is))
         lt_buf_printf(out, "\n  - Columns with data_type changes: %.*s (%.*s -> %.*s)",
                       LT_ARG(name), LT_ARG(was), LT_ARG(is));
     if (was_table)

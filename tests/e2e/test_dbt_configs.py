@@ -397,3 +397,31 @@ def test_a_unit_test_of_a_disabled_model_is_put_aside(shop):
     made = artifact(shop, "manifest.json")
     assert not made["unit_tests"] and sorted(made["disabled"]) == ["model.shop.off", "unit_test.shop.off.one_row"]
     assert "unit_test" not in shop("-q", "ls")
+
+
+@pytest.mark.parametrize("was, now, breaks", [("varchar(5)", "VARCHAR(20)", False), ("decimal(10,2)", "decimal (12,4)", False), ("varchar(5)", "text", True), ("integer", "bigint", True)])
+def test_another_size_of_a_type_breaks_no_contract(shop, was, now, breaks):
+    def contract(kind):
+        shop.write("models/m.yml", "models: [{name: m, config: {contract: {enforced: true}}, columns: [{name: id, data_type: '" + kind + "'}]}]")
+
+    contract(was)
+    shop("parse")
+    (shop.root / "target").rename(shop.root / "before")
+    contract(now)
+    said = shop("ls", "--select", "state:modified.contract", "--state", "before")
+    assert ("Breaking change" in said) == breaks
+    assert "shop.m" in said
+
+
+def test_severity_is_selected_in_any_case(shop):
+    shop.write("models/m.yml", "models: [{name: m, columns: [{name: id, data_tests: [unique, {not_null: {config: {severity: WARN}}}]}]}]")
+    assert shop("-q", "ls", "--select", "config.severity:error,test_type:generic").split() == ["shop.unique_m_id"]
+    assert shop("-q", "ls", "--select", "config.severity:warn").split() == ["shop.not_null_m_id"]
+
+
+def test_docs_of_a_folder_that_two_paths_name_are_read_once(shop):
+    shop.write("dbt_project.yml", PROJECT + "model-paths: [models]\nseed-paths: [models]\n")
+    shop.write("models/about.md", "{% docs about %}all{% enddocs %}")
+    shop("parse")
+    shop.write("models/more.md", "{% docs about %}again{% enddocs %}")
+    shop("parse", code=2)
