@@ -150,8 +150,10 @@ typedef struct rendering {
     lt_jinja_value extra;            /* more names: a dict, or undefined */
     unsigned thread;                 /* of the run that builds it, from 1; 0: the main one */
     lt_jinja_value model;            /* `model`: made when it is asked for */
-    lt_text compiled;                /* its SQL, once that is known */
-    const lt_dbt_batch *batch;       /* or NULL */
+    lt_jinja_value graph;            /* `graph`: likewise, in the heap of `exec` */
+    const lt_jinja_heap *graph_heap;
+    lt_text compiled;          /* its SQL, once that is known */
+    const lt_dbt_batch *batch; /* or NULL */
     lt_jinja_value env; /* what env_var() gives before the environment: a dict, or undefined */
     lt_jinja_object config, builtins, var;
     lt_jinja_value deferred;        /* of clone: the other environment's relation, or undefined */

@@ -746,6 +746,18 @@ static lt_jinja_value selected_value(const rendering *r, lt_jinja_heap *heap)
     return made;
 }
 
+/* Made once for a rendering: it is large, and macros keep things in it. */
+static lt_jinja_value graph_value(rendering *r, lt_jinja_heap *heap)
+{
+    if (r->loading)
+        return lt_jinja_dict(heap);
+    if (r->graph_heap != heap) /* a template within, whose values end before */
+        return lt_dbt_graph_value(r->dbt, heap);
+    if (r->graph.type != LT_JINJA_DICT)
+        r->graph = lt_dbt_graph_value(r->dbt, heap);
+    return r->graph;
+}
+
 /* What takes work to make: `this`, `model`, `graph`, `selected_resources`. */
 static bool find_made(rendering *r, lt_jinja_heap *heap, lt_text name, lt_jinja_value *out)
 {
@@ -762,7 +774,7 @@ static bool find_made(rendering *r, lt_jinja_heap *heap, lt_text name, lt_jinja_
         return true;
     }
     if (lt_text_eq(name, T("graph"))) {
-        *out = r->loading ? lt_jinja_dict(heap) : lt_dbt_graph_value(r->dbt, heap);
+        *out = graph_value(r, heap);
         return true;
     }
     if (lt_text_eq(name, T("selected_resources"))) {

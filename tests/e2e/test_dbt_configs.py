@@ -425,3 +425,9 @@ def test_docs_of_a_folder_that_two_paths_name_are_read_once(shop):
     shop("parse")
     shop.write("models/more.md", "{% docs about %}again{% enddocs %}")
     shop("parse", code=2)
+
+
+def test_the_graph_keeps_what_a_node_puts_there(shop):
+    shop.write("models/m.sql", "{% do graph.setdefault('own', {}).update({'a': 1}) %}select 1 as id -- {{ graph.own }} {{ graph.nodes | length > 1 }}")
+    shop("run")
+    assert artifact(shop, "manifest.json")["nodes"]["model.shop.m"]["compiled_code"] == "select 1 as id -- {'a': 1} True"
