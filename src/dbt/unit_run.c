@@ -22,12 +22,18 @@ static lt_text text_at(lt_jinja_value dict, const char *key)
 
 /* ---- what ref(), source(), this and overridden macros give ---- */
 
-static lt_jinja_value cte_value(const lt_dbt_unit *unit, const lt_dbt_rt *rt, lt_jinja_heap *heap,
-                                const lt_dbt_node *node)
+/* Tables of two sources may have one name. */
+static lt_text cte_name(lt_jinja_heap *heap, const lt_dbt_node *node)
 {
-    (void)unit;
-    lt_text name =
-        lt_text_of(lt_arena_format(&heap->arena, "__dbt__cte__%.*s", LT_ARG(node->relation.name)));
+    bool source = node->kind == LT_DBT_SOURCE;
+    return lt_text_of(lt_arena_format(
+        &heap->arena, "__dbt__cte__%.*s%s%.*s", LT_ARG(source ? node->source_name : (lt_text){0}),
+        source ? "__" : "", LT_ARG(source ? node->name : node->relation.name)));
+}
+
+static lt_jinja_value cte_value(const lt_dbt_rt *rt, lt_jinja_heap *heap, const lt_dbt_node *node)
+{
+    lt_text name = cte_name(heap, node);
     lt_dbt_relation made = lt_dbt_relation_init(rt, (lt_text){0}, (lt_text){0}, name, LT_DBT_CTE);
     made.quote[LT_DBT_IDENTIFIER] = false;
     return lt_dbt_relation_value_of(heap, &made);
@@ -48,7 +54,7 @@ lt_status lt_dbt_unit_ref(const rendering *r, lt_jinja_render *render, const lt_
         return lt_fail(err, LT_INVALID,
                        "unit test '%.*s': the model reads '%.*s', for which 'given' has no rows",
                        LT_ARG(r->unit->test->name), LT_ARG(node->name));
-    *out = cte_value(r->unit, r->rt, lt_jinja_heap_of(render), node);
+    *out = cte_value(r->rt, lt_jinja_heap_of(render), node);
     return LT_OK;
 }
 
@@ -67,7 +73,7 @@ bool lt_dbt_unit_name(const rendering *r, lt_jinja_render *render, lt_text name,
         return false;
     lt_jinja_heap *heap = lt_jinja_heap_of(render);
     if (lt_text_eq(name, T("this")) && r->unit->model && has_input(r->unit, r->unit->model)) {
-        *out = cte_value(r->unit, r->rt, heap, r->unit->model);
+        *out = cte_value(r->rt, heap, r->unit->model);
         return true;
     }
     if (r->unit->macros.type != LT_JINJA_DICT || !lt_jinja_find(r->unit->macros, name, &value))
@@ -215,18 +221,38 @@ lt_status lt_dbt_fixture_sql(const rendering *r, const lt_dbt_node *node, lt_jin
     return status;
 }
 
+/* An input that is a seed and says nothing of rows has those of its file. */
+static bool is_whole_seed(const unit_input *input)
+{
+    return input->node && input->node->kind == LT_DBT_SEED &&
+           !lt_dbt_is_set(lt_dbt_at(input->given, "rows")) &&
+           !lt_dbt_is_set(lt_dbt_at(input->given, "fixture"));
+}
+
+static lt_status seed_rows(const lt_dbt_node *seed, lt_jinja_heap *heap, lt_jinja_value *rows,
+                           lt_err *err)
+{
+    LT_AUTO(lt_buf) text = {0};
+    LT_AUTO(lt_chars) path = lt_text_dup(seed->path);
+    LT_TRY(lt_dbt_read(seed->package, path, &text, err));
+    *rows = lt_jinja_list(heap);
+    return lt_dbt_csv_rows(heap, lt_jinja_as_text(lt_jinja_text_copy(heap, lt_buf_text(&text))),
+                           rows, err);
+}
+
 static lt_status add_input(rendering *r, const lt_dbt_unit *unit, const unit_input *input,
                            lt_jinja_heap *heap, lt_buf *out, lt_err *err)
 {
     lt_jinja_value rows;
-    lt_text sql;
+    lt_text sql, name = input->node ? cte_name(heap, input->node) : input->name;
     LT_TRY(rows_of(unit, input->given, heap, &rows, &sql, err));
+    if (is_whole_seed(input))
+        LT_TRY(seed_rows(input->node, heap, &rows, err));
     if (!sql.len && input->node)
         LT_TRY(lt_dbt_fixture_sql(r, input->node, rows, lt_jinja_none(), heap, &sql, err));
     else if (!sql.len)
         LT_TRY(lt_dbt_plain_input(r, input->given, rows, input->name, heap, &sql, err));
-    lt_buf_printf(out, "%s %s%.*s as (\n", out->len ? "," : "", input->node ? "__dbt__cte__" : "",
-                  LT_ARG(input->node ? input->node->relation.name : input->name));
+    lt_buf_printf(out, "%s %.*s as (\n", out->len ? "," : "", LT_ARG(name));
     lt_buf_add(out, sql);
     lt_buf_add_str(out, "\n)");
     return LT_OK;

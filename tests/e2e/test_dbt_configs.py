@@ -431,3 +431,16 @@ def test_the_graph_keeps_what_a_node_puts_there(shop):
     shop.write("models/m.sql", "{% do graph.setdefault('own', {}).update({'a': 1}) %}select 1 as id -- {{ graph.own }} {{ graph.nodes | length > 1 }}")
     shop("run")
     assert artifact(shop, "manifest.json")["nodes"]["model.shop.m"]["compiled_code"] == "select 1 as id -- {'a': 1} True"
+
+
+def test_inputs_of_a_unit_test_are_whole_seeds_and_sources_of_one_name(shop):
+    shop.write("seeds/s.csv", "id\n1\n2\n")
+    shop.write("models/s.yml", "sources: [{name: a, schema: main, tables: [{name: s}]}, {name: b, schema: main, tables: [{name: s}]}]")
+    shop.write("models/m.sql", "select id from {{ ref('s') }} union all select id from {{ source('a', 's') }} union all select id from {{ source('b', 's') }}")
+    shop.write("models/m.yml", "unit_tests:\n  - name: all\n    model: m\n    given:\n      - input: ref('s')\n      - {input: \"source('a', 's')\", rows: [{id: 7}]}\n"
+                               "      - {input: \"source('b', 's')\", rows: [{id: 8}]}\n    expect: {rows: [{id: 1}, {id: 2}, {id: 7}, {id: 8}]}\n")
+    shop("seed")
+    shop("run")
+    assert "PASS=1" in shop("test", "-s", "test_type:unit")
+    shop.write("seeds/s.csv", "id\n1\n")
+    assert "FAIL 1" in shop("test", "-s", "test_type:unit", code=1)
