@@ -468,7 +468,7 @@ static lt_status read_table(const reader *r, const shape *of, const lt_yaml *sai
     for (size_t i = 0; i < of->count; i++) {
         const member *one = &of->members[i];
         const lt_yaml *value = said ? lt_yaml_find(said, lt_text_of(one->key)) : NULL;
-        lt_jinja_value made;
+        lt_jinja_value made = {0};
         if (said && one->is_needed && lt_dbt_is_null(value))
             return refuse(r, said, "'%s' is missing", one->key);
         LT_TRY(read_member(r, one, value, &made));
@@ -610,10 +610,11 @@ lt_status lt_dbt_semantic_exports(const value_source *source, lt_dbt_node *query
 {
     const reader r = {.source = source, .node = query, .err = err};
     const lt_yaml *list = lt_yaml_find(entry, T("exports"));
-    lt_jinja_value made = lt_jinja_list(&source->dbt->heap), one;
+    lt_jinja_value made = lt_jinja_list(&source->dbt->heap);
     if (!lt_dbt_is_null(list))
         LT_TRY(lt_dbt_need_list(source->path, list, "exports", err));
     for (size_t i = 0; list && i < list->count; i++) {
+        lt_jinja_value one = {0};
         LT_TRY(read_export(&r, list->items[i], &one));
         lt_jinja_add(made, one);
     }

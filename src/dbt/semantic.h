@@ -15,8 +15,8 @@ void lt_dbt_semantic_spread_meta(lt_dbt *dbt, lt_dbt_node *model);
 /* Where a saved query's exports go, once its configuration is known. LT_INVALID: nothing says what an export is. */
 lt_status lt_dbt_semantic_exports(const value_source *source, lt_dbt_node *query,
                                   const lt_yaml *entry, lt_err *err);
-/* A metric from a measure with `create_metric: true`: its raw, shaped. */
-void lt_dbt_semantic_of_measure(lt_dbt *dbt, lt_dbt_node *metric, lt_jinja_value measure);
+/* A metric from a measure (`of`) with `create_metric: true`: its raw, shaped. */
+void lt_dbt_semantic_of_measure(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value of);
 /* `time_spine` of a model with all of its keys. */
 lt_status lt_dbt_semantic_spine(const value_source *source, const lt_yaml *said,
                                 lt_jinja_value *out, lt_err *err);
@@ -25,4 +25,4 @@ lt_status lt_dbt_semantic_spine(const value_source *source, const lt_yaml *said,
 lt_status lt_dbt_semantic_finish(lt_dbt *dbt, lt_err *err);
 
 /* node_relation: of the model that a semantic model is about. */
-void lt_dbt_semantic_relation(const lt_dbt_node *model, lt_json_writer *w);
+void lt_dbt_semantic_relation(const lt_dbt_node *about, lt_json_writer *w);
