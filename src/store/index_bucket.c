@@ -106,8 +106,8 @@ static lt_text name_at(const void *context, size_t i)
     return ((const lt_bucket_infos *)context)->items[i].name;
 }
 
-/* With the nearest name; a store has a few thousand buckets at most, and of more the first are enough for a slip. */
-static lt_status fail_no_bucket(lt_tx *tx, lt_text name, lt_err *err)
+/* The nearest name; a store has a few thousand buckets at most, and of more the first are enough for a slip. */
+static void hint_bucket(lt_tx *tx, lt_text name, lt_err *err)
 {
     LT_AUTO(lt_arena) arena = {0};
     lt_bucket_infos all = {0};
@@ -117,10 +117,18 @@ static lt_status fail_no_bucket(lt_tx *tx, lt_text name, lt_err *err)
         lt_bucket_info info = {.name = lt_query_text_in(&q, &arena, 0)};
         lt_push_in(&arena, &all, info);
     }
-    lt_ignore(lt_store_fail(err, LT_WHY_NO_SUCH_BUCKET, "there is no bucket '%.*s'", LT_ARG(name)));
     if (lt_text_nearest(name, all.len, name_at, &all, &nearest))
-        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
-    return lt_hint(err, "make it: leat store mb %.*s", LT_ARG(name));
+        lt_ignore(lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest)));
+    else
+        lt_ignore(lt_hint(err, "make it: leat store mb %.*s", LT_ARG(name)));
+}
+
+static lt_status fail_no_bucket(lt_tx *tx, lt_text name, lt_err *err)
+{
+    lt_status status =
+        lt_store_fail(err, LT_WHY_NO_SUCH_BUCKET, "there is no bucket '%.*s'", LT_ARG(name));
+    hint_bucket(tx, name, err);
+    return status;
 }
 
 lt_status lt_index_bucket_get(lt_tx *tx, lt_text name, lt_index_bucket *out, lt_err *err)
