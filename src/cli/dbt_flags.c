@@ -637,7 +637,8 @@ static bool is_left_out(const dbt_flags *given, const flag *f, const char *key,
                                             "warn_error", "single_threaded", "store_failures",
                                             "version"};
     bool of_verb = !f->verbs || (f->verbs & (1u << given->verb)) || strcmp(key, "introspect") == 0;
-    if (!of_verb || value.type == LT_JINJA_NONE)
+    if (!of_verb || value.type == LT_JINJA_NONE ||
+        strcmp(key, "models") == 0) /* it is in `select` */
         return true;
     for (size_t i = 0; i < LT_COUNT(only_true); i++)
         if (strcmp(only_true[i], key) == 0 && !lt_jinja_truth(value))
