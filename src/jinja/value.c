@@ -317,10 +317,9 @@ static bool lists_eq(const lt_jinja_seq *a, const lt_jinja_seq *b, eq_state *sta
     return true;
 }
 
-static bool dicts_eq(lt_jinja_value a, lt_jinja_value b, eq_state *state)
+/* Every key of `a` is in `b`, with an equal value. */
+static bool is_subset(lt_jinja_value a, lt_jinja_value b, eq_state *state)
 {
-    if (a.as.dict->live != b.as.dict->live)
-        return false;
     lt_jinja_value key, value;
     for (size_t at = 0; lt_jinja_next(a, &at, &key, &value);) {
         const dict_entry *other = lt_jinja_dict_get(b.as.dict, key);
@@ -328,6 +327,11 @@ static bool dicts_eq(lt_jinja_value a, lt_jinja_value b, eq_state *state)
             return false;
     }
     return true;
+}
+
+static bool dicts_eq(lt_jinja_value a, lt_jinja_value b, eq_state *state)
+{
+    return a.as.dict->live == b.as.dict->live && is_subset(a, b, state);
 }
 
 /* ---- sets, and views of dicts, which compare as sets do: by what is in them, in any order */
@@ -357,17 +361,6 @@ static lt_jinja_value as_table(lt_jinja_heap *scratch, lt_jinja_value v)
             lt_jinja_add(table, item);
     }
     return table;
-}
-
-static bool is_subset(lt_jinja_value a, lt_jinja_value b, eq_state *state)
-{
-    lt_jinja_value key, value;
-    for (size_t at = 0; lt_jinja_next(a, &at, &key, &value);) {
-        const dict_entry *other = lt_jinja_dict_get(b.as.dict, key);
-        if (!other || !values_eq(value, other->value, state))
-            return false;
-    }
-    return true;
 }
 
 /* 0: the same; -1: a is a part of b; 1: b is a part of a; 2: neither. */
