@@ -451,6 +451,8 @@ const lt_jinja_func *lt_jinja_method_find(lt_jinja_value self, lt_text name)
     case LT_JINJA_LIST:
         return self.as.list->kind == LIST_PLAIN
                    ? lt_jinja_func_in(lt_jinja_list_methods, SIZE_MAX, name)
+               : self.as.list->kind == LIST_RANGE
+                   ? lt_jinja_func_in(lt_jinja_tuple_methods, SIZE_MAX, name)
                    : NULL;
     case LT_JINJA_TUPLE:
         return lt_jinja_func_in(lt_jinja_tuple_methods, SIZE_MAX, name);

@@ -33,6 +33,12 @@ static bool hash_value(lt_jinja_value value, unsigned depth, uint32_t *budget, u
     case LT_JINJA_INT:
         *hash = mix((uint64_t)lt_jinja_intlike(value));
         return true;
+    case LT_JINJA_LIST:
+        if (value.as.list->kind != LIST_RANGE) {
+            *hash = mix((uint64_t)(uintptr_t)value.as.list);
+            return value.as.list->kind == LIST_GENERATOR;
+        }
+        __attribute__((fallthrough)); /* a range is what its numbers are */
     case LT_JINJA_TUPLE:
         *hash = 0x345678;
         for (size_t i = 0; i < value.as.list->len && depth < LT_JINJA_MAX_DEPTH && *budget; i++) {
@@ -42,9 +48,6 @@ static bool hash_value(lt_jinja_value value, unsigned depth, uint32_t *budget, u
             *hash = mix((uint64_t)*hash << 32 | part);
         }
         return true;
-    case LT_JINJA_LIST:
-        *hash = mix((uint64_t)(uintptr_t)value.as.list);
-        return value.as.list->kind == LIST_GENERATOR;
     case LT_JINJA_DICT:
     case LT_JINJA_SET:
         return false;
