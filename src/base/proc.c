@@ -74,28 +74,42 @@ char *lt_proc_path(void)
     return lt_xstrndup(path, len > 0 ? (size_t)len : 0);
 }
 
-static lt_status spawn_into(char *const argv[], int out_fd, pid_t *pid, lt_err *err)
+static int give_fds(const lt_spawn *spawn, posix_spawn_file_actions_t *actions)
 {
+    int code = 0;
+    for (size_t i = 0; i < spawn->fds_len && code == 0; i++) {
+        const lt_spawn_fd *fd = &spawn->fds[i];
+        if (fd->ours >= 0)
+            code = posix_spawn_file_actions_adddup2(actions, fd->ours, fd->theirs);
+        else
+            code = posix_spawn_file_actions_addopen(actions, fd->theirs, "/dev/null", O_RDWR, 0);
+    }
+    return code;
+}
+
+lt_status lt_proc_spawn(const lt_spawn *spawn, int *pid, lt_err *err)
+{
+    static const short FLAGS[] = {
+        [LT_APART_GROUP] = POSIX_SPAWN_SETPGROUP, [LT_APART_SESSION] = POSIX_SPAWN_SETSID};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t how;
-    sigset_t ignored;
+    sigset_t all, none;
+    (void)sigfillset(&all);
+    (void)sigemptyset(&none);
     (void)posix_spawn_file_actions_init(&actions);
     (void)posix_spawnattr_init(&how);
-    (void)sigemptyset(&ignored);
-    (void)sigaddset(&ignored, SIGXFSZ);
-    (void)sigaddset(&ignored, SIGPIPE); /* ignored here, but others count on it */
-    (void)posix_spawnattr_setsigdefault(&how, &ignored);
-    (void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGDEF);
-    int code = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    (void)posix_spawnattr_setsigdefault(&how, &all);
+    (void)posix_spawnattr_setsigmask(&how, &none);
+    (void)posix_spawnattr_setflags(
+        &how, (short)(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | FLAGS[spawn->apart]));
+    int code = spawn->folder ? posix_spawn_file_actions_addchdir_np(&actions, spawn->folder) : 0;
     if (code == 0)
-        code = posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
+        code = give_fds(spawn, &actions);
     if (code == 0)
-        code = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    if (code == 0)
-        code = posix_spawnp(pid, argv[0], &actions, &how, argv, environ);
+        code = posix_spawnp(pid, spawn->program, &actions, &how, spawn->argv, environ);
     (void)posix_spawnattr_destroy(&how);
     (void)posix_spawn_file_actions_destroy(&actions);
-    return code == 0 ? LT_OK : lt_fail_errno(err, code, "cannot start '%s'", argv[0]);
+    return code == 0 ? LT_OK : lt_fail_errno(err, code, "cannot start '%s'", spawn->program);
 }
 
 static lt_status drain(int fd, const char *name, lt_buf *out, lt_err *err)
@@ -119,7 +133,10 @@ lt_status lt_proc_run(char *const argv[], lt_buf *out, int *exit_code, lt_err *e
     if (pipe2(ends, O_CLOEXEC) != 0)
         return lt_fail_errno(err, errno, "cannot make a pipe");
     LT_AUTO(lt_fd) from = ends[0];
-    lt_status status = spawn_into(argv, ends[1], &pid, err);
+    const lt_spawn_fd fds[] = {{-1, STDIN_FILENO}, {ends[1], STDOUT_FILENO}, {-1, STDERR_FILENO}};
+    const lt_spawn program = {
+        .program = argv[0], .argv = argv, .fds = fds, .fds_len = LT_COUNT(fds)};
+    lt_status status = lt_proc_spawn(&program, &pid, err);
     lt_fd_close(ends[1]);
     LT_TRY(status);
     status = drain(from, argv[0], out, err);

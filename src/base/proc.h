@@ -12,6 +12,24 @@ uint64_t lt_proc_started(int pid);
 /* The path of the running binary, a heap string. */
 char *lt_proc_path(void);
 
+/* A program to start. Its signals are as a fresh login has them: none ignored, none blocked, whatever holds here. */
+typedef enum lt_apart { LT_APART_NOT, LT_APART_GROUP, LT_APART_SESSION } lt_apart;
+typedef struct lt_spawn_fd {
+    int ours; /* a descriptor of this process; -1 stands for /dev/null */
+    int theirs;
+} lt_spawn_fd;
+typedef struct lt_spawn {
+    const char *program; /* without a '/' it is looked up on PATH */
+    char *const *argv;   /* ends with NULL */
+    const char *folder;  /* NULL: ours */
+    lt_apart apart; /* a session of its own: neither Ctrl-C nor the end of a terminal reaches it */
+    const lt_spawn_fd
+        *fds; /* given in this order; others, unless they are closed on exec, are as here */
+    size_t fds_len;
+} lt_spawn;
+/* Its pid, which the caller waits for. */
+LT_MUST_CHECK lt_status lt_proc_spawn(const lt_spawn *spawn, int *pid, lt_err *err);
+
 /* Run a program to its end with its output (stdout) appended to `out` (limit counts) and stderr dropped, stdin from
  * /dev/null. `argv` ends with NULL; argv[0] is looked up on PATH. *exit_code is 128 + N after a signal. */
 LT_MUST_CHECK lt_status lt_proc_run(char *const argv[], lt_buf *out, int *exit_code, lt_err *err);

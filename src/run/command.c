@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -224,29 +223,16 @@ static lt_status make_order(lt_work *work, const char *base, lt_task_spec *spec,
 
 /* ---- the wrapper ---- */
 
-/* In a session of its own: neither Ctrl-C nor the end of a terminal reaches it. */
 static lt_status spawn(const char *path, int socket, pid_t *pid, lt_err *err)
 {
     char *const argv[] = {(char[]){"leat-task"}, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t how;
-    sigset_t all, none;
-    (void)sigfillset(&all);
-    (void)sigemptyset(&none);
-    (void)posix_spawn_file_actions_init(&actions);
-    (void)posix_spawnattr_init(&how);
-    (void)posix_spawnattr_setsigdefault(&how, &all);
-    (void)posix_spawnattr_setsigmask(&how, &none);
-    (void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-                                             POSIX_SPAWN_SETSID);
-    int code = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    if (code == 0)
-        code = posix_spawn_file_actions_adddup2(&actions, socket, LT_TASK_SOCKET);
-    if (code == 0)
-        code = posix_spawn(pid, path, &actions, &how, argv, environ);
-    (void)posix_spawnattr_destroy(&how);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return code == 0 ? LT_OK : lt_fail_errno(err, code, "cannot start '%s'", path);
+    const lt_spawn_fd fds[] = {{-1, STDIN_FILENO}, {socket, LT_TASK_SOCKET}};
+    const lt_spawn wrapper = {.program = path,
+                              .argv = argv,
+                              .apart = LT_APART_SESSION,
+                              .fds = fds,
+                              .fds_len = LT_COUNT(fds)};
+    return lt_proc_spawn(&wrapper, pid, err);
 }
 
 static lt_status send_order(const lt_command *command, const lt_task_spec *spec, lt_err *err)

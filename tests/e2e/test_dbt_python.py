@@ -145,7 +145,8 @@ def test_a_missing_package_is_named_with_the_next_step(shop):
     text = shop.dbt("run", "-s", "same", code=1)
     assert "models/same.py:1:1: Python model failed: ModuleNotFoundError: No module named 'no_such_package'" in text
     assert "python3 -m pip install no_such_package" in text and "`python:` in the profile" in text
-    assert "cannot start '/no/python' for a model in Python" in shop.dbt("run", "-s", "same", code=1, MODEL_PYTHON="/no/python")
+    said = shop.dbt("run", "-s", "same", code=1, MODEL_PYTHON="/no/python")
+    assert "cannot start '/no/python'" in said and "this is for a model in Python: install python3" in said
 
 
 def test_a_session_without_duckdb_says_what_it_needs(shop):

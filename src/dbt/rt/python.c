@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -265,36 +264,22 @@ static lt_status prepare(job *j, lt_text code, lt_err *err)
 
 static lt_status spawn_child(job *j, char *const argv[], const int ends[3], lt_err *err)
 {
-    const char *root = j->exec->rt->settings.project_root;
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t how;
-    sigset_t all, none;
-    (void)sigfillset(&all);
-    (void)sigemptyset(&none);
-    (void)posix_spawn_file_actions_init(&actions);
-    (void)posix_spawnattr_init(&how);
-    (void)posix_spawnattr_setsigdefault(&how, &all);
-    (void)posix_spawnattr_setsigmask(&how, &none);
-    (void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-                                             POSIX_SPAWN_SETPGROUP);
-    int code = root ? posix_spawn_file_actions_addchdir_np(&actions, root) : 0;
-    if (code == 0)
-        code = posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
-    if (code == 0)
-        code = posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    if (code == 0)
-        code = posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
-    if (code == 0) /* last: it may be the number that one of the others has here */
-        code = posix_spawn_file_actions_adddup2(&actions, ends[2], THEIR_REQUESTS);
-    if (code == 0)
-        code = posix_spawnp(&j->pid, argv[0], &actions, &how, argv, environ);
-    (void)posix_spawnattr_destroy(&how);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    if (code == 0)
+    const lt_spawn_fd fds[] = {
+        {ends[0], STDIN_FILENO},
+        {ends[1], STDOUT_FILENO},
+        {ends[1], STDERR_FILENO},
+        {ends[2], THEIR_REQUESTS}, /* last: it may be the number that one of the others has here */
+    };
+    const lt_spawn child = {.program = argv[0],
+                            .argv = argv,
+                            .folder = j->exec->rt->settings.project_root,
+                            .apart = LT_APART_GROUP,
+                            .fds = fds,
+                            .fds_len = LT_COUNT(fds)};
+    if (lt_proc_spawn(&child, &j->pid, err) == LT_OK)
         return LT_OK;
     j->pid = 0;
-    lt_ignore(lt_fail_errno(err, code, "cannot start '%s' for a model in Python", argv[0]));
-    return lt_hint(err, "install python3, or name it with `python:` in the profile's target");
+    return lt_hint(err, "this is for a model in Python: install python3, or name it with `python:` in the profile's target");
 }
 
 static lt_status start(job *j, lt_err *err)
