@@ -279,7 +279,8 @@ static lt_status spawn_child(job *j, char *const argv[], const int ends[3], lt_e
     if (lt_proc_spawn(&child, &j->pid, err) == LT_OK)
         return LT_OK;
     j->pid = 0;
-    return lt_hint(err, "this is for a model in Python: install python3, or name it with `python:` in the profile's target");
+    return lt_hint(err, "this is for a model in Python: install python3, or name it with `python:` "
+                        "in the profile's target");
 }
 
 static lt_status start(job *j, lt_err *err)
