@@ -10,6 +10,8 @@ import re
 import signal
 import urllib.parse
 
+import pytest
+
 ROLES = ("viewer", "operator", "editor", "admin")
 PASSWORD = "seven brown teapots"
 
@@ -153,3 +155,17 @@ class Server:
                 words = path.read_bytes().split(b"\0")
                 if b"--resume" in words and home in words:
                     os.kill(int(path.parent.name), signal.SIGTERM)
+
+
+@pytest.fixture
+def up():
+    """up(leat, options...) starts a server that this client talks to; all are killed at the end."""
+    servers = []
+
+    def start(leat, *args):
+        servers.append(Server(leat, *args))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.end()

@@ -15,27 +15,13 @@ import sys
 
 import pytest
 
-from api_client import PASSWORD, ROLES, Client, Server
+from api_client import PASSWORD, ROLES, Client, Server, up
 from harness import wait_for
 
 PIPELINES = {
     "leat.yml": "name: t\n",
     "pipelines/quick.yml": "name: quick\ntasks: {one: {shell: 'echo hello'}}\n",
 }
-
-
-@pytest.fixture
-def up():
-    """up(leat, options...) starts a server; all are killed at the end."""
-    servers = []
-
-    def start(leat, *args):
-        servers.append(Server(leat, *args))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.end()
 
 
 def operations(server):

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from api_client import PASSWORD, ROLES, Server
+from api_client import PASSWORD, ROLES, up
 from harness import wait_for
 from test_api import WORK
 
@@ -47,19 +47,6 @@ EXPECTED = ["2xx", "3xx", 401, 403, 404, 409, 429]
 def needs(*modules):
     if not PYTHON or subprocess.run([PYTHON, "-c", f"import {', '.join(modules)}"], capture_output=True).returncode != 0:
         pytest.skip(f"set LEAT_TEST_PYTHON to a python with {' and '.join(modules)}")
-
-
-@pytest.fixture
-def up():
-    servers = []
-
-    def start(leat, *args):
-        servers.append(Server(leat, *args))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.end()
 
 
 def test_the_document_is_what_openapi_3_1_says(project):

@@ -7,7 +7,7 @@ import re
 import pytest
 
 import browser as browsers
-from api_client import PASSWORD, Server
+from api_client import PASSWORD, up
 from harness import wait_for
 
 HOSTILE = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>"
@@ -52,19 +52,6 @@ def window(tmp_path, env):
     hacked = made.run("return window.hacked || null")
     made.close()
     assert (left, hacked) == ([], None)
-
-
-@pytest.fixture
-def up():
-    servers = []
-
-    def start(leat, *args):
-        servers.append(Server(leat, *args))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.end()
 
 
 def sign_in(window, server, user, password):
