@@ -54,7 +54,10 @@ void lt_dbt_write_value(lt_json_writer *w, lt_jinja_value value)
         return;
     default:
         lt_jinja_str(value, &text);
-        lt_json_string(w, lt_buf_text(&text));
+        if (lt_jinja_is_long(value))
+            lt_json_raw(w, lt_buf_text(&text));
+        else
+            lt_json_string(w, lt_buf_text(&text));
     }
 }
 

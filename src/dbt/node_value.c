@@ -6,15 +6,14 @@
 /* The tree's depth is limited by its reader. */
 static lt_jinja_value value_of(lt_jinja_heap *heap, const lt_json *node)
 {
-    int64_t integer;
     double real;
     lt_jinja_value made;
     switch (node->kind) {
     case LT_JSON_BOOL:
         return lt_jinja_bool(node->truth);
     case LT_JSON_NUMBER:
-        if (lt_json_to_i64(node->text, &integer))
-            return lt_jinja_int(integer);
+        if (lt_jinja_whole(heap, node->text, &made))
+            return made;
         return lt_json_to_double(node->text, &real) ? lt_jinja_float(real) : lt_jinja_none();
     case LT_JSON_STRING:
         return lt_jinja_text(node->text);

@@ -118,7 +118,8 @@ static lt_status copy_plain(copying *c, lt_jinja_value value, lt_jinja_value *ou
         status = copy_pairs(c, value, out, err);
         break;
     default:
-        status = copy_text(c, value, out, err);
+        status = lt_jinja_is_long(value) ? lt_jinja_copy(c->heap, value, out, err)
+                                         : copy_text(c, value, out, err);
         break;
     }
     c->depth--;

@@ -156,6 +156,10 @@ static lt_status eval_sign(lt_jinja_render *r, const lt_jinja_node *node, lt_jin
             LT_TRY(value.as.object->class->arithmetic(r, value.as.object, LT_JINJA_OP_NEGATE,
                                                       (lt_jinja_value){0}, false, out, &found,
                                                       err));
+        else if (lt_jinja_is_big(value)) {
+            *out = value;
+            found = true;
+        }
         if (found)
             return LT_OK;
     }

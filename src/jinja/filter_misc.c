@@ -24,7 +24,7 @@ static lt_status use(lt_jinja_call *call, lt_jinja_value value, lt_err *err)
                : LT_OK;
 }
 
-/* A host's number (a decimal of a database) counts as a float. */
+/* A host's number (a decimal of a database) counts as a float, and so does a long whole one where that is what is asked for. */
 static lt_jinja_value plain_number(lt_jinja_value value)
 {
     double f;
@@ -34,22 +34,17 @@ static lt_jinja_value plain_number(lt_jinja_value value)
     return lt_jinja_float(f);
 }
 
-static bool float_to_int(double f, lt_jinja_value *out)
-{
-    if (!(f > -9223372036854775809.0 && f < 9223372036854775808.0))
-        return false;
-    *out = lt_jinja_int((int64_t)f);
-    return true;
-}
-
 FILTER(to_int)
 {
     lt_jinja_value args[3];
-    int64_t base = 10, i;
+    int64_t base = 10;
     double f;
+    lt_arena *arena = &call->heap->arena;
     LT_TRY(lt_jinja_bind(call, "value default? base?", args, err));
     LT_TRY(use(call, args[0], err));
-    args[0] = plain_number(args[0]);
+    LT_TRY(lt_jinja_room(call->heap, 4 * LT_KIB, err)); /* of a long number */
+    if (!lt_jinja_is_big(args[0]))
+        args[0] = plain_number(args[0]);
     if (!lt_jinja_is_absent(args[2]))
         LT_TRY(lt_jinja_want_int(call, args[2], &base, err));
     bool base_ok = base == 0 || (base >= 2 && base <= 36);
@@ -58,11 +53,13 @@ FILTER(to_int)
     if (lt_jinja_is_intlike(args[0]))
         *out = lt_jinja_int(lt_jinja_intlike(args[0]));
     else if (args[0].type == LT_JINJA_FLOAT)
-        (void)float_to_int(args[0].as.f, out);
-    else if (args[0].type == LT_JINJA_STR && base_ok && lt_jinja_read_int(text, (int)base, &i))
-        *out = lt_jinja_int(i);
-    else if (args[0].type == LT_JINJA_STR && lt_jinja_read_float(text, &f))
-        (void)float_to_int(f, out);
+        (void)lt_jinja_int_of_float(arena, args[0].as.f, out);
+    else if (lt_jinja_is_big(args[0]))
+        *out = args[0];
+    else if (args[0].type == LT_JINJA_STR &&
+             !(base_ok && lt_jinja_read_int(arena, text, (int)base, out)) &&
+             lt_jinja_read_float(text, &f))
+        (void)lt_jinja_int_of_float(arena, f, out);
     return LT_OK;
 }
 
@@ -120,23 +117,25 @@ static double round_float(double f, int64_t digits)
     return isfinite(scale) ? nearbyint(f / scale) * scale : 0;
 }
 
-static lt_status round_int(lt_jinja_call *call, int64_t value, int64_t digits, lt_jinja_value *out,
-                           lt_err *err)
+/* To a multiple of 10^-digits, ties to the even one. */
+static lt_status round_int(lt_jinja_call *call, lt_jinja_value value, int64_t digits,
+                           lt_jinja_value *out, lt_err *err)
 {
-    *out = lt_jinja_int(value);
+    lt_jinja_render *r = call->render;
+    lt_jinja_value scale, whole, rest, odd;
+    int order;
+    *out = lt_jinja_is_big(value) ? value : lt_jinja_int(lt_jinja_intlike(value));
     if (digits >= 0)
         return LT_OK;
-    *out = lt_jinja_int(0);
-    if (digits < -18)
-        return LT_OK;
-    lt_jinja_value scale;
-    LT_TRY(lt_jinja_binary(call->render, OP_POW, lt_jinja_int(10), lt_jinja_int(-digits), &scale,
-                           err));
-    int64_t half = scale.as.i / 2, whole = value / scale.as.i, rest = value % scale.as.i;
-    int64_t away = rest < 0 ? -rest : rest;
-    if (away > half || (away == half && whole % 2))
-        whole += value < 0 ? -1 : 1;
-    return lt_jinja_binary(call->render, '*', lt_jinja_int(whole), scale, out, err);
+    LT_TRY(lt_jinja_binary(r, OP_POW, lt_jinja_int(10), lt_jinja_int(-digits), &scale, err));
+    LT_TRY(lt_jinja_binary(r, OP_FLOOR, value, scale, &whole, err));
+    LT_TRY(lt_jinja_binary(r, '%', value, scale, &rest, err));
+    LT_TRY(lt_jinja_binary(r, '*', rest, lt_jinja_int(2), &rest, err));
+    LT_TRY(lt_jinja_binary(r, '%', whole, lt_jinja_int(2), &odd, err));
+    LT_TRY(lt_jinja_compare(rest, scale, ">", &order, err));
+    if (order > 0 || (order == 0 && lt_jinja_truth(odd)))
+        LT_TRY(lt_jinja_binary(r, '+', whole, lt_jinja_int(1), &whole, err));
+    return lt_jinja_binary(r, '*', whole, scale, out, err);
 }
 
 FILTER(round_value)
@@ -146,6 +145,7 @@ FILTER(round_value)
     lt_text method = T("common");
     LT_TRY(lt_jinja_bind(call, "value precision? method?", args, err));
     LT_TRY(use(call, args[0], err));
+    lt_jinja_value said = args[0];
     args[0] = plain_number(args[0]);
     if (!lt_jinja_is_absent(args[1]))
         LT_TRY(lt_jinja_want_int(call, args[1], &digits, err));
@@ -158,8 +158,8 @@ FILTER(round_value)
         return lt_fail(err, LT_INVALID, "type %s doesn't define __round__ method",
                        lt_jinja_type_name(args[0]));
     if (lt_text_eq(method, T("common"))) {
-        if (lt_jinja_is_intlike(args[0]))
-            return round_int(call, lt_jinja_intlike(args[0]), digits, out, err);
+        if (lt_jinja_is_whole(said))
+            return round_int(call, said, digits, out, err);
         *out = lt_jinja_float(round_float(args[0].as.f, digits));
         return LT_OK;
     }

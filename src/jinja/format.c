@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_WIDTH = 100000, MAX_PRECISION = 500 };
+enum { MAX_WIDTH = 100000, MAX_PRECISION = 500, MAX_DIGITS = 16384 /* a long number in bits */ };
 
 typedef struct spec {
     lt_text fill; /* one character */
@@ -39,25 +39,18 @@ static void upper_ascii(char *text)
         *text = lt_upper(*text);
 }
 
-/* The magnitude in base 2, 8, 10 or 16. */
-static void int_digits(uint64_t value, char type, char out[80])
+/* The magnitude of a whole number in base 2, 8, 10 or 16. */
+static void int_digits(lt_jinja_value value, char type, lt_buf *out)
 {
-    if (type == 'b') {
-        char *p = out;
-        int top = 63;
-        while (top > 0 && !(value >> top))
-            top--;
-        for (; top >= 0; top--)
-            *p++ = (char)('0' + (value >> top & 1));
-        *p = '\0';
-        return;
-    }
-    if (type == 'x' || type == 'X')
-        (void)snprintf(out, 80, "%" PRIx64, value);
-    else
-        (void)snprintf(out, 80, type == 'o' ? "%" PRIo64 : "%" PRIu64, value);
+    int base = type == 'b' ? 2 : type == 'o' ? 8 : type == 'x' || type == 'X' ? 16 : 10;
+    lt_jinja_big_digits(value, base, out);
     if (type == 'X')
-        upper_ascii(out);
+        upper_ascii(out->data);
+}
+
+static bool is_negative(lt_jinja_value whole)
+{
+    return lt_jinja_is_big(whole) ? lt_jinja_big_is_negative(whole) : lt_jinja_intlike(whole) < 0;
 }
 
 /* Digits of a float without its sign. printf and Python agree on e, f and g. */
@@ -233,8 +226,9 @@ static void add_number(const spec *s, const char *sign, lt_text digits, size_t g
 
 static lt_status format_int(lt_jinja_value value, const spec *s, lt_buf *out, lt_err *err)
 {
-    int64_t number = lt_jinja_intlike(value);
-    char digits[80], sign[8];
+    int64_t number = lt_jinja_is_big(value) ? -1 : lt_jinja_intlike(value);
+    LT_AUTO(lt_buf) digits = {.limit = MAX_DIGITS};
+    char sign[8];
     if (s->precision >= 0)
         return lt_fail(err, LT_INVALID, "Precision not allowed in integer format specifier");
     if (s->type == 'c') {
@@ -245,16 +239,15 @@ static lt_status format_int(lt_jinja_value value, const spec *s, lt_buf *out, lt
         add_padded(s, s->align ? s->align : '>', (lt_text){0}, lt_text_at(utf8, len), out);
         return LT_OK;
     }
-    uint64_t magnitude = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
     char type = s->type == '\0' || s->type == 'n' ? 'd' : s->type;
-    int_digits(magnitude, type, digits);
-    (void)snprintf(sign, sizeof(sign), "%s%s", sign_of(s, number < 0),
+    int_digits(value, type, &digits);
+    (void)snprintf(sign, sizeof(sign), "%s%s", sign_of(s, is_negative(value)),
                    !s->alternate || type == 'd' ? ""
                    : type == 'b'                ? "0b"
                    : type == 'o'                ? "0o"
                    : type == 'x'                ? "0x"
                                                 : "0X");
-    add_number(s, sign, lt_text_of(digits), type == 'd' ? 3 : 4, out);
+    add_number(s, sign, lt_buf_text(&digits), type == 'd' ? 3 : 4, out);
     return LT_OK;
 }
 
@@ -293,8 +286,11 @@ lt_status lt_jinja_format_spec(lt_jinja_value value, lt_text text, lt_buf *out, 
     LT_TRY(read_spec(text, &s, err));
     if (value.type == LT_JINJA_STR)
         return format_text(value, &s, out, err);
-    if (lt_jinja_is_intlike(value) && (!s.type || strchr("bcdoxXn", s.type)))
+    if (lt_jinja_is_whole(value) && (!s.type || strchr("bcdoxXn", s.type)))
         return format_int(value, &s, out, err);
+    double real;
+    if (lt_jinja_is_big(value) && lt_jinja_big_class.number(value.as.object, &real))
+        value = lt_jinja_float(real);
     if (lt_jinja_is_number(value) && (!s.type || strchr("eEfFgGn%", s.type)))
         return format_float(lt_jinja_to_float(value), &s, out);
     if (lt_jinja_is_number(value))
@@ -513,14 +509,16 @@ static lt_status percent_count(percent *p, lt_text format, size_t *at, size_t li
     return LT_OK;
 }
 
-static lt_status percent_number(lt_jinja_value value, spec *s, lt_buf *out, lt_err *err)
+static lt_status percent_number(lt_arena *arena, lt_jinja_value value, spec *s, lt_buf *out,
+                                lt_err *err)
 {
     bool wants_float = strchr("eEfFgG", s->type);
     double real;
-    if (value.type == LT_JINJA_OBJECT && value.as.object->class->number &&
-        value.as.object->class->number(value.as.object, &real))
+    bool is_whole = lt_jinja_is_whole(value);
+    if (value.type == LT_JINJA_OBJECT && (wants_float || !is_whole) &&
+        value.as.object->class->number && value.as.object->class->number(value.as.object, &real))
         value = lt_jinja_float(real); /* as Python, which asks the object for a float */
-    if (!lt_jinja_is_number(value))
+    if (!lt_jinja_is_number(value) && !is_whole)
         return lt_fail(err, LT_INVALID,
                        wants_float      ? "must be real number, not %s"
                        : s->type == 'd' ? "%%d format: a real number is required, not %s"
@@ -529,21 +527,18 @@ static lt_status percent_number(lt_jinja_value value, spec *s, lt_buf *out, lt_e
     if (wants_float)
         return format_float(lt_jinja_to_float(value), s, out);
     if (value.type == LT_JINJA_FLOAT) {
-        if (s->type != 'd' || !isfinite(value.as.f) || fabs(value.as.f) > 9.2e18)
+        if (s->type != 'd' || !lt_jinja_int_of_float(arena, value.as.f, &value))
             return lt_fail(err, LT_INVALID, "this float has no integer format");
-        value = lt_jinja_int((int64_t)value.as.f);
     }
     int precision = s->precision;
     s->precision = -1;
     if (precision > 0) { /* at least so many digits */
-        char digits[80];
-        int64_t number = lt_jinja_intlike(value);
-        int_digits(number < 0 ? 0 - (uint64_t)number : (uint64_t)number, s->type, digits);
-        LT_AUTO(lt_buf) body = {.limit = 2048};
-        for (size_t i = strlen(digits); i < (size_t)precision; i++)
+        LT_AUTO(lt_buf) digits = {.limit = MAX_DIGITS}, body = {.limit = MAX_DIGITS};
+        int_digits(value, s->type, &digits);
+        for (size_t i = digits.len; i < (size_t)precision; i++)
             lt_buf_add_byte(&body, '0');
-        lt_buf_add_str(&body, digits);
-        add_padded(s, s->align ? s->align : '>', lt_text_of(sign_of(s, number < 0)),
+        lt_buf_add(&body, lt_buf_text(&digits));
+        add_padded(s, s->align ? s->align : '>', lt_text_of(sign_of(s, is_negative(value))),
                    lt_buf_text(&body), out);
         return LT_OK;
     }
@@ -644,7 +639,7 @@ static lt_status convert(percent *p, lt_text format, size_t *at, lt_err *err)
     if (s.type == 'i' || s.type == 'u')
         s.type = 'd';
     if (s.type && strchr("dxXoeEfFgG", s.type))
-        return percent_number(value, &s, out, err);
+        return percent_number(&p->r->heap->arena, value, &s, out, err);
     if (s.type && strchr("srac", s.type))
         return percent_text(p, value, &s, out, err);
     return lt_fail(err, LT_INVALID, "unsupported format character '%c' (0x%x) at index %zu",

@@ -265,9 +265,32 @@ bool lt_jinja_is_letter(uint32_t c);
 bool lt_jinja_is_white(uint32_t c); /* Python's str.isspace */
 lt_text lt_jinja_strip(lt_text text, lt_text chars, bool left,
                        bool right); /* chars empty: white space */
-/* Python's int(text, base) and float(text): false when they are none. */
-bool lt_jinja_read_int(lt_text text, int base, int64_t *out);
+/* Python's int(text, base) and float(text): false when they are none, or have more than 4,300 digits. A number over 64 bits
+ * goes into `arena`. */
+bool lt_jinja_read_int(lt_arena *arena, lt_text text, int base, lt_jinja_value *out);
 bool lt_jinja_read_float(lt_text text, double *out);
+
+/* ---- big.c: whole numbers over 64 bits, which are objects of a class; what fits into 64 bits is never one */
+
+extern const lt_jinja_class lt_jinja_big_class;
+static inline bool lt_jinja_is_big(lt_jinja_value v)
+{
+    return v.type == LT_JINJA_OBJECT && v.as.object->class == &lt_jinja_big_class;
+}
+static inline bool lt_jinja_is_whole(lt_jinja_value v)
+{
+    return lt_jinja_is_intlike(v) || lt_jinja_is_big(v);
+}
+/* `digits` are digits of `base`, and _ between them. False: more than 4,300. */
+bool lt_jinja_big_read(lt_arena *arena, lt_text digits, int base, bool negative,
+                       lt_jinja_value *out);
+bool lt_jinja_big_is_negative(lt_jinja_value big);
+void lt_jinja_big_digits(lt_jinja_value whole, int base, lt_buf *out); /* without a sign */
+/* Python's int(); false for what is not finite. */
+bool lt_jinja_int_of_float(lt_arena *arena, double value, lt_jinja_value *out);
+/* Two whole numbers of any size. LT_INVALID: a division by zero; LT_TOO_BIG: a result with more than 4,300 digits. */
+LT_MUST_CHECK lt_status lt_jinja_whole_binary(lt_jinja_heap *heap, char op, lt_jinja_value a,
+                                              lt_jinja_value b, lt_jinja_value *out, lt_err *err);
 
 /* ---- the running render */
 

@@ -28,7 +28,7 @@
  * lt_jinja_error for who wants the parts. LT_INVALID: template or data are wrong; LT_TOO_BIG: a limit. An error of a host
  * function keeps its status.
  *
- * Differences from Jinja 2 in Python: integers have 64 bits (a bigger result is an error), autoescape is always off, case
+ * Differences from Jinja 2 in Python: whole numbers end at 4,300 digits, autoescape is always off, case
  * mapping covers ASCII, Latin-1, Latin Extended-A, Greek and Cyrillic, sets and dicts print in insertion order, generators
  * are filled eagerly (but still run out after one pass), `extends` and `block` are not there. */
 #pragma once
@@ -149,6 +149,10 @@ bool lt_jinja_find_value(lt_jinja_value dict, lt_jinja_value key, lt_jinja_value
 
 bool lt_jinja_truth(lt_jinja_value value);
 bool lt_jinja_eq(lt_jinja_value a, lt_jinja_value b); /* Python's ==: 1 == 1.0 == True */
+/* A whole number over 64 bits, which is no LT_JINJA_INT: lt_jinja_str() gives its digits. */
+bool lt_jinja_is_long(lt_jinja_value value);
+/* A text of decimal digits, with a sign or none, as a whole number; false when it is none. */
+bool lt_jinja_whole(lt_jinja_heap *heap, lt_text text, lt_jinja_value *out);
 const char *lt_jinja_type_name(lt_jinja_value value); /* Python's: "str", "NoneType", ... */
 /* Python's str() and repr(), appended. */
 void lt_jinja_str(lt_jinja_value value, lt_buf *out);
@@ -275,6 +279,8 @@ typedef struct lt_jinja_class {
                             lt_err *err);
     /* The value as a float, for the filters int, float, round and abs. NULL: it is no number. */
     bool (*number)(const lt_jinja_object *self, double *out);
+    /* The same value in another heap. NULL: the object outlives every heap that points to it. */
+    lt_jinja_value (*copy)(const lt_jinja_object *self, lt_jinja_heap *heap);
     bool is_mapping, is_sequence, is_string, is_number; /* for the tests of these names */
     bool local; /* lives in one render only: cannot be copied to another heap */
 } lt_jinja_class;

@@ -241,9 +241,10 @@ static lt_status lex_number(lt_jinja_lexer *lexer, lt_jinja_token *out, lt_err *
     lt_text text = lt_text_at(lexer->source.ptr + start, end - start);
     out->kind = is_float ? TOKEN_FLOAT : TOKEN_INT;
     lexer->at = end;
-    if (is_float ? lt_jinja_read_float(text, &out->f) : lt_jinja_read_int(text, base, &out->i))
+    if (is_float ? lt_jinja_read_float(text, &out->f)
+                 : lt_jinja_read_int(lexer->arena, text, base, &out->whole))
         return LT_OK;
-    return fail_at(start, out, err, "this number does not fit into 64 bits");
+    return fail_at(start, out, err, "this is no number, or has more than 4300 digits");
 }
 
 /* One escape after the backslash at `at`, as Python's string literals; gives what was read. */

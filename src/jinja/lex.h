@@ -21,13 +21,13 @@ typedef struct lt_jinja_token {
     char op;
     uint32_t pos, end; /* in the source */
     lt_text text;
-    int64_t i;
+    lt_jinja_value whole; /* of TOKEN_INT; over 64 bits it lives in the arena */
     double f;
 } lt_jinja_token;
 
 typedef struct lt_jinja_lexer {
     const lt_jinja_env *env;
-    lt_arena *arena; /* for strings with escapes */
+    lt_arena *arena; /* for strings with escapes and long numbers */
     lt_text source;
     size_t at;
     char mode;       /* 't'ext, '{' variable, '%' block, 'e'xpression alone */

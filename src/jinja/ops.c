@@ -1,12 +1,8 @@
-/* Arithmetic as Python does it; integers have 64 bits, and a bigger result is an error. */
+/* Arithmetic as Python does it; what leaves 64 bits is done in big.c. */
 #include "jinja/inner.h"
 
 #include <math.h>
-
-static lt_status fail_overflow(lt_err *err)
-{
-    return lt_fail(err, LT_INVALID, "the integer result does not fit into 64 bits");
-}
+#include <stdlib.h>
 
 static const char *op_word(char op)
 {
@@ -46,66 +42,54 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a % b != 0 && (a < 0) != (b < 0) ? quotient - 1 : quotient;
 }
 
-static lt_status int_pow(int64_t base, int64_t exponent, lt_jinja_value *out, lt_err *err)
+/* False: it does not fit into 64 bits, or is no whole number. */
+static bool int_pow(int64_t base, int64_t exponent, int64_t *out)
 {
     int64_t result = 1;
-    if (exponent < 0) {
-        if (base == 0)
-            return lt_fail(err, LT_INVALID, "0.0 cannot be raised to a negative power");
-        *out = lt_jinja_float(pow((double)base, (double)exponent));
-        return LT_OK;
-    }
+    if (exponent < 0)
+        return false;
     while (exponent) {
         if ((exponent & 1) && __builtin_mul_overflow(result, base, &result))
-            return fail_overflow(err);
+            return false;
         exponent >>= 1;
         if (exponent && __builtin_mul_overflow(base, base, &base))
-            return fail_overflow(err);
+            return false;
     }
-    *out = lt_jinja_int(result);
-    return LT_OK;
+    *out = result;
+    return true;
 }
 
-static lt_status int_divide(char op, int64_t a, int64_t b, lt_jinja_value *out, lt_err *err)
+static bool int_small(char op, int64_t a, int64_t b, int64_t *out)
 {
-    if (b == 0)
-        return lt_fail(err, LT_INVALID,
-                       op == '/'   ? "division by zero"
-                       : op == '%' ? "integer modulo by zero"
-                                   : "integer division or modulo by zero");
-    if (op == '/')
-        *out = lt_jinja_float((double)a / (double)b);
-    else if (b == -1 && op == '%')
-        *out = lt_jinja_int(0);
-    else if (b == -1 && a == INT64_MIN)
-        return fail_overflow(err);
-    else
-        *out = lt_jinja_int(op == OP_FLOOR ? floor_div(a, b) : a - floor_div(a, b) * b);
-    return LT_OK;
-}
-
-static lt_status int_binary(char op, int64_t a, int64_t b, lt_jinja_value *out, lt_err *err)
-{
-    int64_t result = 0;
-    bool over = false;
     switch (op) {
     case '+':
-        over = __builtin_add_overflow(a, b, &result);
-        break;
+        return !__builtin_add_overflow(a, b, out);
     case '-':
-        over = __builtin_sub_overflow(a, b, &result);
-        break;
+        return !__builtin_sub_overflow(a, b, out);
     case '*':
-        over = __builtin_mul_overflow(a, b, &result);
-        break;
+        return !__builtin_mul_overflow(a, b, out);
     case OP_POW:
-        return int_pow(a, b, out, err);
+        return int_pow(a, b, out);
+    case '/':
+        return false;
     default:
-        return int_divide(op, a, b, out, err);
+        if (b == 0 || b == -1)
+            return false;
+        *out = op == OP_FLOOR ? floor_div(a, b) : a - floor_div(a, b) * b;
+        return true;
     }
-    if (over)
-        return fail_overflow(err);
-    *out = lt_jinja_int(result);
+}
+
+static lt_status int_binary(lt_jinja_render *r, char op, lt_jinja_value a, lt_jinja_value b,
+                            lt_jinja_value *out, lt_err *err)
+{
+    int64_t x = lt_jinja_intlike(a), y = lt_jinja_intlike(b), made;
+    if (int_small(op, x, y, &made))
+        *out = lt_jinja_int(made);
+    else if (op == '/' && y != 0 && LT_MAX(llabs(x), llabs(y)) < INT64_C(1) << 53 && x != INT64_MIN)
+        *out = lt_jinja_float((double)x / (double)y);
+    else
+        return lt_jinja_whole_binary(r->heap, op, a, b, out, err);
     return LT_OK;
 }
 
@@ -281,7 +265,7 @@ lt_status lt_jinja_binary(lt_jinja_render *r, char op, lt_jinja_value a, lt_jinj
     if (lt_jinja_is_number(a) && lt_jinja_is_number(b)) {
         if (a.type == LT_JINJA_FLOAT || b.type == LT_JINJA_FLOAT)
             return float_binary(op, lt_jinja_to_float(a), lt_jinja_to_float(b), out, err);
-        return int_binary(op, lt_jinja_intlike(a), lt_jinja_intlike(b), out, err);
+        return int_binary(r, op, a, b, out, err);
     }
     if (op == '%' && a.type == LT_JINJA_STR)
         return lt_jinja_percent(r, lt_jinja_as_text(a), b, out, err);

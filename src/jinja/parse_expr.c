@@ -152,7 +152,7 @@ static lt_status parse_dot(lt_jinja_parser *p, lt_jinja_node **node, lt_err *err
     } else if (p->token.kind == TOKEN_INT) {
         made = lt_jinja_node_new(p, NODE_ITEM, p->token.pos);
         made->b = lt_jinja_node_new(p, NODE_CONST, p->token.pos);
-        made->b->value = lt_jinja_int(p->token.i);
+        made->b->value = p->token.whole;
     } else {
         return lt_jinja_expected(p, "name or number", err);
     }
@@ -402,8 +402,7 @@ PARSE(parse_primary)
     case TOKEN_INT:
     case TOKEN_FLOAT:
         node = lt_jinja_node_new(p, NODE_CONST, p->token.pos);
-        node->value =
-            p->token.kind == TOKEN_INT ? lt_jinja_int(p->token.i) : lt_jinja_float(p->token.f);
+        node->value = p->token.kind == TOKEN_INT ? p->token.whole : lt_jinja_float(p->token.f);
         break;
     default:
         if (lt_jinja_at_op(p, '('))

@@ -394,6 +394,11 @@ static lt_status json_value(json_state *state, lt_jinja_value value, lt_err *err
         if (value.as.list->kind == LIST_PLAIN)
             return json_list(state, value.as.list, err);
         break;
+    case LT_JINJA_OBJECT:
+        if (!lt_jinja_is_big(value))
+            break;
+        lt_jinja_repr(value, state->out);
+        return LT_OK;
     default:
         break;
     }
@@ -490,6 +495,10 @@ static lt_status copy_at(lt_jinja_heap *heap, lt_jinja_value value, unsigned dep
             return lt_fail(err, LT_INVALID,
                            "a %s cannot be kept in a value that outlives the template's run",
                            lt_jinja_type_name(value));
+        if (value.as.object->class->copy) {
+            *out = value.as.object->class->copy(value.as.object, heap);
+            return LT_OK;
+        }
         break;
     default:
         break;

@@ -38,12 +38,14 @@ static bool literal_sign(lt_jinja_heap *heap, const lt_jinja_node *node, lt_jinj
     lt_jinja_value value;
     if (node->a->kind != NODE_CONST || !lt_jinja_literal_of(heap, node->a, &value))
         return false;
-    if (value.type != LT_JINJA_INT && value.type != LT_JINJA_FLOAT)
-        return false;
-    if (node->kind == NODE_NEG)
-        value =
-            value.type == LT_JINJA_INT ? lt_jinja_int(-value.as.i) : lt_jinja_float(-value.as.f);
+    lt_err ignored = {0};
+    bool is_whole = value.type == LT_JINJA_INT || lt_jinja_is_big(value);
     *out = value;
+    if (node->kind != NODE_NEG || (!is_whole && value.type != LT_JINJA_FLOAT))
+        return is_whole || value.type == LT_JINJA_FLOAT;
+    if (is_whole)
+        return lt_jinja_whole_binary(heap, '-', lt_jinja_int(0), value, out, &ignored) == LT_OK;
+    *out = lt_jinja_float(-value.as.f);
     return true;
 }
 

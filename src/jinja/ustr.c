@@ -219,7 +219,7 @@ static int read_prefix(lt_text *text, int base)
     return base ? base : 10;
 }
 
-bool lt_jinja_read_int(lt_text text, int base, int64_t *out)
+bool lt_jinja_read_int(lt_arena *arena, lt_text text, int base, lt_jinja_value *out)
 {
     text = lt_jinja_strip(text, (lt_text){0}, true, true);
     bool negative = text.len && text.ptr[0] == '-';
@@ -227,21 +227,24 @@ bool lt_jinja_read_int(lt_text text, int base, int64_t *out)
         text = lt_text_sub(text, 1, SIZE_MAX);
     base = read_prefix(&text, base);
     int64_t value = 0;
-    bool digit_before = false;
+    bool digit_before = false, over = false;
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] == '_' && digit_before) {
             digit_before = false;
             continue;
         }
         int digit = digit_value(text.ptr[i]);
-        if (digit >= base || __builtin_mul_overflow(value, (int64_t)base, &value) ||
-            __builtin_sub_overflow(value, (int64_t)digit, &value))
+        if (digit >= base)
             return false;
+        over = over || __builtin_mul_overflow(value, (int64_t)base, &value) ||
+               __builtin_sub_overflow(value, (int64_t)digit, &value);
         digit_before = true;
     }
-    if (!digit_before || (!negative && value == INT64_MIN))
+    if (!digit_before)
         return false;
-    *out = negative ? value : -value;
+    if (over || (!negative && value == INT64_MIN))
+        return lt_jinja_big_read(arena, text, base, negative, out);
+    *out = lt_jinja_int(negative ? value : -value);
     return true;
 }
 

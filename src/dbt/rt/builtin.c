@@ -99,7 +99,6 @@ typedef struct json_level {
 static lt_status json_scalar(lt_jinja_heap *heap, const lt_json_token *token, lt_jinja_value *out,
                              lt_err *err)
 {
-    int64_t number;
     double real;
     LT_AUTO(lt_buf) text = {0};
     switch (token->kind) {
@@ -110,9 +109,9 @@ static lt_status json_scalar(lt_jinja_heap *heap, const lt_json_token *token, lt
         *out = lt_jinja_bool(token->raw.ptr[0] == 't');
         return LT_OK;
     case LT_JSON_NUMBER:
-        if (lt_text_to_i64(token->raw, &number))
-            *out = lt_jinja_int(number);
-        else if (lt_text_to_double(token->raw, &real))
+        if (lt_jinja_whole(heap, token->raw, out))
+            return LT_OK;
+        if (lt_text_to_double(token->raw, &real))
             *out = lt_jinja_float(real);
         else
             return lt_fail(err, LT_INVALID, "a number that does not fit");

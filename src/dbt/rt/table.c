@@ -156,14 +156,14 @@ static lt_jinja_value moment_value(lt_jinja_heap *heap, lt_text cell, lt_text ty
 lt_jinja_value lt_dbt_cell_value(lt_jinja_heap *heap, lt_text cell, lt_text type)
 {
     int64_t number;
+    lt_jinja_value whole;
     if (!cell.ptr)
         return lt_jinja_none();
     switch (kind_of_type(type)) {
     case LT_DBT_CELL_BOOL:
         return lt_jinja_bool(lt_text_eq(cell, T("true")) || lt_text_eq(cell, T("t")));
     case LT_DBT_CELL_INTEGER:
-        return lt_text_to_i64(cell, &number) ? lt_jinja_int(number)
-                                             : lt_dbt_decimal_value(heap, cell);
+        return lt_jinja_whole(heap, cell, &whole) ? whole : lt_dbt_decimal_value(heap, cell);
     case LT_DBT_CELL_NUMBER:
         return lt_dbt_decimal_value(heap, cell);
     case LT_DBT_CELL_DATE:

@@ -9,7 +9,7 @@ VARIABLES = {
 
 TEXTS = ["''", "'a'", "'Ab c'", "'a,b,,c'", "'  x '", "'%s-%d'", "'1.5'", "'12'", "'é'", r"'A\nb'", '"it\'s"', "'<b>&'", "'abcabc'", "'{}'", "'Hello World foo'",
          "'{0} {1}'", "'-3.0'", "'1e2'", "'öÄ'"]
-NUMBERS = "0 1 2 -3 1.0 2.5 1e3 0.1 10 255 1_000 7.25".split()
+NUMBERS = "0 1 2 -3 1.0 2.5 1e3 0.1 10 255 1_000 7.25 9223372036854775807 123456789012345678901 0xffffffffffffffffff 1e22".split()
 OTHERS = "none true false [] {} ()".split()
 
 STR_METHODS = """upper() lower() strip() split() split(',') split(',',1) rsplit(',',1) title() capitalize() swapcase() replace('a','b') replace('a','b',1)
