@@ -106,7 +106,8 @@ lt_status lt_proc_spawn(const lt_spawn *spawn, int *pid, lt_err *err)
     if (code == 0)
         code = give_fds(spawn, &actions);
     if (code == 0)
-        code = posix_spawnp(pid, spawn->program, &actions, &how, spawn->argv, environ);
+        code = posix_spawnp(pid, spawn->program, &actions, &how, spawn->argv,
+                            spawn->env ? spawn->env : environ);
     (void)posix_spawnattr_destroy(&how);
     (void)posix_spawn_file_actions_destroy(&actions);
     return code == 0 ? LT_OK : lt_fail_errno(err, code, "cannot start '%s'", spawn->program);

@@ -22,6 +22,7 @@ typedef struct lt_spawn {
     const char *program; /* without a '/' it is looked up on PATH */
     char *const *argv;   /* ends with NULL */
     const char *folder;  /* NULL: ours */
+    char *const *env;    /* "KEY=VALUE", ends with NULL; NULL: ours */
     lt_apart apart; /* a session of its own: neither Ctrl-C nor the end of a terminal reaches it */
     const lt_spawn_fd
         *fds; /* given in this order; others, unless they are closed on exec, are as here */

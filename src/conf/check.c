@@ -4,6 +4,7 @@
 #include "conf/setting.h"
 #include "fmt/json.h"
 #include "jinja/jinja.h"
+#include "secret/secret.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@ typedef struct checker {
     const lt_project *project;
     lt_arena *arena;
     lt_texts *warnings;
+    lt_map *secrets; /* what is wrong with each, as lt_text *; nothing: it is fine */
+    const lt_setting *setting;
 } checker;
 
 typedef struct use {
@@ -209,6 +212,47 @@ static bool has_var(const checker *c, lt_text name)
     return false;
 }
 
+/* What is wrong with the secret; empty: nothing. */
+static lt_text judge_secret(const checker *c, lt_text name)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_secrets_ref) secrets = NULL;
+    lt_text *known = lt_map_find(c->secrets, name);
+    if (known)
+        return *known;
+    lt_status status = lt_secrets_open(c->project->root, &secrets, &err);
+    if (status == LT_OK)
+        status = lt_secret_check(secrets, name, &err);
+    known = LT_NEW(c->arena, lt_text);
+    if (status != LT_OK)
+        *known = lt_conf_say(&err, c->arena);
+    lt_map_put(c->secrets, lt_arena_text(c->arena, name), known);
+    return *known;
+}
+
+/* The text is nothing but this template, and nothing at all is no value for its setting. */
+static bool must_be_set(const checker *c, const use *u)
+{
+    lt_text raw = lt_text_trim(u->text->raw);
+    return c->setting && c->setting->fits && !c->setting->fits(T("")) &&
+           lt_text_starts(raw, T("{{")) && lt_text_find(raw, T("}}"), 0) + 2 == raw.len;
+}
+
+static void warn_env_var(const checker *c, const use *u, const char *name)
+{
+    const char *value = getenv(name);
+    if (!value)
+        warn(c, place_of(u, 0),
+             "the environment variable '%s' is not set, and this text needs it: set it, or put it "
+             "into .env",
+             name);
+    else if (!*value && must_be_set(c, u))
+        warn(c, place_of(u, 0),
+             "the environment variable '%s' is empty, and this needs %s: set it, or put it into "
+             ".env",
+             name, c->setting->wanted);
+}
+
 /* Of a call with one argument, which is known: there is no default. */
 static void warn_use(const checker *c, const use *u)
 {
@@ -218,12 +262,13 @@ static void warn_use(const checker *c, const use *u)
         return;
     lt_text name = lt_jinja_as_text(lt_jinja_at(what->args, 0));
     LT_AUTO(lt_chars) key = lt_text_dup(name);
-    if (id == LT_NAME_ENV_VAR && name.len && !getenv(key))
-        warn(c, place_of(u, 0),
-             "the environment variable '%s' is not set, and this text needs it: set it, or put it "
-             "into .env",
-             key);
-    if (id == LT_NAME_VAR && name.len && !has_var(c, name))
+    if (!name.len)
+        return;
+    if (id == LT_NAME_ENV_VAR)
+        warn_env_var(c, u, key);
+    if (id == LT_NAME_SECRET && judge_secret(c, name).len)
+        warn(c, place_of(u, 0), "%.*s", LT_ARG(judge_secret(c, name)));
+    if (id == LT_NAME_VAR && !has_var(c, name))
         warn(c, place_of(u, 0),
              "the variable '%s' is neither in 'vars' of leat.yml nor a parameter: without --vars "
              "this text fails",
@@ -363,9 +408,12 @@ static lt_status check_setting(const checker *c, const lt_setting *setting, cons
                                lt_err *err)
 {
     const char *at = made + setting->offset;
+    checker of_text = *c;
+    of_text.setting = setting;
     switch (setting->type) {
     case LT_SET_TEXT:
-        return check_text(c, (const lt_conf_text *)(const void *)at, setting->expression, err);
+        return check_text(&of_text, (const lt_conf_text *)(const void *)at, setting->expression,
+                          err);
     case LT_SET_TEXTS:
         return check_texts(c, (const lt_conf_texts *)(const void *)at, err);
     case LT_SET_PAIRS:
@@ -533,13 +581,15 @@ static void warn_tasks(const checker *c, const lt_conf_tasks *tasks)
     }
 }
 
-void lt_conf_warn(const lt_project *project, lt_arena *arena, lt_conf_pipeline *pipeline)
+void lt_conf_warn(const lt_project *project, lt_arena *arena, lt_map *secrets,
+                  lt_conf_pipeline *pipeline)
 {
     checker c = {.file = pipeline->place.file,
                  .pipeline = pipeline,
                  .project = project,
                  .arena = arena,
-                 .warnings = &pipeline->warnings};
+                 .warnings = &pipeline->warnings,
+                 .secrets = secrets};
     const lt_conf_tasks *all[] = {&pipeline->tasks, &pipeline->on_success, &pipeline->on_failure,
                                   &pipeline->on_late};
     lt_err err;

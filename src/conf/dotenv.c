@@ -5,10 +5,21 @@
 #include "base/log.h"
 #include "base/vec.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { MOST_BYTES = 1 << 20 };
+
+/* The environment belongs to the process, so what we have put there does, too. Nothing of it is ever freed: another thread may be
+ * reading it. Only a file that was changed adds to it. */
+static struct {
+    pthread_mutex_t lock;
+    LT_VEC(char *) given; /* "KEY=VALUE" of the last load */
+    LT_VEC(void *) kept;  /* lists and texts of all loads */
+    bool was_read;
+} ours = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 typedef struct scanner {
     lt_text text;
@@ -169,6 +180,8 @@ lt_status lt_dotenv_read(lt_text text, const char *path, lt_arena *arena, lt_dot
     return LT_OK;
 }
 
+typedef LT_VEC(char *) variables;
+
 static void warn(const char *path, lt_dotenv_tracked *tracked, void *context)
 {
     struct stat info;
@@ -181,18 +194,101 @@ static void warn(const char *path, lt_dotenv_tracked *tracked, void *context)
             path, path);
 }
 
+/* ---- the environment of the process ---- */
+
+static bool is_given(const char *variable)
+{
+    for (size_t i = 0; i < ours.given.len; i++)
+        if (ours.given.items[i] == variable)
+            return true;
+    return false;
+}
+
+static void add_outer(lt_arena *arena, variables *out)
+{
+    for (char **at = environ; at && *at; at++)
+        if (!is_given(*at))
+            lt_push_in(arena, out, *at);
+}
+
+static bool has_key(const variables *list, const char *key)
+{
+    size_t len = strlen(key);
+    for (size_t i = 0; i < list->len; i++)
+        if (strncmp(list->items[i], key, len) == 0 && list->items[i][len] == '=')
+            return true;
+    return false;
+}
+
+/* What the file gives beside `outer`. */
+static void add_inner(const lt_dotenv *entries, const variables *outer, lt_arena *arena,
+                      variables *out)
+{
+    for (size_t i = 0; i < entries->len; i++)
+        if (!has_key(outer, entries->items[i].key))
+            lt_push_in(
+                arena, out,
+                lt_arena_format(arena, "%s=%s", entries->items[i].key, entries->items[i].value));
+}
+
+static bool is_as_before(const variables *outer, const variables *inner)
+{
+    size_t count = 0;
+    while (environ && environ[count])
+        count++;
+    bool same = inner->len == ours.given.len && outer->len + inner->len == count;
+    for (size_t i = 0; same && i < inner->len; i++)
+        same = strcmp(inner->items[i], ours.given.items[i]) == 0;
+    return same;
+}
+
+/* One store, so that whoever reads has the one list or the other. */
+static void put(const variables *outer, const variables *inner)
+{
+    char **made = lt_xcalloc(outer->len + inner->len + 1, sizeof(*made));
+    lt_push(&ours.kept, (void *)made);
+    ours.given.len = 0;
+    for (size_t i = 0; i < outer->len; i++)
+        made[i] = outer->items[i];
+    for (size_t i = 0; i < inner->len; i++) {
+        char *variable = lt_xstrdup(inner->items[i]);
+        lt_push(&ours.kept, (void *)variable);
+        lt_push(&ours.given, variable);
+        made[outer->len + i] = variable;
+    }
+    __atomic_store_n(&environ, made, __ATOMIC_RELEASE);
+}
+
 lt_status lt_dotenv_load(const char *root, lt_dotenv_tracked *tracked, void *context, lt_err *err)
 {
     LT_AUTO(lt_chars) path = lt_path_join(root, ".env");
     LT_AUTO(lt_buf) text = {.limit = MOST_BYTES};
     LT_AUTO(lt_arena) arena = {0};
-    lt_dotenv entries;
-    if (!lt_path_exists(path))
-        return LT_OK;
-    LT_TRY(lt_file_read(path, &text, err));
-    warn(path, tracked, context);
+    lt_dotenv entries = {0};
+    variables outer = {0}, inner = {0};
+    bool is_there = lt_path_exists(path);
+    if (is_there)
+        LT_TRY(lt_file_read(path, &text, err));
     LT_TRY(lt_dotenv_read(lt_buf_text(&text), ".env", &arena, &entries, err));
-    for (size_t i = 0; i < entries.len; i++)
-        (void)setenv(entries.items[i].key, entries.items[i].value, 0);
+    (void)pthread_mutex_lock(&ours.lock);
+    add_outer(&arena, &outer);
+    add_inner(&entries, &outer, &arena, &inner);
+    bool changed = !is_as_before(&outer, &inner), is_news = changed || !ours.was_read;
+    if (changed)
+        put(&outer, &inner);
+    ours.was_read = true;
+    (void)pthread_mutex_unlock(&ours.lock);
+    if (is_there && is_news)
+        warn(path, tracked, context);
     return LT_OK;
+}
+
+char **lt_dotenv_outer(lt_arena *arena)
+{
+    variables out = {0};
+    (void)pthread_mutex_lock(&ours.lock);
+    add_outer(arena, &out);
+    (void)pthread_mutex_unlock(&ours.lock);
+    lt_push_in(arena, &out, NULL);
+    return out.items;
 }

@@ -23,7 +23,12 @@ typedef bool lt_dotenv_tracked(void *context, const char *path);
 LT_MUST_CHECK lt_status lt_dotenv_read(lt_text text, const char *path, lt_arena *arena,
                                        lt_dotenv *out, lt_err *err);
 
-/* Read <root>/.env into the environment of this process; what is set already stays. A missing file is fine. Warns (lt_log) if
- * others can read the file, or if `tracked` says yes. Not while other threads use the environment: at the start. */
+/* Give this process the variables of <root>/.env beside those that it was started with, which win; what an earlier call gave and the
+ * file does not say any more goes. A missing file says nothing. Warns (lt_log), when something has changed, if others can read the file
+ * or `tracked` says yes. On failure the environment stays as it was.
+ * Threads: others may read the environment meanwhile, each sees the old one or the new one; nobody may set variables otherwise. */
 LT_MUST_CHECK lt_status lt_dotenv_load(const char *root, lt_dotenv_tracked *tracked, void *context,
                                        lt_err *err);
+/* The environment without what lt_dotenv_load() gave, for a process that reads .env itself; the list is in the arena, NULL behind the
+ * last. */
+char **lt_dotenv_outer(lt_arena *arena);

@@ -303,6 +303,7 @@ static void point_to_sources(lt_project *project)
 
 static lt_status load_folders(loader *self, lt_err *err)
 {
+    LT_AUTO(lt_map) secrets = {0};
     LT_TRY(load_folder(self, "sources", add_source, err));
     LT_TRY(load_folder(self, "calendars", add_calendar, err));
     LT_TRY(load_folder(self, "pipelines", add_pipeline, err));
@@ -310,7 +311,7 @@ static lt_status load_folders(loader *self, lt_err *err)
     LT_TRY(leave_out(self, check_tables(self->project, err), err));
     point_to_sources(self->project);
     for (size_t i = 0; i < self->project->pipelines.len; i++)
-        lt_conf_warn(self->project, self->arena, &self->project->pipelines.items[i]);
+        lt_conf_warn(self->project, self->arena, &secrets, &self->project->pipelines.items[i]);
     return LT_OK;
 }
 

@@ -3,6 +3,7 @@
  * One table serves the reader (setting.c), the JSON Schemas (schema.c) and the reference (reference.c). Tables nest: a group
  * holds settings, a setting may hold a group. They are written down in tables.c and never cyclic. */
 #pragma once
+#include "base/map.h"
 #include "conf/conf.h"
 
 typedef struct lt_setting_group lt_setting_group;
@@ -107,8 +108,10 @@ LT_MUST_CHECK lt_status lt_conf_check_triggers(const lt_conf_triggers *triggers,
 LT_MUST_CHECK lt_status lt_conf_check_names(const lt_conf_reader *reader,
                                             const lt_setting_group *group, void *made,
                                             const lt_conf_pipeline *pipeline, lt_err *err);
-/* What may be missing when it is needed, and is not there now, as sentences in pipeline->warnings: variables, files of tasks. */
-void lt_conf_warn(const lt_project *project, lt_arena *arena, lt_conf_pipeline *pipeline);
+/* What may be missing when it is needed, and is not there now, as sentences in pipeline->warnings: variables, secrets, files of tasks.
+ * `secrets` remembers what was found of each, from one pipeline to the next; its keys and values are in the arena. */
+void lt_conf_warn(const lt_project *project, lt_arena *arena, lt_map *secrets,
+                  lt_conf_pipeline *pipeline);
 
 /* ---- params.c ---- */
 LT_MUST_CHECK lt_status lt_conf_read_params(const lt_conf_reader *reader,

@@ -29,6 +29,7 @@ typedef struct lt_db_schema {
     const char *name; /* of the file's kind, for messages: "store" */
     const char *const
         *steps; /* SQL texts, NULL behind the last; NULL: the embedded files sql/<name>/NNN_*.sql */
+    int cache_kib; /* of pages, for the writer; an eighth of it for each reader [8192] */
 } lt_db_schema;
 
 /* Open or make the file (its folder must be there), and bring its tables up to date. ":memory:" is a database of its own that

@@ -3,19 +3,23 @@
 
 #include "base/fs.h"
 #include "base/proc.h"
+#include "conf/dotenv.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+/* It reads .env itself, and so has what the file says then, not what it said when we began. */
 static lt_status spawn(const char *path, const char *out, char *const *words, int *pid, lt_err *err)
 {
+    LT_AUTO(lt_arena) arena = {0};
     LT_AUTO(lt_fd) log = open(out, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (log < 0)
         return lt_fail_errno(err, errno, "cannot open '%s'", out);
     const lt_spawn_fd fds[] = {{-1, STDIN_FILENO}, {log, STDOUT_FILENO}, {log, STDERR_FILENO}};
     const lt_spawn run = {.program = path,
                           .argv = words,
+                          .env = lt_dotenv_outer(&arena),
                           .apart = LT_APART_SESSION,
                           .fds = fds,
                           .fds_len = LT_COUNT(fds)};

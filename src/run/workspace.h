@@ -41,7 +41,7 @@ typedef struct lt_workspace_options {
     lt_files files;
 } lt_workspace_options;
 
-/* Read the project's .env into the environment; warns when others can read it, or git tracks it. At the start, before threads. */
+/* lt_dotenv_load() of the project; warns when others can read the file, or git tracks it. */
 LT_MUST_CHECK lt_status lt_workspace_read_env(const char *root, lt_err *err);
 
 /* Read .env and the project, open (or make) the home, its store and state.db; runs whose process died are marked. The caller owns

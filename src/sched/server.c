@@ -24,7 +24,7 @@
 enum {
     LOOK_MS = 50,        /* how often state.db is looked at for what others ask */
     MOST_CLAIMS = 6,     /* a run whose process has died so often is given up */
-    MOST_BEGINS = 8,     /* processes that end before they have taken their run */
+    MOST_BEGINS = 30,    /* processes that end before they have taken their run: for two minutes */
     MOST_FOLDERS = 1000, /* that are watched */
     SAVING_US =
         150000, /* so long after a change a wrong file may be one that is just being saved, */
@@ -316,6 +316,15 @@ static lt_status give_up(lt_sched *self, const lt_run_record *run, const char *w
     return lt_state_run_finish(self->state, run->id, LT_RUN_FAILED, lt_text_of(why), T(""), err);
 }
 
+/* What lasts a moment (a busy file, no more processes) must hold no due run up for long, and a try costs little: 0.1 s, 0.2 s, 0.4 s,
+ * ... 5 s. */
+static int64_t begin_pause_us(int times)
+{
+    enum { MOST_DOUBLINGS = 6 };
+    return LT_MIN((int64_t)SECOND_US / 10 << LT_MIN(times - 1, (int)MOST_DOUBLINGS),
+                  (int64_t)5 * SECOND_US);
+}
+
 static lt_status note_trouble(lt_sched *self, const lt_run_record *run, lt_err *err)
 {
     trouble *one = find_trouble(self, run->id);
@@ -328,7 +337,7 @@ static lt_status note_trouble(lt_sched *self, const lt_run_record *run, lt_err *
                        "its process ended again and again before it could begin; "
                        "run.out among its logs says why",
                        err);
-    int64_t pause_us = LT_MIN((int64_t)SECOND_US << (one->times - 1), (int64_t)60 * SECOND_US);
+    int64_t pause_us = begin_pause_us(one->times);
     one->next_mono_us = lt_mono_us() + pause_us;
     lt_waiting waiting = {.kind = T("retry"),
                           .what = T("by the server"),

@@ -86,6 +86,21 @@ static lt_status take_key(lt_secrets *self, const lt_sealed *file, bool may_make
     return LT_OK;
 }
 
+/* Is there a key that may be right? */
+static lt_status look_for_key(lt_secrets *self, const lt_sealed *file, lt_err *err)
+{
+    LT_AUTO(lt_master_key) master = {0};
+    lt_status status = lt_master_key_find(self->root, &master, err);
+    if (status != LT_OK)
+        return status == LT_NOT_FOUND ? (err->status = LT_DENIED) : status;
+    if (master.is_passphrase)
+        return LT_OK;
+    LT_TRY(take_key(self, file, false, err));
+    status = lt_sealed_check(file, self->key, err);
+    self->has_key = status == LT_OK;
+    return status;
+}
+
 /* The file with its key, checked. */
 static lt_status open_file(lt_secrets *self, lt_arena *arena, lt_sealed *file, bool *there,
                            lt_err *err)
@@ -136,6 +151,22 @@ static lt_status get_sealed(lt_secrets *self, lt_text name, lt_buf *value, lt_er
     if (line == SIZE_MAX)
         return fail_missing(&file, name, err);
     return lt_sealed_open(&file, &file.lines.items[line], self->key, value, err);
+}
+
+lt_status lt_secret_check(lt_secrets *secrets, lt_text name, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_sealed file = {0};
+    bool there;
+    LT_TRY(check_name(name, err));
+    LT_AUTO(lt_chars) variable = lt_text_dup(name);
+    const char *set = getenv(variable);
+    if (set && *set)
+        return LT_OK;
+    LT_TRY(read_file(secrets, &arena, &file, &there, err));
+    if (find_line(&file, name) == SIZE_MAX)
+        return fail_missing(&file, name, err);
+    return look_for_key(secrets, &file, err);
 }
 
 lt_status lt_secret_get(lt_secrets *secrets, lt_text name, lt_buf *value, lt_err *err)

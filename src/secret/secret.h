@@ -32,6 +32,9 @@ LT_OWNED(lt_secrets_ref, lt_secrets *, lt_secrets_close)
  * wrong one; LT_INVALID: the file was changed by somebody without the key. */
 LT_MUST_CHECK lt_status lt_secret_get(lt_secrets *secrets, lt_text name, lt_buf *value,
                                       lt_err *err);
+/* Would lt_secret_get() find it? The same statuses, without a value and without the work of stretching a passphrase: that one is wrong is
+ * not found out here. */
+LT_MUST_CHECK lt_status lt_secret_check(lt_secrets *secrets, lt_text name, lt_err *err);
 /* Seal `value` under `name` (a letter or '_', then letters, digits, '_'), new or instead of the old one; durable on LT_OK. */
 LT_MUST_CHECK lt_status lt_secret_set(lt_secrets *secrets, lt_text name, lt_text value,
                                       lt_err *err);

@@ -262,3 +262,63 @@ tasks:
     assert told.count("hook.yml:") == 2, told
     assert "pipelines/hook.yml:5:33: 'params.branch' comes with an event" in told, told
     assert "pipelines/hook.yml:7:35: 'trigger.event' comes with an event" in told, told
+
+
+SECRETS = """\
+name: secrets
+tasks:
+  one: {shell: "true", env: {A: "{{ secret('API_TOKEN') }}", B: "{{ secret('API_TOKE') }}"}}
+  two: {http: {url: "{{ env_var('EMPTY_URL') }}"}}
+  three: {shell: "echo {{ env_var('EMPTY_URL') }}"}
+on_failure: {tell: {notify: {slack: "{{ secret('NOPE') }}"}}}
+"""
+SECRET_WARNINGS = [
+    "pipelines/secrets.yml:3:69: there is no secret 'API_TOKE' in the environment or in secrets.sealed; did you mean 'API_TOKEN'?",
+    "pipelines/secrets.yml:4:25: the environment variable 'EMPTY_URL' is empty, and this needs an http:// or https:// URL",
+    "pipelines/secrets.yml:6:41: there is no secret 'NOPE' in the environment or in secrets.sealed",
+]
+
+
+def test_a_secret_that_is_missing_is_a_warning_wherever_somebody_looks(project, up):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/secrets.yml": SECRETS}, EMPTY_URL="")
+    leat("secret", "set", "API_TOKEN", stdin="t-1234567890")
+    for words in (["status"], ["pipelines"], ["run", "--pipeline", "secrets", "--dry-run"], ["doctor"]):
+        told = leat(*words, code=None).text
+        assert [line for line in SECRET_WARNINGS if told.count(line) != 1] == [] and told.count("secrets.yml:") == len(SECRET_WARNINGS), (words, told)
+    assert "secrets.yml" not in leat("status", env={"NOPE": "https://x", "API_TOKE": "t", "EMPTY_URL": "https://x"}).err
+    server = up(leat)
+    log = [server.stderr.readline() for _ in SECRET_WARNINGS]
+    assert [line for line in SECRET_WARNINGS if not any(line in said for said in log)] == [], log
+
+
+def test_a_key_that_is_missing_or_another_one_is_told_before_a_secret_is_needed(project, tmp_path):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/secrets.yml": SECRETS.replace("API_TOKE'", "API_TOKEN'").replace("secret('NOPE')", "env_var('HOME')")},
+                   EMPTY_URL="https://x")
+    leat("secret", "set", "API_TOKEN", stdin="t-1234567890")
+    assert "secrets.yml" not in leat("status").err
+    elsewhere = {"HOME": tmp_path / "elsewhere"}
+    for words in (["status"], ["doctor"]):
+        told = leat(*words, env=elsewhere, code=None).text
+        assert told.count("pipelines/secrets.yml:3:37: there is no key for the sealed secrets; set LEAT_KEY") == 1, told
+    other = {"LEAT_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
+    assert "pipelines/secrets.yml:3:37: " in leat("status", env=other).err
+    assert "secrets.yml" not in leat("status", env={**elsewhere, "API_TOKEN": "t"}).err
+
+
+def test_a_line_of_dotenv_that_changes_is_meant_for_the_servers_runs_too(project, up):
+    leat = project({"leat.yml": LEAT_YML, ".env": "WORD=old\nGONE=there\n", "pipelines/say.yml":
+                    "name: say\ntasks: {one: {shell: 'echo \"$WORD ${GONE-nothing} {{ env_var(\"WORD\") }} $FIXED\" >> said'}}\n"}, FIXED="outer")
+    (leat.project / ".env").chmod(0o600)
+    up(leat)
+
+    def say():
+        run = leat("trigger", "say", "--json").json()["run"]
+        wait_for(lambda: [r["status"] for r in leat.runs() if r["run"] == run] == ["succeeded"], "the run")
+        return (leat.project / "said").read_text().splitlines()[-1]
+
+    assert say() == "old there old outer"
+    leat.write(".env", "WORD=new\nFIXED=inner\n")
+    assert say() == "new nothing new outer"
+    (leat.project / ".env").unlink()
+    leat.write("pipelines/say.yml", (leat.project / "pipelines/say.yml").read_text().replace(' {{ env_var("WORD") }}', ""))
+    wait_for(lambda: say() == " nothing outer", "a run without .env")

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from harness import PATIENCE, wait_for
+from harness import PATIENCE, wait_for, wait_until
 
 SECONDLY = """\
 name: beat
@@ -314,3 +314,17 @@ def test_who_waits_behind_a_queued_run_is_told_what_to_do(project):
     assert "run 1 of the pipeline was asked for before it" in said and "'leat cancel 1'" in said
     leat("cancel", "1")
     assert waiting.wait(timeout=PATIENCE) == 0
+
+
+def test_a_process_that_cannot_begin_for_a_moment_holds_its_run_up_for_a_moment(project, up, tmp_path):
+    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": "name: p\ntasks: {one: {shell: 'true'}}\n"},
+                   LD_LIBRARY_PATH=f"{tmp_path}:{os.environ.get('LD_LIBRARY_PATH', '')}")
+    up(leat)
+    leat.env["LD_LIBRARY_PATH"] = os.environ.get("LD_LIBRARY_PATH")  # the server alone has the other
+    broken = tmp_path / "libcurl.so.4"  # as in the middle of an upgrade
+    broken.write_text("")
+    run = json.loads(leat("trigger", "p", "--json").out)["run"]
+    said = leat.home / "logs" / str(run) / "run.out"
+    wait_until(lambda: said.exists() and said.read_text().count("libcurl.so.4") >= 6, 25, 0.05, "six tries, which have pauses of 3.1 s in all")
+    broken.unlink()
+    wait_for(lambda: [r["status"] for r in leat.runs()] == ["succeeded"], "the run")

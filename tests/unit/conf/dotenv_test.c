@@ -46,6 +46,45 @@ Test(dotenv, never_overrides_the_environment)
     CHECK_INT(unsetenv("LT_DOTENV_UNSET"), 0);
 }
 
+static bool has(char **list, const char *variable)
+{
+    for (; *list; list++)
+        if (strcmp(*list, variable) == 0)
+            return true;
+    return false;
+}
+
+Test(dotenv, a_line_that_changes_or_goes_does_so_in_the_environment)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    const char *root = lt_test_folder();
+    LT_AUTO(lt_chars) path = lt_path_join(root, ".env");
+    CHECK_INT(setenv("LT_DOTENV_OUTER", "mine", 1), 0);
+    CHECK_OK(
+        lt_file_write(path, T("LT_DOTENV_A=1\nLT_DOTENV_B=1\nLT_DOTENV_OUTER=no\n"), 0600, &err),
+        err);
+    CHECK_OK(lt_dotenv_load(root, NULL, NULL, &err), err);
+    CHECK_STR(getenv("LT_DOTENV_A"), "1");
+    CHECK_OK(lt_file_write(path, T("LT_DOTENV_A=two\nLT_DOTENV_OUTER=no\n"), 0600, &err), err);
+    CHECK_OK(lt_dotenv_load(root, NULL, NULL, &err), err);
+    CHECK_STR(getenv("LT_DOTENV_A"), "two");
+    CHECK(getenv("LT_DOTENV_B") == NULL);
+    CHECK_STR(getenv("LT_DOTENV_OUTER"), "mine");
+    CHECK_INT(setenv("LT_DOTENV_LATER", "x", 1), 0); /* which moves the list */
+    CHECK_OK(lt_dotenv_load(root, NULL, NULL, &err), err);
+    CHECK_STR(getenv("LT_DOTENV_A"), "two");
+    char **outer = lt_dotenv_outer(&arena);
+    CHECK(has(outer, "LT_DOTENV_OUTER=mine") && has(outer, "LT_DOTENV_LATER=x"));
+    CHECK(!has(outer, "LT_DOTENV_A=two"));
+    CHECK_OK(lt_path_remove(path, &err), err);
+    CHECK_OK(lt_dotenv_load(root, NULL, NULL, &err), err);
+    CHECK(getenv("LT_DOTENV_A") == NULL);
+    CHECK_STR(getenv("LT_DOTENV_OUTER"), "mine");
+    CHECK_INT(unsetenv("LT_DOTENV_OUTER"), 0);
+    CHECK_INT(unsetenv("LT_DOTENV_LATER"), 0);
+}
+
 Test(dotenv, a_broken_file_sets_nothing)
 {
     lt_err err = {0};

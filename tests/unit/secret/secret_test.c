@@ -157,6 +157,29 @@ Test(secret, the_environment_comes_first_and_needs_no_key)
     CHECK_INT(unsetenv("LT_TEST_SECRET"), 0);
 }
 
+Test(secret, what_would_not_be_found_is_known_before)
+{
+    lt_err err = {0};
+    LT_AUTO(place) p = place_make(KEY_A);
+    CHECK_STATUS(lt_secret_check(p.secrets, T("TOKEN"), &err), LT_NOT_FOUND, err);
+    CHECK_OK(lt_secret_set(p.secrets, T("TOKEN"), T("value"), &err), err);
+    CHECK_OK(lt_secret_check(p.secrets, T("TOKEN"), &err), err);
+    CHECK_STATUS(lt_secret_check(p.secrets, T("TOKEM"), &err), LT_NOT_FOUND, err);
+    CHECK_HAS(err.hint, "TOKEN");
+    CHECK_STATUS(lt_secret_check(p.secrets, T("1"), &err), LT_INVALID, err);
+    lt_secrets_close(p.secrets);
+    CHECK_OK(lt_secrets_open(p.root, &p.secrets, &err), err);
+    CHECK_INT(setenv("LEAT_KEY", KEY_B, 1), 0);
+    CHECK_STATUS(lt_secret_check(p.secrets, T("TOKEN"), &err), LT_DENIED, err);
+    CHECK_INT(setenv("LEAT_KEY", "a passphrase of some length", 1), 0);
+    CHECK_OK(lt_secret_check(p.secrets, T("TOKEN"), &err), err); /* only reading would tell */
+    CHECK_INT(unsetenv("LEAT_KEY"), 0);
+    CHECK_STATUS(lt_secret_check(p.secrets, T("TOKEN"), &err), LT_DENIED, err);
+    CHECK_INT(setenv("TOKEN", "from outside", 1), 0);
+    CHECK_OK(lt_secret_check(p.secrets, T("TOKEN"), &err), err);
+    CHECK_INT(unsetenv("TOKEN"), 0);
+}
+
 Test(secret, every_value_that_is_read_or_set_is_masked)
 {
     lt_err err = {0};
