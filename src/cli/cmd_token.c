@@ -39,12 +39,15 @@ static const lt_opt create_table[] = {
      .help = "it ends by itself after this; 0: never"},
 };
 
-static lt_status read_pipelines(const lt_strings *names, lt_buf *out, lt_err *err)
+static lt_status read_pipelines(lt_app *app, const lt_strings *names, lt_buf *out, lt_err *err)
 {
+    const lt_conf_pipeline *pipeline;
+    LT_AUTO(lt_workspace_ref) workspace = NULL;
+    if (names->len)
+        LT_TRY(lt_work_open_some(app, LT_FILES_GOOD, &workspace, err));
     for (size_t i = 0; i < names->len; i++) {
-        if (!*names->items[i] || strpbrk(names->items[i], " \t\n"))
-            return lt_fail(err, LT_INVALID, "'%s' is no pipeline's name", names->items[i]);
-        lt_buf_printf(out, "%s%s", i ? " " : "", names->items[i]);
+        LT_TRY(lt_work_pipeline(workspace, names->items[i], &pipeline, err));
+        lt_buf_printf(out, "%s%.*s", i ? " " : "", LT_ARG(pipeline->name));
     }
     return lt_buf_check(out, "the list of pipelines", err);
 }
@@ -72,7 +75,7 @@ static lt_status create(lt_app *app, const void *opts, const lt_args *args, lt_e
     char text[64];
     LT_AUTO(lt_state_ref) state = NULL;
     LT_AUTO(lt_buf) pipelines = {.limit = 4000};
-    LT_TRY(read_pipelines(&given->pipelines, &pipelines, err));
+    LT_TRY(read_pipelines(app, &given->pipelines, &pipelines, err));
     LT_TRY(lt_app_users(app, &state, &actor, err));
     lt_token wanted = {.user = lt_text_of(args->items[0]),
                        .label = lt_text_of(given->label),

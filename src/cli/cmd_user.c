@@ -30,7 +30,7 @@ lt_status lt_role_read(const char *word, lt_role *out, lt_err *err)
 
 typedef struct user_opts {
     const char *role;
-    bool from_stdin;
+    bool from_stdin, revoke_tokens;
 } user_opts;
 
 #define PASSWORD_OPT                                                                               \
@@ -111,26 +111,53 @@ static const lt_cmd cmd_add = {
     .run = add,
 };
 
-static const lt_opt reset_table[] = {PASSWORD_OPT};
+static const lt_opt reset_table[] = {
+    PASSWORD_OPT,
+    {.name = "revoke-tokens",
+     .type = LT_OPT_FLAG,
+     LT_AT(user_opts, revoke_tokens),
+     .help = "end their tokens, too; else these go on"},
+};
+
+/* Who resets a password because somebody else may know it should know what still opens the door. */
+static lt_status say_tokens(lt_app *app, lt_state *state, const lt_actor *actor, const char *name,
+                            lt_err *err)
+{
+    lt_tokens tokens = {0};
+    size_t good = 0;
+    LT_TRY(lt_token_list(state, lt_text_of(name), &app->arena, &tokens, err));
+    for (size_t i = 0; i < tokens.len; i++)
+        good += !tokens.items[i].revoked_at_us &&
+                (!tokens.items[i].expires_at_us || tokens.items[i].expires_at_us > actor->at_us);
+    if (good && !app->globals.json && !app->globals.quiet)
+        lt_out_printf(&app->out, "%zu token%s of %s go%s on; --revoke-tokens ends %s\n", good,
+                      good == 1 ? "" : "s", name, good == 1 ? "es" : "", good == 1 ? "it" : "them");
+    return LT_OK;
+}
 
 static lt_status reset(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
+    const user_opts *given = opts;
     lt_actor actor;
     bool made;
+    int64_t ended = 0;
     LT_AUTO(lt_state_ref) state = NULL;
     LT_AUTO(lt_buf) password = {.limit = LT_PASSWORD_MOST + 2};
     LT_TRY(lt_app_users(app, &state, &actor, err));
-    LT_TRY(take_password(opts, &password, &made, err));
+    LT_TRY(take_password(given, &password, &made, err));
+    if (given->revoke_tokens)
+        LT_TRY(lt_token_revoke_all(state, &actor, lt_text_of(args->items[0]), &ended, err));
     LT_TRY(lt_user_set_password(state, &actor, lt_text_of(args->items[0]), lt_buf_text(&password),
                                 made, err));
     say_password(app, args->items[0], &password, made);
-    return LT_OK;
+    return say_tokens(app, state, &actor, args->items[0], err);
 }
 
 static const lt_cmd cmd_reset = {
     .name = "reset",
     .help = "give somebody another password, and end their sessions",
     .args = "NAME",
+    .about = "Their tokens are no part of the password and go on, unless '--revoke-tokens'.",
     .opts = reset_table,
     .opt_count = LT_COUNT(reset_table),
     .opts_size = sizeof(user_opts),

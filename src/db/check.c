@@ -38,7 +38,7 @@ static lt_status reindex(const char *path, lt_err *err)
     LT_AUTO(lt_fd) held = -1;
     LT_AUTO(lt_db_conn_ref) conn = NULL;
     LT_TRY(lt_file_lock(lock, PATIENCE_US, &held, err));
-    LT_TRY(lt_db_conn_open(path, true, &conn, err));
+    LT_TRY(lt_db_conn_open(path, true, 0, &conn, err));
     LT_TRY(lt_db_conn_exec(conn, "REINDEX", err));
     return check_pages(conn, err);
 }
@@ -47,7 +47,7 @@ lt_status lt_db_check_file(const char *path, bool mend, bool *mended, lt_err *er
 {
     LT_AUTO(lt_db_conn_ref) conn = NULL;
     *mended = false;
-    LT_TRY(lt_db_conn_open(path, false, &conn, err));
+    LT_TRY(lt_db_conn_open(path, false, 0, &conn, err));
     lt_status status = check_pages(conn, err);
     if (status != LT_CONFLICT || !mend)
         return status;

@@ -38,6 +38,7 @@ struct lt_db {
     char *path; /* owned */
     bool in_memory;
     int lock_fd; /* owned */
+    int cache_kib;
 
     pthread_mutex_t jobs_lock;
     write_job *first, **last; /* waiting, in order; borrowed from their callers */
@@ -275,7 +276,7 @@ static lt_status take_reader(lt_db *db, lt_db_conn **out, lt_err *err)
     }
     (void)pthread_mutex_unlock(&db->readers_lock);
     if (!conn)
-        return lt_db_conn_open(db->path, false, out, err);
+        return lt_db_conn_open(db->path, false, db->cache_kib, out, err);
     *out = conn;
     return LT_OK;
 }
@@ -460,6 +461,7 @@ lt_status lt_db_open(const char *path, const lt_db_schema *schema, lt_db **out, 
     db->path = lt_xstrdup(path);
     db->in_memory = strcmp(path, ":memory:") == 0;
     db->lock_fd = -1;
+    db->cache_kib = schema->cache_kib;
     db->last = &db->first;
     (void)pthread_mutex_init(&db->jobs_lock, NULL);
     (void)pthread_mutex_init(&db->readers_lock, NULL);
@@ -467,7 +469,7 @@ lt_status lt_db_open(const char *path, const lt_db_schema *schema, lt_db **out, 
         LT_TRY(make_files(db, err));
     /* Switching a new file to WAL is a race that SQLite answers with "busy" at once. */
     LT_TRY(lock_file(db, LOCK_EX, err));
-    lt_status status = lt_db_conn_open(db->path, true, &db->writer, err);
+    lt_status status = lt_db_conn_open(db->path, true, db->cache_kib, &db->writer, err);
     lt_err unlocking;
     lt_ignore(lock_file(db, LOCK_UN, &unlocking));
     LT_TRY(status);

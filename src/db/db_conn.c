@@ -63,16 +63,24 @@ static const char writer_settings[] = "PRAGMA page_size = 8192;"
                                       "PRAGMA synchronous = FULL;"
                                       "PRAGMA wal_autocheckpoint = 2000;"
                                       "PRAGMA journal_size_limit = 67108864;"
-                                      "PRAGMA cache_size = -8192;"
                                       "PRAGMA temp_store = MEMORY;"
                                       "PRAGMA foreign_keys = ON;"
                                       "PRAGMA trusted_schema = OFF;";
 static const char reader_settings[] = "PRAGMA query_only = ON;"
-                                      "PRAGMA cache_size = -1024;" /* eight of them stay open */
                                       "PRAGMA temp_store = MEMORY;"
                                       "PRAGMA trusted_schema = OFF;";
 
-lt_status lt_db_conn_open(const char *path, bool writes, lt_db_conn **out, lt_err *err)
+/* Eight readers stay open. */
+static lt_status set_cache(lt_db_conn *conn, bool writes, int cache_kib, lt_err *err)
+{
+    enum { USUAL_KIB = 8192, READERS = 8 };
+    int kib = cache_kib ? cache_kib : USUAL_KIB;
+    LT_AUTO(lt_chars) sql = lt_format("PRAGMA cache_size = %d", -(writes ? kib : kib / READERS));
+    return lt_db_conn_exec(conn, sql, err);
+}
+
+lt_status lt_db_conn_open(const char *path, bool writes, int cache_kib, lt_db_conn **out,
+                          lt_err *err)
 {
     LT_AUTO(lt_db_conn_ref) conn = lt_xcalloc(1, sizeof(*conn));
     conn->path = path;
@@ -84,6 +92,7 @@ lt_status lt_db_conn_open(const char *path, bool writes, lt_db_conn **out, lt_er
     (void)sqlite3_busy_timeout(conn->handle, BUSY_MS);
     (void)sqlite3_db_config(conn->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     LT_TRY(lt_db_conn_exec(conn, writes ? writer_settings : reader_settings, err));
+    LT_TRY(set_cache(conn, writes, cache_kib, err));
     *out = LT_TAKE(conn);
     return LT_OK;
 }

@@ -24,9 +24,9 @@ struct lt_tx {
     lt_err error;     /* of the first query that failed; status LT_OK: none did */
 };
 
-/* The file must be there. `writes` false: a connection that cannot change anything. */
-LT_MUST_CHECK lt_status lt_db_conn_open(const char *path, bool writes, lt_db_conn **out,
-                                        lt_err *err);
+/* The file must be there. `writes` false: a connection that cannot change anything. `cache_kib`: of pages, as lt_db_schema has it. */
+LT_MUST_CHECK lt_status lt_db_conn_open(const char *path, bool writes, int cache_kib,
+                                        lt_db_conn **out, lt_err *err);
 void lt_db_conn_close(lt_db_conn *conn);
 LT_OWNED(lt_db_conn_ref, lt_db_conn *, lt_db_conn_close)
 

@@ -203,6 +203,8 @@ static lt_text retry_trigger(const lt_run_asker *asker, const lt_run_retry *retr
         lt_json_set(&w, "from", retry->from);
     if (retry->all)
         lt_json_set_bool(&w, "all", true);
+    if (retry->request.len)
+        lt_json_set(&w, "request", retry->request);
     lt_json_end(&w);
     return lt_arena_text(asker->arena, lt_buf_text(&json));
 }

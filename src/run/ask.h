@@ -37,9 +37,10 @@ LT_MUST_CHECK lt_status lt_run_ask_mark(const lt_run_asker *asker, const lt_run_
                                         lt_text task, lt_task_status status, lt_err *err);
 
 typedef struct lt_run_retry {
-    lt_text from; /* this task and all behind it, whatever they came to; may be empty */
-    bool all;     /* every task */
-    lt_text key;  /* who asks again with the same key gets the same run; may be empty */
+    lt_text from;    /* this task and all behind it, whatever they came to; may be empty */
+    bool all;        /* every task */
+    lt_text key;     /* who asks again with the same key gets the same run; may be empty */
+    lt_text request; /* beside it: the sum of what was asked, kept with the run */
 } lt_run_retry;
 /* LT_CONFLICT, LT_INVALID: this run cannot be retried (now). */
 LT_MUST_CHECK lt_status lt_run_check_retry(const lt_run_record *before, lt_err *err);

@@ -91,6 +91,8 @@ lt_status lt_sched_wish_run(const lt_conf_pipeline *pipeline, const lt_sched_wis
     lt_json_begin(&w, '{');
     lt_json_set(&w, "kind", T("trigger"));
     lt_json_set(&w, "by", wish->by);
+    if (wish->request.len)
+        lt_json_set(&w, "request", wish->request);
     lt_json_end(&w);
     *out = (lt_run_record){.command = T("run"),
                            .pipeline = pipeline->name,

@@ -30,9 +30,10 @@ LT_MUST_CHECK lt_status lt_sched_event_run(const lt_conf_pipeline *pipeline,
                                            const lt_sched_event *events, size_t count,
                                            lt_arena *arena, lt_run_record *out, lt_err *err);
 
-/* A run that somebody asks for. `key` may be empty; `at_us` 0: now. */
+/* A run that somebody asks for. `key` may be empty; `request`, beside it, is the sum of what was asked and kept with the run; `at_us` 0:
+ * now. */
 typedef struct lt_sched_wish {
-    lt_text by, key;
+    lt_text by, key, request;
     const lt_texts *params;
     int64_t at_us;
 } lt_sched_wish;

@@ -8,7 +8,8 @@
 
 #include <unistd.h>
 
-static const lt_db_schema schema = {.name = "state"};
+/* What is asked for again and again is little, and a server that has seen many runs should not be larger for it. */
+static const lt_db_schema schema = {.name = "state", .cache_kib = 2048};
 
 const char *const lt_run_statuses[] = {
     [LT_RUN_RUNNING] = "running",     [LT_RUN_SUCCEEDED] = "succeeded", [LT_RUN_FAILED] = "failed",

@@ -610,6 +610,29 @@ lt_status lt_token_revoke(lt_state *state, const lt_actor *actor, lt_text id, lt
     return lt_db_write(state->db, do_revoke, &c, err);
 }
 
+static lt_status do_revoke_all(lt_tx *tx, void *context, lt_err *err)
+{
+    const change *c = context;
+    int64_t *count = c->out;
+    LT_TRY(lt_tx_exec(tx, err,
+                      "insert into audit (at_us, by, source, action, subject, detail) "
+                      "select ?1, ?2, ?3, 'token.revoke', id, '' from tokens where user = ?4 and "
+                      "revoked_at_us = 0 and (expires_at_us = 0 or expires_at_us > ?1)",
+                      V(c->actor->at_us), V(c->actor->by), V(c->actor->from), V(c->name)));
+    *count = lt_tx_changes(tx);
+    return lt_tx_exec(tx, err,
+                      "update tokens set revoked_at_us = ?1 where user = ?2 and revoked_at_us = 0 "
+                      "and (expires_at_us = 0 or expires_at_us > ?1)",
+                      V(c->actor->at_us), V(c->name));
+}
+
+lt_status lt_token_revoke_all(lt_state *state, const lt_actor *actor, lt_text user, int64_t *count,
+                              lt_err *err)
+{
+    change c = {.actor = actor, .name = user, .out = count};
+    return lt_db_write(state->db, do_revoke_all, &c, err);
+}
+
 static lt_status do_find_token(lt_tx *tx, void *context, lt_err *err)
 {
     change *c = context;
@@ -617,7 +640,7 @@ static lt_status do_find_token(lt_tx *tx, void *context, lt_err *err)
     LT_AUTO(lt_query)
     q = lt_tx_query(
         tx,
-        "select " TOKEN_COLUMNS ", users.role, users.must_change from tokens "
+        "select " TOKEN_COLUMNS ", users.role from tokens "
         "join users on users.name = tokens.user where token_hash = ?1 and revoked_at_us = 0 "
         "and (expires_at_us = 0 or expires_at_us > ?2) and not disabled",
         V(c->token_hash), V(c->now_us));
@@ -625,9 +648,7 @@ static lt_status do_find_token(lt_tx *tx, void *context, lt_err *err)
     if (found) {
         *out = read_token(&q, c->arena);
         lt_role most = lt_role_from(lt_query_text(&q, 9));
-        *c->user = (lt_user){.name = out->user,
-                             .role = LT_MIN(most, out->role),
-                             .must_change_password = lt_query_i64(&q, 10) != 0};
+        *c->user = (lt_user){.name = out->user, .role = LT_MIN(most, out->role)};
     }
     LT_TRY(lt_query_check(&q, err));
     return found ? LT_OK : lt_fail(err, LT_DENIED, "the token is not known, expired or revoked");

@@ -24,7 +24,8 @@ enum { LT_USER_NAME_MOST = 64, LT_USERS_MOST = 10000, LT_TOKENS_MOST = 10000 };
 typedef struct lt_user {
     lt_text name;
     lt_role role;
-    bool must_change_password; /* a one-time password: nothing else is allowed before */
+    bool
+        must_change_password; /* a one-time password: nothing else is allowed to a session before */
     bool disabled;
     int64_t created_at_us, signed_in_at_us; /* 0: never */
 } lt_user;
@@ -51,7 +52,8 @@ LT_MUST_CHECK lt_status lt_user_set_disabled(lt_state *state, const lt_actor *ac
 /* With the user's sessions and tokens. */
 LT_MUST_CHECK lt_status lt_user_remove(lt_state *state, const lt_actor *actor, lt_text name,
                                        lt_err *err);
-/* Ends the user's sessions, and a wait for wrong passwords; `must_change` for a one-time password that somebody else has set. */
+/* Ends the user's sessions, and a wait for wrong passwords; `must_change` for a one-time password that somebody else has set. Tokens are not
+ * of the password, and go on: lt_token_revoke_all() ends them. */
 LT_MUST_CHECK lt_status lt_user_set_password(lt_state *state, const lt_actor *actor, lt_text name,
                                              lt_text password, bool must_change, lt_err *err);
 
@@ -97,7 +99,11 @@ LT_MUST_CHECK lt_status lt_token_list(lt_state *state, lt_text user, lt_arena *a
                                       lt_tokens *out, lt_err *err);
 LT_MUST_CHECK lt_status lt_token_revoke(lt_state *state, const lt_actor *actor, lt_text id,
                                         lt_err *err);
-/* Who holds this text: LT_DENIED if nobody, revoked, expired, or its user is gone or disabled. `user->role` is what is allowed. */
+/* All of a user that are good; *count of them. */
+LT_MUST_CHECK lt_status lt_token_revoke_all(lt_state *state, const lt_actor *actor, lt_text user,
+                                            int64_t *count, lt_err *err);
+/* Who holds this text: LT_DENIED if nobody, revoked, expired, or its user is gone or disabled. `user->role` is what is allowed. A token is a credential
+ * of its own: that its user has to choose a password is not asked. */
 LT_MUST_CHECK lt_status lt_token_find(lt_state *state, lt_text text, int64_t now_us,
                                       lt_arena *arena, lt_token *out, lt_user *user, lt_err *err);
 

@@ -1016,3 +1016,83 @@ def test_others_are_listened_for_only_when_it_is_safe(project, up, tmp_path):
     up(leat, "--listen", "0.0.0.0:0", "--insecure-listen").stop()
     leat("up", "--listen", "nonsense", code=2)
     leat("up", "--tls-cert", cert, code=2)
+
+
+# ---- tokens and passwords, keys ----
+
+
+def test_a_token_works_before_and_after_its_user_has_a_one_time_password(project, up):
+    server = up(project(WORK))
+    admin, leat = server.client("admin"), server.leat
+    leat("user", "add", "bot", "--role", "operator")  # nobody has signed in as it
+    token = leat("token", "create", "bot", "--role", "operator", "--pipeline", "quick", "--json").json()["token"]
+    bot = Checked(Client(server.url, token))
+    assert bot.get("/api/v1/session")["must_change_password"] is False
+    bot.post("/api/v1/pipelines/quick/runs", {}, 201)
+    assert "1 token of bot goes on; --revoke-tokens ends it" in leat("user", "reset", "bot").out
+    made = admin.post("/api/v1/users/bot/reset", {}, 200).json()["one_time_password"]
+    bot.post("/api/v1/pipelines/quick/runs", {}, 201)
+    person = Checked(server.nobody())  # the duty is of the password, and of all that comes by it
+    person.sign_in("bot", made)
+    for method, path in (("GET", "/api/v1/runs"), ("POST", "/api/v1/tokens"), ("POST", "/api/v1/pipelines/quick/runs")):
+        assert "one-time password" in person.ask(method, path, {} if method == "POST" else None, status=403).json()["detail"], path
+    bot.ask("PUT", "/api/v1/session/password", {"old": made, "new": PASSWORD}, status=403)  # a token does not choose it
+    admin.ask("PATCH", "/api/v1/users/bot", {"disabled": True}, status=200)
+    bot.ask("GET", "/api/v1/session", status=401)
+    admin.ask("PATCH", "/api/v1/users/bot", {"disabled": False}, status=200)
+    admin.ask("PATCH", "/api/v1/users/bot", {"role": "viewer"}, status=200)
+    bot.post("/api/v1/pipelines/quick/runs", {}, 403)
+    second = leat("token", "create", "bot", "--json").json()["token"]
+    assert "goes on" not in leat("user", "reset", "bot", "--revoke-tokens").out
+    for text in (token, second):
+        Client(server.url, text).ask("GET", "/api/v1/session", status=401)
+    third = leat("token", "create", "bot", "--json").json()
+    admin.post("/api/v1/users/bot/reset", {"revoke_tokens": True}, 200)
+    Client(server.url, third["token"]).ask("GET", "/api/v1/session", status=401)
+    assert ("t-admin", "token.revoke", third["id"]) in [(c["by"], c["action"], c["subject"]) for c in admin.get("/api/v1/audit")["changes"]]
+    assert all(row["revoked"] for row in leat("token", "list", "bot", "--json").json())
+
+
+def test_a_token_is_made_only_for_pipelines_that_there_are(project, up):
+    server = up(project(WORK))
+    admin = Checked(server.client("admin"))
+    told = server.leat("token", "create", "t-admin", "--pipeline", "quik", code=2).err
+    assert "there is no pipeline 'quik'" in told and "did you mean 'quick'?" in told
+    wrong = admin.post("/api/v1/tokens", {"role": "viewer", "pipelines": ["quick", "quik"]}, 404).json()
+    assert wrong["place"] == "body.pipelines[1]" and "did you mean 'quick'" in wrong["hint"]
+    assert len(admin.get("/api/v1/tokens")["tokens"]) == 1  # the one that asks
+
+
+def test_a_key_is_of_its_user_and_of_one_request(project, up):
+    server = up(project(WORK))
+    operator, editor = Checked(server.client("operator")), Checked(server.client("editor"))
+    key = {"headers": {"Idempotency-Key": "k"}}
+    first = operator.post("/api/v1/pipelines/quick/runs", {"at": "2999-01-01T00:00:00Z"}, 201, **key).json()["id"]
+    assert operator.post("/api/v1/pipelines/quick/runs", '{ "at" : "2999-01-01T00:00:00Z" }', 200,
+                         headers={**key["headers"], "Content-Type": "application/json"}).json()["id"] == first
+    other = operator.post("/api/v1/pipelines/quick/runs", {"at": "2999-01-02T00:00:00Z"}, 422, **key)
+    assert other.headers["Content-Type"] == "application/problem+json"
+    assert f"run {first} has this key" in other.json()["detail"] and other.json()["place"] == "header.Idempotency-Key"
+    theirs = editor.post("/api/v1/pipelines/quick/runs", {"at": "2999-01-02T00:00:00Z"}, 201, **key).json()["id"]
+    assert theirs != first
+    elsewhere = operator.post("/api/v1/pipelines/fails/runs", {"at": "2999-01-02T00:00:00Z"}, 201, **key).json()["id"]
+    assert elsewhere not in (first, theirs)
+    chosen = editor.post("/api/v1/runs", {"select": "nothing_there"}, 201, **key).json()["id"]
+    assert editor.post("/api/v1/runs", {"select": "nothing_there"}, 200, **key).json()["id"] == chosen
+    editor.post("/api/v1/runs", {"select": "other"}, 422, **key)
+    assert operator.post(f"/api/v1/runs/{first}/cancel", {}, 200).json()["over"] is True
+    again = operator.post(f"/api/v1/runs/{first}/retry", {"all": True}, 201, **key).json()["id"]
+    assert operator.post(f"/api/v1/runs/{first}/retry", {"all": True}, 200, **key).json()["id"] == again
+    operator.post(f"/api/v1/runs/{first}/retry", {}, 422, **key)
+
+
+def test_words_of_refusals_say_what_is_wanted(project, up):
+    server = up(project({"leat.yml": "name: t\n", "pipelines/p.yml": "name: p\ntasks: {one: {shell: 'true'}}\n"
+                                                                     "triggers: {pushed: {webhook: {secret: HOOK_WORD}}}\n"}, HOOK_WORD="a secret of some length"))
+    refused = server.nobody().post("/api/v1/hooks/p/pushed", {"a": 1}, 401).json()
+    assert refused["title"] == "Not signed as agreed"
+    server.leat("user", "add", "ada", "--password-stdin", stdin=PASSWORD)
+    ada = Checked(server.nobody())
+    ada.sign_in("ada", PASSWORD)
+    short = ada.ask("PUT", "/api/v1/session/password", {"old": PASSWORD, "new": "short"}, status=400).json()
+    assert short["place"] == "body.new" and "at least 10 are wanted" in short["detail"]

@@ -2,6 +2,7 @@
 #include "web/api/route.h"
 
 #include "base/time.h"
+#include "net/aws_sign.h"
 
 enum { BODY_DEPTH = 32, BODY_NODES = 20000 };
 
@@ -76,7 +77,10 @@ static lt_status check_text(const lt_api_field *field, lt_text value, lt_err *er
     if (count > most)
         return lt_fail(err, LT_INVALID, "the text has %zu characters; %zu are taken", count, most);
     if (count < (size_t)field->min)
-        return lt_fail(err, LT_INVALID, "the text is %s", count ? "too short" : "empty");
+        return count ? lt_fail(err, LT_INVALID,
+                               "the text has %zu characters; at least %lld are wanted", count,
+                               (long long)field->min)
+                     : lt_fail(err, LT_INVALID, "the text is empty");
     return LT_OK;
 }
 
@@ -269,6 +273,19 @@ static lt_status read_body(lt_api_call *call, lt_err *err)
     return LT_OK;
 }
 
+/* Of each user their own: another's key is neither found out nor taken. No name of a user has a colon. */
+static void set_key(lt_api_call *call, lt_text text)
+{
+    char sum[LT_AWS_HEX_CHARS];
+    LT_AUTO(lt_buf) body = {0};
+    lt_json_writer w = {.out = &body};
+    call->idempotency_key = lt_text_of(
+        lt_arena_format(call->arena, "%.*s:%.*s", LT_ARG(call->user.name), LT_ARG(text)));
+    lt_json_tree(&w, call->body);
+    call->request_sum =
+        lt_arena_text(call->arena, lt_text_of(lt_aws_sha256(lt_buf_text(&body), sum)));
+}
+
 static lt_status read_key(lt_api_call *call, lt_err *err)
 {
     static const lt_api_field key = {.min = 1, .max = 200};
@@ -276,18 +293,20 @@ static lt_status read_key(lt_api_call *call, lt_err *err)
     if (!text.ptr || !(call->route->flags & LT_API_KEYED))
         return LT_OK;
     LT_TRY(lt_api_at(call, check_text(&key, text, err), "header.Idempotency-Key"));
-    call->idempotency_key = text;
+    set_key(call, text);
     return LT_OK;
 }
 
 lt_status lt_api_read(lt_api_call *call, lt_err *err)
 {
     LT_TRY(check_query(call, err));
-    LT_TRY(read_key(call, err));
     if (call->route->flags & LT_API_RAW)
         return LT_OK;
     if (call->route->body)
-        return read_body(call, err);
+        LT_TRY(read_body(call, err));
+    LT_TRY(read_key(call, err));
+    if (call->route->body)
+        return LT_OK;
     if (!call->request->body.len)
         return LT_OK;
     return lt_api_at(call, lt_fail(err, LT_INVALID, "this takes no body"), "body");

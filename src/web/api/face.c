@@ -72,7 +72,7 @@ void lt_api_problem(lt_api_call *call, int http, const lt_err *err)
     lt_buf_clear(out);
     lt_json_begin(&w, '{');
     lt_json_set(&w, "type", T("about:blank"));
-    lt_json_set(&w, "title", lt_text_of(title_of(http)));
+    lt_json_set(&w, "title", lt_text_of(call->title ? call->title : title_of(http)));
     lt_json_set_int(&w, "status", http);
     lt_json_set(&w, "detail", lt_text_of(err->message));
     lt_api_set_text(&w, "place", lt_text_of(call->place));

@@ -25,8 +25,10 @@ lt_status lt_api_hook(lt_api_call *call, lt_err *err)
                                .at_us = call->actor.at_us};
     lt_hook_taken taken;
     lt_status status = lt_sched_hook(call->api->options.sched, &message, &taken, err);
-    if (status == LT_DENIED)
+    if (status == LT_DENIED) {
         call->status = 401;
+        call->title = "Not signed as agreed";
+    }
     LT_TRY(status);
     if (taken.known || !taken.run_id)
         call->status = 200;

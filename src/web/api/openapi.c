@@ -265,6 +265,10 @@ static void write_answers(lt_json_writer *w, const lt_api_route *route)
         write_answer(w, route, route->also, route->also < 400 ? "done" : "not well");
     if (route->answer && strcmp(route->method, "GET") == 0)
         write_answer(w, route, 304, "as If-None-Match knows it");
+    if (route->flags & LT_API_KEYED) {
+        lt_json_key(w, T("422"));
+        write_reference(w, "responses", "KeyOfAnother");
+    }
     lt_json_key(w, T("default"));
     write_reference(w, "responses", "Problem");
 }
@@ -323,7 +327,7 @@ static void write_paths(lt_json_writer *w)
 
 static const char shared[] =
     "\"parameters\":{\"IdempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\","
-    "\"description\":\"who asks again with the same key gets what the first asking made\","
+    "\"description\":\"a user who asks again with the same key gets what the first asking made\","
     "\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200}},"
     "\"HookToken\":{\"name\":\"X-Leat-Token\",\"in\":\"header\",\"description\":\"of a webhook "
     "that is not signed\",\"schema\":{\"type\":\"string\"}},"
@@ -331,7 +335,10 @@ static const char shared[] =
     "that is: seconds since 1970\",\"schema\":{\"type\":\"string\"}},"
     "\"HookSignature\":{\"name\":\"X-Leat-Signature\",\"in\":\"header\",\"description\":\"its "
     "signature, see docs/scheduling.md\",\"schema\":{\"type\":\"string\"}}},"
-    "\"responses\":{\"Problem\":{\"description\":\"not done, and why\",\"content\":{"
+    "\"responses\":{\"KeyOfAnother\":{\"description\":\"the key has a run that was asked for with "
+    "another body\",\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":"
+    "\"#/components/schemas/Problem\"}}}},\"Problem\":{\"description\":\"not done, and "
+    "why\",\"content\":{"
     "\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}}},"
     "\"securitySchemes\":{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"},"
     "\"session\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"leat_session\"}}";

@@ -60,8 +60,8 @@ lt_api_handle lt_api_list_users, lt_api_add_user, lt_api_change_user, lt_api_res
     lt_api_remove_user, lt_api_list_tokens, lt_api_add_token, lt_api_revoke_token,
     lt_api_list_audit;
 extern const lt_api_shape lt_api_user_shape, lt_api_users_shape, lt_api_new_user_shape,
-    lt_api_changed_user_shape, lt_api_token_shape, lt_api_tokens_shape, lt_api_new_token_shape,
-    lt_api_audits_shape, lt_api_page_query;
+    lt_api_changed_user_shape, lt_api_reset_shape, lt_api_token_shape, lt_api_tokens_shape,
+    lt_api_new_token_shape, lt_api_audits_shape, lt_api_page_query;
 
 lt_api_handle lt_api_hook;
 extern const lt_api_shape lt_api_hooked_shape;

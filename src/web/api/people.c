@@ -2,6 +2,8 @@
 #include "web/api/parts.h"
 
 #include "base/time.h"
+#include "sched/ask.h"
+#include "sched/server.h"
 #include "secret/password.h"
 
 /* ---- shapes ---- */
@@ -34,6 +36,11 @@ static const lt_api_field changed_user_fields[] = {
 };
 const lt_api_shape lt_api_changed_user_shape = {
     "ChangedUser", NULL, LT_API_FIELDS(changed_user_fields), .needs_one = true};
+
+static const lt_api_field reset_fields[] = {
+    {"revoke_tokens", LT_API_BOOL, .help = "end their tokens, too; else these go on"},
+};
+const lt_api_shape lt_api_reset_shape = {"Reset", NULL, LT_API_FIELDS(reset_fields)};
 
 static const lt_api_field token_fields[] = {
     {"id", LT_API_TEXT, .needed = true},
@@ -155,7 +162,10 @@ lt_status lt_api_change_user(lt_api_call *call, lt_err *err)
 lt_status lt_api_reset_user(lt_api_call *call, lt_err *err)
 {
     char password[LT_BEARER_CHARS];
+    int64_t ended = 0;
     LT_TRY(new_password(password, err));
+    if (lt_json_bool_or(call->body, "revoke_tokens", false))
+        LT_TRY(lt_token_revoke_all(call->state, &call->actor, call->path[0], &ended, err));
     LT_TRY(lt_user_set_password(call->state, &call->actor, call->path[0], lt_text_of(password),
                                 true, err));
     return answer_user(call, call->path[0], password, err);
@@ -211,16 +221,26 @@ lt_status lt_api_list_tokens(lt_api_call *call, lt_err *err)
     return LT_OK;
 }
 
+static lt_status check_pipelines(lt_api_call *call, const lt_json *list, lt_err *err)
+{
+    lt_text wrong;
+    const lt_conf_pipeline *pipeline;
+    lt_status status = LT_OK;
+    const lt_project *project = lt_sched_project(call->api->options.sched, &wrong);
+    for (size_t i = 0; list && i < list->count && status == LT_OK; i++)
+        status = lt_api_at(call, lt_sched_pipeline(project, list->items[i].text, &pipeline, err),
+                           "body.pipelines[%zu]", i);
+    lt_sched_project_done(call->api->options.sched);
+    return status;
+}
+
 static lt_status read_pipelines(lt_api_call *call, lt_text *out, lt_err *err)
 {
     const lt_json *list = lt_json_find(call->body, "pipelines");
     LT_AUTO(lt_buf) names = {.limit = 4000};
-    for (size_t i = 0; list && i < list->count; i++) {
-        if (strpbrk(list->items[i].text.ptr, " \t\r\n"))
-            return lt_api_at(call, lt_fail(err, LT_INVALID, "this is no pipeline's name"),
-                             "body.pipelines[%zu]", i);
+    LT_TRY(check_pipelines(call, list, err));
+    for (size_t i = 0; list && i < list->count; i++)
         lt_buf_printf(&names, "%s%.*s", i ? " " : "", LT_ARG(list->items[i].text));
-    }
     LT_TRY(lt_buf_check(&names, "the list of pipelines", err));
     *out = lt_arena_text(call->arena, lt_buf_text(&names));
     return LT_OK;

@@ -131,10 +131,12 @@ struct lt_api_call {
     lt_text session, csrf;   /* of a session: the cookie's value */
     lt_text path[LT_API_PATH_VALUES]; /* values of {names}, in order */
     lt_run_record run;                /* of routes with {run} */
-    lt_text idempotency_key;          /* may be empty */
+    lt_text idempotency_key;          /* with the user's name before it; may be empty */
+    lt_text request_sum;              /* of the body, beside a key */
     const lt_json *body;              /* the checked object; NULL: the route takes none */
     lt_json_writer json;              /* the answer; nothing written and no stream: none */
     int status;                       /* of the answer, from the route */
+    const char *title;                /* of an error; NULL: as its status has it */
     const char *place; /* what in the request is wrong, for the error: "body.params" */
     lt_text audit_subject,
         audit_detail; /* for the log of changes; the subject is path[0] unless set */

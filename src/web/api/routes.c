@@ -136,7 +136,7 @@ const lt_api_route lt_api_routes[] = {
      .handle = lt_api_remove_user},
     {"POST", "/api/v1/users/{user}/reset", "resetUser", "people",
      "another one-time password; ends their sessions", LT_ROLE_ADMIN, .flags = LT_API_NO_AUDIT,
-     .answer = &lt_api_user_shape, .handle = lt_api_reset_user},
+     .body = &lt_api_reset_shape, .answer = &lt_api_user_shape, .handle = lt_api_reset_user},
     {"GET", "/api/v1/tokens", "listTokens", "people", "my tokens; of an admin all", LT_ROLE_VIEWER,
      .answer = &lt_api_tokens_shape, .handle = lt_api_list_tokens},
     {"POST", "/api/v1/tokens", "addToken", "people", "make a token for programs", LT_ROLE_VIEWER,

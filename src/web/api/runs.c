@@ -434,6 +434,23 @@ lt_status lt_api_read_params(lt_api_call *call, lt_texts *out, lt_err *err)
     return LT_OK;
 }
 
+/* A key says that it is the same request again; it is not when the bodies differ (draft-ietf-httpapi-idempotency-key-header). */
+static lt_status check_same(lt_api_call *call, const lt_run_record *known, lt_err *err)
+{
+    lt_json *trigger = NULL;
+    LT_TRY(lt_json_read(known->trigger_json, "trigger", NULL, call->arena, &trigger, err));
+    lt_text sum = lt_json_text_or(trigger, "request", call->request_sum);
+    if (lt_text_eq(sum, call->request_sum))
+        return LT_OK;
+    call->status = 422;
+    call->title = "This Idempotency-Key is of another request";
+    lt_ignore(lt_fail(err, LT_CONFLICT,
+                      "run %lld has this key, and was asked for with another body",
+                      (long long)known->id));
+    lt_ignore(lt_hint(err, "ask for another run with another key"));
+    return lt_api_at(call, LT_CONFLICT, "header.Idempotency-Key");
+}
+
 /* The run as it is in state.db now. One whose key was there already is not made again: 200, not 201. */
 static lt_status answer_asked(lt_api_call *call, const lt_run_record *asked, lt_err *err)
 {
@@ -442,6 +459,8 @@ static lt_status answer_asked(lt_api_call *call, const lt_run_record *asked, lt_
     call->audit_detail =
         lt_text_of(lt_arena_format(call->arena, "{\"run\": %lld}", (long long)asked->id));
     LT_TRY(lt_state_run_get(call->state, asked->id, call->arena, &run, err));
+    if (!asked->claim)
+        LT_TRY(check_same(call, &run, err));
     lt_server_reply_header(
         call->request, call->reply, T("Location"),
         lt_text_of(lt_arena_format(call->arena, "/api/v1/runs/%lld", (long long)asked->id)));
@@ -454,6 +473,7 @@ static lt_status wish(lt_api_call *call, const lt_project *project, const lt_tex
     const lt_conf_pipeline *pipeline;
     lt_sched_wish wanted = {.by = call->actor.by,
                             .key = call->idempotency_key,
+                            .request = call->request_sum,
                             .params = params,
                             .at_us = lt_api_body_moment(call, "at")};
     LT_TRY(lt_sched_pipeline(project, call->path[0], &pipeline, err));
@@ -502,6 +522,7 @@ lt_status lt_api_start_selection(lt_api_call *call, lt_err *err)
     lt_json_begin(&w, '{');
     lt_json_set(&w, "kind", T("trigger"));
     lt_json_set(&w, "by", call->actor.by);
+    lt_api_set_text(&w, "request", call->request_sum);
     lt_json_end(&w);
     lt_text only = lt_api_body(call, "only");
     lt_run_record run = {.command = only.len ? only : T("run"),
@@ -576,7 +597,8 @@ lt_status lt_api_retry_run(lt_api_call *call, lt_err *err)
     lt_run_record made;
     lt_run_retry retry = {.from = lt_api_body(call, "from"),
                           .all = lt_json_bool_or(call->body, "all", false),
-                          .key = call->idempotency_key};
+                          .key = call->idempotency_key,
+                          .request = call->request_sum};
     LT_TRY(lt_run_ask_retry(&asker, &call->run, &retry, &made, err));
     return answer_asked(call, &made, err);
 }
