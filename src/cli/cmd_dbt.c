@@ -35,7 +35,7 @@ static void add_selector(const lt_dbt_node *node, lt_buf *out)
     if (node->kind == LT_DBT_SOURCE)
         lt_buf_printf(out, "%.*s.", LT_ARG(node->source_name));
     if (prefixed) {
-        lt_buf_add(out, node->name);
+        lt_dbt_unit_test_name(node, out);
         return;
     }
     for (size_t i = 0; i < node->fqn.len; i++)
@@ -47,7 +47,7 @@ static void add_name(const lt_dbt_node *node, lt_buf *out)
     if (node->kind == LT_DBT_SOURCE)
         lt_buf_printf(out, "%.*s.", LT_ARG(node->source_name));
     lt_buf_add(out, node->name);
-    if (lt_dbt_is_set(node->version)) {
+    if (node->kind == LT_DBT_MODEL && lt_dbt_is_set(node->version)) {
         lt_buf_add_str(out, ".v");
         lt_jinja_str(node->version, out);
     }

@@ -36,7 +36,7 @@ static void describe(const lt_dbt_node *node, lt_buf *out)
     if (dbt_is_test(node)) {
         if (node->kind == LT_DBT_UNIT_TEST)
             lt_buf_printf(out, "%.*s::", LT_ARG(node->model));
-        lt_buf_printf(out, "%.*s", LT_ARG(node->name));
+        lt_dbt_unit_test_name(node, out);
         return;
     }
     if (node->kind > LT_DBT_UDF) {

@@ -20,11 +20,13 @@ lt_text lt_dbt_write_path(const lt_dbt_node *node, const lt_dbt_batch *batch, lt
                                           LT_ARG(node->file)));
     if (node->kind != LT_DBT_UNIT_TEST)
         return lt_text_of(lt_arena_format(arena, "%.*s/%.*s", LT_ARG(package), LT_ARG(path)));
+    LT_AUTO(lt_buf) name = {0};
+    lt_dbt_unit_test_name(node, &name);
     lt_text folder = path; /* of the .yml file, once more below it */
     while (folder.len && folder.ptr[folder.len - 1] != '/')
         folder.len--;
     return lt_text_of(lt_arena_format(arena, "%.*s/%.*s/%.*s%.*s.sql", LT_ARG(package),
-                                      LT_ARG(path), LT_ARG(folder), LT_ARG(node->name)));
+                                      LT_ARG(path), LT_ARG(folder), LT_ARG(lt_buf_text(&name))));
 }
 
 static lt_status render_generic_test(rendering *r, const lt_jinja_template *compiled,

@@ -70,6 +70,8 @@ lt_dbt_node *lt_dbt_find(const lt_dbt *dbt, lt_text id); /* NULL when not there,
 const lt_dbt_package *lt_dbt_root(const lt_dbt *dbt);
 /* "model", "test", "source", ...: resource_type */
 const char *lt_dbt_kind_name(lt_dbt_kind kind);
+/* The name of a unit test with the version of its model: as lines, listings and files have it. */
+void lt_dbt_unit_test_name(const lt_dbt_node *node, lt_buf *out);
 /* A configuration key: what was set, else dbt's default for the node's kind; undefined when there is neither. */
 lt_jinja_value lt_dbt_config_get(const lt_dbt *dbt, const lt_dbt_node *node, lt_text key);
 

@@ -30,7 +30,7 @@ static bool is_wanted(const project_file *file)
         if (lt_text_starts(file->below, T("generic/")))
             return false; /* macros */
         if (lt_text_starts(file->below, T("fixtures/")))
-            return false; /* of unit tests: read when they run */
+            return false; /* of unit tests: unit_test.c reads them */
     }
     if (has_suffix(file->path, ".py"))
         return file->kind == LT_DBT_MODEL_PATHS || file->kind == LT_DBT_UDF_PATHS;

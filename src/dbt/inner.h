@@ -61,18 +61,19 @@ struct lt_dbt {
 
     lt_dbt_nodes all; /* enabled */
     lt_dbt_nodes disabled;
-    lt_dbt_nodes runnable; /* what lt_dbt_node_at() gives */
-    lt_dbt_nodes parsed;   /* while loading: every node, in order */
-    lt_map by_id;          /* enabled ones */
-    lt_map refable;        /* name -> refable_list */
-    lt_dbt_rt *parse_rt;   /* owned */
-    lt_map sources;        /* "api.orders" -> refable_list */
-    lt_map udfs;           /* name -> refable_list */
-    lt_map levels;         /* a level of `models:` and its like -> its settings */
-    lt_map metrics;        /* name -> lt_dbt_node */
-    lt_map measures;       /* name -> lt_dbt_node: the semantic model that has it */
-    lt_map groups;         /* name -> lt_dbt_node */
-    lt_map docs;           /* "package.name" -> lt_dbt_doc */
+    lt_dbt_nodes runnable;   /* what lt_dbt_node_at() gives */
+    lt_dbt_nodes parsed;     /* while loading: every node, in order */
+    lt_dbt_nodes unit_tests; /* in the place of those that were parsed (unit_test.c) */
+    lt_map by_id;            /* enabled ones */
+    lt_map refable;          /* name -> refable_list */
+    lt_dbt_rt *parse_rt;     /* owned */
+    lt_map sources;          /* "api.orders" -> refable_list */
+    lt_map udfs;             /* name -> refable_list */
+    lt_map levels;           /* a level of `models:` and its like -> its settings */
+    lt_map metrics;          /* name -> lt_dbt_node */
+    lt_map measures;         /* name -> lt_dbt_node: the semantic model that has it */
+    lt_map groups;           /* name -> lt_dbt_node */
+    lt_map docs;             /* "package.name" -> lt_dbt_doc */
     LT_VEC(patch *) patch_list;
     lt_map patches; /* "package.models.name" or "package.models.name.v1" -> patch */
     lt_jinja_value target;
@@ -411,6 +412,11 @@ lt_dbt_node *lt_dbt_unit_node(const value_source *source, lt_text name, lt_text 
 lt_status lt_dbt_unit_fill(const value_source *source, lt_dbt_node *node, const lt_yaml *entry,
                            lt_err *err);
 
+/* ---- unit_test.c ---- */
+
+/* When all models are known: dbt->unit_tests gets what the enabled ones among `parsed` mean, with rows, checksums and what they depend on. */
+lt_status lt_dbt_unit_tests_settle(lt_dbt *dbt, lt_err *err);
+
 /* ---- own_test.c: tests of macros and of CTEs, in leat_tests/ ---- */
 
 /* Read a file of them: they become unit tests. */
@@ -544,6 +550,9 @@ lt_status lt_dbt_unit_compile(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled
                               lt_err *err);
 lt_status lt_dbt_unit_ref(const rendering *r, lt_jinja_render *render, const lt_dbt_node *node,
                           lt_jinja_value *out, lt_err *err);
+/* An override of a macro of a package: dbt_utils.star(). */
+bool lt_dbt_unit_macro(const rendering *r, lt_jinja_render *render, lt_text package, lt_text name,
+                       lt_jinja_value *out);
 bool lt_dbt_unit_name(const rendering *r, lt_jinja_render *render, lt_text name,
                       lt_jinja_value *out);
 

@@ -559,7 +559,7 @@ static const field unit_test_fields[] = {
     SAID(ENTRY, overrides),
     BY(depends_on),
     BY(config),
-    SAID(NOTHING, checksum),
+    AT(TEXT_OR_NULL, checksum, checksum),
     AT(TEXT_OR_NULL, schema, relation.schema),
     BY(created),
     SAID(ENTRY, versions),

@@ -554,7 +554,7 @@ static lt_status namespace_attr(lt_jinja_render *render, lt_jinja_object *self, 
     if (!macro && package->is_built_in)
         macro = lt_map_find(&r->dbt->internal->macros, name);
     *found = macro != NULL;
-    if (macro) {
+    if (macro && !lt_dbt_unit_macro(r, render, package->name, name, out)) {
         *out = lt_dbt_macro_ready(macro)->value;
         record_macro(r, render, macro);
     }

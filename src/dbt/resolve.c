@@ -218,8 +218,7 @@ static bool is_test(const lt_dbt_node *node)
 /* A test of what is not there (`err` says what) is put aside, with a word; anything else is an error. */
 static lt_status missing(lt_dbt *dbt, lt_dbt_node *node, bool is_disabled, lt_err *err)
 {
-    if ((is_test(node) && (is_disabled || !dbt->is_strict)) ||
-        (node->kind == LT_DBT_UNIT_TEST && is_disabled)) {
+    if (is_test(node) && (is_disabled || !dbt->is_strict)) {
         node->is_disabled = true;
         if (!is_disabled)
             lt_dbt_warn(dbt, "%.*s: %.*s: %s", LT_ARG(node->path), LT_ARG(node->name),
@@ -328,7 +327,7 @@ static lt_status link_node(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
             LT_TRY(missing(dbt, node, is_disabled, err));
             continue;
         }
-        if (!is_test(node) && node->kind != LT_DBT_UNIT_TEST)
+        if (!is_test(node))
             LT_TRY(check_access(dbt, node, found, err));
         need(dbt, node, found);
     }
@@ -594,16 +593,25 @@ static bool is_runnable(const lt_dbt_node *node)
            node->kind == LT_DBT_UDF;
 }
 
+static void sort_in(lt_dbt *dbt, lt_dbt_node *node)
+{
+    lt_dbt_nodes *to = node->is_disabled ? &dbt->disabled : &dbt->all;
+    node->index = to->len;
+    lt_push_in(&dbt->arena, to, node);
+    if (!node->is_disabled && is_runnable(node))
+        lt_push_in(&dbt->arena, &dbt->runnable, node);
+}
+
 static void sort_out(lt_dbt *dbt)
 {
+    size_t unit = 0;
     for (size_t i = 0; i < dbt->parsed.len; i++) {
         lt_dbt_node *node = dbt->parsed.items[i];
-        lt_dbt_nodes *to = node->is_disabled ? &dbt->disabled : &dbt->all;
-        node->index = to->len;
         node->place = (uint32_t)i;
-        lt_push_in(&dbt->arena, to, node);
-        if (!node->is_disabled && is_runnable(node))
-            lt_push_in(&dbt->arena, &dbt->runnable, node);
+        if (node->kind != LT_DBT_UNIT_TEST)
+            sort_in(dbt, node);
+        for (; unit < dbt->unit_tests.len && dbt->unit_tests.items[unit]->place == i; unit++)
+            sort_in(dbt, dbt->unit_tests.items[unit]);
     }
 }
 
@@ -622,9 +630,11 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err)
             LT_TRY(check_twin(dbt, node, err));
     }
     LT_TRY(check_names(dbt, err));
+    LT_TRY(lt_dbt_unit_tests_settle(dbt, err));
     for (size_t i = 0; i < dbt->parsed.len; i++) {
         lt_dbt_node *node = dbt->parsed.items[i];
-        if (!node->is_disabled)
+        bool links = !node->is_disabled && node->kind != LT_DBT_UNIT_TEST; /* those are linked */
+        if (links)
             LT_TRY(link_node(dbt, node, err));
         if (!node->is_disabled)
             LT_TRY(link_semantic(dbt, node, err));

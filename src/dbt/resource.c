@@ -455,6 +455,8 @@ lt_status lt_dbt_add_unit_test(const value_source *source, const lt_yaml *entry,
     const lt_yaml *given = lt_yaml_find(entry, T("given"));
     if (!lt_dbt_is_null(given))
         LT_TRY(lt_dbt_need_list(source->path, given, "given", err));
+    else if (!lt_yaml_find(entry, T("cte")))
+        return lt_yaml_fail(entry, source->path, err, "'given' is missing");
     lt_dbt_node *node = lt_dbt_unit_node(source, name, model, entry);
     LT_TRY(lt_dbt_unit_fill(source, node, entry, err));
     wanted.name = model;

@@ -287,7 +287,6 @@ static bool same_contents(const lt_dbt_node *node, const lt_json *now, const lt_
     static const char *const of_source[] = {"fqn", "loader", "external"};
     static const char *const of_exposure[] = {"fqn", "type",        "owner", "maturity",
                                               "url", "description", "label", "depends_on"};
-    static const char *const of_unit_test[] = {"model", "given", "expect", "overrides"};
     switch (node->kind) {
     case LT_DBT_GENERIC_TEST:
         return same_config(now, then) && same_at(now, then, "fqn");
@@ -297,7 +296,7 @@ static bool same_contents(const lt_dbt_node *node, const lt_json *now, const lt_
     case LT_DBT_EXPOSURE:
         return same_config(now, then) && same_at_all(now, then, of_exposure, LT_COUNT(of_exposure));
     case LT_DBT_UNIT_TEST:
-        return same_at_all(now, then, of_unit_test, LT_COUNT(of_unit_test));
+        return same_at(now, then, "checksum");
     case LT_DBT_METRIC:
     case LT_DBT_SEMANTIC_MODEL:
     case LT_DBT_SAVED_QUERY:

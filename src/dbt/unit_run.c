@@ -1,8 +1,6 @@
 /* Running a unit test: its model's SQL over rows that the test gives, compared with the rows that it expects. */
 #include "dbt/execute_inner.h"
 
-#include "base/fs.h"
-
 typedef struct unit_input {
     const lt_dbt_node *node; /* what the rows stand for; NULL: a name that a macro was given */
     lt_text name;
@@ -65,6 +63,39 @@ static lt_status give_constant(lt_jinja_call *call, lt_jinja_value *out, lt_err 
     return LT_OK;
 }
 
+/* Names without a package, and those of dbt's, are the same. */
+static bool find_override(const lt_dbt_unit *unit, lt_text package, lt_text name,
+                          lt_jinja_value *out)
+{
+    bool ours = lt_text_eq(package, T("dbt"));
+    if (unit->macros.type != LT_JINJA_DICT)
+        return false;
+    if (ours && lt_jinja_find(unit->macros, name, out))
+        return true;
+    LT_AUTO(lt_chars) whole = lt_format("%.*s.%.*s", LT_ARG(package), LT_ARG(name));
+    return lt_jinja_find(unit->macros, lt_text_of(whole), out);
+}
+
+/* A macro gives the value when it is called; any other name is the value. */
+static lt_jinja_value callable(lt_jinja_heap *heap, lt_jinja_value value)
+{
+    lt_jinja_func *func = LT_NEW(&heap->arena, lt_jinja_func);
+    lt_jinja_value *kept = LT_NEW(&heap->arena, lt_jinja_value);
+    *kept = value;
+    *func = (lt_jinja_func){.name = "override", .run = give_constant, .user = kept};
+    return lt_jinja_func_value(func);
+}
+
+bool lt_dbt_unit_macro(const rendering *r, lt_jinja_render *render, lt_text package, lt_text name,
+                       lt_jinja_value *out)
+{
+    lt_jinja_value value;
+    if (!r->unit || !render || !find_override(r->unit, package, name, &value))
+        return false;
+    *out = callable(lt_jinja_heap_of(render), value);
+    return true;
+}
+
 bool lt_dbt_unit_name(const rendering *r, lt_jinja_render *render, lt_text name,
                       lt_jinja_value *out)
 {
@@ -76,13 +107,9 @@ bool lt_dbt_unit_name(const rendering *r, lt_jinja_render *render, lt_text name,
         *out = cte_value(r->rt, heap, r->unit->model);
         return true;
     }
-    if (r->unit->macros.type != LT_JINJA_DICT || !lt_jinja_find(r->unit->macros, name, &value))
+    if (!find_override(r->unit, T("dbt"), name, &value))
         return false;
-    lt_jinja_func *func = LT_NEW(&heap->arena, lt_jinja_func);
-    lt_jinja_value *kept = LT_NEW(&heap->arena, lt_jinja_value);
-    *kept = value;
-    *func = (lt_jinja_func){.name = "override", .run = give_constant, .user = kept};
-    *out = lt_jinja_func_value(func);
+    *out = lt_dbt_macro_find(r->dbt, r->package, name) ? callable(heap, value) : value;
     return true;
 }
 
@@ -127,9 +154,12 @@ static lt_status find_input(const rendering *r, const lt_dbt_unit *unit, lt_jinj
     if (is_ref)
         lt_ignore(lt_dbt_ref_missing(r->dbt, &wanted, disabled, err));
     else
-        lt_ignore(lt_fail(err, LT_INVALID, "there is no such input"));
-    return lt_wrap(err, "%.*s:%u:%u: unit test '%.*s': input '%.*s'", LT_ARG(unit->test->path),
-                   unit->test->line, unit->test->col, LT_ARG(unit->test->name), LT_ARG(input));
+        lt_ignore(lt_fail(err, LT_INVALID, "it is no ref() and no source()"));
+    return lt_wrap(err,
+                   "%.*s:%u:%u: Unit test '%.*s' had an input (%.*s) which was not found in the "
+                   "manifest",
+                   LT_ARG(unit->test->path), unit->test->line, unit->test->col,
+                   LT_ARG(unit->test->name), LT_ARG(input));
 }
 
 static bool is_plain_name(lt_text text)
@@ -154,50 +184,6 @@ static lt_status read_inputs(const rendering *r, lt_dbt_unit *unit, lt_jinja_hea
     return LT_OK;
 }
 
-/* ---- rows: dictionaries, CSV or SQL, in the .yml file or in tests/fixtures ---- */
-
-static lt_status read_fixture(const lt_dbt_unit *unit, lt_text name, const char *suffix,
-                              lt_jinja_heap *heap, lt_text *out, lt_err *err)
-{
-    const lt_dbt_package *package = unit->test->package;
-    LT_AUTO(lt_buf) text = {.limit = 64 * LT_MIB};
-    for (size_t i = 0; i < package->paths[LT_DBT_TEST_PATHS].len; i++) {
-        LT_AUTO(lt_chars)
-        path = lt_format("%s/%.*s/fixtures/%.*s.%s", package->root,
-                         LT_ARG(package->paths[LT_DBT_TEST_PATHS].items[i]), LT_ARG(name), suffix);
-        if (!lt_path_exists(path))
-            continue;
-        LT_TRY(lt_file_read(path, &text, err));
-        *out = lt_jinja_as_text(lt_jinja_text_copy(heap, lt_buf_text(&text)));
-        return LT_OK;
-    }
-    return lt_fail(err, LT_INVALID, "unit test '%.*s': there is no fixture '%.*s.%s'",
-                   LT_ARG(unit->test->name), LT_ARG(name), suffix);
-}
-
-/* Either a list of dictionaries, or SQL. */
-static lt_status rows_of(const lt_dbt_unit *unit, lt_jinja_value holder, lt_jinja_heap *heap,
-                         lt_jinja_value *rows, lt_text *sql, lt_err *err)
-{
-    lt_text format = text_at(holder, "format"), fixture = text_at(holder, "fixture"), text;
-    bool csv = lt_text_eq(format, T("csv"));
-    *rows = lt_dbt_at(holder, "rows");
-    *sql = (lt_text){0};
-    if (!csv && !lt_text_eq(format, T("sql"))) {
-        if (rows->type != LT_JINJA_LIST)
-            *rows = lt_jinja_list(heap);
-        return LT_OK;
-    }
-    text = lt_jinja_as_text(*rows);
-    if (fixture.len)
-        LT_TRY(read_fixture(unit, fixture, csv ? "csv" : "sql", heap, &text, err));
-    *rows = lt_jinja_list(heap);
-    if (csv)
-        return lt_dbt_csv_rows(heap, text, rows, err);
-    *sql = text;
-    return LT_OK;
-}
-
 /* ---- the statement ---- */
 
 lt_status lt_dbt_fixture_sql(const rendering *r, const lt_dbt_node *node, lt_jinja_value rows,
@@ -211,6 +197,7 @@ lt_status lt_dbt_fixture_sql(const rendering *r, const lt_dbt_node *node, lt_jin
     inner.rt = r->rt;
     inner.run = r->run;
     inner.heap = heap;
+    inner.deferred = lt_dbt_deferred_relation(&inner, node, heap);
     LT_TRY(lt_dbt_exec_attach(&inner, heap, (lt_text){0}, err));
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &inner};
     lt_jinja_kwarg args[] = {{T("rows"), rows}, {T("column_name_to_data_types"), types}};
@@ -221,33 +208,21 @@ lt_status lt_dbt_fixture_sql(const rendering *r, const lt_dbt_node *node, lt_jin
     return status;
 }
 
-/* An input that is a seed and says nothing of rows has those of its file. */
-static bool is_whole_seed(const unit_input *input)
+/* Either a list of dictionaries, or SQL: as unit_test.c has read them. */
+static void rows_of(lt_jinja_value holder, lt_jinja_heap *heap, lt_jinja_value *rows, lt_text *sql)
 {
-    return input->node && input->node->kind == LT_DBT_SEED &&
-           !lt_dbt_is_set(lt_dbt_at(input->given, "rows")) &&
-           !lt_dbt_is_set(lt_dbt_at(input->given, "fixture"));
+    *rows = lt_dbt_at(holder, "rows");
+    *sql = lt_jinja_as_text(*rows);
+    if (rows->type != LT_JINJA_LIST)
+        *rows = lt_jinja_list(heap);
 }
 
-static lt_status seed_rows(const lt_dbt_node *seed, lt_jinja_heap *heap, lt_jinja_value *rows,
+static lt_status add_input(rendering *r, const unit_input *input, lt_jinja_heap *heap, lt_buf *out,
                            lt_err *err)
-{
-    LT_AUTO(lt_buf) text = {0};
-    LT_AUTO(lt_chars) path = lt_text_dup(seed->path);
-    LT_TRY(lt_dbt_read(seed->package, path, &text, err));
-    *rows = lt_jinja_list(heap);
-    return lt_dbt_csv_rows(heap, lt_jinja_as_text(lt_jinja_text_copy(heap, lt_buf_text(&text))),
-                           rows, err);
-}
-
-static lt_status add_input(rendering *r, const lt_dbt_unit *unit, const unit_input *input,
-                           lt_jinja_heap *heap, lt_buf *out, lt_err *err)
 {
     lt_jinja_value rows;
     lt_text sql, name = input->node ? cte_name(heap, input->node) : input->name;
-    LT_TRY(rows_of(unit, input->given, heap, &rows, &sql, err));
-    if (is_whole_seed(input))
-        LT_TRY(seed_rows(input->node, heap, &rows, err));
+    rows_of(input->given, heap, &rows, &sql);
     if (!sql.len && input->node)
         LT_TRY(lt_dbt_fixture_sql(r, input->node, rows, lt_jinja_none(), heap, &sql, err));
     else if (!sql.len)
@@ -259,11 +234,11 @@ static lt_status add_input(rendering *r, const lt_dbt_unit *unit, const unit_inp
 }
 
 /* The test as a node whose configuration has what is expected. */
-static lt_status expect(rendering *r, const lt_dbt_unit *unit, lt_jinja_heap *heap, lt_err *err)
+static void expect(rendering *r, const lt_dbt_unit *unit, lt_jinja_heap *heap)
 {
     lt_jinja_value rows, all, key, value;
     lt_text sql;
-    LT_TRY(rows_of(unit, lt_dbt_at(unit->test->raw, "expect"), heap, &rows, &sql, err));
+    rows_of(lt_dbt_at(unit->test->raw, "expect"), heap, &rows, &sql);
     all = lt_jinja_dict(heap);
     for (size_t at = 0; lt_jinja_next(unit->test->config.all, &at, &key, &value);)
         lt_jinja_put_value(all, key, value);
@@ -273,7 +248,6 @@ static lt_status expect(rendering *r, const lt_dbt_unit *unit, lt_jinja_heap *he
     *copy = *unit->test;
     copy->config.all = all;
     r->node = copy;
-    return LT_OK;
 }
 
 static void override_vars(rendering *inner, lt_jinja_value vars, lt_jinja_heap *heap)
@@ -331,8 +305,9 @@ lt_status lt_dbt_unit_compile(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled
     if (lt_dbt_is_text_test(r->node))
         return LT_OK;
     for (size_t i = 0; i < unit.inputs.len; i++)
-        LT_TRY(add_input(r, &unit, &unit.inputs.items[i], heap, &ctes, err));
+        LT_TRY(add_input(r, &unit.inputs.items[i], heap, &ctes, err));
     if (ctes.len)
         LT_TRY(lt_dbt_put_ctes(lt_buf_text(&ctes), sql, err));
-    return expect(r, &unit, heap, err);
+    expect(r, &unit, heap);
+    return LT_OK;
 }

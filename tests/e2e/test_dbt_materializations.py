@@ -14,6 +14,7 @@ PROJECT = {
 unit_tests:
   - name: doubles
     model: double
+    overrides: {macros: {is_incremental: false}}
     given:
       - input: ref('raw')
         rows: [{id: 1, amount: 3}, {id: 2, amount: null}]
@@ -23,6 +24,9 @@ unit_tests:
     model: double
     overrides: {macros: {is_incremental: true}}
     given:
+      - input: this
+        format: sql
+        rows: select 1 as id, 2 as doubled
       - input: ref('raw')
         format: csv
         rows: |
@@ -68,7 +72,7 @@ unit_tests:
 
 
 def test_a_unit_test_must_give_all_that_its_model_reads(tmp_path):
-    wrong = PROJECT["models/double.yml"].replace("ref('raw')", "this")
+    wrong = PROJECT["models/double.yml"].replace("ref('raw')", "this", 1)
     write_files(tmp_path, {**PROJECT, "models/double.yml": wrong})
     dbt(tmp_path, "run", code=1)  # there is no seed yet
     dbt(tmp_path, "seed")

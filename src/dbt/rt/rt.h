@@ -253,7 +253,7 @@ lt_jinja_value lt_dbt_cell_value(lt_jinja_heap *heap, lt_text cell, lt_text type
 /* What an adapter answered to a statement, as run_results.json has it: a dict. */
 lt_jinja_value lt_dbt_response_dict(lt_jinja_heap *heap, lt_jinja_value response);
 
-/* The rows of a CSV text with a header, added to a list as dictionaries; an empty field is None. */
+/* The rows of a CSV text with a header, added to a list as dictionaries; a field that is missing is None. */
 LT_MUST_CHECK lt_status lt_dbt_csv_rows(lt_jinja_heap *heap, lt_text text, lt_jinja_value *rows,
                                         lt_err *err);
 

@@ -253,10 +253,10 @@ lt_status lt_dbt_csv_rows(lt_jinja_heap *heap, lt_text text, lt_jinja_value *row
     for (size_t row = 1; row < lines.len; row++) {
         lt_jinja_value made = lt_jinja_dict(heap);
         for (size_t i = 0; i < lines.items[0].len; i++) {
-            lt_text cell =
-                i < lines.items[row].len ? lt_text_trim(lines.items[row].items[i]) : (lt_text){0};
-            lt_jinja_put_value(made, lt_jinja_text(lt_text_trim(lines.items[0].items[i])),
-                               cell.len ? lt_jinja_text(cell) : lt_jinja_none());
+            lt_jinja_value cell = i < lines.items[row].len
+                                      ? lt_jinja_text(lines.items[row].items[i])
+                                      : lt_jinja_none();
+            lt_jinja_put_value(made, lt_jinja_text(lines.items[0].items[i]), cell);
         }
         lt_jinja_add(*rows, made);
     }

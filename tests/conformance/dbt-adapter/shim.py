@@ -131,6 +131,8 @@ def run_result(manifest, entry):
     for key in ("compiled", "compiled_code", "relation_name"):  # as dbt's objects have them after the command
         if entry.get(key) is not None:
             setattr(node, key, entry[key])
+    if entry["unique_id"].startswith("unit_test.") and getattr(node, "depends_on", None) and node.depends_on.nodes:
+        object.__setattr__(node, "tested_node_unique_id", node.depends_on.nodes[0])
     batches = entry.get("batch_results")
     return RunResult(
         status=status_of(entry["status"], entry["unique_id"]), timing=[TimingInfo.from_dict(t) for t in entry["timing"]], thread_id=entry["thread_id"],
