@@ -1,4 +1,5 @@
-"""What bench/run measures of `leat dbt`: parse, compile, plan and watch of generated projects, and a build of a small shop on DuckDB.
+"""What bench/run measures of `leat dbt`: parse, compile, plan and watch of generated projects, a build of a small shop on DuckDB, and ten
+thousand views on PostgreSQL.
 
 DBT_BIN names dbt 1 (dbt-core with dbt-duckdb), DBT2_BIN dbt 2: both do the same beside, each in a row of its own. DBT_MOST (1000) is the
 largest project that dbt 1 is given: it takes minutes for more. JAFFLE_SHOP names a checkout of jaffle-shop to be built in place of the shop."""
@@ -11,10 +12,12 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "e2e"))
-from harness import LEAT, clean_env, write_files  # noqa: E402
+from harness import LEAT, Postgres, clean_env, write_files  # noqa: E402
 
 MIB = 1 << 20
 GENERATOR = pathlib.Path(__file__).resolve().parent / "dbt-project"
@@ -199,10 +202,72 @@ def shop(meter, figure, scratch):
     yield figure(f"dbt: ls of {name}, whole process", "ms", took * 1000, bar=15)
 
 
+# ---- views on PostgreSQL ----
+
+THREADS = 4
+VIEW = "select id, amount * {number} as amount, origin from {source} where id > {number}"
+
+
+def views_project(folder, count):
+    files = {f"models/part_{number // 100}/v_{number}.sql": VIEW.format(number=number, source="{{ source('raw', 'orders') }}") for number in range(count)}
+    write_files(folder, {
+        "dbt_project.yml": "name: views\nprofile: views\nversion: '1.0'\nmodels: {views: {+materialized: view}}\n",
+        "models/sources.yml": "version: 2\nsources: [{name: raw, tables: [{name: orders}]}]\n", **files})
+
+
+def aim(folder, server):
+    """At a new database with the source in it; its URL."""
+    url = server.database()
+    server.psql("create schema raw; create table raw.orders (id int, amount int, origin text)", url)
+    name = urllib.parse.urlsplit(url).path[1:]
+    write_files(folder, {"profiles.yml": f"views: {{target: dev, outputs: {{dev: {{type: postgres, host: {server.folder}, port: 5432, "
+                                         f"user: postgres, password: none, dbname: {name}, schema: built, threads: {THREADS}}}}}}}\n"})
+    return url
+
+
+def bare_views(folder, server, count):
+    """The limit: the same views, each in a transaction, by as many sessions of psql as there are threads, and nothing else said. Seconds."""
+    url = aim(folder, server)
+    server.psql("create schema built", url)
+    for thread in range(THREADS):
+        lines = (f"begin; create view built.v_{number} as {VIEW.format(number=number, source='raw.orders')}; commit;\n" for number in range(thread, count, THREADS))
+        (folder / f"views_{thread}.sql").write_text("".join(lines), encoding="utf-8")
+    began = time.perf_counter()
+    sessions = [subprocess.Popen(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", folder / f"views_{thread}.sql"]) for thread in range(THREADS)]
+    if any([session.wait() for session in sessions]):
+        raise RuntimeError("psql could not create the views")
+    return time.perf_counter() - began
+
+
+def views(meter, figure, scratch, count=10000):
+    folder = scratch / "views"
+    server = Postgres(tempfile.mkdtemp(prefix="leat-pg-"))
+    try:
+        views_project(folder, count)
+        aim(folder, server)
+        meter.once(folder, LEAT, "dbt", "parse", "--quiet")
+        seconds, peak = meter.median(folder, LEAT, "dbt", "run", "--quiet", before=lambda: aim(folder, server))
+        bare = statistics.median(bare_views(folder, server, count) for _ in range(meter.runs))
+        yield figure(f"dbt: run {count:,} views on PostgreSQL, {THREADS} threads", "s", seconds, limit=bare)
+        yield figure(f"dbt: run {count:,} views on PostgreSQL, peak memory", "MiB", peak)
+        for name, variable, _, most in PEERS:
+            fewer = min(count, most)
+            shutil.rmtree(folder)
+            views_project(folder, fewer)
+            aim(folder, server)
+            ours, _ = meter.once(folder, LEAT, "dbt", "run", "--quiet")
+            aim(folder, server)
+            theirs, _ = meter.peer(name, folder, os.environ.get(variable), "run", "--quiet")
+            yield figure(f"dbt: run {fewer:,} views on PostgreSQL beside {name}", "s", ours, peer=name, theirs=theirs)
+    finally:
+        server.stop()
+
+
 def measure(scratch, figure, timed, runs, say):
     scratch = pathlib.Path(scratch)
     meter = Meter(scratch, timed, runs, say)
     yield from shop(meter, figure, scratch)
+    yield from views(meter, figure, scratch)
     for count in COUNTS:
         folder = scratch / f"dbt-{count}"
         meter.once(scratch, GENERATOR, count, folder)

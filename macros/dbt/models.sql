@@ -1,6 +1,6 @@
 {#- Tables and views: made beside the old one, renamed in one transaction, the old one dropped afterwards. -#}
 
-{#- What a run that was killed has left beside the relation. -#}
+{#- What this run or one that was killed has left beside the relation. -#}
 {% macro leat_clear(relations) %}
     {% for relation in relations %}
         {{ drop_relation_if_exists(load_cached_relation(relation)) }}
@@ -40,7 +40,7 @@
     {{ run_hooks(post_hooks, inside_transaction=true) }}
     {{ leat_grant_and_comment(target_relation, existing) }}
     {{ adapter.commit() }}
-    {{ drop_relation_if_exists(backup) }}
+    {{ leat_clear([backup]) }}
     {{ run_hooks(post_hooks, inside_transaction=false) }}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
@@ -60,7 +60,7 @@
     {{ leat_grant_and_comment(target_relation, existing) }}
     {{ run_hooks(post_hooks, inside_transaction=true) }}
     {{ adapter.commit() }}
-    {{ drop_relation_if_exists(backup) }}
+    {{ leat_clear([backup]) }}
     {{ run_hooks(post_hooks, inside_transaction=false) }}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
