@@ -518,6 +518,15 @@ static bool is_framed_once(const lt_server_request *request)
     return known && lengths + codings <= 1 && !(codings && request->is_http_1_0);
 }
 
+/* RFC 9112 section 3.2: who names two hosts may mean one to a proxy and another to us. */
+static bool is_host_once(const lt_server_request *request)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < request->headers.len; i++)
+        count += lt_text_eq_nocase(request->headers.items[i].name, T("Host"));
+    return count <= 1;
+}
+
 static void take_head(exchange *self, struct MHD_Connection *connection, const char *method,
                       const char *version)
 {
@@ -540,6 +549,8 @@ static void take_head(exchange *self, struct MHD_Connection *connection, const c
         atomic_load(&self->server->connections) > self->server->options.connection_limit;
     take_peer(self, connection);
     lt_watch_pause(self->watched);
+    if (!self->server->options.accept && request->body_size != 0)
+        lt_watch_body(self->watched, 0);
 }
 
 /* ---- requests that stream ---- */
@@ -584,6 +595,7 @@ static enum MHD_Result take_piece(exchange *self, lt_text piece)
 {
     if (!self->server->options.accept) { /* too much sets overflow: drained, then 413 */
         lt_buf_add(&self->body, piece);
+        lt_watch_body(self->watched, piece.len);
         return MHD_YES;
     }
     if (!self->refused) {
@@ -640,12 +652,28 @@ static enum MHD_Result find_nameless(void *context, enum MHD_ValueKind kind, con
     return MHD_YES;
 }
 
+/* It takes a NUL in the target, and gives what stands before it: the version lies behind the whole of it. */
+static bool is_whole(const exchange *self, const char *url, const char *version)
+{
+    return version <= url || (size_t)(version - url) == self->target.len + 1;
+}
+
 /* It takes ": value" for a header, too. */
 static bool is_head(struct MHD_Connection *connection, const char *method)
 {
     bool nameless = false;
     (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, find_nameless, &nameless);
     return is_method(method) && !nameless;
+}
+
+/* What the head means is not certain: the answer, and the end of the connection. */
+static enum MHD_Result refuse_doubt(exchange *self, struct MHD_Connection *connection,
+                                    const char *what)
+{
+    self->refused = true;
+    lt_server_reply_error(&self->request, &self->reply, 400, "%s", what);
+    lt_server_reply_header(&self->request, &self->reply, T("Connection"), T("close"));
+    return send_reply(connection, &self->request, self);
 }
 
 static enum MHD_Result refuse_head(struct MHD_Connection *connection)
@@ -664,24 +692,22 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
                                   const char *method, const char *version, const char *data,
                                   size_t *data_len, void **slot)
 {
-    (void)url, (void)context;
+    (void)context;
     exchange *self = *slot;
     if (!self)
         return MHD_NO;
-    if (!self->head_seen && !is_head(connection, method))
+    if (!self->head_seen && (!is_head(connection, method) || !is_whole(self, url, version)))
         return refuse_head(connection);
     if (!self->head_seen) { /* the first call comes before the body */
         self->head_seen = true;
         atomic_fetch_add(&self->server->busy, 1);
         take_head(self, connection, method, version);
-        if (!is_framed_once(&self->request)) {
-            self->refused = true;
-            lt_server_reply_error(&self->request, &self->reply, 400,
-                                  "the length of the body is announced twice, or in a way that "
-                                  "is not known here");
-            lt_server_reply_header(&self->request, &self->reply, T("Connection"), T("close"));
-            return send_reply(connection, &self->request, self);
-        }
+        if (!is_framed_once(&self->request))
+            return refuse_doubt(self, connection,
+                                "the length of the body is announced twice, or in a way that is "
+                                "not known here");
+        if (!is_host_once(&self->request))
+            return refuse_doubt(self, connection, "the host is named twice");
         return self->server->options.accept ? begin_stream(self, connection) : MHD_YES;
     }
     if (*data_len > 0) {
@@ -725,13 +751,27 @@ static void on_end(void *context, struct MHD_Connection *connection, void **slot
     *slot = NULL;
 }
 
+static const struct sockaddr *client_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info ? info->client_addr : NULL;
+}
+
+/* Of the transport's thread: how many are open has changed. */
+static void judge_room(lt_http_server *server, unsigned open)
+{
+    const lt_server_options *o = &server->options;
+    atomic_store(&server->watch.is_scarce,
+                 o->address_limit && open >= o->connection_limit - o->connection_limit / 4);
+}
+
 /* Without a wire there is nothing to keep busy: what waits in the socket only falls out of the cache. */
 static void limit_local(struct MHD_Connection *connection, int fd)
 {
     int size = LOOPBACK_SEND_BYTES;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (info && info->client_addr && is_loopback(info->client_addr))
+    const struct sockaddr *client = client_of(connection);
+    if (client && is_loopback(client))
         (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
@@ -743,13 +783,15 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     if (what == MHD_CONNECTION_NOTIFY_STARTED && info) {
         limit_local(connection, info->connect_fd);
-        lt_watched *watched =
-            lt_watch_add(&server->watch, info->connect_fd, server->options.idle_timeout_s);
-        watched->is_extra =
-            atomic_fetch_add(&server->connections, 1) >= server->options.connection_limit;
+        const lt_server_options *o = &server->options;
+        lt_watched *watched = lt_watch_add(&server->watch, info->connect_fd, client_of(connection),
+                                           o->head_timeout_s, o->address_limit);
+        unsigned before = atomic_fetch_add(&server->connections, 1);
+        watched->is_extra = before >= o->connection_limit;
+        judge_room(server, before + 1);
         *slot = watched;
     } else if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-        atomic_fetch_sub(&server->connections, 1);
+        judge_room(server, atomic_fetch_sub(&server->connections, 1) - 1);
         lt_watch_remove(&server->watch, LT_TAKE(*slot));
     }
 }
@@ -869,6 +911,7 @@ lt_status lt_http_server_start(const lt_server_options *options, lt_http_server 
     lt_server_options *o = &server->options;
     o->connection_limit = LT_MAX(o->connection_limit ? o->connection_limit : 256, o->threads);
     o->idle_timeout_s = o->idle_timeout_s ? o->idle_timeout_s : 60;
+    o->head_timeout_s = o->head_timeout_s ? o->head_timeout_s : o->idle_timeout_s;
     o->body_limit = o->body_limit ? o->body_limit : LT_MIB;
     name_url(server, host, fd);
     sigset_t all,

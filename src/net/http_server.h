@@ -108,7 +108,11 @@ typedef struct lt_server_options {
     unsigned threads; /* a pool of so many; 0: one for each connection */
     unsigned
         connection_limit; /* [256]; some more are taken, only to be told so; further ones are closed at once */
+    /* So many for one address [0: any number]. Then, too, who opens connections and says nothing holds nobody up: beyond its share an address
+     * loses the oldest one that has asked for nothing, and from three quarters of the limit on heads have 2 s and bodies 5 s. */
+    unsigned address_limit;
     unsigned idle_timeout_s; /* [60] */
+    unsigned head_timeout_s; /* of the first head [idle_timeout_s] */
     size_t body_limit;       /* of a request [1 MiB]; more is answered with 413 */
     lt_server_handle *handle;
     lt_server_accept *accept; /* may be NULL; then bodies are read as streams */
@@ -119,7 +123,7 @@ typedef struct lt_server_options {
     unsigned drain_s; /* how long lt_http_server_stop() lets requests finish that run already [0] */
 } lt_server_options;
 
-/* A client must send a whole head within idle_timeout_s of connecting or of the last answer, and a body at no less than 1 KiB/s over
+/* A client must send a whole head within head_timeout_s of connecting or idle_timeout_s of the last answer, and a body at no less than 1 KiB/s over
  * any longer time: else the connection is closed, however often it sends a byte. */
 
 enum { LT_HTTP_PORT_TAKEN = 10001 }; /* a reason, beside LT_CONFLICT */

@@ -3,10 +3,30 @@
 
 #include "base/time.h"
 
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
-enum { BODY_GRACE_S = 60, BODY_BYTES_PER_S = 1024, LAST_WORDS_S = 5 };
+enum {
+    BODY_GRACE_S = 60,
+    BODY_BYTES_PER_S = 1024,
+    LAST_WORDS_S = 5,
+    SCARCE_HEAD_S = 2, /* when connections are scarce: for a head, */
+    SCARCE_BODY_S = 5, /* and instead of BODY_GRACE_S */
+};
+
+static const int64_t SECOND_US = 1000000;
+
+/* By when it must have got further; 0: it is our turn. */
+static int64_t deadline_of(const lt_watched *w, bool is_scarce)
+{
+    int64_t deadline_us = atomic_load(&w->deadline_us);
+    if (!deadline_us || !is_scarce)
+        return deadline_us;
+    if (atomic_load(&w->is_head))
+        return LT_MIN(deadline_us, atomic_load(&w->since_us) + SCARCE_HEAD_S * SECOND_US);
+    return deadline_us - (BODY_GRACE_S - SCARCE_BODY_S) * SECOND_US;
+}
 
 /* First nothing more is read, so that the server ends the request and may still answer; whose connection is there long after that is
  * cut off. */
@@ -14,10 +34,10 @@ static void shut_late(lt_watch *watch)
 {
     int64_t now_us = lt_mono_us();
     for (lt_watched *w = watch->first; w; w = w->after) {
-        int64_t deadline_us = atomic_load(&w->deadline_us);
+        int64_t deadline_us = deadline_of(w, atomic_load(&watch->is_scarce));
         if (deadline_us && deadline_us < now_us)
-            (void)shutdown(w->fd, deadline_us + LAST_WORDS_S * (int64_t)1000000 < now_us ? SHUT_RDWR
-                                                                                         : SHUT_RD);
+            (void)shutdown(w->fd,
+                           deadline_us + LAST_WORDS_S * SECOND_US < now_us ? SHUT_RDWR : SHUT_RD);
     }
 }
 
@@ -57,12 +77,45 @@ void lt_watch_end(lt_watch *watch)
     (void)pthread_mutex_destroy(&watch->lock);
 }
 
-lt_watched *lt_watch_add(lt_watch *watch, int fd, unsigned seconds)
+static struct in6_addr address_of(const struct sockaddr *client)
+{
+    struct in6_addr made = {0};
+    if (client && client->sa_family == AF_INET6)
+        made = ((const struct sockaddr_in6 *)client)->sin6_addr;
+    else if (client && client->sa_family == AF_INET)
+        memcpy(&made, &((const struct sockaddr_in *)client)->sin_addr, sizeof(struct in_addr));
+    return made;
+}
+
+/* With the lock held. Beyond its share an address makes room by itself: what has asked for nothing goes first, and where all are at work
+ * the new one does. */
+static void make_room(lt_watch *watch, lt_watched *made, unsigned most)
+{
+    unsigned count = 0;
+    lt_watched *oldest = made;
+    for (lt_watched *w = watch->first; w && most; w = w->after) {
+        if (w->is_cut || memcmp(&w->address, &made->address, sizeof(w->address)) != 0)
+            continue;
+        count++;
+        if (atomic_load(&w->deadline_us) && atomic_load(&w->is_head) &&
+            atomic_load(&w->since_us) < atomic_load(&oldest->since_us))
+            oldest = w;
+    }
+    if (count < most || !most)
+        return;
+    oldest->is_cut = true;
+    (void)shutdown(oldest->fd, SHUT_RDWR);
+}
+
+lt_watched *lt_watch_add(lt_watch *watch, int fd, const struct sockaddr *client, unsigned seconds,
+                         unsigned most)
 {
     lt_watched *made = lt_xcalloc(1, sizeof(*made));
     made->fd = fd;
+    made->address = address_of(client);
     lt_watch_idle(made, seconds);
     (void)pthread_mutex_lock(&watch->lock);
+    make_room(watch, made, most);
     made->after = watch->first;
     if (watch->first)
         watch->first->before = made;
@@ -92,7 +145,9 @@ void lt_watch_idle(lt_watched *watched, unsigned seconds)
         return;
     watched->body_started_us = lt_mono_us();
     watched->body_bytes = 0;
-    atomic_store(&watched->deadline_us, watched->body_started_us + seconds * (int64_t)1000000);
+    atomic_store(&watched->since_us, watched->body_started_us);
+    atomic_store(&watched->is_head, true);
+    atomic_store(&watched->deadline_us, watched->body_started_us + seconds * SECOND_US);
 }
 
 void lt_watch_pause(lt_watched *watched)
@@ -108,6 +163,7 @@ void lt_watch_body(lt_watched *watched, size_t bytes)
     if (watched->body_bytes == 0)
         watched->body_started_us = lt_mono_us();
     watched->body_bytes += (int64_t)bytes;
-    atomic_store(&watched->deadline_us, watched->body_started_us + BODY_GRACE_S * (int64_t)1000000 +
-                                            watched->body_bytes / BODY_BYTES_PER_S * 1000000);
+    atomic_store(&watched->is_head, false);
+    atomic_store(&watched->deadline_us, watched->body_started_us + BODY_GRACE_S * SECOND_US +
+                                            watched->body_bytes / BODY_BYTES_PER_S * SECOND_US);
 }

@@ -1,14 +1,17 @@
 """The server's API: who may do what, and what is answered."""
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -16,7 +19,7 @@ import sys
 import pytest
 
 from api_client import PASSWORD, ROLES, Client, Server, up
-from harness import wait_for
+from harness import wait_for, wait_until
 
 PIPELINES = {
     "leat.yml": "name: t\n",
@@ -1096,3 +1099,51 @@ def test_words_of_refusals_say_what_is_wanted(project, up):
     ada.sign_in("ada", PASSWORD)
     short = ada.ask("PUT", "/api/v1/session/password", {"old": PASSWORD, "new": "short"}, status=400).json()
     assert short["place"] == "body.new" and "at least 10 are wanted" in short["detail"]
+
+
+# ---- who does not speak like the others ----
+
+
+def raw(server, text, source="127.0.0.1"):
+    """A connection that has sent these bytes."""
+    host, port = server.nobody().host.split(":")
+    made = socket.create_connection((host, int(port)), timeout=60, source_address=(source, 0))
+    made.sendall(text)
+    return made
+
+
+def answered(server, text, source="127.0.0.1"):
+    with contextlib.suppress(ConnectionError), raw(server, text, source) as connection:
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+    return b""
+
+
+@pytest.mark.parametrize("head", [b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+                                  b"GET /\0 HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /health/live\0x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                                  b"GET /health/live?a=\0&b HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+def test_a_head_that_may_mean_two_things_is_refused(project, up, head):
+    server = up(project(PIPELINES))
+    assert answered(server, head).startswith(b"HTTP/1.1 400 ")
+    for good in (b"GET /nothing?a=b%00 HTTP/1.1", b"GET /health/live HTTP/1.1", b"GET  /health/live HTTP/1.1"):
+        assert b" 400 " not in answered(server, good + b"\r\nHost: localhost\r\nConnection: close\r\n\r\n").split(b"\r\n")[0], good
+
+
+def test_who_opens_connections_and_says_nothing_holds_nobody_up(project, up):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 4000:
+        pytest.skip("not enough open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4000), hard))
+    server = up(project(PIPELINES))
+    asks = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    half_head, half_body = b"GET /health/live HTTP/1.1\r\nHost: local", b"POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"
+    silent = []
+    try:
+        for half in (half_head, half_body):
+            for _ in range(900):
+                with contextlib.suppress(ConnectionError):
+                    silent.append(raw(server, half))
+            for source in ("127.0.0.2", "127.0.0.1"):  # somebody else, and one who shares the address (a proxy)
+                wait_until(lambda: answered(server, asks, source).startswith(b"HTTP/1.1 200 "), 30, 0.1, f"an answer for {source} beside {half}")
+    finally:
+        for connection in silent:
+            connection.close()

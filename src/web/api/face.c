@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { THREADS = 4, CONNECTIONS = 800, IDLE_S = 60 };
+enum { THREADS = 4, CONNECTIONS = 800, OF_ONE_ADDRESS = 720, IDLE_S = 60, HEAD_S = 20 };
 
 /* ---- what every answer says ---- */
 
@@ -265,7 +265,9 @@ lt_status lt_api_start(const lt_api_options *options, lt_api **out, lt_err *err)
                               .port = options->port,
                               .threads = THREADS,
                               .connection_limit = CONNECTIONS,
+                              .address_limit = OF_ONE_ADDRESS,
                               .idle_timeout_s = IDLE_S,
+                              .head_timeout_s = HEAD_S,
                               .body_limit = LT_API_BODY_MOST,
                               .handle = on_request,
                               .context = api,
