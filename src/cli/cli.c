@@ -66,6 +66,17 @@ static lt_text cmd_name_at(const void *context, size_t i)
     return cmds[i]->hidden ? (lt_text){0} : lt_text_of(cmds[i]->name);
 }
 
+static const lt_cmd *meant_by(const lt_cmd *const *cmds, lt_text word)
+{
+    for (; *cmds; cmds++) {
+        lt_text rest = lt_text_of((*cmds)->meant);
+        for (lt_text one; lt_text_cut(&rest, ' ', &one);)
+            if (lt_text_eq(one, word))
+                return *cmds;
+    }
+    return NULL;
+}
+
 static lt_status unknown_command(const lt_app *app, const lt_cmd *const *cmds, const char *name,
                                  lt_err *err)
 {
@@ -79,6 +90,9 @@ static lt_status unknown_command(const lt_app *app, const lt_cmd *const *cmds, c
                        "'leat run' extracts, loads, builds and tests; dbt's command of that name "
                        "is 'leat dbt %s'",
                        name);
+    const lt_cmd *meant = meant_by(cmds, lt_text_of(name));
+    if (meant)
+        return lt_hint(err, "did you mean '%s %s'?", app->cmd_name, meant->name);
     if (lt_text_nearest(lt_text_of(name), count, cmd_name_at, cmds, &nearest) && nearest.len)
         return lt_hint(err, "did you mean '%s %.*s'?", app->cmd_name, LT_ARG(nearest));
     return lt_hint(err, "'%s --help' lists what there is", app->cmd_name);

@@ -40,6 +40,8 @@ typedef enum lt_cmd_group {
 struct lt_cmd {
     const char *name;
     const char *help; /* one line, lower case, no dot: "run again what failed in a run" */
+    const char *
+        meant; /* what others call it, with blanks between: told to who types that, not taken; or NULL */
     /* What stands behind the name: "RUN", "[DIR]", "SOURCE... TARGET"; NULL: nothing. It is also the rule: words without
      * brackets are needed, "..." means any number. */
     const char *args;

@@ -11,6 +11,7 @@
 #include "cli/work.h"
 #include "git/git.h"
 #include "run/mend.h"
+#include "sched/ask.h"
 #include "sched/watch.h"
 #include "state/trigger.h"
 
@@ -398,6 +399,30 @@ static void check_warnings(examination *e)
     }
 }
 
+/* Pauses that may be forgotten, and people who are asked and are not there. */
+static void check_state(examination *e, lt_workspace *workspace)
+{
+    lt_err err = {0};
+    lt_arena *arena = &e->app->arena;
+    lt_schedule_records paused = {0};
+    lt_texts strangers = {0};
+    lt_ignore(lt_sched_paused(workspace->project, workspace->state, arena, &paused, &err));
+    lt_ignore(lt_sched_strangers(workspace->project, workspace->state, arena, &strangers, &err));
+    for (size_t i = 0; i < paused.len; i++) {
+        finding f = {0};
+        LT_AUTO(lt_buf) how = {0};
+        lt_sched_say_paused(&paused.items[i], &how);
+        (void)say(&f, WARN, "'%.*s' is %s", LT_ARG(paused.items[i].pipeline), lt_buf_chars(&how));
+        then(&f, lt_arena_format(arena, "leat resume %.*s", LT_ARG(paused.items[i].pipeline)));
+        show(e, &f);
+    }
+    for (size_t i = 0; i < strangers.len; i++) {
+        finding f = {0};
+        (void)say(&f, WARN, "%.*s", LT_ARG(strangers.items[i]));
+        show(e, &f);
+    }
+}
+
 static void check_triggers(examination *e)
 {
     lt_err err = {0};
@@ -406,6 +431,7 @@ static void check_triggers(examination *e)
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     if (!e->project || lt_work_open(e->app, NULL, &workspace, &err) != LT_OK)
         return; /* what is wrong was told by the checks before */
+    check_state(e, workspace);
     for (size_t i = 0; i < workspace->project->pipelines.len; i++)
         check_triggers_of(e, workspace, &workspace->project->pipelines.items[i], &good);
     if (good) {

@@ -365,6 +365,7 @@ static lt_status sync_all(lt_app *app, const void *opts, const lt_args *args, lt
 
 const lt_cmd lt_cmd_store_cp = {
     .name = "cp",
+    .meant = "put get upload download copy add",
     .help = "copy between the store, S3 and local files",
     .args = "SOURCE TARGET",
     .about = ABOUT,

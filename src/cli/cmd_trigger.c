@@ -35,6 +35,21 @@ static lt_status read_moment(const char *option, const char *text, int64_t *out,
 
 /* ---- trigger ---- */
 
+/* A pause holds back what begins by itself; who asks for a run by hand may have forgotten it. */
+static lt_status say_paused(lt_app *app, const lt_workspace *workspace,
+                            const lt_conf_pipeline *pipeline, lt_err *err)
+{
+    lt_schedule_record record;
+    LT_AUTO(lt_buf) how = {0};
+    LT_TRY(lt_state_schedule_get(workspace->state, pipeline->name, &app->arena, &record, err));
+    if (!record.paused_at_us)
+        return LT_OK;
+    lt_sched_say_paused(&record, &how);
+    lt_out_printf(&app->out, "%.*s is %s; this run begins all the same\n", LT_ARG(pipeline->name),
+                  lt_buf_chars(&how));
+    return LT_OK;
+}
+
 typedef struct trigger_opts {
     lt_strings params;
     const char *key, *at;
@@ -79,9 +94,10 @@ static lt_status trigger(lt_app *app, const void *opts, const lt_args *args, lt_
         lt_out_printf(&app->out, "run %lld has this key already\n", (long long)run.id);
     else
         lt_out_printf(&app->out, "run %lld is asked for\n", (long long)run.id);
-    if (!app->globals.json)
-        say_server(app, workspace);
-    return LT_OK;
+    if (app->globals.json)
+        return LT_OK;
+    say_server(app, workspace);
+    return say_paused(app, workspace, pipeline, err);
 }
 
 const lt_cmd lt_cmd_trigger = {
@@ -314,6 +330,19 @@ static const lt_opt pause_table[] = {
      .help = "shown wherever somebody asks why it does not run"},
 };
 
+/* What it is that rests or goes on: "the schedule of daily is", "the triggers of daily are". */
+static const char *what_rests(lt_app *app, const lt_conf_pipeline *pipeline, bool *many)
+{
+    bool has_schedule = pipeline->schedule.place.line != 0;
+    *many = pipeline->triggers.len > 0;
+    if (!has_schedule && !*many)
+        return lt_arena_format(&app->arena, "%.*s, which nothing begins by itself,",
+                               LT_ARG(pipeline->name));
+    return lt_arena_format(&app->arena, "the %s%s%s of %.*s", has_schedule ? "schedule" : "",
+                           has_schedule && *many ? " and the " : "", *many ? "triggers" : "",
+                           LT_ARG(pipeline->name));
+}
+
 static lt_status set_pause(lt_app *app, const char *name, lt_text by, lt_text why, lt_err *err)
 {
     const lt_conf_pipeline *pipeline;
@@ -322,10 +351,15 @@ static lt_status set_pause(lt_app *app, const char *name, lt_text by, lt_text wh
     LT_TRY(lt_work_open_some(app, LT_FILES_GOOD, &workspace, err));
     LT_TRY(lt_work_pipeline(workspace, name, &pipeline, err));
     LT_TRY(lt_state_pause(workspace->state, pipeline->name, by, why, &changed, err));
-    lt_out_printf(&app->out, "the schedule of %s %s%s\n", name, changed ? "" : "was already ",
-                  by.len    ? changed ? "is paused" : "paused"
-                  : changed ? "goes on"
-                            : "going on");
+    bool many;
+    const char *what = what_rests(app, pipeline, &many);
+    const char *is = changed ? (many ? "are" : "is") : (many ? "were already" : "was already");
+    if (by.len)
+        lt_out_printf(&app->out, "%s %s paused\n", what, is);
+    else if (changed)
+        lt_out_printf(&app->out, "%s go%s on\n", what, many ? "" : "es");
+    else
+        lt_out_printf(&app->out, "%s %s going on\n", what, is);
     return LT_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "base/proc.h"
 #include "base/time.h"
 #include "cli/store_face.h"
+#include "sched/ask.h"
 #include "sched/cgroup.h"
 #include "secret/password.h"
 #include "state/users.h"
@@ -122,19 +123,36 @@ static lt_status make_admin(lt_state *state, char password[LT_BEARER_CHARS], lt_
 
 /* ---- what is said ---- */
 
-static void say_started(lt_app *app, lt_sched *sched, const char *url)
+static void list_paused(const lt_schedule_records *paused, lt_buf *out)
+{
+    enum { MOST = 5 };
+    if (paused->len)
+        lt_buf_printf(out, ", %zu paused (", paused->len);
+    for (size_t i = 0; i < paused->len && i < MOST; i++)
+        lt_buf_printf(out, "%s%.*s", i ? ", " : "", LT_ARG(paused->items[i].pipeline));
+    if (paused->len)
+        lt_buf_add_str(out, paused->len > MOST ? ", ...)" : ")");
+}
+
+static lt_status say_started(lt_app *app, lt_sched *sched, const char *url, lt_err *err)
 {
     lt_text wrong;
+    lt_schedule_records paused = {0};
+    LT_AUTO(lt_buf) rests = {0};
     size_t scheduled = 0;
     const lt_project *project = lt_sched_project(sched, &wrong);
     for (size_t i = 0; i < project->pipelines.len; i++)
         scheduled += project->pipelines.items[i].schedule.place.line != 0;
     size_t count = project->pipelines.len;
+    lt_status status = lt_sched_paused(project, lt_sched_state(sched), &app->arena, &paused, err);
     lt_sched_project_done(sched);
+    LT_TRY(status);
+    list_paused(&paused, &rests);
     lt_out_printf(&app->out,
-                  "the server works on %s: %zu pipeline%s, %zu of them with a schedule; 'leat "
+                  "the server works on %s: %zu pipeline%s, %zu of them with a schedule%s; 'leat "
                   "status --schedules' shows them\n",
-                  url, count, count == 1 ? "" : "s", scheduled);
+                  url, count, count == 1 ? "" : "s", scheduled, lt_buf_chars(&rests));
+    return LT_OK;
 }
 
 /* Once, when there is nobody yet who could sign in. */
@@ -200,7 +218,7 @@ static lt_status serve(lt_app *app, const up_opts *given, lt_sched *sched,
     }
     if (none)
         LT_TRY(make_admin(lt_sched_state(sched), password, err));
-    say_started(app, sched, lt_api_url(api));
+    LT_TRY(say_started(app, sched, lt_api_url(api), err));
     if (none)
         say_password(app, lt_api_url(api), password);
     LT_TRY(lt_out_flush(&app->out, err));

@@ -95,6 +95,7 @@ static lt_status add_triggers(lt_app *app, lt_workspace *workspace,
 {
     for (size_t i = 0; i < pipeline->triggers.len; i++) {
         const lt_conf_trigger *trigger = &pipeline->triggers.items[i];
+        bool rests = paused && trigger->kind != LT_ON_WEBHOOK; /* somebody asks for those */
         LT_AUTO(lt_buf) why = {0};
         lt_trigger_record record;
         LT_TRY(lt_state_trigger_get(workspace->state, pipeline->name, trigger->name, &app->arena,
@@ -107,7 +108,7 @@ static lt_status add_triggers(lt_app *app, lt_workspace *workspace,
             (lt_text){0},
             lt_text_of(lt_arena_format(&app->arena, "%.*s.%.*s", LT_ARG(pipeline->name),
                                        LT_ARG(trigger->name))),
-            paused               ? T("paused")
+            rests                ? T("paused")
             : record.trouble.len ? T("in trouble")
             : served             ? T("waiting")
                                  : T("no server"),
@@ -148,6 +149,34 @@ static lt_status why_pipeline(lt_app *app, lt_workspace *workspace,
     return open.len || !view.has_run ? LT_OK : why_run(app, workspace, &view.newest, grid, err);
 }
 
+/* A pipeline whose name is nearly that is rather meant than a task. */
+static lt_status fail_word(const lt_workspace *workspace, const char *word, lt_err *err)
+{
+    const lt_conf_pipeline *none;
+    lt_err other = {0};
+    lt_ignore(lt_sched_pipeline(workspace->project, lt_text_of(word), &none, &other));
+    if (!lt_text_starts(lt_text_of(other.hint), T("did you mean")))
+        return lt_wrap(err, "'%s' is no pipeline, and", word);
+    *err = other;
+    return err->status;
+}
+
+/* Its file is gone, or wrong; its runs are still there. *known: there are any. */
+static lt_status why_gone(lt_app *app, lt_workspace *workspace, const char *word, lt_grid *grid,
+                          bool *known, lt_err *err)
+{
+    lt_run_records newest = {0};
+    lt_run_filter filter = {.pipeline = lt_text_of(word), .limit = 1};
+    LT_TRY(lt_state_runs_find(workspace->state, &filter, &app->arena, &newest, err));
+    *known = newest.len > 0;
+    if (!*known)
+        return LT_OK;
+    lt_text cells[] = {(lt_text){0}, lt_text_of(word), T("-"),
+                       T("no file that can be read has this pipeline any more; its last run:")};
+    lt_grid_row(grid, cells);
+    return why_run(app, workspace, &newest.items[0], grid, err);
+}
+
 /* A task of a run that is under way, else of the newest. */
 static lt_status why_task(lt_app *app, lt_workspace *workspace, const char *word, lt_grid *grid,
                           lt_err *err)
@@ -174,7 +203,7 @@ static lt_status why_task(lt_app *app, lt_workspace *workspace, const char *word
     LT_TRY(status);
     status = lt_work_task_get(workspace, &newest, word, &app->arena, &task, err);
     if (status == LT_NOT_FOUND)
-        return lt_wrap(err, "'%s' is no pipeline, and", word);
+        return fail_word(workspace, word, err);
     LT_TRY(status);
     LT_TRY(lt_state_tasks(workspace->state, newest.id, &app->arena, &tasks, err));
     return add_task(app, workspace, &newest, &tasks, &task, grid, err);
@@ -190,9 +219,11 @@ static lt_status fill(lt_app *app, lt_workspace *workspace, const lt_args *args,
     if (!lt_work_is_run(word)) {
         const lt_conf_pipeline *pipeline =
             lt_project_pipeline(workspace->project, lt_text_of(word));
+        bool known = false;
         if (pipeline)
             return why_pipeline(app, workspace, pipeline, grid, err);
-        return why_task(app, workspace, word, grid, err);
+        LT_TRY(why_gone(app, workspace, word, grid, &known, err));
+        return known ? LT_OK : why_task(app, workspace, word, grid, err);
     }
     LT_TRY(lt_work_run_get(workspace, word, &app->arena, &run, err));
     if (args->count < 2)
@@ -218,6 +249,18 @@ static lt_status why(lt_app *app, const void *opts, const lt_args *args, lt_err 
 
 /* ---- status ---- */
 
+/* One cell is no place for a long trouble: 'leat why' has all of it. */
+static lt_text short_why(lt_app *app, const lt_conf_pipeline *pipeline, lt_text why)
+{
+    enum { MOST = 160 };
+    if (app->globals.json || why.len <= MOST)
+        return why;
+    lt_text kept = lt_text_sub(why, 0, MOST);
+    kept.len = lt_utf8_valid_len(kept);
+    return lt_text_of(lt_arena_format(&app->arena, "%.*s... (leat why %.*s)", LT_ARG(kept),
+                                      LT_ARG(pipeline->name)));
+}
+
 static lt_status add_pipeline(lt_app *app, lt_workspace *workspace,
                               const lt_conf_pipeline *pipeline, size_t count, lt_grid *grid,
                               lt_err *err)
@@ -230,7 +273,7 @@ static lt_status add_pipeline(lt_app *app, lt_workspace *workspace,
             pipeline->name, view.next_s.len ? moment_of(app, view.next_s.items[i]) : (lt_text){0},
             view.has_run ? id_of(app, view.newest.id) : (lt_text){0},
             view.has_run ? lt_text_of(lt_run_status_name(view.newest.status)) : (lt_text){0},
-            view.why_not};
+            short_why(app, pipeline, view.why_not)};
         lt_grid_row(grid, cells);
     }
     return LT_OK;
@@ -269,6 +312,19 @@ static const lt_opt status_table[] = {
      .help = "every pipeline: when it runs next, its last run, and why it does not run"},
 };
 
+static lt_status say_paused(lt_app *app, const lt_workspace *workspace, lt_err *err)
+{
+    lt_schedule_records paused = {0};
+    LT_TRY(lt_sched_paused(workspace->project, workspace->state, &app->arena, &paused, err));
+    for (size_t i = 0; i < paused.len; i++) {
+        LT_AUTO(lt_buf) how = {0};
+        lt_sched_say_paused(&paused.items[i], &how);
+        lt_out_printf(&app->out, "%.*s is %s\n", LT_ARG(paused.items[i].pipeline),
+                      lt_buf_chars(&how));
+    }
+    return LT_OK;
+}
+
 static lt_status status(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
     const status_opts *given = opts;
@@ -281,14 +337,14 @@ static lt_status status(lt_app *app, const void *opts, const lt_args *args, lt_e
     LT_TRY(lt_state_runs_open(workspace->state, T(""), &app->arena, &open, err));
     if (!open.len && !app->globals.json) {
         lt_out_str(&app->out, "nothing is under way\n");
-        return LT_OK;
+        return say_paused(app, workspace, err);
     }
     lt_grid_begin(&grid, &app->out, lt_show_for(app->globals.json), why_columns,
                   LT_COUNT(why_columns));
     for (size_t i = 0; i < open.len; i++)
         LT_TRY(why_run(app, workspace, &open.items[i], &grid, err));
     lt_grid_end(&grid);
-    return LT_OK;
+    return app->globals.json ? LT_OK : say_paused(app, workspace, err);
 }
 
 const lt_cmd lt_cmd_why = {

@@ -252,6 +252,14 @@ static lt_status read_list(const lt_run_asker *asker, lt_text json, lt_json **ou
     return lt_json_read(json, "list", NULL, asker->arena, out, err);
 }
 
+/* ["ada", "ben"] as "ada, ben". */
+static void list_names(const lt_json *list, const char *before, lt_buf *out)
+{
+    for (size_t i = 0; i < list->count; i++)
+        lt_buf_printf(out, "%s%s%.*s", out->len ? ", " : "", i ? "" : before,
+                      LT_ARG(list->items[i].text));
+}
+
 /* Who is named, or has one of the roles; everybody but viewers when the task says nothing. */
 lt_status lt_run_may_decide(const lt_run_asker *asker, const lt_approval *asked, lt_role role,
                             lt_err *err)
@@ -270,8 +278,14 @@ lt_status lt_run_may_decide(const lt_run_asker *asker, const lt_approval *asked,
         return LT_OK;
     lt_ignore(lt_fail(err, LT_DENIED, "%.*s may not decide on '%.*s'", LT_ARG(asker->by),
                       LT_ARG(asked->task)));
-    return lt_hint(err, "who may is written in 'people' and 'roles' of the task: %.*s %.*s",
-                   LT_ARG(asked->people_json), LT_ARG(asked->roles_json));
+    LT_AUTO(lt_buf) names = {.limit = 300};
+    list_names(people, "", &names);
+    list_names(roles, "the role ", &names);
+    return lt_hint(
+        err,
+        "its 'people' and 'roles' let decide: %s; signed in on the page, over the API, or "
+        "as that user of this machine with 'leat approve'",
+        names.len ? lt_buf_chars(&names) : "operators and those above");
 }
 
 lt_status lt_run_decide(const lt_run_asker *asker, int64_t run_id, lt_text task, lt_role role,

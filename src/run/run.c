@@ -19,6 +19,11 @@
 
 /* ---- what the run is ---- */
 
+static lt_text pipeline_name_at(const void *context, size_t i)
+{
+    return ((const lt_project *)context)->pipelines.items[i].name;
+}
+
 static lt_status find_pipeline(const lt_workspace *workspace, lt_text name,
                                const lt_conf_pipeline **out, lt_err *err)
 {
@@ -30,6 +35,10 @@ static lt_status find_pipeline(const lt_workspace *workspace, lt_text name,
         return LT_OK;
     lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no pipeline '%.*s'", LT_ARG(name)));
     LT_AUTO(lt_buf) names = {.limit = 400};
+    lt_text nearest;
+    if (lt_text_nearest(name, workspace->project->pipelines.len, pipeline_name_at,
+                        workspace->project, &nearest))
+        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
     for (size_t i = 0; i < workspace->project->pipelines.len; i++)
         lt_buf_printf(&names, "%s%.*s", i ? ", " : "",
                       LT_ARG(workspace->project->pipelines.items[i].name));

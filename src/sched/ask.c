@@ -4,6 +4,9 @@
 #include "sched/watch.h"
 
 #include "base/time.h"
+#include "state/users.h"
+
+#include <pwd.h>
 
 static const int64_t SECOND_US = 1000000;
 
@@ -44,7 +47,7 @@ static lt_status triggers_of(const lt_conf_pipeline *pipeline, lt_state *state, 
     return LT_OK;
 }
 
-static void say_paused(const lt_schedule_record *record, lt_buf *out)
+void lt_sched_say_paused(const lt_schedule_record *record, lt_buf *out)
 {
     char moment[LT_TIME_CHARS];
     lt_buf_printf(out, "paused by %.*s at %.19sZ%s%.*s", LT_ARG(record->paused_by),
@@ -57,7 +60,7 @@ static lt_status say_why_not(const lt_conf_pipeline *pipeline, const lt_sched_vi
 {
     bool comes = view->has_schedule || pipeline->triggers.len;
     if (view->record.paused_at_us)
-        say_paused(&view->record, out);
+        lt_sched_say_paused(&view->record, out);
     else if (!comes)
         lt_buf_add_str(out, "no schedule: a run is asked for by 'leat run --pipeline' or 'leat "
                             "trigger'");
@@ -99,6 +102,86 @@ lt_status lt_sched_look_at(const lt_project *project, const lt_conf_pipeline *pi
     if (made.has_run)
         made.newest = newest.items[0];
     *out = made;
+    return LT_OK;
+}
+
+lt_status lt_sched_paused(const lt_project *project, lt_state *state, lt_arena *arena,
+                          lt_schedule_records *out, lt_err *err)
+{
+    lt_schedule_records all = {0};
+    size_t count = 0;
+    *out = (lt_schedule_records){0};
+    LT_TRY(lt_state_schedules(state, arena, &all, err));
+    for (size_t i = 0; i < all.len; i++)
+        if (all.items[i].paused_at_us)
+            all.items[count++] = all.items[i];
+    for (size_t i = 0; i < project->pipelines.len; i++)
+        for (size_t k = 0; k < count; k++)
+            if (lt_text_eq(all.items[k].pipeline, project->pipelines.items[i].name))
+                lt_push_in(arena, out, all.items[k]);
+    return LT_OK;
+}
+
+/* ---- people ---- */
+
+typedef struct looker {
+    lt_users users;
+    lt_arena *arena;
+    lt_texts *out;
+} looker;
+
+static lt_text user_name_at(const void *context, size_t i)
+{
+    return ((const lt_users *)context)->items[i].name;
+}
+
+/* 'leat approve' takes the name that somebody has on the machine. */
+static bool is_of_machine(lt_text name)
+{
+    struct passwd space, *found = NULL;
+    char texts[4096];
+    LT_AUTO(lt_chars) key = lt_text_dup(name);
+    return getpwnam_r(key, &space, texts, sizeof(texts), &found) == 0 && found;
+}
+
+static void look_at_person(looker *self, const lt_conf_text *person)
+{
+    lt_text nearest;
+    for (size_t i = 0; i < self->users.len; i++)
+        if (lt_text_eq(self->users.items[i].name, person->raw))
+            return;
+    if (is_of_machine(person->raw))
+        return;
+    bool near = lt_text_nearest(person->raw, self->users.len, user_name_at, &self->users, &nearest);
+    lt_push_in(self->arena, self->out,
+               lt_text_of(lt_arena_format(
+                   self->arena, "%s:%u:%u: there is no user '%.*s' who could approve%s%.*s%s",
+                   person->place.file, person->place.line, person->place.col, LT_ARG(person->raw),
+                   near ? "; did you mean '" : ": 'leat user add' makes one",
+                   near ? (int)nearest.len : 0, near ? nearest.ptr : "", near ? "'?" : "")));
+}
+
+static void look_at_people(looker *self, const lt_conf_tasks *tasks)
+{
+    for (size_t i = 0; i < tasks->len; i++) {
+        const lt_conf_task *task = &tasks->items[i];
+        const lt_conf_tasks *inner = &task->for_each.tasks;
+        for (size_t k = 0; k < task->approve.people.len; k++)
+            look_at_person(self, &task->approve.people.items[k]);
+        for (size_t k = 0; k < inner->len; k++)
+            for (size_t n = 0; n < inner->items[k].approve.people.len; n++)
+                look_at_person(self, &inner->items[k].approve.people.items[n]);
+    }
+}
+
+lt_status lt_sched_strangers(const lt_project *project, lt_state *state, lt_arena *arena,
+                             lt_texts *out, lt_err *err)
+{
+    looker self = {.arena = arena, .out = out};
+    *out = (lt_texts){0};
+    LT_TRY(lt_user_list(state, arena, &self.users, err));
+    for (size_t i = 0; i < project->pipelines.len; i++)
+        look_at_people(&self, &project->pipelines.items[i].tasks);
     return LT_OK;
 }
 

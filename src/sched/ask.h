@@ -21,6 +21,15 @@ LT_MUST_CHECK lt_status lt_sched_look_at(const lt_project *project,
                                          size_t times, lt_arena *arena, lt_sched_view *out,
                                          lt_err *err);
 
+/* The pipelines of the project that are paused, in its order. In the arena. */
+LT_MUST_CHECK lt_status lt_sched_paused(const lt_project *project, lt_state *state, lt_arena *arena,
+                                        lt_schedule_records *out, lt_err *err);
+/* "paused by ada at 2026-11-22T06:00:00Z: the source is closed" */
+void lt_sched_say_paused(const lt_schedule_record *record, lt_buf *out);
+/* Who is asked to approve and is neither a user of the server nor of this machine, as sentences with a place. In the arena. */
+LT_MUST_CHECK lt_status lt_sched_strangers(const lt_project *project, lt_state *state,
+                                           lt_arena *arena, lt_texts *out, lt_err *err);
+
 /* The ticks of a range that a backfill is for. */
 typedef struct lt_sched_range {
     int64_t from_us, to_us; /* [from, to) */

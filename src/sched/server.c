@@ -8,10 +8,12 @@
 #include "fmt/json.h"
 #include "run/run.h"
 #include "run/workspace.h"
+#include "sched/ask.h"
 #include "sched/due.h"
 #include "sched/watch.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -52,8 +54,10 @@ struct lt_sched {
     lt_sched_files *files;       /* held */
     lt_watch *watch;             /* owned */
     char *files_trouble;         /* owned; what is wrong with the files, or NULL */
-    lt_due *due;                 /* owned */
-    int64_t clock_us;            /* how far the clock is from that which nobody sets */
+    lt_arena told_arena;
+    lt_texts told;    /* of those who are asked to approve and are not there */
+    lt_due *due;      /* owned */
+    int64_t clock_us; /* how far the clock is from that which nobody sets */
     LT_VEC(child) children;
     LT_VEC(trouble) troubles;
     int64_t doubt_mono_us;  /* the files looked wrong: when to look again and believe it; 0: no */
@@ -63,6 +67,8 @@ struct lt_sched {
     lt_sched_figures figures;
     int64_t begin_at_us; /* when the next run that waits for a moment may begin */
     bool look;           /* at what there is to begin */
+    bool has_ended;      /* a run, since memory was given back */
+    int64_t given_back_mono_us;
 };
 
 /* ---- the files ---- */
@@ -159,6 +165,32 @@ static void tell_warnings(const lt_project *project, const lt_project *before)
     }
 }
 
+static bool is_among(const lt_texts *list, lt_text wanted)
+{
+    for (size_t i = 0; i < list->len; i++)
+        if (lt_text_eq(list->items[i], wanted))
+            return true;
+    return false;
+}
+
+/* Who is asked to approve and is not there, once. */
+static void tell_strangers(lt_sched *self)
+{
+    lt_arena arena = {0};
+    lt_texts now;
+    lt_err err;
+    if (lt_sched_strangers(project_of(self), self->state, &arena, &now, &err) != LT_OK) {
+        lt_arena_cleanup(&arena);
+        return;
+    }
+    for (size_t i = 0; i < now.len; i++)
+        if (!is_among(&self->told, now.items[i]))
+            lt_log(LT_LOG_WARNING, "%.*s", LT_ARG(now.items[i]));
+    lt_arena_cleanup(&self->told_arena);
+    self->told_arena = arena;
+    self->told = now;
+}
+
 /* With wrong files, the old ones stay. */
 static lt_status load_files(lt_sched *self, bool changed, lt_err *err)
 {
@@ -181,6 +213,7 @@ static lt_status load_files(lt_sched *self, bool changed, lt_err *err)
         self->files = lt_sched_files_new(made);
         status = lt_due_use(self->due, project_of(self), lt_now_us(), err);
         tell_warnings(project_of(self), old ? lt_sched_files_workspace(old)->project : NULL);
+        tell_strangers(self);
         if (self->watch)
             lt_watch_use(self->watch, self->files);
         lt_sched_files_leave(old);
@@ -352,6 +385,7 @@ static lt_status look_after(lt_sched *self, int64_t run_id, lt_err *err)
 {
     LT_AUTO(lt_arena) arena = {0};
     lt_run_record run;
+    self->has_ended = true;
     LT_TRY(lt_state_reap(self->state, NULL, err));
     LT_TRY(lt_state_run_get(self->state, run_id, &arena, &run, err));
     self->look = true;
@@ -574,6 +608,19 @@ static lt_status step(lt_sched *self, lt_err *err)
     return begin_runs(self, err);
 }
 
+/* A long line of runs, or a request for one, is large for a moment. glibc keeps what was freed below anything that is still in use, and a
+ * server that works for months would stay as large as its largest moment. */
+static void give_memory_back(lt_sched *self)
+{
+    static const int64_t IDLE_US = SECOND_US, BUSY_US = 10 * (int64_t)SECOND_US;
+    int64_t now_us = lt_mono_us(), pause_us = self->children.len ? BUSY_US : IDLE_US;
+    if (!self->has_ended || now_us < self->given_back_mono_us + pause_us)
+        return;
+    self->has_ended = false;
+    self->given_back_mono_us = now_us;
+    (void)malloc_trim(0);
+}
+
 /* What cannot be done now (a full disk, a busy file) is tried again: a scheduler does not end for it. */
 static void recover(lt_sched *self, const lt_err *why)
 {
@@ -612,6 +659,7 @@ lt_status lt_sched_run(lt_sched *self, lt_err *err)
         beat(self);
         if (step(self, &why) != LT_OK)
             recover(self, &why);
+        give_memory_back(self);
         wait_for_news(self);
     }
     drain(self);
@@ -698,6 +746,7 @@ void lt_sched_close(lt_sched *self)
     lt_vec_free(&self->troubles);
     lt_due_free(self->due);
     lt_sched_files_leave(self->files);
+    lt_arena_cleanup(&self->told_arena);
     lt_free(self->files_trouble);
     lt_fd_close(self->inotify);
     lt_state_close(self->state);

@@ -122,7 +122,14 @@ static lt_status say_waiting(lt_state *state, const lt_waiting *w, lt_buf *out, 
     } else if (lt_text_eq(w->kind, T("http"))) {
         lt_buf_printf(out, "waits for %.*s (%.*s)", LT_ARG(w->what), LT_ARG(w->detail));
     } else if (lt_text_eq(w->kind, T("approval"))) {
-        lt_buf_printf(out, "waits for the approval of %.*s", LT_ARG(w->what));
+        lt_buf_printf(out,
+                      "waits for the approval of %.*s, on the page, over the API or by 'leat "
+                      "approve'",
+                      LT_ARG(w->what));
+        add_since(out, w->since_us);
+        add_looks(out,
+                  &(lt_waiting){.deadline_us = w->deadline_us}); /* a decision is told at once */
+        return LT_OK;
     } else if (lt_text_eq(w->kind, T("files"))) {
         lt_buf_printf(out, "waits until the project's files are mended (%.*s)", LT_ARG(w->detail));
     } else if (lt_text_eq(w->kind, T("items"))) {

@@ -3,9 +3,11 @@
 import datetime
 import json
 import os
+import re
 import signal
 import time
 
+from api_client import Server
 from harness import PATIENCE, wait_for, wait_until
 
 SECONDLY = """\
@@ -314,6 +316,72 @@ def test_who_waits_behind_a_queued_run_is_told_what_to_do(project):
     assert "run 1 of the pipeline was asked for before it" in said and "'leat cancel 1'" in said
     leat("cancel", "1")
     assert waiting.wait(timeout=PATIENCE) == 0
+
+
+def test_a_forgotten_pause_is_told_wherever_somebody_looks(project, tmp_path):
+    leat = project({"leat.yml": "name: t\n", "pipelines/beat.yml": "name: beat\nschedule: {every: 1h}\ntasks: {one: {shell: 'true'}}\n",
+                    "pipelines/other.yml": "name: other\nschedule: {every: 1h}\ntasks: {one: {shell: 'true'}}\n"})
+    assert "paused" not in leat("status").out + leat("doctor", code=None).out + leat("trigger", "beat", "--at", "2999-01-01").out
+    leat("pause", "beat", "--why", "the source is closed")
+    how = re.compile(r"paused by \S+ at \S+Z: the source is closed")
+    assert re.search(r"^beat is " + how.pattern, leat("status").out, re.M)
+    assert re.search(r"WARN +'beat' is " + how.pattern + r"\n +next: leat resume beat\n", leat("doctor", code=None).out)
+    asked = leat("trigger", "beat", "--at", "2999-01-01").out
+    assert re.search(how.pattern + "; this run begins all the same", asked)
+    assert "paused" not in leat("trigger", "other", "--at", "2999-01-01").out
+    server = Server(leat)
+    try:
+        assert "2 of them with a schedule, 1 paused (beat);" in server.line
+        figures = server.client("viewer").ask("GET", "/metrics", status=200).body.decode()
+        assert "\nleat_pipelines_paused 1\n" in figures and re.search(r'\nleat_pipeline_paused_seconds\{pipeline="beat"\} \d+\n', figures)
+        leat("resume", "beat")
+        assert "\nleat_pipelines_paused 0\n" in server.client("viewer").ask("GET", "/metrics", status=200).body.decode()
+    finally:
+        server.end()
+    assert "paused" not in leat("status").out
+
+
+def test_what_rests_is_named_as_it_is(project):
+    hook = "triggers: {pushed: {webhook: {secret: HOOK_WORD}}}\n"
+    leat = project({"leat.yml": "name: t\n", "pipelines/nothing.yml": "name: nothing\ntasks: {one: {shell: 'true'}}\n",
+                    "pipelines/hooked.yml": "name: hooked\ntasks: {one: {shell: 'true'}}\n" + hook,
+                    "pipelines/both.yml": "name: both\nschedule: {every: 1h}\ntasks: {one: {shell: 'true'}}\n" + hook}, HOOK_WORD="a word of some length")
+    assert leat("pause", "hooked").out == "the triggers of hooked are paused\n"
+    assert leat("resume", "hooked").out == "the triggers of hooked go on\n"
+    assert leat("resume", "hooked").out == "the triggers of hooked were already going on\n"
+    assert leat("pause", "both").out == "the schedule and the triggers of both are paused\n"
+    assert leat("pause", "nothing").out == "nothing, which nothing begins by itself, is paused\n"
+    rows = {row["task"]: row["status"] for row in leat("why", "both", "--json").json()}
+    assert rows == {"both": "paused", "both.pushed": "no server"}  # a message is taken all the same
+
+
+def test_why_knows_pipelines_that_are_gone_and_names_that_are_nearly_right(project):
+    leat = project({"leat.yml": "name: t\n", "pipelines/morning.yml": "name: morning\ntasks: {one: {shell: 'true'}}\n",
+                    "pipelines/gone.yml": "name: gone\ntasks: {one: {shell: 'false'}}\n"})
+    leat("run", "--pipeline", "gone", code=1)
+    (leat.project / "pipelines/gone.yml").unlink()
+    told = leat("why", "gone").out
+    assert "no file that can be read has this pipeline any more; its last run:" in told and "exit code 1" in told
+    for words in (["why", "mornin"], ["run", "--pipeline", "mornin"]):
+        leat.edge(leat(*words, code=2), "there is no pipeline 'mornin'", "did you mean 'morning'?")
+    assert "'zzz' is no pipeline, and: run 1 has no task 'zzz'" in leat("why", "zzz", code=2).err
+    assert "did you mean 'leat store cp'?" in leat("store", "put", "x", code=2).err
+
+
+def test_people_who_are_asked_and_are_not_there_are_told(project, up):
+    leat = project({"leat.yml": "name: t\n", "pipelines/asks.yml":
+                    "name: asks\ntasks:\n  one: {approve: {people: [root, ada, adda], timeout: 1h}}\n"})
+    leat("user", "add", "ada", "--password-stdin", stdin="seven brown teapots")
+    stranger = "pipelines/asks.yml:3:39: there is no user 'adda' who could approve; did you mean 'ada'?"
+    told = leat("doctor", code=None).out
+    assert told.count(stranger) == 1 and told.count("who could approve") == 1
+    server = up(leat)
+    line_with(server.stderr, stranger)
+    run = json.loads(leat("trigger", "asks", "--json").out)["run"]
+    wait_for(lambda: leat.runs()[0]["status"] == "running", "the run")
+    wait_for(lambda: "waits for the approval" in leat("why", run).out, "the question")
+    why = leat("why", run).out
+    assert "on the page, over the API or by 'leat approve'" in why and "it gives up at" in why and "looks again" not in why
 
 
 def test_a_process_that_cannot_begin_for_a_moment_holds_its_run_up_for_a_moment(project, up, tmp_path):

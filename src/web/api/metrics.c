@@ -3,6 +3,8 @@
 
 #include "base/proc.h"
 #include "base/time.h"
+#include "sched/ask.h"
+#include "sched/server.h"
 #include "web/api/parts.h"
 
 #include <dirent.h>
@@ -122,6 +124,25 @@ static void write_scheduler(lt_buf *out, lt_sched *sched)
               f.lag_buckets, LT_LAG_BUCKETS, f.lag_sum_us);
 }
 
+/* Also for how long: a pause that is forgotten is an alert. */
+static lt_status write_pauses(lt_buf *out, lt_api_call *call, lt_err *err)
+{
+    lt_text wrong;
+    lt_schedule_records paused = {0};
+    const lt_project *project = lt_sched_project(call->api->options.sched, &wrong);
+    lt_status status = lt_sched_paused(project, call->state, call->arena, &paused, err);
+    lt_sched_project_done(call->api->options.sched);
+    LT_TRY(status);
+    one(out, "leat_pipelines_paused", "gauge", "Pipelines that are paused.", (double)paused.len);
+    begin(out, "leat_pipeline_paused_seconds", "gauge",
+          "For how long a pipeline has been paused; of the first 200 that are.");
+    for (size_t i = 0; i < paused.len && i < LT_FIGURE_PIPELINES; i++)
+        counted(out, "leat_pipeline_paused_seconds", "pipeline", paused.items[i].pipeline, NULL,
+                (lt_text){0},
+                LT_MAX((lt_now_us() - paused.items[i].paused_at_us) / 1000000, (int64_t)0));
+    return LT_OK;
+}
+
 static void write_requests(lt_buf *out, lt_api *api)
 {
     static const char *const classes[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
@@ -183,6 +204,7 @@ lt_status lt_api_get_metrics(lt_api_call *call, lt_err *err)
     write_runs(out, &figures);
     write_lengths(out, call->api);
     write_scheduler(out, call->api->options.sched);
+    LT_TRY(write_pauses(out, call, err));
     write_requests(out, call->api);
     write_process(out, call->api);
     lt_server_reply_header(call->request, call->reply, T("Content-Type"),
