@@ -67,7 +67,7 @@ static lt_status backup(lt_app *app, const void *opts, const lt_args *args, lt_e
                            .keep = given->keep,
                            .no_targets = given->no_targets,
                            .counts = &counts};
-    LT_TRY(lt_work_open(app, NULL, &workspace, err));
+    LT_TRY(lt_work_open_some(app, LT_FILES_LEAT, &workspace, err));
     lt_stop_on_signals();
     LT_AUTO(lt_transfer_show_ref)
     show = app->globals.quiet ? NULL : lt_transfer_show_start(&counts);

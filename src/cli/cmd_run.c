@@ -287,8 +287,12 @@ static lt_status start(lt_app *app, const run_opts *opts, lt_run_request *reques
 {
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     lt_run_record known;
-    LT_TRY(lt_work_open(app, opts->vars, &workspace, err));
     request->pipeline = lt_text_of(opts->pipeline);
+    if (!request->pipeline.len) /* all that the project has */
+        LT_TRY(lt_work_open(app, opts->vars, &workspace, err));
+    else
+        LT_TRY(lt_work_open_run(app, opts->vars, &workspace, err));
+    LT_TRY(lt_work_check_run(workspace, request->pipeline, err));
     if (lt_project_pipeline(workspace->project, request->pipeline))
         lt_work_warn(lt_project_pipeline(workspace->project, request->pipeline));
     request->exclude = lt_text_of(opts->exclude);
@@ -323,10 +327,11 @@ static lt_status resume(lt_app *app, const run_opts *opts, lt_err *err)
         return lt_fail(err, LT_INVALID, "--resume takes everything from the run itself");
     LT_TRY(lt_app_home(app, &home, err));
     lt_run_wait_for_room(home);
-    LT_TRY(lt_work_open(app, NULL, &first, err));
+    LT_TRY(lt_work_open_run(app, NULL, &first, err));
     LT_TRY(lt_work_run_get(first, opts->resume, &app->arena, &run, err));
     LT_AUTO(lt_chars) vars = lt_text_dup(run.vars_json);
-    LT_TRY(lt_work_open(app, *vars ? vars : NULL, &workspace, err));
+    LT_TRY(lt_work_open_run(app, *vars ? vars : NULL, &workspace, err));
+    LT_TRY(lt_work_check_run(workspace, run.pipeline, err));
     request.run_id = run.id;
     request.threads = opts->threads;
     LT_TRY(lt_work_only_kind(workspace, &run, &app->arena, &request.only_kind, err));
@@ -382,8 +387,9 @@ static lt_status retry(lt_app *app, const void *opts, const lt_args *args, lt_er
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     lt_run_record before;
     const char *only_kind = NULL;
-    LT_TRY(lt_work_open(app, given->vars, &workspace, err));
+    LT_TRY(lt_work_open_run(app, given->vars, &workspace, err));
     LT_TRY(lt_work_run_get(workspace, args->items[0], &app->arena, &before, err));
+    LT_TRY(lt_work_check_run(workspace, before.pipeline, err));
     LT_TRY(lt_run_check_retry(&before, err));
     LT_TRY(check_same_target(app, &before, err));
     LT_TRY(lt_work_only_kind(workspace, &before, &app->arena, &only_kind, err));

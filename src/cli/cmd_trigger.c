@@ -331,10 +331,13 @@ static const lt_opt pause_table[] = {
 };
 
 /* What it is that rests or goes on: "the schedule of daily is", "the triggers of daily are". */
-static const char *what_rests(lt_app *app, const lt_conf_pipeline *pipeline, bool *many)
+static const char *what_rests(lt_app *app, const lt_project *project, const char *name, bool *many)
 {
+    const lt_conf_pipeline *pipeline = lt_project_pipeline(project, lt_text_of(name));
+    *many = pipeline && pipeline->triggers.len > 0;
+    if (!pipeline) /* its file is wrong, or gone */
+        return lt_arena_format(&app->arena, "the schedule of %s", name);
     bool has_schedule = pipeline->schedule.place.line != 0;
-    *many = pipeline->triggers.len > 0;
     if (!has_schedule && !*many)
         return lt_arena_format(&app->arena, "%.*s, which nothing begins by itself,",
                                LT_ARG(pipeline->name));
@@ -345,14 +348,14 @@ static const char *what_rests(lt_app *app, const lt_conf_pipeline *pipeline, boo
 
 static lt_status set_pause(lt_app *app, const char *name, lt_text by, lt_text why, lt_err *err)
 {
-    const lt_conf_pipeline *pipeline;
     bool changed = false;
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     LT_TRY(lt_work_open_some(app, LT_FILES_GOOD, &workspace, err));
-    LT_TRY(lt_work_pipeline(workspace, name, &pipeline, err));
-    LT_TRY(lt_state_pause(workspace->state, pipeline->name, by, why, &changed, err));
+    const lt_project *project = workspace->project;
+    LT_TRY(lt_sched_pausable(project, workspace->state, lt_text_of(name), err));
+    LT_TRY(lt_state_pause(workspace->state, lt_text_of(name), by, why, &changed, err));
     bool many;
-    const char *what = what_rests(app, pipeline, &many);
+    const char *what = what_rests(app, project, name, &many);
     const char *is = changed ? (many ? "are" : "is") : (many ? "were already" : "was already");
     if (by.len)
         lt_out_printf(&app->out, "%s %s paused\n", what, is);

@@ -143,7 +143,7 @@ static lt_status say_started(lt_app *app, lt_sched *sched, const char *url, lt_e
     const lt_project *project = lt_sched_project(sched, &wrong);
     for (size_t i = 0; i < project->pipelines.len; i++)
         scheduled += project->pipelines.items[i].schedule.place.line != 0;
-    size_t count = project->pipelines.len;
+    size_t count = project->pipelines.len, bad = project->wrong.len;
     lt_status status = lt_sched_paused(project, lt_sched_state(sched), &app->arena, &paused, err);
     lt_sched_project_done(sched);
     LT_TRY(status);
@@ -152,6 +152,11 @@ static lt_status say_started(lt_app *app, lt_sched *sched, const char *url, lt_e
                   "the server works on %s: %zu pipeline%s, %zu of them with a schedule%s; 'leat "
                   "status --schedules' shows them\n",
                   url, count, count == 1 ? "" : "s", scheduled, lt_buf_chars(&rests));
+    if (bad)
+        lt_out_printf(
+            &app->out,
+            "%zu file%s wrong, and what needs %s does not run until %s mended: see above\n", bad,
+            bad == 1 ? " is" : "s are", bad == 1 ? "it" : "them", bad == 1 ? "it is" : "they are");
     return LT_OK;
 }
 
@@ -248,8 +253,8 @@ const lt_cmd lt_cmd_up = {
         "whatever happens to the server meanwhile: it may be killed and started again at any "
         "moment, and runs that lost their process are taken up where they were.\n"
         "Runs are processes of their own and outlive the server. Changed files are read at once; "
-        "while they are wrong, schedules go on as they were and their runs wait. One server works "
-        "in a home.\n"
+        "while one is wrong, runs of what needs it wait, and others go on. One server works in a "
+        "home.\n"
         "The first start makes the user admin and shows a one-time password, once. It listens on "
         "this machine alone unless --listen says otherwise, and then wants TLS.",
     .examples = "leat up\nleat up --s3 127.0.0.1:9000\twith the store for S3 clients\nleat up "

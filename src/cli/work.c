@@ -9,6 +9,32 @@
 #include <pwd.h>
 #include <unistd.h>
 
+/* What is wrong is told; what does not need it goes on. */
+void lt_work_tell_wrong(const lt_workspace *workspace)
+{
+    const lt_project *project = workspace->project;
+    for (size_t i = 0; i < project->wrong.len; i++)
+        lt_log(LT_LOG_WARNING, "left out, since it is wrong: %.*s",
+               LT_ARG(project->wrong.items[i].said));
+}
+
+lt_status lt_work_open_run(lt_app *app, const char *vars, lt_workspace **out, lt_err *err)
+{
+    lt_workspace_options options = {.vars = lt_text_of(vars), .files = LT_FILES_RUN};
+    LT_TRY(lt_app_project(app, &options.root, err));
+    LT_TRY(lt_app_home(app, &options.home, err));
+    return lt_workspace_open(&options, out, err);
+}
+
+lt_status lt_work_check_run(const lt_workspace *workspace, lt_text pipeline, lt_err *err)
+{
+    const lt_conf_wrong *wrong = lt_project_held_by(workspace->project, pipeline);
+    if (wrong)
+        return lt_conf_wrong_fail(wrong, err);
+    lt_work_tell_wrong(workspace);
+    return LT_OK;
+}
+
 lt_status lt_work_open(lt_app *app, const char *vars, lt_workspace **out, lt_err *err)
 {
     lt_workspace_options options = {.vars = lt_text_of(vars)};
@@ -23,9 +49,7 @@ lt_status lt_work_open_some(lt_app *app, lt_files files, lt_workspace **out, lt_
     LT_TRY(lt_app_project(app, &options.root, err));
     LT_TRY(lt_app_home(app, &options.home, err));
     LT_TRY(lt_workspace_open(&options, out, err));
-    const lt_texts *wrong = &(*out)->wrong;
-    for (size_t i = 0; i < wrong->len; i++)
-        lt_log(LT_LOG_WARNING, "left out, since it is wrong: %.*s", LT_ARG(wrong->items[i]));
+    lt_work_tell_wrong(*out);
     for (size_t i = 0; i < (*out)->project->pipelines.len; i++)
         lt_work_warn(&(*out)->project->pipelines.items[i]);
     return LT_OK;
@@ -40,15 +64,7 @@ void lt_work_warn(const lt_conf_pipeline *pipeline)
 lt_status lt_work_pipeline(const lt_workspace *workspace, const char *name,
                            const lt_conf_pipeline **out, lt_err *err)
 {
-    const lt_project *project = workspace->project;
-    *out = lt_project_pipeline(project, lt_text_of(name));
-    if (*out)
-        return LT_OK;
-    if (workspace->wrong.len) {
-        lt_ignore(lt_fail(err, LT_NOT_FOUND, "no file that can be read has a pipeline '%s'", name));
-        return lt_hint(err, "mend what was left out, see above");
-    }
-    return lt_sched_pipeline(project, lt_text_of(name), out, err);
+    return lt_sched_pipeline(workspace->project, lt_text_of(name), out, err);
 }
 
 bool lt_work_is_run(const char *word)

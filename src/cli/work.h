@@ -10,6 +10,13 @@ LT_MUST_CHECK lt_status lt_work_open(lt_app *app, const char *vars, lt_workspace
 /* The same for commands that need only some of the files. With LT_FILES_GOOD, what is wrong is told as a warning, and what pipelines will miss. */
 LT_MUST_CHECK lt_status lt_work_open_some(lt_app *app, lt_files files, lt_workspace **out,
                                           lt_err *err);
+/* The same for a run: what is wrong and not needed for it is left out. Then check what it is to run, which tells of what was left out. */
+LT_MUST_CHECK lt_status lt_work_open_run(lt_app *app, const char *vars, lt_workspace **out,
+                                         lt_err *err);
+/* LT_INVALID: a file is wrong without which the pipeline (empty: a selection) cannot run. */
+LT_MUST_CHECK lt_status lt_work_check_run(const lt_workspace *workspace, lt_text pipeline,
+                                          lt_err *err);
+void lt_work_tell_wrong(const lt_workspace *workspace);
 /* What a pipeline will need and is not there, as warnings. */
 void lt_work_warn(const lt_conf_pipeline *pipeline);
 /* The pipeline of that name; LT_NOT_FOUND with the nearest one, or with the files that could not be read. */

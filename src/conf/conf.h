@@ -617,6 +617,24 @@ typedef struct lt_conf_pipeline {
 
 /* ---- the project ---- */
 
+typedef enum lt_conf_kind {
+    LT_CONF_PROJECT_FILE,
+    LT_CONF_SOURCE_FILE,
+    LT_CONF_PIPELINE_FILE,
+    LT_CONF_CALENDAR_FILE,
+    LT_CONF_KINDS
+} lt_conf_kind;
+
+/* A file that was left out, since it is wrong by itself or together with others. */
+typedef struct lt_conf_wrong {
+    lt_conf_kind kind;
+    const char *file;      /* relative to the project */
+    lt_text name;          /* of the source, calendar or pipeline that it has; else of the file: */
+    bool is_named;         /* the file could be read so far as to know it */
+    lt_text message, hint; /* of the error */
+    lt_text said;          /* both: lt_conf_say() */
+} lt_conf_wrong;
+
 typedef struct lt_project {
     const char *root; /* absolute, without a slash at the end */
     lt_text name, version;
@@ -649,15 +667,28 @@ typedef struct lt_project {
         lt_conf_calendar *items;
         size_t len, cap;
     } calendars; /* the same */
+    struct {
+        lt_conf_wrong *items;
+        size_t len, cap;
+    } wrong; /* with options->leaves_out: what was left out */
 } lt_project;
 
 typedef struct lt_project_options {
     lt_conf_render_fn *render; /* NULL: templates in numbers and the like are errors */
     void *render_context;
     bool alone; /* leat.yml alone: what lies beside it need not be right */
-    lt_texts *
-        wrong; /* not NULL: a file below the folders that is wrong is left out, and its error (lt_conf_say) added here */
+    bool
+        leaves_out; /* a file below the folders that is wrong is left out, and told in the project's `wrong` */
 } lt_project_options;
+
+/* The wrong file because of which runs of a pipeline (empty: of a selection) cannot begin: its own, that of a pipeline which it calls, a
+ * source where it reads more than its own tasks. A name that no good file has belongs to a file that cannot be read, if there is
+ * one. NULL: none. */
+const lt_conf_wrong *lt_project_held_by(const lt_project *project, lt_text pipeline);
+/* As the error that it was: LT_INVALID. */
+LT_MUST_CHECK lt_status lt_conf_wrong_fail(const lt_conf_wrong *wrong, lt_err *err);
+/* Does the plan of a run need more than the pipeline's own tasks: extracts, loads, models, tests? */
+bool lt_conf_reads_graph(const lt_conf_pipeline *pipeline);
 
 /* What is wrong as one text: the message, and what was meant. In `arena`. */
 lt_text lt_conf_say(const lt_err *err, lt_arena *arena);
@@ -702,14 +733,6 @@ LT_MUST_CHECK lt_status lt_project_target_get(const lt_project *project, lt_text
                                               const lt_conf_target **target, lt_err *err);
 
 /* ---- what is made from the same tables ---- */
-
-typedef enum lt_conf_kind {
-    LT_CONF_PROJECT_FILE,
-    LT_CONF_SOURCE_FILE,
-    LT_CONF_PIPELINE_FILE,
-    LT_CONF_CALENDAR_FILE,
-    LT_CONF_KINDS
-} lt_conf_kind;
 
 const char *lt_conf_kind_name(
     lt_conf_kind kind); /* "leat", "source", "pipeline", "calendar": for names of files */

@@ -145,28 +145,61 @@ static lt_status list_files(const char *folder, lt_path_list *all, lt_err *err)
     return LT_OK;
 }
 
-static lt_status load_file(loader *self, const char *file, add_file *add, lt_err *err)
+/* "name: x" of a file that may be no YAML at all; else the file's own name. */
+static lt_text name_in(lt_text text, const char *file, lt_arena *arena, bool *is_named)
+{
+    lt_text line, own = lt_text_of(lt_path_name(file));
+    *is_named = true;
+    while (lt_text_cut(&text, '\n', &line)) {
+        if (!lt_text_starts(line, T("name:")))
+            continue;
+        line = lt_text_sub(line, strlen("name:"), lt_text_find_byte(line, '#', 0));
+        line = lt_text_trim(lt_text_sub(line, 0, lt_text_find_byte(line, '#', 0)));
+        if (line.len > 2 && (line.ptr[0] == '"' || line.ptr[0] == '\''))
+            line = lt_text_sub(line, 1, line.len - 2);
+        if (lt_conf_is_snake_case(line))
+            return lt_arena_text(arena, line);
+    }
+    *is_named = false;
+    for (size_t i = own.len; i-- > 0;)
+        if (own.ptr[i] == '.')
+            return lt_arena_text(arena, lt_text_sub(own, 0, i));
+    return lt_arena_text(arena, own);
+}
+
+static void add_wrong(loader *self, lt_conf_wrong wrong, const lt_err *err)
+{
+    wrong.file = lt_arena_str(self->arena, lt_text_of(wrong.file));
+    wrong.message = lt_arena_text(self->arena, lt_text_of(err->message));
+    wrong.hint = lt_arena_text(self->arena, lt_text_of(err->hint));
+    wrong.said = lt_conf_say(err, self->arena);
+    lt_push_in(self->arena, &self->project->wrong, wrong);
+}
+
+static bool leaves_out(const loader *self)
+{
+    return self->options && self->options->leaves_out;
+}
+
+static lt_status load_file(loader *self, const char *file, lt_conf_kind kind, add_file *add,
+                           lt_err *err)
 {
     LT_AUTO(lt_chars) path = lt_path_join(self->root, file);
     LT_AUTO(lt_buf) text = {.limit = MOST_BYTES};
     lt_status status = lt_file_read(path, &text, err);
     if (status == LT_TOO_BIG)
-        return lt_conf_fail((lt_conf_place){.file = file}, err,
-                            "%s: a file of a project is at most %d MiB", file, MOST_BYTES >> 20);
-    LT_TRY(status);
-    status = add(self, lt_buf_text(&text), file, err);
+        status = lt_conf_fail((lt_conf_place){.file = file}, err,
+                              "%s: a file of a project is at most %d MiB", file, MOST_BYTES >> 20);
+    else if (status == LT_OK)
+        status = add(self, lt_buf_text(&text), file, err);
     if (status ==
         LT_TOO_BIG) /* nested too deep, too many values: the file is wrong, not the data */
-        return err->status = LT_INVALID;
-    return status;
-}
-
-/* Whoever only looks goes on without the file that is wrong. */
-static lt_status leave_out(loader *self, lt_status status, lt_err *err)
-{
-    if (status == LT_OK || !self->options || !self->options->wrong)
+        status = err->status = LT_INVALID;
+    if (status == LT_OK || kind == LT_CONF_PROJECT_FILE || !leaves_out(self))
         return status;
-    lt_push_in(self->arena, self->options->wrong, lt_conf_say(err, self->arena));
+    lt_conf_wrong wrong = {.kind = kind, .file = file};
+    wrong.name = name_in(lt_buf_text(&text), file, self->arena, &wrong.is_named);
+    add_wrong(self, wrong, err);
     return LT_OK;
 }
 
@@ -179,14 +212,15 @@ lt_text lt_conf_say(const lt_err *err, lt_arena *arena)
         lt_arena_format(arena, "%s%s%.*s", err->message, hint.len ? "; " : "", LT_ARG(hint)));
 }
 
-static lt_status load_folder(loader *self, const char *name, add_file *add, lt_err *err)
+static lt_status load_folder(loader *self, const char *name, lt_conf_kind kind, add_file *add,
+                             lt_err *err)
 {
     LT_AUTO(lt_chars) folder = lt_path_join(self->root, name);
     LT_AUTO(lt_path_list) files = {0};
     LT_TRY(list_files(folder, &files, err));
     for (size_t i = 0; i < files.len; i++) {
         LT_AUTO(lt_chars) file = lt_path_join(name, files.items[i]);
-        LT_TRY(leave_out(self, load_file(self, file, add, err), err));
+        LT_TRY(load_file(self, file, kind, add, err));
     }
     return LT_OK;
 }
@@ -241,14 +275,22 @@ static lt_text calendar_name_at(const void *context, size_t i)
     return ((const lt_project *)context)->calendars.items[i].name;
 }
 
-static lt_status check_days_off(const lt_project *project, const lt_conf_schedule *schedule,
+typedef lt_status check_pipeline(const lt_project *project, const lt_conf_pipeline *pipeline,
+                                 lt_err *err);
+
+static lt_status check_days_off(const lt_project *project, const lt_conf_pipeline *pipeline,
                                 lt_err *err)
 {
+    const lt_conf_schedule *schedule = &pipeline->schedule;
     lt_text nearest;
     if (!schedule->days_off.len || lt_project_calendar(project, schedule->days_off))
         return LT_OK;
     lt_ignore(lt_conf_fail(schedule->place, err, "calendars/ has no calendar '%.*s'",
                            LT_ARG(schedule->days_off)));
+    for (size_t i = 0; i < project->wrong.len; i++)
+        if (project->wrong.items[i].kind == LT_CONF_CALENDAR_FILE &&
+            lt_text_eq(project->wrong.items[i].name, schedule->days_off))
+            return lt_hint(err, "mend %s", project->wrong.items[i].file);
     if (lt_text_nearest(schedule->days_off, project->calendars.len, calendar_name_at, project,
                         &nearest))
         return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
@@ -256,24 +298,32 @@ static lt_status check_days_off(const lt_project *project, const lt_conf_schedul
                    LT_ARG(schedule->days_off));
 }
 
-/* A pipeline whose calendar is missing is wrong as a whole: its next time would be another one. */
-static lt_status check_pipelines(loader *self, lt_err *err)
+/* A pipeline that names what is not there is wrong as a whole: its next time, say, would be another one. */
+static lt_status check_each(loader *self, check_pipeline *check, lt_err *err)
 {
     lt_project *project = self->project;
     size_t good = 0;
     for (size_t i = 0; i < project->pipelines.len; i++) {
         lt_conf_pipeline *one = &project->pipelines.items[i];
-        lt_status status = check_days_off(project, &one->schedule, err);
-        LT_TRY(leave_out(self, status, err));
+        lt_status status = check(project, one, err);
+        if (status != LT_OK && !leaves_out(self))
+            return status;
         if (status == LT_OK)
             project->pipelines.items[good++] = *one;
+        else
+            add_wrong(self,
+                      (lt_conf_wrong){.kind = LT_CONF_PIPELINE_FILE,
+                                      .file = one->place.file,
+                                      .name = one->name,
+                                      .is_named = true},
+                      err);
     }
     project->pipelines.len = good;
     return LT_OK;
 }
 
-/* Two resources must not load into one table. */
-static lt_status check_tables(const lt_project *project, lt_err *err)
+/* Two resources must not load into one table: the second of them. */
+static const lt_conf_resource *find_twice(const lt_project *project, const lt_conf_resource **first)
 {
     LT_AUTO(lt_map) tables = {0};
     for (size_t i = 0; i < project->sources.len; i++) {
@@ -282,12 +332,29 @@ static lt_status check_tables(const lt_project *project, lt_err *err)
             lt_conf_resource *resource = &source->resources.items[j];
             if (resource->load.table.len == 0)
                 continue;
-            const lt_conf_resource *first = lt_map_put(&tables, resource->load.table, resource);
-            if (first)
-                return fail_twice("table", resource->load.table, first->load.place,
-                                  resource->load.place, err);
+            *first = lt_map_put(&tables, resource->load.table, resource);
+            if (*first)
+                return resource;
         }
     }
+    return NULL;
+}
+
+static lt_status check_tables(loader *self, lt_err *err)
+{
+    const lt_conf_resource *first = NULL, *second = find_twice(self->project, &first);
+    if (!second)
+        return LT_OK;
+    lt_status status =
+        fail_twice("table", second->load.table, first->load.place, second->load.place, err);
+    if (!leaves_out(self))
+        return status;
+    add_wrong(self,
+              (lt_conf_wrong){.kind = LT_CONF_SOURCE_FILE,
+                              .file = second->load.place.file,
+                              .name = second->name,
+                              .is_named = true},
+              err);
     return LT_OK;
 }
 
@@ -304,11 +371,14 @@ static void point_to_sources(lt_project *project)
 static lt_status load_folders(loader *self, lt_err *err)
 {
     LT_AUTO(lt_map) secrets = {0};
-    LT_TRY(load_folder(self, "sources", add_source, err));
-    LT_TRY(load_folder(self, "calendars", add_calendar, err));
-    LT_TRY(load_folder(self, "pipelines", add_pipeline, err));
-    LT_TRY(check_pipelines(self, err));
-    LT_TRY(leave_out(self, check_tables(self->project, err), err));
+    static check_pipeline *const checks[] = {check_days_off, lt_conf_check_pools,
+                                             lt_conf_check_calls, lt_conf_check_circle};
+    LT_TRY(load_folder(self, "sources", LT_CONF_SOURCE_FILE, add_source, err));
+    LT_TRY(load_folder(self, "calendars", LT_CONF_CALENDAR_FILE, add_calendar, err));
+    LT_TRY(load_folder(self, "pipelines", LT_CONF_PIPELINE_FILE, add_pipeline, err));
+    for (size_t i = 0; i < LT_COUNT(checks); i++)
+        LT_TRY(check_each(self, checks[i], err));
+    LT_TRY(check_tables(self, err));
     point_to_sources(self->project);
     for (size_t i = 0; i < self->project->pipelines.len; i++)
         lt_conf_warn(self->project, self->arena, &secrets, &self->project->pipelines.items[i]);
@@ -325,7 +395,7 @@ lt_status lt_project_load(const char *root, const lt_project_options *options, l
         return lt_fail_errno(err, errno, "cannot find the folder '%s'", root);
     if (!holds(real, "leat.yml"))
         return fail_no_project(real, holds(real, "dbt_project.yml") ? real : NULL, err);
-    LT_TRY(load_file(&self, "leat.yml", add_project, err));
+    LT_TRY(load_file(&self, "leat.yml", LT_CONF_PROJECT_FILE, add_project, err));
     made->root = lt_arena_str(arena, lt_text_of(real));
     if (!options || !options->alone)
         LT_TRY(load_folders(&self, err));

@@ -103,6 +103,18 @@ LT_MUST_CHECK lt_status lt_conf_read_zone(const lt_conf_reader *reader, const lt
 LT_MUST_CHECK lt_status lt_conf_check_triggers(const lt_conf_triggers *triggers,
                                                const lt_conf_params *params, lt_err *err);
 
+/* What tasks say of each other: `after` in no circle, branches and tasks of items that are there. A word of `after` that is no task selects
+ * nodes, and is looked at when a run is planned. */
+LT_MUST_CHECK lt_status lt_conf_check_order(const lt_conf_pipeline *pipeline, lt_err *err);
+/* What tasks name of the project: pools; pipelines that they call (those of `wrong` count);
+ * pipelines that only call each other. */
+LT_MUST_CHECK lt_status lt_conf_check_pools(const lt_project *project,
+                                            const lt_conf_pipeline *pipeline, lt_err *err);
+LT_MUST_CHECK lt_status lt_conf_check_calls(const lt_project *project,
+                                            const lt_conf_pipeline *pipeline, lt_err *err);
+LT_MUST_CHECK lt_status lt_conf_check_circle(const lt_project *project,
+                                             const lt_conf_pipeline *pipeline, lt_err *err);
+
 /* ---- check.c: what templates ask for ---- */
 /* Errors: templates that cannot be compiled, names that will never be there. `pipeline` NULL: `made` is not one. */
 LT_MUST_CHECK lt_status lt_conf_check_names(const lt_conf_reader *reader,

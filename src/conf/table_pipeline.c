@@ -218,6 +218,7 @@ static lt_status check_pipeline(const lt_conf_reader *reader, void *made, const 
                                 "a schedule cannot give the parameter '%.*s': it needs a default",
                                 LT_ARG(pipeline->typed.items[i].name));
     LT_TRY(lt_conf_check_triggers(&pipeline->triggers, &pipeline->typed, err));
+    LT_TRY(lt_conf_check_order(pipeline, err));
     return lt_conf_check_names(reader, &lt_conf_pipeline_group, pipeline, pipeline, err);
 }
 

@@ -90,6 +90,8 @@ struct executor {
     struct worker *workers;
     size_t worker_count;
     struct lt_telemetry *telemetry; /* owned; NULL: nobody is told */
+    bool has_params;                /* those of the request are right, and in `params` */
+    lt_err cannot_begin;            /* status LT_OK: it can */
 };
 
 typedef struct worker {
@@ -102,6 +104,16 @@ typedef struct worker {
     bool timed_out;
     atomic_bool cancelled;
 } worker;
+
+/* ---- begin.c: a run that cannot begin ---- */
+
+/* Does its pipeline name somebody to tell? Not of a retry or a reproduction: who asks for those looks on. */
+bool lt_begin_can_tell(const executor *run);
+/* In place of a plan that cannot be made: the pipeline's on_failure alone. `target` NULL: it is not known. */
+LT_MUST_CHECK lt_status lt_begin_plan_alert(executor *run, const lt_target *target, lt_err *err);
+/* The run is recorded and its plan made: add a task "begin" that has failed because of `why`, and skip the others, so that only
+ * on_failure is left to do. */
+LT_MUST_CHECK lt_status lt_begin_fail(executor *run, const lt_err *why, lt_err *err);
 
 /* ---- run.c ---- */
 

@@ -542,54 +542,18 @@ static lt_status link_group(lt_plan *plan, const lt_conf_task *task, lt_node *en
     return LT_OK;
 }
 
-static lt_status link_choice(lt_plan *plan, const lt_conf_task *task, lt_node *choose, lt_err *err)
+/* That the names are those of tasks was checked when the file was read. */
+static void link_choice(lt_plan *plan, const lt_conf_task *task, lt_node *choose)
 {
     for (size_t i = 0; i < task->choose.len; i++) {
         const lt_conf_texts *then = &task->choose.items[i].then;
         for (size_t k = 0; k < then->len; k++) {
             lt_node *named = lt_graph_find(
                 &plan->graph, lt_plan_task_id(plan, plan->request.pipeline, then->items[k].raw));
-            if (!named)
-                return lt_conf_fail(then->items[k].place, err, "there is no task '%.*s'",
-                                    LT_ARG(then->items[k].raw));
-            if (is_group(((const lt_step *)named->payload)->task))
-                return lt_conf_fail(then->items[k].place, err,
-                                    "'%.*s' stands for several steps and cannot be chosen: let a "
-                                    "task of another kind be chosen, and it come after that",
-                                    LT_ARG(then->items[k].raw));
-            lt_graph_need(&plan->graph, named, choose);
+            if (named)
+                lt_graph_need(&plan->graph, named, choose);
         }
     }
-    return LT_OK;
-}
-
-/* In a for_each `after` names tasks of the same item, without a circle. */
-static lt_status check_items(const lt_conf_task *task, lt_err *err)
-{
-    const lt_conf_tasks *tasks = &task->for_each.tasks;
-    size_t done = 0;
-    LT_AUTO(lt_map) before = {0};
-    for (bool moved = true; moved && done < tasks->len;) {
-        moved = false;
-        for (size_t i = 0; i < tasks->len; i++) {
-            const lt_conf_task *one = &tasks->items[i];
-            bool ready = !lt_map_has(&before, one->name);
-            for (size_t k = 0; k < one->after.len; k++)
-                ready = ready && lt_map_has(&before, one->after.items[k].raw);
-            if (!ready)
-                continue;
-            (void)lt_map_put(&before, one->name, NULL);
-            moved = true;
-            done++;
-        }
-    }
-    for (size_t i = 0; i < tasks->len; i++)
-        if (!lt_map_has(&before, tasks->items[i].name))
-            return lt_conf_fail(tasks->items[i].place, err,
-                                "'after' of '%.*s' names no other task of the item, or goes in a "
-                                "circle",
-                                LT_ARG(tasks->items[i].name));
-    return LT_OK;
 }
 
 static lt_status link_task(lt_plan *plan, const lt_conf_pipeline *pipeline,
@@ -603,9 +567,8 @@ static lt_status link_task(lt_plan *plan, const lt_conf_pipeline *pipeline,
     if (is_group(task))
         return link_group(plan, task, node, &before, err);
     need_all(plan, node, &before);
-    if (task->kind == LT_DO_FOR_EACH)
-        return check_items(task, err);
-    return task->kind == LT_DO_CHOOSE ? link_choice(plan, task, node, err) : LT_OK;
+    link_choice(plan, task, node);
+    return LT_OK;
 }
 
 static lt_status add_tasks(lt_plan *plan, lt_err *err)
@@ -775,12 +738,21 @@ static lt_status select_steps(lt_plan *plan, lt_err *err)
     return lt_hint(err, "add sources/*.yml or models/*.sql, or select something else");
 }
 
+/* A pipeline of nothing but its own tasks does not depend on models that may be wrong. */
+static bool reads_graph(const lt_plan_request *request)
+{
+    return !request->pipeline || request->select.len || request->exclude.len ||
+           request->only_kind || request->whole_upstream || lt_conf_reads_graph(request->pipeline);
+}
+
 static lt_status make(lt_plan *plan, lt_workspace *workspace, lt_err *err)
 {
     lt_graph_init(&plan->graph, &plan->arena);
-    LT_TRY(add_resources(plan, workspace->project, err));
-    LT_TRY(load_models(plan, workspace, err));
-    LT_TRY(add_models(plan, err));
+    if (reads_graph(&plan->request)) {
+        LT_TRY(add_resources(plan, workspace->project, err));
+        LT_TRY(load_models(plan, workspace, err));
+        LT_TRY(add_models(plan, err));
+    }
     LT_TRY(add_tasks(plan, err));
     LT_TRY(select_steps(plan, err));
     LT_TRY(lt_graph_order(&plan->graph, &plan->order, err));
@@ -796,6 +768,49 @@ lt_status lt_plan_make(lt_workspace *workspace, const lt_plan_request *request, 
     lt_plan *plan = lt_xcalloc(1, sizeof(*plan));
     plan->request = *request;
     lt_status status = make(plan, workspace, err);
+    if (status != LT_OK) {
+        lt_plan_free(plan);
+        return status;
+    }
+    *out = plan;
+    return LT_OK;
+}
+
+/* What a handler comes after that is not among them never was: nothing to wait for. */
+static lt_status make_alert(lt_plan *plan, bool has_target, lt_err *err)
+{
+    const lt_conf_pipeline *pipeline = plan->request.pipeline;
+    const lt_conf_tasks *tasks = &pipeline->on_failure;
+    lt_graph_init(&plan->graph, &plan->arena);
+    for (size_t i = 0; i < tasks->len; i++) {
+        const lt_conf_task *task = &tasks->items[i];
+        if (!is_group(task) && (has_target || !lt_plan_step_of(task).uses_target))
+            LT_TRY(add_task(plan, pipeline, task, LT_ROLE_ON_FAILURE, err));
+    }
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        lt_node *node = plan->graph.nodes.items[i];
+        const lt_conf_task *task = ((const lt_step *)node->payload)->task;
+        for (size_t k = 0; k < task->after.len; k++) {
+            lt_node *before = lt_graph_find(
+                &plan->graph, lt_plan_task_id(plan, pipeline, task->after.items[k].raw));
+            if (before)
+                lt_graph_need(&plan->graph, node, before);
+        }
+        link_choice(plan, task, node);
+    }
+    lt_node_set_init(&plan->members, plan->graph.nodes.len);
+    lt_node_set_init(&plan->selected, plan->graph.nodes.len);
+    for (size_t i = 0; i < plan->graph.nodes.len; i++)
+        lt_node_set_add(&plan->selected, i);
+    return lt_graph_order(&plan->graph, &plan->order, err);
+}
+
+lt_status lt_plan_make_alert(const lt_plan_request *request, bool has_target, lt_plan **out,
+                             lt_err *err)
+{
+    lt_plan *plan = lt_xcalloc(1, sizeof(*plan));
+    plan->request = *request;
+    lt_status status = make_alert(plan, has_target, err);
     if (status != LT_OK) {
         lt_plan_free(plan);
         return status;

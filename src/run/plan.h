@@ -74,6 +74,10 @@ typedef struct lt_plan {
  * LT_NOT_FOUND: the selection matches nothing. The caller ends *out with lt_plan_free(). */
 LT_MUST_CHECK lt_status lt_plan_make(lt_workspace *workspace, const lt_plan_request *request,
                                      lt_plan **out, lt_err *err);
+/* The plan of a run that cannot begin: its pipeline's on_failure alone, without those that need models or (`has_target` false) the target.
+ * It may be empty. */
+LT_MUST_CHECK lt_status lt_plan_make_alert(const lt_plan_request *request, bool has_target,
+                                           lt_plan **out, lt_err *err);
 /* Is the relation one of those that the request takes over? */
 bool lt_plan_takes_over(const lt_plan *plan, const lt_relation *relation);
 /* LT_INVALID: one of the request's take_over is nothing that the selected steps write. */

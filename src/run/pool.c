@@ -120,11 +120,6 @@ static lt_status take_places(lt_work *work, bool *granted, lt_err *err)
                          .size = lt_project_pool(run->workspace->project, conf->pool),
                          .places = conf->places,
                          .priority = conf->priority};
-    if (!wish.size) {
-        lt_ignore(lt_conf_fail(conf->place, err, "there is no pool '%.*s'", LT_ARG(conf->pool)));
-        return lt_hint(err, "say how many places it has in leat.yml: 'pools: {%.*s: 2}'",
-                       LT_ARG(conf->pool));
-    }
     LT_TRY(lt_state_pool_take(run->workspace->state, &wish, granted, err));
     if (*granted)
         return LT_OK;

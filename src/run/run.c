@@ -570,6 +570,39 @@ static void set_lateness(executor *run)
     run->late_mono_us = LT_MAX(lt_mono_us() + late_at_us - lt_now_us(), (int64_t)1);
 }
 
+static bool has_room(const char *home)
+{
+    enum { LEAST = 64 * 1024 };
+    struct statvfs disk;
+    return statvfs(home, &disk) != 0 || (uint64_t)disk.f_bavail * disk.f_frsize >= LEAST;
+}
+
+/* A run of the server that found no room has not failed: it is taken up again, and then waits for room. */
+static bool waits_for_room(const executor *run, lt_status status)
+{
+    return status == LT_IO && run->request->run_id && !has_room(run->workspace->home);
+}
+
+static bool must_tell(const executor *run, lt_status status)
+{
+    return status != LT_CANCELLED && !lt_stop_asked() && !waits_for_room(run, status) &&
+           lt_begin_can_tell(run);
+}
+
+/* What cannot be prepared fails the run, as a task would: then there is somebody to tell. */
+static lt_status prepare(executor *run, lt_err *err)
+{
+    if (run->cannot_begin.status != LT_OK)
+        return lt_begin_fail(run, &run->cannot_begin, err);
+    lt_status status = lt_telemetry_open(run, err);
+    if (status == LT_OK)
+        status = lt_target_prepare(run, err);
+    if (status == LT_OK || !must_tell(run, status))
+        return status;
+    run->cannot_begin = *err;
+    return lt_begin_fail(run, &run->cannot_begin, err);
+}
+
 static lt_status execute(executor *run, lt_err *err)
 {
     LT_TRY(record_start(run, err));
@@ -579,9 +612,7 @@ static lt_status execute(executor *run, lt_err *err)
         lt_text_of(lt_arena_format(&run->plan->arena, "%lld", (long long)run->record->id));
     tell_opened(run);
     set_lateness(run);
-    lt_status status = lt_telemetry_open(run, err);
-    if (status == LT_OK)
-        status = lt_target_prepare(run, err);
+    lt_status status = prepare(run, err);
     if (status == LT_OK) {
         lt_pool_run(run, (size_t)LT_MAX(run->record->threads, (int64_t)1));
         status = lt_target_clean_up(run, err);
@@ -636,6 +667,7 @@ static lt_status plan_run(executor *run, const lt_target *target, lt_err *err)
     LT_TRY(take_params(run, plan.pipeline, err));
     if (plan.pipeline)
         LT_TRY(take_defaults(run, &plan, err));
+    run->has_params = true;
     LT_TRY(lt_plan_make(run->workspace, &plan, &run->plan, err));
     LT_TRY(lt_plan_check_take_over(run->plan, err));
     make_tasks(run);
@@ -705,13 +737,6 @@ static lt_status end_orphans(executor *run, lt_err *err)
                  : LT_OK;
 }
 
-static bool has_room(const char *home)
-{
-    enum { LEAST = 64 * 1024 };
-    struct statvfs disk;
-    return statvfs(home, &disk) != 0 || (uint64_t)disk.f_bavail * disk.f_frsize >= LEAST;
-}
-
 void lt_run_wait_for_room(const char *home)
 {
     static const int64_t AGAIN_US = 500000;
@@ -722,15 +747,30 @@ void lt_run_wait_for_room(const char *home)
         lt_sleep_us(AGAIN_US);
 }
 
-/* A run of the server that found no room while it was planned has not failed: it is taken up again, and then waits for room. */
 static lt_status give_up(executor *run, lt_status status, lt_err *err)
 {
-    bool again = status == LT_IO && !has_room(run->workspace->home);
     if (run->request->run_id &&
-        !again) /* somebody has asked for it: it must not look as if it were under way */
+        !waits_for_room(
+            run, status)) /* somebody has asked for it: it must not look as if it were under way */
         lt_ignore(lt_state_run_finish(run->workspace->state, run->record->id, LT_RUN_FAILED,
                                       lt_text_of(err->message), T(""), &(lt_err){0}));
     return status;
+}
+
+/* The run cannot be planned. Whoever types is answered for what he typed; a pipeline whose own files are wrong tells whom it names. */
+static lt_status plan_alert(executor *run, const lt_target *target, lt_err *err)
+{
+    lt_err why = *err, other;
+    bool is_mine = run->request->run_id || (run->has_params && !run->record->selection.len);
+    if (!is_mine || !must_tell(run, why.status))
+        return why.status;
+    if (lt_begin_plan_alert(run, target, &other) != LT_OK) {
+        lt_log(LT_LOG_ERROR, "no alert can be sent: %s", other.message);
+        return why.status;
+    }
+    run->cannot_begin = why;
+    make_tasks(run);
+    return LT_OK;
 }
 
 static void remove_attempts(executor *run)
@@ -804,8 +844,11 @@ lt_status lt_run(lt_workspace *workspace, const lt_run_request *request, lt_run_
     else if (status == LT_OK)
         describe_queued(workspace, request, &target, &report->record);
     executor_init(&run);
+    const lt_target *known = status == LT_OK ? &target : NULL;
     if (status == LT_OK)
         status = plan_run(&run, &target, err);
+    if (status != LT_OK)
+        status = plan_alert(&run, known, err);
     if (status != LT_OK)
         status = give_up(&run, status, err);
     else

@@ -8,7 +8,7 @@
 typedef struct look {
     bool is_there;
     lt_buf output; /* members of the output, without braces */
-    char detail[300];
+    char detail[400];
 } look;
 
 /* ---- moments ---- */
@@ -110,7 +110,7 @@ static lt_status look_for_object(lt_work *work, const lt_conf_wait *wait, look *
     lt_status status = count_objects(work, bucket, key, out, err);
     if (status != LT_NOT_FOUND)
         return status;
-    (void)snprintf(out->detail, sizeof(out->detail), "there is no bucket '%.*s'", LT_ARG(bucket));
+    (void)snprintf(out->detail, sizeof(out->detail), "%.*s", LT_ARG(lt_conf_say(err, work->arena)));
     return LT_OK;
 }
 

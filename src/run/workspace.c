@@ -55,16 +55,21 @@ static lt_status read_vars(lt_workspace *workspace, lt_text text, lt_err *err)
 /* Whoever only looks at what was recorded goes on without the files. */
 static lt_status load_project(lt_workspace *workspace, lt_files files, lt_err *err)
 {
+    lt_arena *arena = &workspace->arena;
     lt_project_options options = {.render = lt_scope_render,
                                   .render_context = &workspace->scope,
                                   .alone = files == LT_FILES_LEAT,
-                                  .wrong = files == LT_FILES_GOOD ? &workspace->wrong : NULL};
-    lt_status status =
-        lt_project_load(workspace->root, &options, &workspace->arena, &workspace->project, err);
+                                  .leaves_out = files == LT_FILES_GOOD || files == LT_FILES_RUN};
+    lt_status status = lt_project_load(workspace->root, &options, arena, &workspace->project, err);
     if (status == LT_OK || files != LT_FILES_GOOD)
         return status;
-    lt_push_in(&workspace->arena, &workspace->wrong, lt_conf_say(err, &workspace->arena));
-    workspace->project = LT_NEW(&workspace->arena, lt_project);
+    lt_conf_wrong wrong = {.kind = LT_CONF_PROJECT_FILE,
+                           .file = "leat.yml",
+                           .message = lt_arena_text(arena, lt_text_of(err->message)),
+                           .hint = lt_arena_text(arena, lt_text_of(err->hint)),
+                           .said = lt_conf_say(err, arena)};
+    workspace->project = LT_NEW(arena, lt_project);
+    lt_push_in(arena, &workspace->project->wrong, wrong);
     return LT_OK;
 }
 

@@ -24,14 +24,14 @@ typedef struct lt_workspace {
     pthread_mutex_t secrets_lock;
     lt_store *store; /* owned; NULL without a right leat.yml */
     lt_state *state; /* owned */
-    lt_texts wrong;  /* what is wrong with the files, if that was no error */
 } lt_workspace;
 
 /* Which of the project's files have to be right. */
 typedef enum lt_files {
     LT_FILES_ALL,
     LT_FILES_LEAT, /* leat.yml; the others are not read */
-    LT_FILES_GOOD, /* none: wrong ones are left out, and told in `wrong`. Without a right leat.yml the project is empty */
+    LT_FILES_RUN, /* leat.yml; wrong ones of the others are left out, and told in the project's `wrong` */
+    LT_FILES_GOOD, /* none: the same, and without a right leat.yml the project is empty */
     LT_FILES_NONE, /* none is read: only home and state.db; the project is empty */
 } lt_files;
 

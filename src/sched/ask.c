@@ -22,11 +22,31 @@ lt_status lt_sched_pipeline(const lt_project *project, lt_text name, const lt_co
     *out = lt_project_pipeline(project, name);
     if (*out)
         return LT_OK;
+    const lt_conf_wrong *wrong = lt_project_held_by(project, name);
+    if (wrong) {
+        lt_ignore(lt_fail(err, LT_NOT_FOUND, "no file that can be read has a pipeline '%.*s'",
+                          LT_ARG(lt_text_sub(name, 0, 200))));
+        return lt_hint(err, "mend %s", wrong->file);
+    }
     lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no pipeline '%.*s'",
                       LT_ARG(lt_text_sub(name, 0, 200))));
     if (lt_text_nearest(name, project->pipelines.len, pipeline_name_at, project, &nearest))
         return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
     return lt_hint(err, "'leat pipelines' lists them");
+}
+
+lt_status lt_sched_pausable(const lt_project *project, lt_state *state, lt_text name, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_schedule_record record = {0};
+    const lt_conf_pipeline *pipeline;
+    const lt_conf_wrong *wrong = lt_project_held_by(project, name);
+    if (wrong && lt_text_eq(wrong->name, name))
+        return LT_OK;
+    LT_TRY(lt_state_schedule_get(state, name, &arena, &record, err));
+    if (record.paused_at_us || (wrong && record.schedule.len))
+        return LT_OK;
+    return lt_sched_pipeline(project, name, &pipeline, err);
 }
 
 /* ---- looking ---- */
@@ -55,12 +75,16 @@ void lt_sched_say_paused(const lt_schedule_record *record, lt_buf *out)
                   LT_ARG(record->paused_why));
 }
 
-static lt_status say_why_not(const lt_conf_pipeline *pipeline, const lt_sched_view *view,
-                             lt_state *state, lt_buf *out, lt_err *err)
+static lt_status say_why_not(const lt_project *project, const lt_conf_pipeline *pipeline,
+                             const lt_sched_view *view, lt_state *state, lt_buf *out, lt_err *err)
 {
+    const lt_conf_wrong *wrong = lt_project_held_by(project, pipeline->name);
     bool comes = view->has_schedule || pipeline->triggers.len;
     if (view->record.paused_at_us)
         lt_sched_say_paused(&view->record, out);
+    else if (wrong)
+        lt_buf_printf(out, "its runs wait until %s is mended: %.*s", wrong->file,
+                      LT_ARG(wrong->said));
     else if (!comes)
         lt_buf_add_str(out, "no schedule: a run is asked for by 'leat run --pipeline' or 'leat "
                             "trigger'");
@@ -96,7 +120,7 @@ lt_status lt_sched_look_at(const lt_project *project, const lt_conf_pipeline *pi
     if (made.has_schedule && !made.record.paused_at_us)
         add_next(&schedule, times, arena, &made);
     made.served = lt_state_has_server(state);
-    LT_TRY(say_why_not(pipeline, &made, state, &why_not, err));
+    LT_TRY(say_why_not(project, pipeline, &made, state, &why_not, err));
     made.why_not = lt_arena_text(arena, lt_buf_text(&why_not));
     made.has_run = newest.len > 0;
     if (made.has_run)

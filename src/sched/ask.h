@@ -2,9 +2,12 @@
 #pragma once
 #include "sched/tick.h"
 
-/* The pipeline of that name; LT_NOT_FOUND with the nearest one. */
+/* The pipeline of that name; LT_NOT_FOUND with the nearest one, or with the file that cannot be read. */
 LT_MUST_CHECK lt_status lt_sched_pipeline(const lt_project *project, lt_text name,
                                           const lt_conf_pipeline **out, lt_err *err);
+/* May a pipeline be paused, or go on? One whose file is wrong may, and whatever is paused; else LT_NOT_FOUND, as above. */
+LT_MUST_CHECK lt_status lt_sched_pausable(const lt_project *project, lt_state *state, lt_text name,
+                                          lt_err *err);
 
 /* How it stands with a pipeline. In the arena. */
 typedef struct lt_sched_view {

@@ -53,7 +53,8 @@ struct lt_sched {
     pthread_rwlock_t files_lock; /* guards files and files_trouble against readers elsewhere */
     lt_sched_files *files;       /* held */
     lt_watch *watch;             /* owned */
-    char *files_trouble;         /* owned; what is wrong with the files, or NULL */
+    char *files_trouble;         /* owned; what is wrong with the files, a line for each; or NULL */
+    bool holds_all;              /* leat.yml is wrong: these are the files of before */
     lt_arena told_arena;
     lt_texts told;    /* of those who are asked to approve and are not there */
     lt_due *due;      /* owned */
@@ -122,16 +123,48 @@ static bool files_changed(lt_sched *self)
     return changed;
 }
 
-static void set_trouble(lt_sched *self, const lt_err *why)
+/* A line for each file that is wrong; NULL: none. `project` NULL: none could be read, because of `why`. A heap string. */
+static char *trouble_of(const lt_project *project, const lt_err *why)
 {
     LT_AUTO(lt_arena) arena = {0};
-    LT_AUTO(lt_chars) now = why ? lt_text_dup(lt_conf_say(why, &arena)) : NULL;
-    if (now && (!self->files_trouble || strcmp(now, self->files_trouble) != 0))
-        lt_log(LT_LOG_ERROR, "runs wait until the files are mended: %s", now);
-    if (!now && self->files_trouble)
+    LT_AUTO(lt_buf) out = {.limit = LT_MIB};
+    if (!project)
+        return lt_text_dup(lt_conf_say(why, &arena));
+    for (size_t i = 0; i < project->wrong.len; i++)
+        lt_buf_printf(&out, "%s%.*s", i ? "\n" : "", LT_ARG(project->wrong.items[i].said));
+    return out.len ? lt_text_dup(lt_buf_text(&out)) : NULL;
+}
+
+static bool is_news(const lt_sched *self, const char *said)
+{
+    return said && (!self->files_trouble || strcmp(said, self->files_trouble) != 0);
+}
+
+static void tell_wrong(const lt_conf_wrong *wrong)
+{
+    if (wrong->kind == LT_CONF_PIPELINE_FILE)
+        lt_log(LT_LOG_ERROR,
+               "runs of '%.*s' wait until its file is mended, and no alert tells of it: %.*s",
+               LT_ARG(wrong->name), LT_ARG(wrong->said));
+    else if (wrong->kind == LT_CONF_SOURCE_FILE)
+        lt_log(LT_LOG_ERROR, "runs that need sources or models wait until the file is mended: %.*s",
+               LT_ARG(wrong->said));
+    else
+        lt_log(LT_LOG_ERROR, "what needs the calendar '%.*s' waits until its file is mended: %.*s",
+               LT_ARG(wrong->name), LT_ARG(wrong->said));
+}
+
+/* Each thing once. `project` NULL: nothing can be read. */
+static void tell_trouble(const lt_sched *self, const lt_project *project, const char *said)
+{
+    lt_text before = lt_text_of(self->files_trouble);
+    if (!said && self->files_trouble)
         lt_log(LT_LOG_INFO, "the files are fine again");
-    lt_free(self->files_trouble);
-    self->files_trouble = LT_TAKE(now);
+    if (!project && is_news(self, said))
+        lt_log(LT_LOG_ERROR, "runs wait until the files are mended: %s", said);
+    for (size_t i = 0; project && i < project->wrong.len; i++)
+        if (lt_text_find(before, project->wrong.items[i].said, 0) == SIZE_MAX)
+            tell_wrong(&project->wrong.items[i]);
 }
 
 /* A file that is read while it is saved is half a file: what looks wrong is believed when it still is a moment later. */
@@ -191,11 +224,43 @@ static void tell_strangers(lt_sched *self)
     self->told = now;
 }
 
-/* With wrong files, the old ones stay. */
+/* How many pipelines cannot run, for whoever watches the server. */
+static void count_held(lt_sched *self)
+{
+    const lt_project *project = project_of(self);
+    size_t held = 0, wrong = project->wrong.len + (self->holds_all ? 1 : 0);
+    for (size_t i = 0; i < project->pipelines.len; i++)
+        held += self->holds_all || lt_project_held_by(project, project->pipelines.items[i].name);
+    for (size_t i = 0; i < project->wrong.len; i++)
+        held += project->wrong.items[i].kind == LT_CONF_PIPELINE_FILE &&
+                !lt_project_pipeline(project, project->wrong.items[i].name);
+    (void)pthread_mutex_lock(&self->figures_lock);
+    self->figures.wrong_files = wrong;
+    self->figures.held_pipelines = held;
+    (void)pthread_mutex_unlock(&self->figures_lock);
+}
+
+static lt_status take_files(lt_sched *self, lt_workspace *made, lt_err *err)
+{
+    lt_sched_files *old = self->files;
+    self->files = lt_sched_files_new(made);
+    if (old)
+        lt_sched_files_keep(self->files, old);
+    lt_status status = lt_due_use(self->due, project_of(self), lt_now_us(), err);
+    tell_warnings(project_of(self), old ? lt_sched_files_workspace(old)->project : NULL);
+    tell_strangers(self);
+    if (self->watch)
+        lt_watch_use(self->watch, self->files);
+    lt_sched_files_leave(old);
+    return status;
+}
+
+/* Without a right leat.yml the old files stay; of the others, wrong ones hold back only what needs them. */
 static lt_status load_files(lt_sched *self, bool changed, lt_err *err)
 {
-    lt_workspace_options options = {.root = self->options.root, .home = self->options.home};
-    lt_workspace *made = NULL;
+    lt_workspace_options options = {
+        .root = self->options.root, .home = self->options.home, .files = LT_FILES_RUN};
+    LT_AUTO(lt_workspace_ref) made = NULL;
     lt_err why = {0};
     self->look = true;
     lt_status status = lt_workspace_open(&options, &made, &why);
@@ -203,23 +268,17 @@ static lt_status load_files(lt_sched *self, bool changed, lt_err *err)
         *err = why;
         return status;
     }
-    if (status != LT_OK && is_doubtful(self, changed))
+    LT_AUTO(lt_chars) said = trouble_of(made ? made->project : NULL, &why);
+    if (self->files && is_news(self, said) && is_doubtful(self, changed))
         return LT_OK;
     self->doubt_mono_us = 0;
     (void)pthread_rwlock_wrlock(&self->files_lock);
-    set_trouble(self, status == LT_OK ? NULL : &why);
-    if (status == LT_OK) {
-        lt_sched_files *old = self->files;
-        self->files = lt_sched_files_new(made);
-        status = lt_due_use(self->due, project_of(self), lt_now_us(), err);
-        tell_warnings(project_of(self), old ? lt_sched_files_workspace(old)->project : NULL);
-        tell_strangers(self);
-        if (self->watch)
-            lt_watch_use(self->watch, self->files);
-        lt_sched_files_leave(old);
-    } else {
-        status = LT_OK;
-    }
+    tell_trouble(self, made ? made->project : NULL, said);
+    lt_free(self->files_trouble);
+    self->files_trouble = LT_TAKE(said);
+    self->holds_all = !made;
+    status = made ? take_files(self, LT_TAKE(made), err) : LT_OK;
+    count_held(self);
     (void)pthread_rwlock_unlock(&self->files_lock);
     return status;
 }
@@ -518,9 +577,10 @@ static bool is_not_now(lt_sched *self, const lt_run_record *run)
 }
 
 /* A run reads the files itself, so with wrong ones it could not even begin. */
-static lt_status wait_for_files(lt_sched *self, const lt_run_record *run, lt_err *err)
+static lt_status wait_for_files(lt_sched *self, const lt_run_record *run, lt_text detail,
+                                lt_err *err)
 {
-    lt_waiting waiting = {.kind = T("files"), .detail = lt_text_of(self->files_trouble)};
+    lt_waiting waiting = {.kind = T("files"), .detail = detail};
     if (lt_text_eq(run->waiting.kind, waiting.kind) &&
         lt_text_eq(run->waiting.detail, waiting.detail))
         return LT_OK;
@@ -540,8 +600,11 @@ static lt_status begin_one(lt_sched *self, const lt_run_records *open, size_t in
     }
     if (run->claim >= MOST_CLAIMS)
         return give_up(self, run, "its process has died again and again", err);
-    if (self->files_trouble)
-        return wait_for_files(self, run, err);
+    if (self->holds_all)
+        return wait_for_files(self, run, lt_text_of(self->files_trouble), err);
+    const lt_conf_wrong *wrong = lt_project_held_by(project_of(self), run->pipeline);
+    if (wrong)
+        return wait_for_files(self, run, wrong->said, err);
     int64_t behind = in_front(self, open, index);
     bool same = behind != 0;
     if (!behind && (int64_t)self->children.len >= self->options.most_runs)

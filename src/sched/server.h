@@ -18,7 +18,8 @@ typedef struct lt_sched_options {
     int64_t drain_us;        /* when it is told to stop: how long it waits for runs to end */
 } lt_sched_options;
 
-/* LT_CONFLICT: a server works in this home, and who. LT_INVALID: the project's files are wrong. The caller owns *out. */
+/* LT_CONFLICT: a server works in this home, and who. LT_INVALID: leat.yml is wrong; other wrong files only hold
+ * back what needs them. The caller owns *out. */
 LT_MUST_CHECK lt_status lt_sched_open(const lt_sched_options *options, lt_sched **out, lt_err *err);
 /* Until the stop flag (base/proc.h) is set. */
 LT_MUST_CHECK lt_status lt_sched_run(lt_sched *self, lt_err *err);
@@ -36,9 +37,12 @@ typedef struct lt_sched_figures {
     int64_t ticks,
         lag_sum_us; /* of schedules since the server has begun; from due to the durable row of its run */
     int64_t lag_buckets[LT_LAG_BUCKETS]; /* ticks by their lag, each in one */
+    size_t wrong_files,                  /* of the project */
+        held_pipelines;                  /* that cannot run because of them */
 } lt_sched_figures;
 void lt_sched_look(lt_sched *self, lt_sched_figures *out);
-/* Hold the project as it was read last; what is wrong with the files now is *wrong (empty: nothing). Give it back soon. */
+/* Hold the project as it was read last; what is wrong with the files now is *wrong, a line for
+ * each (empty: nothing); pipelines whose files are wrong are there as they were. Give it back soon. */
 const lt_project *lt_sched_project(lt_sched *self, lt_text *wrong);
 void lt_sched_project_done(lt_sched *self);
 /* lt_hook_take() with the files as they were read last. Any thread. */

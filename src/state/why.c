@@ -117,6 +117,8 @@ static lt_status say_waiting(lt_state *state, const lt_waiting *w, lt_buf *out, 
         return LT_OK;
     } else if (lt_text_eq(w->kind, T("object"))) {
         lt_buf_printf(out, "waits for the object %.*s", LT_ARG(w->what));
+        if (w->detail.len && !lt_text_eq(w->detail, T("not there")))
+            lt_buf_printf(out, " (%.*s)", LT_ARG(w->detail));
     } else if (lt_text_eq(w->kind, T("sql"))) {
         lt_buf_printf(out, "waits for its query to become true (%.*s)", LT_ARG(w->detail));
     } else if (lt_text_eq(w->kind, T("http"))) {

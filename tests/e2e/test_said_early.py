@@ -61,7 +61,7 @@ def test_a_wrong_name_is_told_wherever_somebody_looks(project):
         assert f"left out, since it is wrong: {WRONG}" in leat(*words).err, words
     told = leat("status", "bad", code=2).err
     assert told.count("interval_strt") == 1 and "no file that can be read has a pipeline 'bad'" in told
-    for words in (["run", "--pipeline", "bad", "--dry-run"], ["run", "--pipeline", "bad"], ["trigger", "bad"], ["up"]):
+    for words in (["run", "--pipeline", "bad", "--dry-run"], ["run", "--pipeline", "bad"], ["trigger", "bad"]):
         told = leat(*words, code=2).err
         assert "pipelines/bad.yml:8:15: 'interval_strt' is undefined" in told and "did you mean 'interval_start'?" in told, words
     assert "FAIL  pipelines/bad.yml:8:15: 'interval_strt' is undefined" in leat("doctor", code=(2, 3)).out
@@ -322,3 +322,95 @@ def test_a_line_of_dotenv_that_changes_is_meant_for_the_servers_runs_too(project
     (leat.project / ".env").unlink()
     leat.write("pipelines/say.yml", (leat.project / "pipelines/say.yml").read_text().replace(' {{ env_var("WORD") }}', ""))
     wait_for(lambda: say() == " nothing outer", "a run without .env")
+ALERTS = """\
+defaults: {retries: 0}
+on_failure:
+  tell: {shell: 'echo "$SAID" >> told.txt', env: {SAID: "{{ pipeline }} {{ run_status }}: {{ run_summary }}"}}
+"""
+MAIL = 'name: mail\nschedule: "0 6 * * *"\ntasks: {one: {shell: "true"}}\n'
+
+
+def told(leat):
+    path = leat.project / "told.txt"
+    return path.read_text() if path.exists() else ""
+
+
+@pytest.mark.parametrize("name,tasks,words", [
+    ("after", "tasks: {a: {shell: 'true'}, b: {shell: 'true', after: c}}", "'c' is no task and selects nothing"),
+    ("select", "select: +revenue_by_dya", "the selection '+revenue_by_dya' matches nothing"),
+    ("model", "select: broken", "nowhere"),
+    ("target", "tasks: {a: {sql: select 1}}", "the environment variable 'NOT_SET' is not set"),
+])
+def test_a_run_that_cannot_be_planned_still_tells_whom_its_pipeline_names(name, tasks, words, project, up):
+    leat = project({"leat.yml": LEAT_YML + ("targets: {dev: {engine: postgres, url: \"{{ env_var('NOT_SET') }}\"}}\n" if name == "target" else ""),
+                    "models/revenue_by_day.sql": "select 1 as a\n", "pipelines/p.yml": f"name: p\n{tasks}\n{ALERTS}"})
+    if name == "model":
+        leat.write("models/broken.sql", "select * from {{ ref('nowhere') }}\n")
+    up(leat)
+    leat("trigger", "p")
+    wait_for(lambda: leat.runs() and leat.runs()[0]["status"] == "failed", "the end of the run")
+    assert "p failed: begin failed: " in told(leat), (told(leat), leat("why").out)
+    assert words in told(leat)
+    assert words in leat("runs").out
+
+
+def test_one_wrong_file_holds_back_its_own_pipelines_and_says_so(project, serve, up):
+    calls = 'name: calls\ntasks: {one: {pipeline: mail}}\n'
+    leat = project({"leat.yml": LEAT_YML, "pipelines/good.yml": GOOD, "pipelines/mail.yml": MAIL, "pipelines/calls.yml": calls})
+    leat.write("pipelines/mail.yml", MAIL + "nonsense: 1\n")  # before the server is there: nobody knows it as it was
+    api = serve(leat)
+    health = api.get("/health")
+    assert (health["good"], health["status"]) == (True, "degraded")
+    assert [c["detail"] for c in health["checks"] if not c["good"]] == ["1 file of the project is wrong: 2 pipelines cannot run"]
+    metrics = api.ask("GET", "/metrics", status=200).body.decode()
+    assert "\nleat_config_errors 1\n" in metrics and "\nleat_pipelines_held 2\n" in metrics
+    for name in ("good", "calls"):
+        leat("trigger", name)
+    wait_for(lambda: {run["selection"]: run["status"] for run in leat.runs()} == {"good": "succeeded", "calls": "queued"}, "the good one")
+    wait_for(lambda: "pipelines/mail.yml:4:1: unknown key 'nonsense'" in leat("why", "2").out, "why it waits")
+    assert "its runs wait until pipelines/mail.yml is mended" in leat("why", "calls").out
+    assert "no file that can be read has a pipeline 'mail'" in leat("trigger", "mail", code=2).err
+    assert "the schedule of mail is paused" in leat("pause", "mail").out
+    assert api.ask("POST", "/api/v1/pipelines/mail/resume", status=200).json()["changed"] is True
+    leat.write("pipelines/mail.yml", MAIL)
+    wait_for(lambda: leat.runs()[-1]["status"] == "succeeded", "what waited")
+    wait_for(lambda: api.get("/health")["status"] == "good", "good health")
+    leat.write("pipelines/mail.yml", MAIL.replace("tasks", "  tsks"))  # now it is known as it was
+    wait_for(lambda: api.get("/health")["status"] == "degraded", "the wrong file")
+    (mail,) = [one for one in api.get("/api/v1/pipelines")["pipelines"] if one["name"] == "mail"]
+    assert "its runs wait until pipelines/mail.yml is mended" in mail["why"] and mail["schedule"]["cron"] == "0 6 * * *"
+    leat.write("leat.yml", "nmae: p\n")
+    wait_for(lambda: "3 pipelines cannot run" in str(api.get("/health")), "that all of them wait")
+
+
+def test_a_wrong_source_holds_back_what_reads_models_only(project, up):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/good.yml": GOOD, "pipelines/all.yml": "name: all\n",
+                    "models/one.sql": "select 1 as a\n", "sources/s.yml": "name: s\nkind: nonsense\n"})
+    server = up(leat)
+    for name in ("all", "good"):
+        leat("trigger", name)
+    wait_for(lambda: [run["status"] for run in leat.runs()] == ["succeeded", "queued"], "the good one")
+    wait_for(lambda: "sources/s.yml:2:" in leat("why", "1").out, "why it waits")
+    (leat.project / "sources/s.yml").unlink()
+    wait_for(lambda: [run["status"] for run in leat.runs()] == ["succeeded", "succeeded"], "the other one")
+    server.terminate()
+    assert "runs that need sources or models wait" in server.communicate()[1]
+
+
+def test_a_server_that_begins_with_a_wrong_file_says_so(project, up):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/good.yml": GOOD, "pipelines/bad.yml": BAD})
+    server = up(leat)
+    said = server.stdout.readline()
+    assert "1 file is wrong, and what needs it does not run until it is mended" in said, said
+    assert f"runs of 'bad' wait until its file is mended, and no alert tells of it: {WRONG}" in server.stderr.readline()
+
+
+def test_a_wait_for_a_bucket_that_is_not_there_says_so(project):
+    leat = project({"leat.yml": LEAT_YML, "pipelines/late.yml": "name: late\ntasks: {w: {wait: {object: {bucket: inbxx, key: 'a/*'}, every: 1s}}}\n"})
+    leat("store", "mb", "inbox")
+    run = leat.start("run", "--pipeline", "late")
+    try:
+        wait_for(lambda: "there is no bucket 'inbxx'; did you mean 'inbox'?" in leat("why", "late").out, "the reason")
+    finally:
+        run.terminate()
+        run.communicate()

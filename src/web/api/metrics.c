@@ -119,6 +119,10 @@ static void write_scheduler(lt_buf *out, lt_sched *sched)
     one(out, "leat_scheduler_beat_age_seconds", "gauge",
         "How long ago the scheduler has looked around.",
         (double)(lt_mono_us() - f.beat_mono_us) / 1e6);
+    one(out, "leat_config_errors", "gauge", "Files of the project that are wrong.",
+        (double)f.wrong_files);
+    one(out, "leat_pipelines_held", "gauge",
+        "Pipelines that cannot run because of files that are wrong.", (double)f.held_pipelines);
     histogram(out, "leat_schedule_lag_seconds",
               "From the due time of a tick to the durable row of its run.", lt_lag_bounds_us,
               f.lag_buckets, LT_LAG_BUCKETS, f.lag_sum_us);

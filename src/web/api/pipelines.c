@@ -47,7 +47,7 @@ const lt_api_shape lt_api_pipeline_shape = {"Pipeline", NULL, LT_API_FIELDS(pipe
 static const lt_api_field pipelines_fields[] = {
     {"pipelines", LT_API_SHAPE, .needed = true, .is_list = true, .shape = &lt_api_pipeline_shape},
     {"wrong", LT_API_TEXT,
-     .help = "what is wrong with the project's files; runs wait until it is mended"},
+     .help = "what is wrong with the project's files, a line for each; what needs them waits"},
 };
 const lt_api_shape lt_api_pipelines_shape = {"Pipelines", NULL, LT_API_FIELDS(pipelines_fields)};
 
@@ -214,10 +214,9 @@ static lt_status set_pause(lt_api_call *call, lt_text by, lt_err *err)
 {
     bool changed = false;
     lt_text wrong;
-    const lt_conf_pipeline *pipeline;
     lt_text why = by.len ? lt_api_body(call, "why") : (lt_text){0};
     const lt_project *project = lt_sched_project(call->api->options.sched, &wrong);
-    lt_status status = lt_sched_pipeline(project, call->path[0], &pipeline, err);
+    lt_status status = lt_sched_pausable(project, call->state, call->path[0], err);
     lt_sched_project_done(call->api->options.sched);
     LT_TRY(status);
     LT_TRY(lt_state_pause(call->state, call->path[0], by, why, &changed, err));

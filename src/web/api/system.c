@@ -64,7 +64,10 @@ static const lt_api_field check_fields[] = {
 };
 static const lt_api_shape check_shape = {"HealthCheck", NULL, LT_API_FIELDS(check_fields)};
 static const lt_api_field health_fields[] = {
-    {"good", LT_API_BOOL, .needed = true},
+    {"good", LT_API_BOOL, .needed = true, .help = "false: the answer is 503"},
+    {"status", LT_API_TEXT, .needed = true,
+     .help = "good; degraded: it works, but runs wait for files that are wrong, which starting it "
+             "again does not mend; bad"},
     {"checks", LT_API_SHAPE, .needed = true, .is_list = true, .shape = &check_shape},
 };
 const lt_api_shape lt_api_health_shape = {"Health", "whether it can do its work",
@@ -73,9 +76,10 @@ const lt_api_shape lt_api_health_shape = {"Health", "whether it can do its work"
 typedef struct checkup {
     lt_json_writer *w;
     bool good;
+    bool degraded;
 } checkup;
 
-static void add_check(checkup *c, const char *name, bool good, const char *detail)
+static void write_check(checkup *c, const char *name, bool good, const char *detail)
 {
     lt_json_begin(c->w, '{');
     lt_json_set(c->w, "name", lt_text_of(name));
@@ -83,7 +87,24 @@ static void add_check(checkup *c, const char *name, bool good, const char *detai
     if (!good)
         lt_json_set(c->w, "detail", lt_text_of(detail));
     lt_json_end(c->w);
+}
+
+static void add_check(checkup *c, const char *name, bool good, const char *detail)
+{
+    write_check(c, name, good, detail);
     c->good = c->good && good;
+}
+
+/* Other pipelines go on, and whoever starts it again for this would only stop them. */
+static void check_files(checkup *c, const lt_sched_figures *figures)
+{
+    LT_AUTO(lt_chars)
+    detail = lt_format("%zu file%s of the project %s wrong: %zu pipeline%s cannot run",
+                       figures->wrong_files, figures->wrong_files == 1 ? "" : "s",
+                       figures->wrong_files == 1 ? "is" : "are", figures->held_pipelines,
+                       figures->held_pipelines == 1 ? "" : "s");
+    write_check(c, "files", !figures->wrong_files, detail);
+    c->degraded = figures->wrong_files != 0;
 }
 
 static void check_disk(checkup *c, const char *home)
@@ -111,10 +132,12 @@ lt_status lt_api_get_health(lt_api_call *call, lt_err *err)
     add_check(&c, "scheduler", lt_mono_us() - figures.beat_mono_us < BEAT_MOST_US,
               "it has not looked around for half a minute");
     check_disk(&c, call->api->options.home);
+    check_files(&c, &figures);
     lt_json_end(&inner);
     call->status = c.good ? 200 : 503;
     lt_json_begin(&call->json, '{');
     lt_json_set_bool(&call->json, "good", c.good);
+    lt_json_set(&call->json, "status", !c.good ? T("bad") : c.degraded ? T("degraded") : T("good"));
     lt_api_set_raw(&call->json, "checks", lt_buf_text(&list));
     lt_json_end(&call->json);
     return LT_OK;

@@ -341,6 +341,120 @@ Test(conf, names_are_unique_across_files)
     CHECK(p == NULL);
 }
 
+static void put_tasks(const char *root, const char *name, const char *tasks)
+{
+    LT_AUTO(lt_chars) file = lt_format("pipelines/%s.yml", name);
+    LT_AUTO(lt_chars) text = lt_format("name: %s\ntasks: %s\n", name, tasks);
+    put(root, file, text);
+}
+
+Test(conf, what_tasks_name_is_looked_for_when_the_file_is_read)
+{
+    static const struct {
+        const char *tasks, *message, *hint;
+    } cases[] = {
+        {"{a: {shell: x, after: a}}", "2:30: the task 'a' comes after itself", ""},
+        {"{a: {shell: x, after: c}, b: {shell: x, after: a}, c: {shell: x, after: b}}",
+         "2:9: these need each other in a circle: a -> c -> b -> a", ""},
+        {"{one: {shell: x}, b: {choose: [{then: oen}]}}", "2:46: the pipeline has no task 'oen'",
+         "did you mean 'one'?"},
+        {"{b: {choose: [{then: c}]}, c: {build: x}}", "2:29: 'c' stands for several steps", ""},
+        {"{b: {choose: [{then: c}], after: c}, c: {shell: x}}", "2:9: these need each other", ""},
+        {"{f: {for_each: {items: [1], tasks: {x: {shell: x, after: zz}}}}}",
+         "2:65: the pipeline has no task 'zz'", "name a task"},
+        {"{f: {for_each: {items: [1], tasks: {x: {shell: x, after: y}, y: {shell: x, after: x}}}}}",
+         "2:44: these need each other in a circle: x -> y -> x", ""},
+        {"{a: {shell: x, pool: on}}", "2:9: the task 'a': leat.yml has no pool 'on'",
+         "did you mean 'one'?"},
+        {"{f: {for_each: {items: [1], tasks: {x: {shell: x, pool: q}}}}}",
+         "leat.yml has no pool 'q'", "pools: {q: 2}"},
+        {"{a: {pipeline: dayly}}", "2:23: there is no pipeline 'dayly'", "did you mean 'daily'?"},
+        {"{a: {pipeline: p}}", "2:23: the pipeline 'p' calls itself, without end", ""},
+        {"{a: {pipeline: back}}", "pipelines call each other without end", ""},
+    };
+    const char *root = lt_test_folder();
+    put(root, "leat.yml", "name: x\npools: {one: 1}\n");
+    put(root, "pipelines/daily.yml", "name: daily\n");
+    put(root, "pipelines/back.yml", "name: back\ntasks: {a: {pipeline: p}}\n");
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        lt_err err = {0};
+        LT_AUTO(lt_arena) arena = {0};
+        lt_project *p = NULL;
+        put_tasks(root, "p", cases[i].tasks);
+        CHECK_STATUS(lt_project_load(root, NULL, &arena, &p, &err), LT_INVALID, err);
+        CHECK_HAS(err.message, cases[i].message);
+        CHECK_HAS(err.hint, cases[i].hint);
+    }
+}
+
+Test(conf, what_may_be_there_or_may_end_is_no_error)
+{
+    static const char *const cases[] = {
+        "{a: {shell: x, after: [+orders, tag:daily, b]}, b: {shell: x}}",
+        "{a: {shell: x, pool: one}}",
+        "{a: {pipeline: '{{ params.which }}'}}",
+        "{pick: {choose: [{if: '1 > 2', then: again}]}, again: {pipeline: p}}",
+        "{a: {shell: x}, again: {pipeline: p, after: a, when: failed}}",
+    };
+    const char *root = lt_test_folder();
+    put(root, "leat.yml", "name: x\npools: {one: 1}\n");
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        lt_err err = {0};
+        LT_AUTO(lt_arena) arena = {0};
+        lt_project *p = NULL;
+        LT_AUTO(lt_chars)
+        text = lt_format("name: p\nparams: {which: p}\ntasks: %s\n", cases[i]);
+        put(root, "pipelines/p.yml", text);
+        CHECK_OK(lt_project_load(root, NULL, &arena, &p, &err), err);
+    }
+}
+
+static const char *held_by(const lt_project *project, const char *pipeline)
+{
+    const lt_conf_wrong *wrong = lt_project_held_by(project, lt_text_of(pipeline));
+    return wrong ? wrong->file : "nothing";
+}
+
+Test(conf, a_wrong_file_holds_back_what_needs_it_and_nothing_else)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    lt_project *p = NULL;
+    const char *root = lt_test_folder();
+    lt_project_options options = {.leaves_out = true};
+    put(root, "leat.yml", "name: x\n");
+    put_tasks(root, "good", "{a: {shell: x}}");
+    put_tasks(root, "reads", "{a: {build: orders}}");
+    put_tasks(root, "calls",
+              "{a: {shell: x}, b: {for_each: {items: [1], tasks: {c: {pipeline: bad}}}}}");
+    put_tasks(root, "deep", "{a: {pipeline: calls}}");
+    put(root, "pipelines/off.yml",
+        "name: off\nschedule: {cron: '0 6 * * *', days_off: feasts}\n"
+        "tasks: {a: {shell: x}}\n");
+    put(root, "calendars/feasts.yml", "name: feasts\ndays: {2026-02-30: none}\n");
+    put(root, "pipelines/bad.yml", "name: bad # it is\ntasks: [\n");
+    CHECK_OK(lt_project_load(root, &options, &arena, &p, &err), err);
+    CHECK_INT(p->wrong.len, 3);
+    CHECK_STR(held_by(p, "good"), "nothing");
+    CHECK_STR(held_by(p, "reads"), "nothing");
+    CHECK_STR(held_by(p, ""), "nothing");
+    CHECK_STR(held_by(p, "bad"), "pipelines/bad.yml");
+    CHECK_STR(held_by(p, "calls"), "pipelines/bad.yml");
+    CHECK_STR(held_by(p, "deep"), "pipelines/bad.yml");
+    CHECK_STR(held_by(p, "off"), "pipelines/off.yml");
+    CHECK_STR(held_by(p, "nobody"), "nothing");
+    put(root, "sources/s.yml", "name: s\nkind: nonsense\n");
+    put(root, "pipelines/bad.yml", "tasks: [\n");
+    CHECK_OK(lt_project_load(root, &options, &arena, &p, &err), err);
+    CHECK_STR(held_by(p, "good"), "nothing");
+    CHECK_STR(held_by(p, "reads"), "sources/s.yml");
+    CHECK_STR(held_by(p, ""), "sources/s.yml");
+    CHECK_STR(held_by(p, "nobody"), "pipelines/bad.yml"); /* it may be in there */
+    CHECK_STATUS(lt_conf_wrong_fail(lt_project_held_by(p, T("bad")), &err), LT_INVALID, err);
+    CHECK_HAS(err.message, "pipelines/bad.yml:");
+    CHECK_STATUS(lt_project_load(root, NULL, &arena, &p, &err), LT_INVALID, err);
+}
+
 Test(conf, two_resources_never_load_into_one_table)
 {
     lt_err err = {0};

@@ -115,16 +115,14 @@ Test(pipeline, wrong_outputs_and_wrong_files_are_the_users_errors)
                      "  big: {shell: 'head -c 70000 /dev/zero > $LEAT_OUTPUT'}\n"
                      "  none: {shell: 'echo {{ outputs.list.x }}'}\n"
                      "  where: {shell: 'true', cwd: not/there}\n"
-                     "  pool: {shell: 'true', pool: two}\n"
                      "  pipe: {shell: 'rm -f $LEAT_OUTPUT; mkfifo $LEAT_OUTPUT'}\n"
                      "defaults: {retries: 0}\n");
     CHECK_STATUS(run(&p, &report, &err), LT_FAILED, err);
-    CHECK_INT(report.failed, 7);
+    CHECK_INT(report.failed, 6);
     CHECK_TEXT(task_of(&report, "pipe")->message, "$LEAT_OUTPUT is not a file any more");
     CHECK_HAS(task_of(&report, "list")->message.ptr, "must hold a JSON object");
     CHECK_HAS(task_of(&report, "big")->message.ptr, "more than 64 KiB");
     CHECK_HAS(task_of(&report, "none")->message.ptr, "pipelines/p.yml:6:");
-    CHECK_HAS(task_of(&report, "pool")->message.ptr, "there is no pool 'two'");
     lt_run_report_cleanup(&report);
     lt_workspace_close(p.workspace);
 }
@@ -135,10 +133,6 @@ Test(pipeline, files_that_cannot_work_are_refused_before_anything_runs)
         const char *tasks, *part;
     } cases[] = {
         {"{a: {shell: x, after: b}}", "'b' is no task and selects nothing"},
-        {"{a: {shell: x, after: b}, b: {shell: x, after: a}}", "in a circle"},
-        {"{a: {choose: [{then: b}]}}", "there is no task 'b'"},
-        {"{a: {for_each: {items: [1], tasks: {x: {shell: x, after: y}, y: {shell: x, after: x}}}}}",
-         "goes in a circle"},
         {"{a: {build: nothing}}", "matches nothing"},
     };
     for (size_t i = 0; i < LT_COUNT(cases); i++) {
@@ -152,6 +146,66 @@ Test(pipeline, files_that_cannot_work_are_refused_before_anything_runs)
         lt_run_report_cleanup(&report);
         lt_workspace_close(p.workspace);
     }
+}
+
+Test(pipeline, a_run_that_cannot_be_planned_tells_whom_its_file_names)
+{
+    project p;
+    lt_err err = {0};
+    lt_run_report report;
+    open_project(&p, "name: p\n"
+                     "tasks: {a: {shell: 'true', after: b}}\n"
+                     "on_success: {cheer: {shell: 'true'}}\n"
+                     "on_failure:\n"
+                     "  tell: {shell: \"echo '{{ run_status }}, {{ run_summary }}'\"}\n"
+                     "  more: {shell: 'echo more', after: tell}\n"
+                     "  models: {build: x}\n");
+    CHECK_STATUS(run(&p, &report, &err), LT_INVALID, err);
+    CHECK_HAS(err.message, "pipelines/p.yml:2:35: 'b' is no task and selects nothing");
+    CHECK_INT(report.record.status, LT_RUN_FAILED);
+    CHECK_INT(report.task_count, 3);
+    CHECK_INT(task_of(&report, "begin")->status, LT_TASK_FAILED);
+    CHECK_INT(task_of(&report, "tell")->status, LT_TASK_SUCCEEDED);
+    CHECK_INT(task_of(&report, "more")->status, LT_TASK_SUCCEEDED);
+    check_log(&p, "task.p.tell", "failed, begin failed: pipelines/p.yml:2:35");
+    lt_run_report_cleanup(&report);
+    lt_run_request wrong = {
+        .command = T("run"), .pipeline = T("p"), .select = T("nothing")}; /* who types, reads */
+    CHECK_STATUS(lt_run(p.workspace, &wrong, &report, &err), LT_INVALID, err);
+    CHECK_INT(report.record.id, 0);
+    lt_run_report_cleanup(&report);
+    lt_workspace_close(p.workspace);
+}
+
+Test(pipeline, a_target_that_cannot_be_opened_is_told_too)
+{
+    project p;
+    lt_err err = {0};
+    lt_run_report report;
+    open_project(&p, "name: p\n"
+                     "tasks: {a: {sql: 'select 1'}, b: {shell: 'true', after: a}}\n"
+                     "on_failure: {tell: {shell: \"echo '{{ run_summary }}'\"}}\n");
+    lt_test_write(p.home, "warehouse.duckdb", "this is no database, and never was one: 0123456789");
+    CHECK(run(&p, &report, &err) != LT_OK);
+    CHECK_INT(task_of(&report, "begin")->status, LT_TASK_FAILED);
+    CHECK_INT(task_of(&report, "a")->status, LT_TASK_SKIPPED);
+    CHECK_INT(task_of(&report, "b")->status, LT_TASK_SKIPPED);
+    CHECK_INT(task_of(&report, "tell")->status, LT_TASK_SUCCEEDED);
+    check_log(&p, "task.p.tell", "begin failed: ");
+    lt_run_report_cleanup(&report);
+    lt_workspace_close(p.workspace);
+}
+
+Test(pipeline, one_of_its_own_tasks_alone_needs_no_models)
+{
+    project p;
+    lt_err err = {0};
+    lt_run_report report;
+    open_project(&p, "name: p\ntasks: {a: {shell: 'true'}}\n");
+    lt_test_write(p.root, "models/broken.sql", "select {{ nobody_knows(1) }}");
+    CHECK_OK(run(&p, &report, &err), err);
+    lt_run_report_cleanup(&report);
+    lt_workspace_close(p.workspace);
 }
 
 Test(pipeline, a_queued_run_is_begun_by_whoever_claims_it)
