@@ -615,6 +615,7 @@ static lt_status call_generator(const generating *g, const lt_dbt_macro *macro, 
     lt_dbt_rendering_init(&r, dbt, g->node);
     r.loading = dbt;
     r.generating = true;
+    lt_dbt_seen_macro(&r, macro);
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &r};
     lt_status status =
         lt_jinja_call_value(&dbt->env, &context, &heap, lt_dbt_macro_ready(macro)->value, args, 2,

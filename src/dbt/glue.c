@@ -11,6 +11,13 @@ static rendering *rendering_of(const lt_dbt_exec *exec)
     return lt_dbt_exec_user(exec);
 }
 
+static void give(const rendering *r, const lt_dbt_macro *found, lt_jinja_value *macro)
+{
+    *macro = found ? lt_dbt_macro_ready(found)->value : (lt_jinja_value){0};
+    if (found)
+        lt_dbt_seen_macro(r, found);
+}
+
 static lt_status dispatch(void *user, lt_dbt_exec *exec, lt_text name, lt_text package,
                           lt_jinja_value *macro, lt_buf *tried, lt_err *err)
 {
@@ -18,7 +25,7 @@ static lt_status dispatch(void *user, lt_dbt_exec *exec, lt_text name, lt_text p
     (void)err;
     const lt_dbt_macro *found =
         lt_dbt_macro_dispatch(dbt, rendering_of(exec)->package, name, package, tried);
-    *macro = found ? lt_dbt_macro_ready(found)->value : (lt_jinja_value){0};
+    give(rendering_of(exec), found, macro);
     return LT_OK;
 }
 
@@ -28,7 +35,6 @@ static lt_status find_macro(void *user, lt_dbt_exec *exec, lt_text name, lt_jinj
     size_t dot = lt_text_find_byte(name, '.', 0);
     const lt_dbt *dbt = user;
     const lt_dbt_macro *found = NULL;
-    (void)exec;
     (void)err;
     if (dot != SIZE_MAX) { /* package.macro, of run-operation */
         const lt_dbt_package *package = lt_dbt_package_find(dbt, lt_text_sub(name, 0, dot));
@@ -39,7 +45,7 @@ static lt_status find_macro(void *user, lt_dbt_exec *exec, lt_text name, lt_jinj
     } else {
         found = lt_dbt_macro_find(dbt, NULL, name);
     }
-    *macro = found ? lt_dbt_macro_ready(found)->value : (lt_jinja_value){0};
+    give(rendering_of(exec), found, macro);
     return LT_OK;
 }
 
@@ -47,9 +53,8 @@ static lt_status find_materialization(void *user, lt_dbt_exec *exec, lt_text nam
                                       lt_jinja_value *macro, lt_err *err)
 {
     const lt_dbt_macro *found = lt_dbt_materialization_find(user, name);
-    (void)exec;
     (void)err;
-    *macro = found ? lt_dbt_macro_ready(found)->value : (lt_jinja_value){0};
+    give(rendering_of(exec), found, macro);
     return LT_OK;
 }
 

@@ -25,7 +25,23 @@ typedef struct patch {
     const lt_yaml *version; /* of `versions:`; NULL: the model has none */
     lt_jinja_value latest;  /* of a versioned model */
     lt_dbt_node *node;      /* whom it was given to */
+    unsigned home;          /* of the .yml file */
 } patch;
+
+/* What evaluating one file looked at, so that the parse cache knows when to do it again (parse_unit.c). */
+typedef struct parse_unit {
+    LT_VEC(uint32_t) macros; /* places of those that are not ours */
+    lt_texts docs;           /* ids of docs blocks */
+    lt_texts loose;          /* keys of entries that are for no node */
+    bool
+        is_apart; /* a .yml file that says what others are: versions, overrides, the semantic layer */
+} parse_unit;
+
+/* Where a warning comes from. They are told in this order. */
+typedef struct warning_place {
+    uint32_t phase; /* files; entries given to their nodes; tests of sources */
+    uint32_t home;
+} warning_place;
 
 /* What a thread has read: texts stay, trees of .yml files go when all is made of them. */
 typedef struct file_arenas {
@@ -90,6 +106,12 @@ struct lt_dbt {
     bool is_strict;                             /* the root is a leat.yml */
     lt_map
         env_reads; /* what env_var() was asked for while loading, and flags (LT_DBT_FLAG_READ before their names) -> lt_text: digest of the value */
+    parse_unit *units;                  /* by home - 1; NULL: nobody will ask */
+    uint32_t unit_count;                /* files and one for the project's hooks */
+    unsigned home, phase;               /* what is evaluated now; 0: nothing */
+    LT_VEC(warning_place) warned;       /* for `warnings` from first_warning on */
+    uint32_t place_count;               /* of nodes */
+    bool macros_again, docs_again;      /* they are not as the parse cache has them */
     bool reads_clock;                   /* something that cannot be evaluated alone did */
     bool is_kept;                       /* the parse cache is as the project is */
     size_t first_warning, last_warning; /* those that the parse cache keeps */
@@ -346,14 +368,30 @@ void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to
 /* The trees of .yml files are of no more use; their texts are. */
 void lt_dbt_trees_free(lt_dbt *dbt);
 
+/* ---- parse_unit.c: what the file that is evaluated looks at ---- */
+
+void lt_dbt_units_init(lt_dbt *dbt, size_t files);
+/* NULL: nothing is evaluated, or nobody will ask. */
+parse_unit *lt_dbt_parse_unit(lt_dbt *dbt);
+void lt_dbt_seen_macro(const rendering *r, const lt_dbt_macro *macro);
+void lt_dbt_seen_doc(lt_dbt *dbt, lt_text id);
+void lt_dbt_seen_loose(lt_dbt *dbt, lt_text key);
+void lt_dbt_seen_apart(lt_dbt *dbt);
+
 /* ---- load.c ---- */
 
 lt_dbt_node *lt_dbt_node_new(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_kind kind, lt_text name,
                              lt_text path);
-/* Evaluate a node of a parse cache again: its file (which is read) has changed, or it reads the clock. *alone false: others may
- * depend on what is different now. */
-lt_status lt_dbt_node_again(lt_dbt *dbt, lt_dbt_node *node, const project_file *file, bool *alone,
+/* Evaluate a node of a parse cache again, with the text, checksum and template of `file`. `anew`: its .yml entry is the one that was
+ * read now, if any; what that gives beside configuration comes with lt_dbt_patches_apply(). */
+lt_status lt_dbt_node_again(lt_dbt *dbt, lt_dbt_node *node, const project_file *file, bool anew,
                             lt_err *err);
+/* The node of a file that is read, at its place in the list of files. */
+lt_status lt_dbt_node_add(lt_dbt *dbt, const project_file *file, unsigned place, lt_err *err);
+/* What a .yml file that is read says; entries for nodes are kept for lt_dbt_patches_apply(). */
+lt_status lt_dbt_file_properties(lt_dbt *dbt, const project_file *file, lt_err *err);
+/* The {% docs %} blocks of a .md file that is read. */
+lt_status lt_dbt_file_docs(lt_dbt *dbt, const project_file *file, lt_err *err);
 /* fqn: package, the folders of `file`, then `name`. */
 void lt_dbt_fqn(lt_dbt *dbt, lt_dbt_node *node, lt_text file, lt_text name);
 /* Evaluate a node's text for references and configuration (and `config` merged anew when `patch` says more). */
@@ -388,8 +426,12 @@ lt_status lt_dbt_columns(const value_source *source, lt_dbt_node *node, const lt
 lt_status lt_dbt_tests_of(const value_source *source, lt_dbt_node *node, const lt_yaml *entry,
                           const char *yaml_key, lt_err *err);
 
+/* "package.models.name", as `patches` has it. */
+lt_text lt_dbt_patch_key(lt_dbt *dbt, const patch *given);
+
 /* Where the tests of a source's table are written. */
 typedef struct source_tests {
+    unsigned home;
     value_source source;
     lt_dbt_node *node;
     const lt_yaml *entry;

@@ -42,6 +42,9 @@ void lt_dbt_warn(lt_dbt *dbt, const char *format, ...)
     char *line = lt_arena_vformat(&dbt->arena, format, args);
     va_end(args);
     lt_push_in(&dbt->arena, &dbt->warnings, lt_text_of(line));
+    const warning_place place = {.phase = dbt->phase, .home = dbt->home};
+    if (dbt->units)
+        lt_push_in(&dbt->arena, &dbt->warned, place);
 }
 
 /* Told here with its place: an engine would speak of a statement, or of something behind it. */
@@ -85,6 +88,8 @@ lt_dbt_node *lt_dbt_node_new(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_kind k
                           .file = path,
                           .version = lt_jinja_none(),
                           .latest_version = lt_jinja_none(),
+                          .home = dbt->home,
+                          .place = dbt->place_count++,
                           .config.full_refresh = -1};
     node->id = lt_text_of(lt_arena_format(&dbt->arena, "%s.%.*s.%.*s", kind_names[kind],
                                           LT_ARG(package->name), LT_ARG(name)));
@@ -348,14 +353,13 @@ static void take_version(lt_dbt *dbt, lt_dbt_node *node)
                lt_text_of(lt_arena_format(&dbt->arena, "v%.*s", LT_ARG(version))));
 }
 
-static lt_status add_node(lt_dbt *dbt, const project_file *file, unsigned place, lt_err *err)
+lt_status lt_dbt_node_add(lt_dbt *dbt, const project_file *file, unsigned place, lt_err *err)
 {
     lt_dbt_kind kind = kind_of(file->kind);
     lt_dbt_node *node =
         lt_dbt_node_new(dbt, file->package, kind, lt_arena_text(&dbt->arena, stem_of(file->path)),
                         lt_text_of(file->path));
     config_calls call = {0};
-    size_t warnings = dbt->warnings.len;
     node->file_place = place;
     node->file = file->below;
     if (kind == LT_DBT_ANALYSIS)
@@ -371,9 +375,7 @@ static lt_status add_node(lt_dbt *dbt, const project_file *file, unsigned place,
         .dbt = dbt, .package = file->package, .path = given ? given->path : file->path};
     if (given)
         given->node = node;
-    LT_TRY(lt_dbt_settle(dbt, node, &source, given ? given->entry : NULL, &call, err));
-    node->has_warned = dbt->warnings.len != warnings;
-    return LT_OK;
+    return lt_dbt_settle(dbt, node, &source, given ? given->entry : NULL, &call, err);
 }
 
 /* As it was when its file had been found and nothing else was known. */
@@ -389,44 +391,61 @@ static lt_dbt_node before_evaluation(const lt_dbt_node *node)
                          .version = node->version,
                          .latest_version = lt_jinja_none(),
                          .file_place = node->file_place,
-                         .config = {.full_refresh = -1,
-                                    .entry = node->config.entry,
-                                    .entry_raw = node->config.entry_raw}};
+                         .home = node->home,
+                         .place = node->place,
+                         .line = node->line,
+                         .config.full_refresh = -1};
 }
 
 /* What comes from its .yml entry after its evaluation. */
 static void give_back(lt_dbt_node *node, const lt_dbt_node *before)
 {
     node->patch_path = before->patch_path;
+    node->patch_home = before->patch_home;
     node->description = before->description;
     node->doc_blocks = before->doc_blocks;
     node->columns = before->columns;
     node->raw = before->raw;
     node->latest_version = before->latest_version;
     node->deprecation_date = before->deprecation_date;
-    node->line = before->line;
     if (node->kind == LT_DBT_OPERATION)
         node->config.tags = before->config.tags; /* with the hook's own */
 }
 
-lt_status lt_dbt_node_again(lt_dbt *dbt, lt_dbt_node *node, const project_file *file, bool *alone,
+static lt_status settle_anew(lt_dbt *dbt, lt_dbt_node *node, const config_calls *call, lt_err *err)
+{
+    patch *given = lt_dbt_patch_of(dbt, node);
+    value_source source = {.dbt = dbt, .package = node->package, .path = ""};
+    if (!given)
+        return lt_dbt_settle(dbt, node, &source, NULL, call, err);
+    given->node = node;
+    source.path = given->path;
+    return lt_dbt_settle(dbt, node, &source, given->entry, call, err);
+}
+
+static lt_status settle_as_before(lt_dbt *dbt, lt_dbt_node *node, const lt_dbt_node *before,
+                                  const config_calls *call, lt_err *err)
+{
+    node->config.entry = before->config.entry;
+    node->config.entry_raw = before->config.entry_raw;
+    LT_TRY(settle(dbt, node, call, err));
+    give_back(node, before);
+    return LT_OK;
+}
+
+lt_status lt_dbt_node_again(lt_dbt *dbt, lt_dbt_node *node, const project_file *file, bool anew,
                             lt_err *err)
 {
     const lt_dbt_node before = *node;
     config_calls call = {0};
-    size_t warnings = dbt->warnings.len;
     *node = before_evaluation(&before);
     node->raw_code = node->kind == LT_DBT_SEED ? T("") : file->text;
     node->checksum = lt_arena_text(&dbt->arena, lt_text_of(file->checksum));
+    node->is_again = true;
     if (file->compiled)
         LT_TRY(record_with(dbt, node, file->compiled, &call, err));
-    LT_TRY(settle(dbt, node, &call, err));
-    give_back(node, &before);
-    node->is_again = true;
-    *alone = warnings == dbt->warnings.len && !before.has_warned &&
-             node->config.disabled == before.config.disabled &&
-             lt_text_eq(node->group, before.group);
-    return LT_OK;
+    return anew ? settle_anew(dbt, node, &call, err)
+                : settle_as_before(dbt, node, &before, &call, err);
 }
 
 /* Each {% snapshot name %} of a file is a node of its own. */
@@ -470,7 +489,7 @@ static lt_status add_snapshots(lt_dbt *dbt, const project_file *file, lt_err *er
 }
 
 /* {% docs name %} text {% enddocs %}; what stands between the blocks of a .md file is nobody's. */
-static lt_status add_docs(lt_dbt *dbt, const project_file *file, lt_err *err)
+lt_status lt_dbt_file_docs(lt_dbt *dbt, const project_file *file, lt_err *err)
 {
     static const lt_text open = T("{%"), close = T("%}");
     lt_text text = file->text;
@@ -548,6 +567,7 @@ static lt_status add_operation(lt_dbt *dbt, lt_dbt_package *package, const char 
 static lt_status add_operations(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
 {
     static const char *const hooks[] = {"on-run-start", "on-run-end"};
+    dbt->home = dbt->unit_count;
     for (size_t k = 0; k < LT_COUNT(hooks); k++) {
         lt_texts list = {0};
         lt_dbt_texts_of(dbt, lt_dbt_at(package->project, hooks[k]), &list);
@@ -564,7 +584,7 @@ static bool is_yaml(const project_file *file)
     return file->yaml != NULL;
 }
 
-static lt_status add_properties(lt_dbt *dbt, const project_file *file, lt_err *err)
+lt_status lt_dbt_file_properties(lt_dbt *dbt, const project_file *file, lt_err *err)
 {
     if (file->kind == LT_DBT_OWN_TEST_PATHS)
         return lt_dbt_own_tests(dbt, file, err);
@@ -575,21 +595,22 @@ static lt_status add_file(lt_dbt *dbt, project_files *files, size_t i, int pass,
 {
     const project_file *file = &files->items[i];
     bool markdown = lt_text_ends(lt_text_of(file->path), T(".md"));
+    dbt->home = (unsigned)i + 1;
     if (file->failed) {
         *err = *file->failed;
         return err->status;
     }
     if (markdown)
-        return pass == 0 ? add_docs(dbt, file, err) : LT_OK;
+        return pass == 0 ? lt_dbt_file_docs(dbt, file, err) : LT_OK;
     if (is_yaml(file) && pass == 0)
         return lt_dbt_overrides_note(dbt, file->path, file->yaml, err);
     if (is_yaml(file))
-        return pass == 1 ? add_properties(dbt, file, err) : LT_OK;
+        return pass == 1 ? lt_dbt_file_properties(dbt, file, err) : LT_OK;
     if (pass != 2)
         return LT_OK;
     if (file->kind == LT_DBT_SNAPSHOT_PATHS)
         return add_snapshots(dbt, file, err);
-    return add_node(dbt, file, (unsigned)i + 1, err);
+    return lt_dbt_node_add(dbt, file, (unsigned)i + 1, err);
 }
 
 /* Templates take memory: they are read, evaluated and forgotten in portions. */
@@ -624,6 +645,7 @@ static lt_status add_everything(lt_dbt *dbt, project_files *files, size_t early,
     for (size_t i = 0; i < dbt->packages.len; i++)
         LT_TRY(add_operations(dbt, dbt->packages.items[i], err));
     LT_TRY(lt_dbt_patches_apply(dbt, err));
+    dbt->home = 0;
     lt_dbt_overrides_warn(dbt);
     lt_dbt_trees_free(dbt);
     return LT_OK;
@@ -635,6 +657,8 @@ static lt_status read_listed(lt_dbt *dbt, project_files *files, bool from_cache,
     bool used = false, caches = dbt->settings.parse_cache && !dbt->is_strict;
     LT_TRY(lt_dbt_files_list(dbt, files, &early, err));
     dbt->first_warning = dbt->warnings.len;
+    if (caches)
+        lt_dbt_units_init(dbt, files->len);
     if (caches)
         lt_dbt_files_look(dbt, files);
     if (caches && from_cache)

@@ -50,6 +50,7 @@ static lt_status add_block(lt_dbt *dbt, lt_dbt_package *package, lt_text path,
                             .path = path,
                             .sql = block->whole,
                             .value = block->macro,
+                            .place = (uint32_t)dbt->macros.len,
                             .home = home};
     if (block->tag && block->tag->kind == LT_JINJA_TAG_NAMED) {
         if (!lt_text_starts(block->name, T("materialization_")))

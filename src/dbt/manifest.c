@@ -99,7 +99,7 @@ static void write_kind(lt_manifest *m, const char *key, lt_dbt_kind first, lt_db
         bool of_another = node->kind == LT_DBT_SEMANTIC_MODEL; /* has the relation of its model */
         uint64_t digest = of_another ? 0 : state_digest(&m->states[i]);
         if (node->kind < first || node->kind > last ||
-            !lt_manifest_piece_begin(m, node->place, digest))
+            !lt_manifest_piece_begin(m, LT_MANIFEST_SECTIONS + node->place, digest))
             continue;
         write_node(m, node);
         lt_manifest_piece_end(m);
@@ -112,7 +112,7 @@ static void write_kind(lt_manifest *m, const char *key, lt_dbt_kind first, lt_db
 static void write_section(lt_manifest *m, unsigned section, uint64_t digest,
                           void (*write)(lt_manifest *m))
 {
-    if (lt_manifest_piece_begin(m, (uint32_t)m->dbt->parsed.len + section, digest)) {
+    if (lt_manifest_piece_begin(m, section, digest)) {
         write(m);
         lt_manifest_piece_end(m);
     }
@@ -201,8 +201,8 @@ static void write_all(lt_manifest *m)
     write_head(m);
     write_kind(m, "nodes", LT_DBT_MODEL, LT_DBT_OPERATION);
     write_kind(m, "sources", LT_DBT_SOURCE, LT_DBT_SOURCE);
-    write_section(m, LT_MANIFEST_MACROS, 1, lt_manifest_macros);
-    write_section(m, LT_MANIFEST_DOCS, 1, lt_manifest_docs);
+    write_section(m, LT_MANIFEST_MACROS, !m->dbt->macros_again, lt_manifest_macros);
+    write_section(m, LT_MANIFEST_DOCS, !m->dbt->docs_again, lt_manifest_docs);
     write_kind(m, "exposures", LT_DBT_EXPOSURE, LT_DBT_EXPOSURE);
     write_kind(m, "metrics", LT_DBT_METRIC, LT_DBT_METRIC);
     write_kind(m, "groups", LT_DBT_GROUP, LT_DBT_GROUP);

@@ -38,7 +38,7 @@ void lt_manifest_node(lt_json_writer *w, const lt_dbt *dbt, const lt_dbt_node *n
 /* The file beside manifest.json that says where its pieces lie. */
 #define LT_MANIFEST_INDEX "leat_manifest.index"
 
-/* Pieces that are no node: their tags follow those of the nodes. */
+/* Pieces that are no node: tags of nodes follow theirs. */
 enum { LT_MANIFEST_MACROS, LT_MANIFEST_DOCS, LT_MANIFEST_MAPS, LT_MANIFEST_SECTIONS };
 
 typedef struct lt_manifest_piece {
@@ -89,7 +89,7 @@ const lt_dbt_nodes *lt_manifest_children(lt_manifest *m);
 
 /* manifest_piece.c: begin with what was written for the same parse cache, if it is there. `folder` NULL: with nothing. */
 void lt_manifest_pieces_open(lt_manifest_pieces *pieces, const lt_dbt *dbt, const char *folder);
-/* An item of the open container, by its tag: the node's place, or places + LT_MANIFEST_... . False: it is there with the same
+/* An item of the open container, by its tag: LT_MANIFEST_..., or LT_MANIFEST_SECTIONS and the node's place. False: it is there with the same
  * digest, and copied; else write it and call lt_manifest_piece_end(). A digest of 0 is never the same. After the last piece of a
  * container comes lt_manifest_flush_all(). */
 bool lt_manifest_piece_begin(lt_manifest *m, uint32_t tag, uint64_t digest);

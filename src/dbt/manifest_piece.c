@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { INDEX_FORMAT = 1, MOST_INDEX_BYTES = 64 << 20, MOST_PIECES = 1 << 21 };
+enum { INDEX_FORMAT = 2, MOST_INDEX_BYTES = 64 << 20, MOST_PIECES = 1 << 21 };
 
 typedef struct index_head {
     char magic[8];
@@ -95,9 +95,8 @@ static void open_old(lt_manifest_pieces *p, const char *folder)
 
 void lt_manifest_pieces_open(lt_manifest_pieces *p, const lt_dbt *dbt, const char *folder)
 {
-    *p = (lt_manifest_pieces){.stamp = dbt->cache_stamp,
-                              .tags = (uint32_t)dbt->parsed.len + LT_MANIFEST_SECTIONS,
-                              .old_fd = -1};
+    *p = (lt_manifest_pieces){
+        .stamp = dbt->cache_stamp, .tags = dbt->place_count + LT_MANIFEST_SECTIONS, .old_fd = -1};
     p->index.limit = MOST_INDEX_BYTES;
     if (p->stamp && folder)
         open_old(p, folder);

@@ -338,6 +338,8 @@ static lt_status doc(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
     }
     if (r->doc_blocks && !lt_dbt_texts_have(r->doc_blocks, found->id))
         lt_push_in(&r->loading->arena, r->doc_blocks, found->id);
+    if (r->loading)
+        lt_dbt_seen_doc(r->loading, found->id);
     *result = lt_jinja_text(found->text);
     return LT_OK;
 }
@@ -556,6 +558,7 @@ static lt_status namespace_attr(lt_jinja_render *render, lt_jinja_object *self, 
     *found = macro != NULL;
     if (macro && !lt_dbt_unit_macro(r, render, package->name, name, out)) {
         *out = lt_dbt_macro_ready(macro)->value;
+        lt_dbt_seen_macro(r, macro);
         record_macro(r, render, macro);
     }
     return LT_OK;
@@ -594,6 +597,7 @@ static bool find_macro(rendering *r, lt_jinja_render *render, lt_text name, lt_j
 {
     const lt_dbt_macro *macro = lt_dbt_macro_find(r->dbt, r->package, name);
     if (macro) {
+        lt_dbt_seen_macro(r, macro);
         record_macro(r, render, macro);
         *out = lt_dbt_macro_ready(macro)->value;
         return true;

@@ -42,6 +42,8 @@ typedef struct lt_dbt_macro {
     lt_jinja_value value; /* call it with lt_jinja_invoke() */
     lt_text description, patch_path;
     lt_jinja_value patch;               /* what a .yml file says of it: a dict, or undefined */
+    uint32_t place;                     /* among all macros; of ours it is 0 */
+    uint32_t patch_home;                /* as of a node */
     lt_jinja_value supported_languages; /* of a materialization: a list, or undefined */
     const lt_jinja_template *home;
     struct lt_dbt_macro_file *
@@ -165,11 +167,12 @@ struct lt_dbt_node {
 
     unsigned
         file_place; /* of the file that it is, in the list of files, from 1; 0: it is none by itself */
-    bool reads_clock; /* evaluating it asked for the clock or the run's id */
-    bool has_warned;  /* evaluating it gave a warning */
+    unsigned home; /* of the file that made it, from 1; behind the last: the project's hooks */
+    unsigned patch_home; /* of the .yml file that has its entry; 0: none has */
+    bool reads_clock;    /* evaluating it asked for the clock or the run's id */
 
     bool is_again;    /* it was evaluated again: it is not as the parse cache has it */
-    uint32_t place;   /* among all nodes that were parsed, as in the parse cache */
+    uint32_t place;   /* among all nodes that were parsed, as in the parse cache; new ones follow */
     size_t index;     /* in lt_dbt_all() */
     bool is_disabled; /* listed apart */
     bool is_compiled;

@@ -32,6 +32,7 @@ static lt_status note(lt_dbt *dbt, const char *path, const lt_yaml *entry, lt_er
                                    .entry = entry};
     if (!made.package.len)
         return LT_OK;
+    lt_dbt_seen_apart(dbt);
     const struct source_override *before = find(dbt, made.package, made.name);
     if (before)
         return lt_yaml_fail(entry, path, err,
@@ -99,6 +100,7 @@ const lt_yaml *lt_dbt_override_source(lt_dbt *dbt, const lt_dbt_package *package
     if (!found)
         return entry;
     found->is_used = true;
+    lt_dbt_seen_apart(dbt);
     *tables = lt_yaml_find(found->entry, T("tables"));
     return merge(dbt, entry, found->entry, left_out, dropped);
 }

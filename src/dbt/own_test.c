@@ -92,6 +92,7 @@ lt_status lt_dbt_own_tests(lt_dbt *dbt, const project_file *file, lt_err *err)
     static lt_status (*const adders[])(const value_source *, const lt_yaml *,
                                        lt_err *) = {NULL, add_macro_test, add_cte_test};
     const value_source source = {.dbt = dbt, .package = file->package, .path = file->path};
+    lt_dbt_seen_apart(dbt);
     if (lt_dbt_is_null(file->yaml))
         return LT_OK;
     LT_TRY(lt_dbt_check_keys(file->path, file->yaml, "this file", KEYS(keys), err));

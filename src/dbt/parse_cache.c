@@ -1,4 +1,4 @@
-/* The parse cache: whether it fits the project as it is now, and evaluating again what has changed. */
+/* The parse cache: whether it fits the project as it is now, and writing it. */
 #include "dbt/parse_cache.h"
 
 #include "base/fs.h"
@@ -100,6 +100,17 @@ static void hash_value(hashing *h, lt_jinja_value value)
     hash_text(h, lt_buf_text(&h->text));
 }
 
+/* Hooks have the checksum of the file that they stand in. */
+static void hash_hooks(hashing *h, const lt_dbt_package *package)
+{
+    LT_AUTO(lt_buf) file = {0};
+    lt_err none = {0};
+    if ((lt_dbt_is_set(lt_dbt_at(package->project, "on-run-start")) ||
+         lt_dbt_is_set(lt_dbt_at(package->project, "on-run-end"))) &&
+        lt_dbt_read(package, package->file, &file, &none) == LT_OK)
+        hash_text(h, lt_buf_text(&file));
+}
+
 static void hash_package(hashing *h, const lt_dbt_package *package)
 {
     hash_text(h, package->name);
@@ -108,6 +119,7 @@ static void hash_package(hashing *h, const lt_dbt_package *package)
     hash_value(h, package->project);
     hash_value(h, package->unrendered);
     hash_value(h, package->vars);
+    hash_hooks(h, package);
     for (size_t kind = 0; kind < LT_DBT_PATHS; kind++) {
         hash_value(h, lt_jinja_int((int64_t)package->paths[kind].len));
         for (size_t i = 0; i < package->paths[kind].len; i++)
@@ -127,14 +139,23 @@ static void hash_all(hashing *h, const lt_dbt *dbt)
     hash_value(h, set->scope->vars);
     for (size_t i = 0; i < dbt->packages.len; i++)
         hash_package(h, dbt->packages.items[i]);
-    for (size_t i = 0; i < dbt->templates.len; i++) { /* macros; ours are part of the build */
-        const lt_dbt_package *package = lt_jinja_tag_of(dbt->templates.items[i]);
-        if (package->is_built_in)
+    for (size_t i = 0; i < dbt->macros.len; i++) { /* ours are part of the build */
+        const lt_dbt_macro *macro = dbt->macros.items[i];
+        if (macro->package->is_built_in)
             continue;
-        hash_text(h, package->name);
-        hash_text(h, lt_jinja_name(dbt->templates.items[i]));
-        hash_text(h, lt_jinja_source(dbt->templates.items[i]));
+        hash_text(h, macro->id);
+        hash_text(h, macro->path);
     }
+}
+
+/* A macro is found by its package and name, and by its name where it stands: in a package, another macro of its file may be meant that
+ * the project is not asked for. */
+void lt_parse_macro_digest(const lt_dbt_macro *macro, lt_parse_digest *out)
+{
+    unsigned char sum[EVP_MAX_MD_SIZE] = {0};
+    lt_text text = macro->package->is_root ? macro->sql : lt_jinja_source(macro->home);
+    (void)EVP_Digest(text.ptr ? text.ptr : "", text.len, sum, NULL, EVP_sha256(), NULL);
+    memcpy(out, sum, sizeof(*out));
 }
 
 lt_status lt_parse_key(const lt_dbt *dbt, unsigned char out[LT_PARSE_KEY_BYTES], lt_err *err)
@@ -156,34 +177,6 @@ lt_status lt_parse_key(const lt_dbt *dbt, unsigned char out[LT_PARSE_KEY_BYTES],
 }
 
 /* ---- what is as it was ---- */
-
-/* Two changes within a tick of the file system's clock look the same: what was changed just before it was looked at is read. */
-static bool is_same_look(const lt_parse_file *before, const lt_file_look *now, int64_t written_us)
-{
-    enum { FINE_TICK_MS = 50, COARSE_TICK_MS = 2500 };
-    const lt_file_look *then = &before->look;
-    bool coarse = then->changed_ns % 1000000000 == 0 || then->status_changed_ns % 1000000000 == 0;
-    int64_t newest_us = LT_MAX(then->changed_ns, then->status_changed_ns) / 1000;
-    int64_t tick_us = (coarse ? COARSE_TICK_MS : FINE_TICK_MS) * INT64_C(1000);
-    return now->inode && then->inode == now->inode && then->size_bytes == now->size_bytes &&
-           then->changed_ns == now->changed_ns &&
-           then->status_changed_ns == now->status_changed_ns && newest_us < written_us - tick_us;
-}
-
-static bool are_same_files(const lt_dbt *dbt, const project_files *files, const lt_parsed *parsed)
-{
-    if (files->len != parsed->file_count)
-        return false;
-    for (size_t i = 0; i < files->len; i++) {
-        const project_file *now = &files->items[i];
-        const lt_parse_file *then = &parsed->files[i];
-        if (!lt_text_eq(lt_text_of(now->path), then->path) || (uint32_t)now->kind != then->kind ||
-            !then->package || then->package > dbt->packages.len ||
-            dbt->packages.items[then->package - 1] != now->package)
-            return false;
-    }
-    return true;
-}
 
 /* What a name of `env_reads` has for a value now, as a digest; empty: none. */
 static void digest_now(const lt_dbt *dbt, lt_text name, char out[65])
@@ -218,103 +211,12 @@ static void keep_env(lt_dbt *dbt, const lt_parsed *parsed)
         (void)lt_map_put(&dbt->env_reads, parsed->env[2 * i], &parsed->env[2 * i + 1]);
 }
 
-/* ---- evaluating again ---- */
-
-typedef struct refreshing {
-    lt_dbt *dbt;
-    project_files *files;
-    const lt_parsed *parsed;
-    lt_dbt_node **owners; /* by file: the node that the file is; NULL: none, or several */
-    size_t read, evaluated;
-} refreshing;
-
-/* Files are read that look changed, and those of nodes that have to be evaluated whatever they are. */
-static lt_status find_owners(refreshing *r, lt_err *err)
-{
-    const lt_dbt *dbt = r->dbt;
-    r->owners = lt_alloc_array(&r->dbt->arena, r->files->len + 1, sizeof(*r->owners));
-    for (size_t i = 0; i < dbt->parsed.len; i++) {
-        lt_dbt_node *node = dbt->parsed.items[i];
-        if (node->file_place > r->files->len)
-            return lt_fail(err, LT_INVALID, "it names a file that is not there");
-        if (node->file_place)
-            r->owners[node->file_place - 1] = node;
-    }
-    return LT_OK;
-}
-
-static void choose_files(refreshing *r)
-{
-    for (size_t i = 0; i < r->files->len; i++) {
-        project_file *file = &r->files->items[i];
-        const lt_parse_file *before = &r->parsed->files[i];
-        const lt_dbt_node *owner = r->owners[i];
-        file->is_wanted = (owner && owner->reads_clock) ||
-                          !is_same_look(before, &file->look, r->parsed->head->written_us);
-        r->read += file->is_wanted;
-        if (!file->is_wanted)
-            memcpy(file->checksum, before->checksum.ptr,
-                   LT_MIN(before->checksum.len, sizeof(file->checksum) - 1));
-    }
-}
-
-static lt_status check_file(refreshing *r, size_t i, lt_err *err)
-{
-    project_file *file = &r->files->items[i];
-    lt_dbt_node *owner = r->owners[i];
-    bool alone = false;
-    if (file->failed)
-        return lt_fail(err, LT_INVALID, "%s cannot be read", file->path);
-    bool same = lt_text_eq(lt_text_of(file->checksum), r->parsed->files[i].checksum);
-    if (same && !(owner && owner->reads_clock))
-        return LT_OK;
-    if (!owner)
-        return lt_fail(err, LT_INVALID, "%s has changed", file->path);
-    r->evaluated += !same;
-    LT_TRY(lt_dbt_node_again(r->dbt, owner, file, &alone, err));
-    return alone ? LT_OK
-                 : lt_fail(err, LT_INVALID, "others may depend on what is new in %s", file->path);
-}
-
-/* The project's hooks and snapshots, which have their text with them. */
-static lt_status refresh_texts(lt_dbt *dbt, lt_err *err)
-{
-    for (size_t i = 0; i < dbt->parsed.len; i++) {
-        lt_dbt_node *node = dbt->parsed.items[i];
-        project_file file = {.text = node->raw_code};
-        bool alone = false;
-        if (!node->reads_clock || node->file_place)
-            continue;
-        memcpy(file.checksum, node->checksum.ptr,
-               LT_MIN(node->checksum.len, sizeof(file.checksum) - 1));
-        LT_TRY(lt_dbt_compile_template(dbt, node, true, &file.compiled, err));
-        lt_status status = lt_dbt_node_again(dbt, node, &file, &alone, err);
-        lt_jinja_template_free(file.compiled);
-        LT_TRY(status);
-        if (!alone)
-            return lt_fail(err, LT_INVALID, "'%.*s' is another", LT_ARG(node->id));
-    }
-    return LT_OK;
-}
-
-static lt_status refresh(refreshing *r, lt_err *err)
-{
-    lt_status status = LT_OK;
-    LT_TRY(find_owners(r, err));
-    choose_files(r);
-    if (r->read)
-        lt_dbt_files_read(r->dbt, r->files, 0, r->files->len);
-    for (size_t i = 0; i < r->files->len && status == LT_OK; i++)
-        if (r->files->items[i].is_wanted)
-            status = check_file(r, i, err);
-    return status == LT_OK ? refresh_texts(r->dbt, err) : status;
-}
-
 /* Reading costs little as long as few files are behind: it is not worth writing everything again. */
-static bool is_near(const refreshing *r)
+static bool is_near(const lt_dbt *dbt, const lt_parse_work *work)
 {
-    enum { MOST_READ = 200, MOST_EVALUATED = 20 };
-    return r->read <= MOST_READ && r->evaluated <= MOST_EVALUATED;
+    enum { MOST_READ = 200, MOST_EVALUATED = 20, MOST_PART = 100 };
+    return work->read <= MOST_READ &&
+           work->evaluated <= LT_MAX((size_t)MOST_EVALUATED, dbt->parsed.len / MOST_PART);
 }
 
 /* ---- using and keeping ---- */
@@ -347,18 +249,16 @@ lt_status lt_parse_cache_use(lt_dbt *dbt, project_files *files, bool *used, lt_e
     if (status == LT_NOT_FOUND)
         return LT_OK;
     LT_TRY(status);
-    if (!are_same_files(dbt, files, &parsed))
-        return lt_fail(err, LT_INVALID, "there are other files");
     if (!is_same_env(dbt, &parsed))
         return lt_fail(err, LT_INVALID, "the environment is another, or the flags are");
     keep_env(dbt, &parsed);
-    refreshing r = {.dbt = dbt, .files = files, .parsed = &parsed};
-    LT_TRY(refresh(&r, err));
-    dbt->is_kept = is_near(&r);
+    lt_parse_work work = {0};
+    LT_TRY(lt_parse_refresh(dbt, files, &parsed, &work, err));
+    dbt->is_kept = is_near(dbt, &work);
     dbt->cache_stamp = lt_parse_stamp(parsed.head);
     dbt->parse_note = lt_arena_format(
         &dbt->arena, "parsed from the cache: %zu files, %zu looked into, %zu evaluated again",
-        files->len, r.read, r.evaluated);
+        files->len, work.read, work.evaluated);
     *used = true;
     return LT_OK;
 }
@@ -408,8 +308,12 @@ static bool reads_clock_elsewhere(const lt_dbt *dbt)
 static void note_kept(lt_dbt *dbt, uint64_t stamp)
 {
     dbt->cache_stamp = stamp;
-    for (size_t i = 0; i < dbt->parsed.len; i++)
+    dbt->macros_again = dbt->docs_again = false;
+    dbt->place_count = (uint32_t)dbt->parsed.len;
+    for (size_t i = 0; i < dbt->parsed.len; i++) {
         dbt->parsed.items[i]->is_again = false;
+        dbt->parsed.items[i]->place = (uint32_t)i;
+    }
 }
 
 void lt_parse_cache_keep(lt_dbt *dbt, const project_files *files)

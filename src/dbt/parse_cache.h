@@ -1,18 +1,18 @@
 /* parse_cache.h - what reading a project gave, kept in a file, so that the next start evaluates only what has changed.
  *
  * The file has a head (format, the key of the project's state, a checksum), the files that were read, the environment that was
- * asked, and every node as it was before references were resolved. It is used when
- *   - the key is the same: this build of the program, target, variables, dbt_project.yml of all packages (rendered), macros;
- *   - the environment variables that templates asked for have the same values;
- *   - the same files are there, and those that look changed are models, analyses, singular tests or seeds.
- * Changed ones are evaluated again, and so is what reads the clock. References are always resolved anew. Whatever else is the
- * case, and whatever goes wrong, the project is read from scratch. What stands in the file is checked as it is read: it may be cut,
+ * asked, what each file looked at (parse_unit), and every node as it was before references were resolved. It is used when
+ *   - the key is the same: this build of the program, target, variables, dbt_project.yml of all packages (rendered), names of macros;
+ *   - the environment variables that templates asked for have the same values.
+ * Files that have changed, come or gone are evaluated again, with those that were given a macro or docs block that is another now, and
+ * so is what reads the clock. References are always resolved anew. Where that is not sure to give what a parse from scratch gives, and
+ * whatever goes wrong, the project is read from scratch. What stands in the file is checked as it is read: it may be cut,
  * damaged or made by somebody else. */
 #pragma once
 #include "dbt/inner.h"
 
 enum {
-    LT_PARSE_FORMAT = 1,
+    LT_PARSE_FORMAT = 2,
     LT_PARSE_MOST_BYTES = 256 << 20,
     LT_PARSE_KEY_BYTES = 32,
     LT_PARSE_MOST_DEPTH = 100
@@ -79,6 +79,12 @@ lt_status lt_parse_pack(const lt_dbt *dbt, const project_files *files, const uns
 /* What tells a cache from any other; never 0. */
 uint64_t lt_parse_stamp(const lt_parse_head *head);
 
+typedef struct lt_parse_digest {
+    uint32_t words[4];
+} lt_parse_digest;
+/* Of a macro of a package, with what it may call without anybody being asked. */
+void lt_parse_macro_digest(const lt_dbt_macro *macro, lt_parse_digest *out);
+
 /* What a cached file looked like. */
 typedef struct lt_parse_file {
     lt_text path;
@@ -93,12 +99,26 @@ typedef struct lt_parsed {
     size_t file_count;
     lt_text *env; /* names and digests of values, one after the other */
     size_t env_count;
+    uint32_t *changed_macros; /* places */
+    uint32_t changed_macro_count;
 } lt_parsed;
 
 /* Fill `dbt`, whose packages and macros are loaded, with nodes, docs and what .yml files say of macros. Texts stay in `content`,
  * which must live as long. LT_INVALID: the content is damaged, or of another key; then `dbt` is of no more use. */
 lt_status lt_parse_unpack(lt_dbt *dbt, lt_text content, const unsigned char *key, lt_parsed *out,
                           lt_err *err);
+
+/* ---- parse_again.c ---- */
+
+/* How much was not as the cache has it. */
+typedef struct lt_parse_work {
+    size_t read, evaluated; /* files, nodes */
+} lt_parse_work;
+
+/* Evaluate again what is not as `parsed` has it, and put all into the order of a parse from scratch. LT_INVALID: that cannot be told
+ * apart from the rest, or what is there now is wrong. */
+lt_status lt_parse_refresh(lt_dbt *dbt, project_files *files, const lt_parsed *parsed,
+                           lt_parse_work *work, lt_err *err);
 
 /* ---- parse_cache.c ---- */
 

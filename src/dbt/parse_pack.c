@@ -312,21 +312,25 @@ static void put_docs(packing *p)
     }
 }
 
-/* What .yml files say of macros. */
+/* Macros of packages: what they are, and what .yml files say of them. */
 static void put_macros(packing *p)
 {
     uint32_t count = 0;
+    lt_parse_digest digest;
     for (size_t i = 0; i < p->dbt->macros.len; i++)
-        count += p->dbt->macros.items[i]->patch_path.len > 0;
+        count += !p->dbt->macros.items[i]->package->is_built_in;
     add_word(&p->words, count);
     for (size_t i = 0; i < p->dbt->macros.len; i++) {
         const lt_dbt_macro *macro = p->dbt->macros.items[i];
-        if (!macro->patch_path.len)
+        if (macro->package->is_built_in)
             continue;
+        lt_parse_macro_digest(macro, &digest);
+        lt_buf_add(&p->words, lt_text_at((const char *)&digest, sizeof(digest)));
         put_place(p, &p->macro_places, macro);
         put_text(p, macro->description);
         put_text(p, macro->patch_path);
         put_value(p, macro->patch);
+        add_word(&p->words, macro->patch_home);
     }
 }
 
@@ -334,8 +338,24 @@ static void put_warnings(packing *p)
 {
     const lt_dbt *dbt = p->dbt;
     add_word(&p->words, (uint32_t)(dbt->last_warning - dbt->first_warning));
-    for (size_t i = dbt->first_warning; i < dbt->last_warning; i++)
+    for (size_t i = dbt->first_warning; i < dbt->last_warning; i++) {
         put_text(p, dbt->warnings.items[i]);
+        add_word(&p->words, dbt->warned.items[i - dbt->first_warning].phase);
+        add_word(&p->words, dbt->warned.items[i - dbt->first_warning].home);
+    }
+}
+
+static void put_units(packing *p)
+{
+    for (uint32_t i = 0; i < p->dbt->unit_count; i++) {
+        const parse_unit *unit = &p->dbt->units[i];
+        add_word(&p->words, unit->is_apart);
+        add_word(&p->words, (uint32_t)unit->macros.len);
+        for (size_t k = 0; k < unit->macros.len; k++)
+            add_word(&p->words, unit->macros.items[k]);
+        put_texts(p, &unit->docs);
+        put_texts(p, &unit->loose);
+    }
 }
 
 static void put_all(packing *p, const project_files *files)
@@ -349,6 +369,7 @@ static void put_all(packing *p, const project_files *files)
     put_docs(p);
     put_macros(p);
     put_warnings(p);
+    put_units(p);
     add_word(&p->words, (uint32_t)dbt->parsed.len);
     for (size_t i = 0; i < dbt->parsed.len; i++) {
         put_node(p, dbt->parsed.items[i]);

@@ -71,6 +71,7 @@ const lt_parse_field lt_parse_fields[] = {
     NODE(TEXT, model),
     NODE(UINT, file_place),
     NODE(FLAG, reads_clock),
-    NODE(FLAG, has_warned),
+    NODE(UINT, home),
+    NODE(UINT, patch_home),
 };
 const size_t lt_parse_field_count = LT_COUNT(lt_parse_fields);

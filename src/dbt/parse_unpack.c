@@ -15,7 +15,7 @@ typedef struct unpacking {
     uint32_t text_count, value_count;
     uint64_t leaves_left;
     lt_dbt_node *nodes;
-    uint32_t node_count;
+    uint32_t node_count, homes;
     bool bad;
 } unpacking;
 
@@ -274,6 +274,15 @@ static lt_dbt_macro *next_macro(unpacking *u)
     return NULL;
 }
 
+static uint32_t next_home(unpacking *u)
+{
+    uint32_t home = next(u);
+    if (home <= u->homes)
+        return home;
+    u->bad = true;
+    return 0;
+}
+
 static void next_refs(unpacking *u, lt_dbt_refs *out)
 {
     uint32_t count = next_count(u, 3);
@@ -363,7 +372,8 @@ static void read_node(unpacking *u, lt_dbt_node *node)
     node->subject = subject ? &subject->relation : NULL;
     next_columns(u, node);
     next_macros(u, node);
-    u->bad |= !is_whole(node);
+    u->bad |= !is_whole(node) || !node->home || node->home > u->homes ||
+              node->patch_home > u->homes || (node->file_place && node->file_place != node->home);
 }
 
 static void read_nodes(unpacking *u)
@@ -373,6 +383,7 @@ static void read_nodes(unpacking *u)
     u->nodes = lt_alloc_array(&dbt->arena, u->node_count + 1, sizeof(*u->nodes));
     for (uint32_t i = 0; i < u->node_count && !u->bad; i++) {
         read_node(u, &u->nodes[i]);
+        u->nodes[i].place = dbt->place_count++;
         lt_push_in(&dbt->arena, &dbt->parsed, &u->nodes[i]);
     }
 }
@@ -407,6 +418,7 @@ static void read_files(unpacking *u, lt_parsed *out)
     uint32_t count = next_count(u, 12);
     out->files = lt_alloc_array(&u->dbt->arena, (size_t)count + 1, sizeof(*out->files));
     out->file_count = count;
+    u->homes = count + 1;
     for (uint32_t i = 0; i < count && !u->bad; i++) {
         lt_parse_file *file = &out->files[i];
         file->path = next_text(u);
@@ -444,24 +456,58 @@ static void read_docs(unpacking *u)
     }
 }
 
-static void read_macros(unpacking *u)
+/* Those that are another now are listed. */
+static void read_macros(unpacking *u, lt_parsed *out)
 {
-    uint32_t count = next_count(u, 4);
+    uint32_t count = next_count(u, 5 + sizeof(lt_parse_digest) / sizeof(uint32_t));
+    out->changed_macros = lt_alloc_array(&u->dbt->arena, (size_t)count + 1, sizeof(uint32_t));
     for (uint32_t i = 0; i < count && !u->bad; i++) {
+        lt_parse_digest then, now;
+        for (size_t k = 0; k < LT_COUNT(then.words); k++)
+            then.words[k] = next(u);
         lt_dbt_macro *macro = next_macro(u);
         if (!macro)
             return;
+        u->bad |= macro->package->is_built_in;
         macro->description = next_text(u);
         macro->patch_path = next_text(u);
         macro->patch = next_dict(u);
+        macro->patch_home = next_home(u);
+        lt_parse_macro_digest(macro, &now);
+        if (memcmp(&then, &now, sizeof(then)) != 0)
+            out->changed_macros[out->changed_macro_count++] = macro->place;
     }
 }
 
 static void read_warnings(unpacking *u)
 {
-    uint32_t count = next_count(u, 1);
-    for (uint32_t i = 0; i < count && !u->bad; i++)
+    uint32_t count = next_count(u, 3);
+    for (uint32_t i = 0; i < count && !u->bad; i++) {
         lt_push_in(&u->dbt->arena, &u->dbt->warnings, next_text(u));
+        const warning_place place = {.phase = next(u), .home = next_home(u)};
+        lt_push_in(&u->dbt->arena, &u->dbt->warned, place);
+    }
+}
+
+static void read_unit(unpacking *u, parse_unit *unit)
+{
+    unit->is_apart = next(u) == 1;
+    uint32_t count = next_count(u, 1);
+    for (uint32_t i = 0; i < count && !u->bad; i++) {
+        uint32_t place = next(u);
+        u->bad |= place >= u->dbt->macros.len;
+        lt_push_in(&u->dbt->arena, &unit->macros, place);
+    }
+    next_texts(u, &unit->docs);
+    next_texts(u, &unit->loose);
+}
+
+/* They take the place of those that the project has, for as many files as the cache knows. */
+static void read_units(unpacking *u, const lt_parsed *out)
+{
+    lt_dbt_units_init(u->dbt, out->file_count);
+    for (uint32_t i = 0; i < u->dbt->unit_count && !u->bad; i++)
+        read_unit(u, &u->dbt->units[i]);
 }
 
 static uint64_t sum_of(lt_text body)
@@ -501,8 +547,9 @@ lt_status lt_parse_unpack(lt_dbt *dbt, lt_text content, const unsigned char *key
     read_files(&u, out);
     read_env(&u, out);
     read_docs(&u);
-    read_macros(&u);
+    read_macros(&u, out);
     read_warnings(&u);
+    read_units(&u, out);
     read_nodes(&u);
     read_sources(&u);
     read_named_nodes(&u, &dbt->groups);

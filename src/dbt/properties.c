@@ -72,6 +72,12 @@ static lt_text patch_key(lt_dbt *dbt, const lt_dbt_package *package, const char 
                                       LT_ARG(name)));
 }
 
+lt_text lt_dbt_patch_key(lt_dbt *dbt, const patch *given)
+{
+    return patch_key(dbt, given->package, given->yaml_key,
+                     lt_yaml_find(given->entry, T("name"))->text);
+}
+
 static const char *const yaml_keys[LT_DBT_KINDS] = {
     [LT_DBT_MODEL] = "models",
     [LT_DBT_SEED] = "seeds",
@@ -120,7 +126,8 @@ static patch *keep(const value_source *source, const char *yaml_key, const lt_ya
                     .path = source->path,
                     .yaml_key = yaml_key,
                     .entry = entry,
-                    .version = version};
+                    .version = version,
+                    .home = dbt->home};
     lt_push_in(&dbt->arena, &dbt->patch_list, made);
     return made;
 }
@@ -162,6 +169,7 @@ static lt_status keep_versions(const value_source *source, const lt_yaml *entry,
 {
     lt_dbt *dbt = source->dbt;
     LT_TRY(lt_dbt_need_list(source->path, versions, "versions", err));
+    lt_dbt_seen_apart(dbt);
     lt_jinja_value latest = newest(source, entry, versions);
     for (size_t i = 0; i < versions->count; i++) {
         const lt_yaml *version = versions->items[i];
@@ -573,6 +581,7 @@ static lt_status apply_to_nobody(const value_source *source, const patch *given,
 {
     lt_dbt *dbt = source->dbt;
     lt_text name = lt_yaml_find(given->entry, T("name"))->text;
+    lt_dbt_seen_loose(dbt, lt_dbt_patch_key(dbt, given));
     lt_dbt_node *node = dbt->is_strict ? NULL : other_kind(dbt, given, name);
     return node ? apply_to_other(source, given, node, err) : patch_of_nothing(dbt, given, err);
 }
@@ -583,10 +592,12 @@ static lt_status apply_to_macro(const value_source *source, const patch *given, 
     const lt_yaml *name = lt_yaml_find(given->entry, T("name"));
     lt_dbt_macro *macro = lt_map_find(&given->package->macros, name->text);
     if (!macro) {
+        lt_dbt_seen_loose(dbt, lt_dbt_patch_key(dbt, given));
         lt_dbt_warn(dbt, "%s:%u:%u: there is no macro '%.*s'", given->path, name->line, name->col,
                     LT_ARG(name->text));
         return LT_OK;
     }
+    macro->patch_home = given->home;
     macro->patch_path = lt_text_of(
         lt_arena_format(&dbt->arena, "%.*s://%s", LT_ARG(given->package->name), given->path));
     LT_TRY(lt_dbt_value(source, given->entry, &macro->patch, err));
@@ -626,6 +637,7 @@ static lt_status apply_to_node(const value_source *source, const patch *given, l
 {
     lt_dbt_node *node = given->node;
     lt_dbt *dbt = source->dbt;
+    node->patch_home = given->home;
     node->patch_path = lt_text_of(
         lt_arena_format(&dbt->arena, "%.*s://%s", LT_ARG(given->package->name), given->path));
     LT_TRY(rest_of_entry(source, node, given->entry, err));
@@ -648,9 +660,11 @@ static lt_status apply_to_node(const value_source *source, const patch *given, l
 
 lt_status lt_dbt_patches_apply(lt_dbt *dbt, lt_err *err)
 {
+    dbt->phase = 1;
     for (size_t i = 0; i < dbt->patch_list.len; i++) {
         const patch *given = dbt->patch_list.items[i];
         value_source source = {.dbt = dbt, .package = given->package, .path = given->path};
+        dbt->home = given->home;
         if (strcmp(given->yaml_key, "macros") == 0)
             LT_TRY(apply_to_macro(&source, given, err));
         else if (given->node)
@@ -658,9 +672,12 @@ lt_status lt_dbt_patches_apply(lt_dbt *dbt, lt_err *err)
         else
             LT_TRY(apply_to_nobody(&source, given, err));
     }
+    dbt->phase = 2;
     for (size_t i = 0; i < dbt->source_tests.len; i++) {
         const source_tests *tests = dbt->source_tests.items[i];
+        dbt->home = tests->home;
         LT_TRY(lt_dbt_tests_of(&tests->source, tests->node, tests->entry, "sources", err));
     }
+    dbt->phase = 3;
     return LT_OK;
 }

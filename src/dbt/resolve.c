@@ -607,10 +607,10 @@ static void sort_out(lt_dbt *dbt)
     size_t unit = 0;
     for (size_t i = 0; i < dbt->parsed.len; i++) {
         lt_dbt_node *node = dbt->parsed.items[i];
-        node->place = (uint32_t)i;
         if (node->kind != LT_DBT_UNIT_TEST)
             sort_in(dbt, node);
-        for (; unit < dbt->unit_tests.len && dbt->unit_tests.items[unit]->place == i; unit++)
+        for (; unit < dbt->unit_tests.len && dbt->unit_tests.items[unit]->place == node->place;
+             unit++)
             sort_in(dbt, dbt->unit_tests.items[unit]);
     }
 }

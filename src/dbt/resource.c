@@ -330,7 +330,7 @@ static lt_status add_table(const value_source *source, const lt_yaml *above, lt_
                  lt_scope_value(&dbt->heap, lt_yaml_find(above, T("schema"))));
     node->source_description = lt_dbt_text_at(dbt, node->source_raw, "description");
     source_tests *later = LT_NEW(&dbt->arena, source_tests);
-    *later = (source_tests){.source = *source, .node = node, .entry = table};
+    *later = (source_tests){.source = *source, .node = node, .entry = table, .home = dbt->home};
     lt_push_in(&dbt->arena, &dbt->source_tests, later);
     return LT_OK;
 }
@@ -503,6 +503,7 @@ static lt_status add_semantic(const value_source *source, lt_dbt_kind kind, cons
 {
     lt_text name = {0};
     LT_TRY(lt_dbt_need_text(source->path, entry, T("name"), &name, err));
+    lt_dbt_seen_apart(source->dbt);
     lt_dbt_node *node = node_of(source, kind, name, entry);
     LT_TRY(lt_dbt_semantic_read(source, node, entry, err));
     *out = node;

@@ -488,7 +488,7 @@ lt_status lt_dbt_unit_tests_settle(lt_dbt *dbt, lt_err *err)
         lt_dbt_node *test = dbt->parsed.items[i], *model = NULL;
         settling s = {.dbt = dbt,
                       .test = test,
-                      .place = (uint32_t)i,
+                      .place = test->place,
                       .fixtures = &fixtures,
                       .listed = &listed};
         if (test->kind != LT_DBT_UNIT_TEST)

@@ -12,6 +12,7 @@ from harness import LEAT
 
 ROUNDS = int(os.environ.get("LT_TEST_ROUNDS", "40"))
 MODELS = 24
+PARTS = 3
 TIMES = {"created_at", "generated_at", "invocation_id", "invocation_started_at", "run_started_at"}
 
 PROJECT = """name: zoo
@@ -23,7 +24,8 @@ models:
 seeds: {{zoo: {{+quote_columns: {quote}}}}}
 vars: {{colour: {colour}}}
 on-run-start: "insert into runs select '{{{{ run_started_at }}}}', '{{{{ var('colour') }}}}'"
-on-run-end: ["select 1 from {{{{ ref('m_0') }}}}"]
+on-run-end: ["select 1 from {{{{ ref('m_0') }}}}", "select {{{{ outer('9') }}}}"]
+dispatch: [{{macro_namespace: zoo, search_order: [zoo, helper]}}]
 """
 PROFILES = """zoo:
   target: dev
@@ -46,11 +48,17 @@ class Zoo:
     def __init__(self, root, env, seed):
         self.root, self.env, self.chance = root, dict(env), random.Random(seed)
         self.options, self.ids, self.serial, self.parsed, self.used = [], set(), 0, 0, 0
+        self.part_of = {number: number % PARTS for number in range(MODELS)}
         self.put("profiles.yml", PROFILES)
         self.project()
         for number in range(MODELS):
             self.model(number)
-        self.schema()
+        for part in range(PARTS):
+            self.schema(part)
+        self.groups()
+        self.utils()
+        self.more_docs()
+        self.analysis()
         self.sources()
         self.macro()
         self.seed()
@@ -97,41 +105,111 @@ class Zoo:
                          "{% if env_var('ZOO_ENV', 'none') == 'b' %}{{ config(tags=['env']) }}{% endif %}select 1 as id",
                          "{% if target.name == 'other' %}{{ config(materialized='ephemeral') }}{% endif %}select 1 as id",
                          "select '{{ modules.datetime.date.today() }}' as id", "select '{{ helper.shout('a') }}' as id",
+                         "select {{ outer('7') }} as id", "select {{ outer('8') }} as id", "select '{{ doc('places') }}' as id",
+                         "{{ config(severity='warn', tags=[inner('tag')]) }}select 1 as id",
                          "select * from {{ source('raw', 'animals') }}", "select [1, 2]|{{ [1, 2]|join('+') }} as id")
         tail = "".join("\n-- {{ ref('m_%d') }}" % n for n in lower)
         self.put(self.path_of(number), f"{head}\n{body}{tail}\n")
 
-    def schema(self):
-        text = "version: 2\ngroups:\n  - {name: keepers, owner: {name: ann}}\nmodels:\n"
-        for number in range(0, MODELS, 2):
-            if self.chance.random() < 0.2 or not (self.root / self.path_of(number)).exists():
+    def schema(self, part=None):
+        """Entries of some models, tests among them; which file a model's entry stands in may change."""
+        part = self.chance.randrange(PARTS) if part is None else part
+        text = "version: 2\nmodels:\n  - {name: m_0_nothing, config: {}}\n" if self.chance.random() < 0.1 else "version: 2\nmodels:\n"
+        for number in range(0, MODELS):
+            if self.part_of[number] != part or self.chance.random() < 0.3 or not (self.root / self.path_of(number)).exists():
                 continue
-            text += (f"  - name: m_{number}\n    description: \"{self.pick('A', 'B')} {{{{ doc('animals') }}}}"
+            text += (f"  - name: m_{number}\n    description: \"{self.pick('A', 'B')} {{{{ doc('{self.pick('animals', 'places')}') }}}}"
                      f" {{{{ env_var('ZOO_TEXT', '-') }}}}\"\n")
-            if self.chance.random() < 0.4:
-                text += f"    config: {{meta: {{size: {self.next()}}}, tags: [{self.pick('x', 'y')}]}}\n"
-            text += "    columns:\n      - name: id\n        description: The key\n        data_tests:\n          - unique\n"
+            config = self.pick(f"meta: {{size: {self.next()}}}", f"tags: [{self.pick('x', 'y')}]", "materialized: table", "schema: yml",
+                               "group: keepers", "enabled: \"{{ var('nothing', true) }}\"" if number > 18 else "", "", "")
+            text += f"    config: {{{config}}}\n" if config else ""
+            text += "    columns:\n      - name: id\n        description: \"The key {{ doc('keys') }}\"\n        data_tests:\n          - unique\n"
             if self.chance.random() < 0.5:
                 text += f"          - not_null: {{config: {{severity: {self.pick('warn', 'error')}}}}}\n"
             if self.chance.random() < 0.3:
                 text += f"          - at_least: {{arguments: {{least: {self.chance.randrange(5)}}}}}\n"
-        text += "exposures:\n  - {name: board, type: dashboard, owner: {email: a@b.c}, depends_on: [ref('m_0')]}\n"
-        self.put("models/schema.yml", text)
+            if self.chance.random() < 0.1:
+                text += "          - nobody_has_this_test\n"
+            if self.chance.random() < 0.1:
+                text += "      - {name: other, data_tests: [helper.is_loud]}\n"
+        text += self.pick("", "", "seeds:\n  - name: colours\n    columns: [{name: name, data_tests: [unique]}]\n" if part == 0 else "")
+        text += self.pick("", "", "snapshots:\n  - name: snap\n    description: \"S {{ doc('keys') }}\"\n" if part == 1 else "")
+        text += self.pick("", "", "models:\n  - name: colours\n    columns: [{name: id, data_tests: [unique]}]\n" if part == 2 else "")
+        if part == 0:
+            text += ("exposures:\n  - {name: board, type: dashboard, owner: {email: a@b.c}, depends_on: [ref('m_0')], "
+                     f"description: \"{{{{ doc('places') }}}} {self.next()}\"}}\n")
+        self.put(f"models/schema_{part}.yml", text)
+
+    def move_entries(self):
+        """A model's entry moves from one file to another: for a time it is in both, or in none."""
+        number = self.chance.randrange(MODELS)
+        old, self.part_of[number] = self.part_of[number], self.chance.randrange(PARTS)
+        if self.chance.random() < 0.7:
+            self.schema(old)
+        if self.chance.random() < 0.7:
+            self.schema(self.part_of[number])
+
+    def groups(self):
+        self.put("models/groups.yml", f"groups:\n  - {{name: keepers, owner: {{name: ann{self.next()}}}}}\n" +
+                 self.pick("", f"  - {{name: guests, owner: {{name: bob}}}}\n"))
+
+    def extra(self):
+        """A file that comes and goes."""
+        file = self.root / "models/extra.yml"
+        if file.exists() and self.chance.random() < 0.5:
+            file.unlink()
+            return
+        self.put("models/extra.yml", self.pick(
+            "models:\n  - name: m_3\n    columns: [{name: id, data_tests: [unique, not_null]}]\n",
+            f"exposures:\n  - {{name: extra, type: notebook, owner: {{email: a@b.c}}, depends_on: [ref('m_{self.pick(1, 2)}')]}}\n",
+            "snapshots:\n  - {name: yml_snap, relation: ref('m_0'), config: {strategy: check, unique_key: id, check_cols: all},"
+            f" description: \"{{{{ doc('keys') }}}}\", columns: [{{name: id, data_tests: [{self.pick('unique', 'not_null')}]}}]}}\n",
+            "models:\n  - {name: m_5, description: five, versions: [{v: 1, defined_in: m_5}]}\n",
+            "analyses:\n  - {name: look, description: \"{{ doc('places') }}\"}\n",
+            "data_tests:\n  - {name: one, description: \"{{ doc('places') }}\"}\n",
+            "sources:\n  - {name: far, overrides: helper, description: mine, tables: [{name: away, description: own}]}\n", ""))
+
+    def analysis(self):
+        self.put("analyses/look.sql", f"select {self.next()} from {{{{ ref('m_0') }}}} where {{{{ inner('1') }}}}\n")
+
+    def utils(self):
+        """Macros that call one another, beside others and by dispatch."""
+        self.put("macros/utils.sql", "{% macro outer(x) %}{{ inner(x) }} + {{ adapter.dispatch('spread', 'zoo')(x) }}{% endmacro %}\n"
+                 f"{self.pick('', '{# a word #}', '')}\n"
+                 "{% macro inner(x) %}" + self.pick("i", "j") + "{{ x }}{% endmacro %}\n"
+                 "{% macro default__spread(x) %}" + self.pick("1", "2") + "{% endmacro %}\n" +
+                 self.pick("", "", "{% macro duckdb__spread(x) %}3{{ x }}{% endmacro %}\n"))
+
+    def more_docs(self):
+        self.put("models/more.md", "{% docs places %}Places " + self.pick("P", "Q") + "{% enddocs %}\nbetween\n"
+                                   "{% docs keys %}Keys " + self.pick("K", "L") + "{% enddocs %}\n" +
+                                   self.pick("", "", "", "{% docs last %}Z{% enddocs %}\n"))
+
+    def helper(self):
+        """A package whose macros call one another, and the root's."""
+        self.put("dbt_packages/helper/macros/h.sql",
+                 "{% macro shout(x) %}{{ quiet(x)|upper }}{% endmacro %}\n{% macro quiet(x) %}{{ x }}" + self.pick("1", "2", "3") + "{% endmacro %}\n"
+                 "{% test is_loud(model, column_name) %}{{ config(" + self.pick("severity='warn'", "tags=['loud']") + ") }}"
+                 "select '{{ shout('x') }}' from {{ model }}{% endtest %}\n")
+        self.put("dbt_packages/helper/models/h.yml", "sources:\n  - name: far\n    tables: [{name: away, columns: [{name: id, data_tests: [unique]}]}]\n"
+                 f"models:\n  - {{name: h_model, description: h{self.pick(1, 2)}, columns: [{{name: id, data_tests: [is_loud]}}]}}\n")
 
     def sources(self):
         self.put("models/sources.yml", "sources:\n  - name: raw\n    schema: \"{{ var('colour') }}_raw\"\n    tables:\n"
-                                       f"      - name: animals\n        description: n {self.next()}\n        columns: "
-                                       "[{name: id, data_tests: [unique]}]\n"
+                                       f"      - name: animals\n        description: \"n {self.next()} {{{{ doc('places') }}}}\"\n        columns: "
+                                       f"[{{name: id, data_tests: [unique{self.pick('', ', not_null', ', {at_least: {arguments: {least: 1}}}')}]}}]\n"
                                        f"{self.pick('', '      - name: plants' + chr(10))}")
 
     def macro(self):
         self.put("macros/m.sql", "{% macro cents(x) %}(" + f"{self.next()}" + " * {{ x }}){% endmacro %}\n"
                                  "{% test at_least(model, column_name, least) %}select * from {{ model }} where "
-                                 "{{ column_name }} < {{ least }}{% endtest %}\n")
+                                 "{{ column_name }} < {{ least }} and {{ inner('t') }}{% endtest %}\n")
         own = ("{% macro generate_schema_name(name, node) %}{{ target.schema }}_{{ name or '" + self.pick("p", "q") + "' }}"
                "{{ '_tagged' if 'own' in node.config.tags }}{% endmacro %}\n")
-        self.put("macros/schema.sql", self.pick("", own))
-        self.put("macros/macros.yml", f"macros:\n  - name: cents\n    description: \"{self.next()}\"\n")
+        alias = ("{% macro generate_alias_name(name, node) %}{{ name or node.name }}{{ '" + self.pick("", "_al", "_bl") + "' }}{% endmacro %}\n")
+        self.put("macros/schema.sql", self.pick("", "", own, alias))
+        self.put("macros/macros.yml", f"macros:\n  - name: cents\n    description: \"{self.next()} {{{{ doc('keys') }}}}\"\n" +
+                 self.pick("", "", "  - {name: missing, description: of nothing}\n"))
 
     def seed(self):
         self.put("seeds/colours.csv", f"id,name\n1,red\n2,{self.next()}\n")
@@ -146,7 +224,7 @@ class Zoo:
 
     def packages(self):
         self.put("dbt_packages/helper/dbt_project.yml", f"name: helper\nmodels: {{+tags: [{self.pick('h', 'i')}]}}\n")
-        self.put("dbt_packages/helper/macros/h.sql", "{% macro shout(x) %}{{ x|upper }}" + f"{self.next()}" + "{% endmacro %}\n")
+        self.helper()
         self.put("dbt_packages/helper/models/h_model.sql", f"select {self.next()} as id\n")
 
     def singular(self):
@@ -244,6 +322,16 @@ class Zoo:
     def nothing(self):
         pass
 
+    def repair(self):
+        (self.root / "models/extra.yml").unlink(missing_ok=True)
+        for number in range(MODELS):
+            if number == 2 or not (self.root / self.path_of(number)).exists():
+                self.model(number)
+        for part in range(PARTS):
+            self.schema(part)
+        self.groups()
+        self.more_docs()
+
     # ---- parsing
 
     def parse(self, folder, *options):
@@ -253,16 +341,19 @@ class Zoo:
         said = done.stdout + done.stderr
         if done.returncode:
             return done.returncode, [line[9:] for line in done.stdout.splitlines() if "DEBUG" not in line][-3:], said
+        warnings = [line[9:] for line in done.stdout.splitlines() if "[WARNING]" in line]
         manifest = json.loads((self.root / folder / "manifest.json").read_text(encoding="utf-8"))
         assert manifest["metadata"]["invocation_id"] not in self.ids, "this is the one of before"
         self.ids.add(manifest["metadata"]["invocation_id"])
-        return 0, no_times(manifest), said
+        return 0, (no_times(manifest), warnings), said
 
     def check(self, what):
         warm = self.parse("target")
         cold = self.parse("target_cold", "--no-partial-parse")
         assert warm[0] in (0, 2) and warm[0] == cold[0], (what, warm[2], cold[2])
         if warm[0]:
+            if self.chance.random() < 0.6:
+                self.repair()
             return
         self.parsed += 1
         self.used += "parsed from the cache" in warm[2]
@@ -275,8 +366,9 @@ class Zoo:
 @pytest.mark.parametrize("seed", range(2))
 def test_a_parse_with_the_cache_is_one_without(tmp_path, env, seed):
     zoo = Zoo(tmp_path, env, seed)
-    changes = [zoo.model, zoo.model, zoo.model, zoo.model, zoo.schema, zoo.sources, zoo.macro, zoo.seed, zoo.snapshot, zoo.docs,
-               zoo.packages, zoo.singular, zoo.unit_tests, zoo.project, zoo.remove_or_bring_back, zoo.rename,
+    changes = [zoo.model, zoo.model, zoo.model, zoo.model, zoo.schema, zoo.schema, zoo.schema, zoo.move_entries, zoo.groups, zoo.extra,
+               zoo.extra, zoo.sources, zoo.macro, zoo.utils, zoo.utils, zoo.helper, zoo.seed, zoo.snapshot, zoo.docs, zoo.more_docs,
+               zoo.analysis, zoo.packages, zoo.singular, zoo.unit_tests, zoo.project, zoo.remove_or_bring_back, zoo.rename,
                zoo.same_size_at_once, zoo.same_size_at_once, zoo.older_file, zoo.touch, zoo.environment, zoo.target,
                zoo.break_something, zoo.damage, zoo.damage_manifest, zoo.leave_out, zoo.nothing]
     zoo.check("nothing")
@@ -313,6 +405,50 @@ def test_what_is_not_changed_is_not_evaluated(tmp_path, env):
     assert "here I am" in zoo.parse("target", "--no-partial-parse")[2]
     zoo.env["DBT_PARTIAL_PARSE"] = "false"
     assert "here I am" in zoo.parse("target")[2]
+
+
+def said_models(text):
+    return sorted({word.split("=")[1] for word in text.split() if word.startswith("read=")})
+
+
+def test_a_change_reaches_what_looked_at_it_and_nothing_else(tmp_path, env):
+    """Which models are evaluated: those print their names."""
+    zoo = Zoo.__new__(Zoo)
+    zoo.root, zoo.env, zoo.options, zoo.ids = tmp_path, dict(env), [], set()
+    zoo.put("profiles.yml", PROFILES)
+    zoo.put("dbt_project.yml", "name: zoo\nprofile: zoo\n")
+    for number in range(30):
+        zoo.put(f"models/part_{number % 3}/m_{number}.sql", f"{{% do print('read=m_{number}') %}}" + ("select {{ outer() }}" if number == 4 else "select 1") + " as id\n")
+    for part in range(3):
+        zoo.put(f"models/part_{part}/s.yml", "models:\n" + "".join(
+            f"  - {{name: m_{number}, description: \"{{{{ doc('d{part}') }}}}\", columns: [{{name: id, data_tests: [{'own' if part == 2 else 'unique'}]}}]}}\n"
+            for number in range(part, 30, 3)))
+        zoo.put(f"models/part_{part}/d.md", f"{{% docs d{part} %}}text{{% enddocs %}}\n")
+    zoo.put("macros/a.sql", "{% macro outer() %}{{ inner() }}{% endmacro %}\n{% macro inner() %}1{% endmacro %}\n{% macro alone() %}{% endmacro %}\n")
+    zoo.put("macros/t.sql", "{% test own(model, column_name) %}select {{ outer() }} from {{ model }} where {{ column_name }} is null{% endtest %}\n")
+    everything = [f"m_{number}" for number in range(30)]
+
+    def models(part, *more):
+        return sorted({f"m_{number}" for number in range(part, 30, 3)} | set(more))
+
+    def change(path, old, new):
+        file = tmp_path / path
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        (tmp_path / "target/leat_parse.cache").unlink(missing_ok=True)
+        assert said_models(zoo.parse("target")[2]) == sorted(everything)
+        file.write_text(text.replace(old, new), encoding="utf-8")
+        warm = zoo.parse("target")
+        cold = zoo.parse("target_cold", "--no-partial-parse")
+        assert warm[1] == cold[1] and said_models(cold[2]) == sorted(everything)
+        return said_models(warm[2])
+
+    assert change("models/part_0/s.yml", "m_3, description", "m_3, meta: {a: 1}, description") == models(0)
+    assert change("models/part_1/d.md", "text", "other text") == models(1)
+    assert change("macros/a.sql", "alone() %}", "alone() %}unused") == []
+    assert change("macros/a.sql", "%}1{%", "%}2{%") == models(2, "m_4")
+    assert change("macros/t.sql", "is null", "is not null") == models(2)
+    assert change("models/part_1/m_4.sql", "as id", "as number") == ["m_4"]
 
 
 def test_flags_that_a_template_asks_for_count_while_parsing(tmp_path, env):

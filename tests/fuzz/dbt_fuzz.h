@@ -106,16 +106,19 @@ static inline void fuzz_view_init(lt_dbt *view)
 
 static inline void fuzz_view_cleanup(lt_dbt *view)
 {
-    lt_map *const maps[] = {&view->by_id,    &view->refable,  &view->sources, &view->levels,
-                            &view->metrics,  &view->groups,   &view->docs,    &view->patches,
-                            &view->versions, &view->env_reads};
+    lt_map *const maps[] = {&view->by_id,    &view->refable,   &view->sources, &view->levels,
+                            &view->metrics,  &view->groups,    &view->docs,    &view->patches,
+                            &view->versions, &view->env_reads, &view->udfs,    &view->measures};
     for (size_t i = 0; i < LT_COUNT(maps); i++)
         lt_map_cleanup(maps[i]);
     lt_dbt_trees_free(view);
+    for (size_t i = 0; i < view->arenas.len; i++)
+        lt_arena_cleanup(&view->arenas.items[i].texts);
     for (size_t i = 0; i < view->macros.len; i++) { /* what the input said of them is gone */
         lt_dbt_macro *macro = (lt_dbt_macro *)(uintptr_t)view->macros.items[i];
         macro->description = macro->patch_path = (lt_text){0};
         macro->patch = (lt_jinja_value){0};
+        macro->patch_home = 0;
     }
     lt_jinja_heap_cleanup(&view->heap);
     lt_arena_cleanup(&view->arena);

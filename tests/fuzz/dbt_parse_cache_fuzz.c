@@ -1,4 +1,5 @@
-/* Fuzz: any bytes as a parse cache whose key and checksum are right. Four numbers first: words, texts, values and words of these. */
+/* Fuzz: any bytes as a parse cache whose key and checksum are right, and then the project's files against it. Four numbers first: words,
+ * texts, values and words of these. */
 #include "dbt_fuzz.h"
 
 static void add_head(lt_buf *content, const uint32_t counts[4], size_t body)
@@ -26,6 +27,22 @@ static void set_sum(lt_buf *content)
     memcpy(content->data + offsetof(lt_parse_head, sum), &end, sizeof(end));
 }
 
+/* No file looks as the cache says: all of them are read, and what differs is evaluated again. */
+static lt_status refresh(lt_dbt *view, const lt_parsed *parsed)
+{
+    lt_err err = {0};
+    size_t early;
+    project_files files = {0};
+    lt_parse_work work;
+    lt_status status = lt_dbt_files_list(view, &files, &early, &err);
+    if (status == LT_OK)
+        status = lt_parse_refresh(view, &files, parsed, &work, &err);
+    for (size_t i = 0; i < files.len; i++)
+        lt_jinja_template_free(files.items[i].compiled);
+    lt_vec_free(&files);
+    return status;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     lt_err err = {0};
@@ -42,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const lt_parse_head *head = (const void *)content.data;
     fuzz_view_init(&view);
     if (lt_parse_unpack(&view, lt_buf_text(&content), head->key, &parsed, &err) == LT_OK &&
-        lt_dbt_resolve(&view, &err) == LT_OK)
+        refresh(&view, &parsed) == LT_OK && lt_dbt_resolve(&view, &err) == LT_OK)
         fuzz_write_nodes(&view);
     fuzz_view_cleanup(&view);
     return 0;
