@@ -362,22 +362,41 @@ static void give_batch(attempt *a, const lt_dbt_batch *batch)
     lt_jinja_put(a->r.extra, "should_full_refresh", lt_jinja_func_value(&no));
 }
 
+lt_jinja_heap *lt_dbt_heap_new(void)
+{
+    return lt_xcalloc(1, sizeof(lt_jinja_heap));
+}
+
+void lt_dbt_heap_done(lt_dbt_run *run, lt_jinja_heap *heap, graph_turn *turn)
+{
+    if (lt_dbt_graph_leave(turn)) {
+        (void)pthread_mutex_lock(&run->lock);
+        lt_push(&run->heaps, heap);
+        (void)pthread_mutex_unlock(&run->lock);
+        return;
+    }
+    lt_jinja_heap_cleanup(heap);
+    lt_free(heap);
+}
+
 void lt_dbt_attempt_once(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
                          const lt_attempt *token, const lt_dbt_batch *batch,
                          lt_dbt_node_result *result)
 {
     lt_err err = {0};
-    lt_jinja_heap heap = {0};
-    attempt a = {.run = run, .node = node, .result = result, .heap = &heap};
+    lt_jinja_heap *heap = lt_dbt_heap_new();
+    graph_turn turn = {.graph = &run->graph, .session = session};
+    attempt a = {.run = run, .node = node, .result = result, .heap = heap};
     lt_dbt_rendering_init(&a.r, run->request.dbt, node);
+    a.r.turn = &turn;
     a.r.session = session;
     a.r.rt = run->rt;
     a.r.run = &run->settings;
-    a.r.heap = &heap;
+    a.r.heap = heap;
     a.r.thread = result->thread;
     if (batch)
         give_batch(&a, batch);
-    lt_dbt_fence_init(&a.fence, run, &a.r, token, &heap.arena);
+    lt_dbt_fence_init(&a.fence, run, &a.r, token, &heap->arena);
     result->compile_started_us = lt_now_us();
     lt_status status = begin_and_compile(&a, &err);
     result->compile_ended_us = result->execute_started_us = lt_now_us();
@@ -389,7 +408,7 @@ void lt_dbt_attempt_once(lt_dbt_run *run, lt_dbt_node *node, lt_session *session
     if (status != LT_OK)
         failed(&a, &err);
     lt_dbt_compiled_cleanup(&a.compiled);
-    lt_jinja_heap_cleanup(&heap);
+    lt_dbt_heap_done(run, heap, &turn);
 }
 
 void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
@@ -411,9 +430,10 @@ void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
 
 /* ---- operations and texts of the command line ---- */
 
+/* Its values are the run's. */
 static lt_jinja_heap *heap_new(lt_dbt_run *run)
 {
-    lt_jinja_heap *heap = lt_xcalloc(1, sizeof(*heap));
+    lt_jinja_heap *heap = lt_dbt_heap_new();
     lt_push(&run->heaps, heap);
     return heap;
 }
@@ -444,11 +464,14 @@ lt_status lt_dbt_operation(lt_dbt_run *run, lt_text macro, lt_jinja_value args, 
     r.rt = run->rt;
     r.run = &run->settings;
     r.heap = heap;
+    graph_turn turn = {.graph = &run->graph, .session = session};
+    r.turn = &turn;
     LT_TRY(lt_dbt_exec_attach(&r, heap, (lt_text){0}, err));
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &r};
     lt_status status =
         lt_dbt_exec_call(r.exec, &run->request.dbt->env, &context, macro, kwargs, count, out, err);
     lt_dbt_exec_close(r.exec);
+    (void)lt_dbt_graph_leave(&turn);
     return status;
 }
 

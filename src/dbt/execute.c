@@ -83,6 +83,12 @@ static const lt_dbt_node *gated_model(const lt_dbt_run *run, const lt_dbt_node *
     return NULL;
 }
 
+/* An exposure or saved query has nothing to do that a test could hold up. */
+static bool builds(const lt_dbt_node *node)
+{
+    return node->kind != LT_DBT_EXPOSURE && node->kind != LT_DBT_SAVED_QUERY;
+}
+
 /* What is below all that a test reads waits for the test. Below a single node its children are enough. */
 static void gate(lt_dbt_run *run, const lt_dbt_node *test)
 {
@@ -113,7 +119,7 @@ static void gate(lt_dbt_run *run, const lt_dbt_node *test)
         }
     }
     for (size_t i = 0; i < below.len; i++)
-        if (takes_part(run, below.items[i]))
+        if (takes_part(run, below.items[i]) && builds(below.items[i]))
             add_wait(run, below.items[i], test);
     lt_free(hits);
 }
@@ -470,6 +476,7 @@ lt_status lt_dbt_run_open(const lt_dbt_run_request *request, lt_dbt_run **out, l
                                    .sample_end = request->sample_end,
                                    .selected = request->selected};
     (void)pthread_mutex_init(&run->lock, NULL);
+    lt_dbt_graph_init(&run->graph, &run->lock);
     (void)pthread_cond_init(&run->changed, NULL);
     run->tasks = lt_alloc_array(&run->arena, count + 1, sizeof(*run->tasks));
     run->ready = lt_alloc_array(&run->arena, count + 1, sizeof(*run->ready));
@@ -493,6 +500,7 @@ void lt_dbt_run_close(lt_dbt_run *run)
     if (run->owns_engine)
         lt_engine_close(run->engine);
     lt_jinja_heap_cleanup(&run->values);
+    lt_dbt_graph_cleanup(&run->graph);
     for (size_t i = 0; i < run->heaps.len; i++) {
         lt_jinja_heap_cleanup(run->heaps.items[i]);
         lt_free(run->heaps.items[i]);

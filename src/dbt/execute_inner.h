@@ -30,9 +30,10 @@ struct lt_dbt_run {
     bool has_records;     /* leat.writes is there, and we may write to it */
     lt_text database;     /* the connection's own */
     lt_jinja_heap values; /* of the run itself */
-    lt_dbt_rt *rt;        /* owned */
-    lt_arena arena;       /* under the lock */
-    task *tasks;          /* by index of the node */
+    run_graph graph;
+    lt_dbt_rt *rt;  /* owned */
+    lt_arena arena; /* under the lock */
+    task *tasks;    /* by index of the node */
     lt_dbt_nodes *children;
     size_t *ready; /* a heap */
     batch_queue *batches;
@@ -49,6 +50,10 @@ struct lt_dbt_run {
 };
 
 /* ---- attempt.c ---- */
+
+/* The heap of a node, a hook or an operation; lt_dbt_heap_done() when that is, which frees it unless `graph` needs it. */
+lt_jinja_heap *lt_dbt_heap_new(void);
+void lt_dbt_heap_done(lt_dbt_run *run, lt_jinja_heap *heap, graph_turn *turn);
 
 /* Open the engine and the run time. */
 lt_status lt_dbt_run_connect(lt_dbt_run *run, lt_err *err);
@@ -119,5 +124,11 @@ void lt_dbt_fence_close(node_fence *f, bool is_closed);
 
 /* ---- run_results.c ---- */
 
+/* An entry of `results`. */
+void lt_dbt_write_result(lt_json_writer *w, const lt_dbt_run *run,
+                         const lt_dbt_node_result *result);
+/* result_value.c: the same as on-run-end sees it, with its node. */
+lt_jinja_value lt_dbt_result_value(const lt_dbt_run *run, const lt_dbt_node_result *result,
+                                   lt_jinja_heap *heap);
 /* "key": [["2024-01-01T00:00:00+00:00", "2024-01-02T00:00:00+00:00"], ...] */
 void lt_dbt_write_spans(lt_json_writer *w, const char *key, const lt_dbt_spans *spans);

@@ -237,8 +237,6 @@ static lt_status add_comment(rendering *r, lt_jinja_heap *heap, lt_err *err)
 lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled, lt_err *err)
 {
     const lt_dbt_node *node = r->node;
-    r->graph = (lt_jinja_value){0}; /* a heap of before may be gone */
-    r->graph_heap = heap;
     lt_dbt_exec_settings settings = {.rt = r->rt ? r->rt : r->dbt->parse_rt,
                                      .heap = heap,
                                      .session = r->session,

@@ -13,29 +13,6 @@ static bool is_in(lt_jinja_value list, lt_jinja_value item)
 
 /* ---- what they see ---- */
 
-static lt_jinja_value result_value(const lt_dbt_run *run, const lt_dbt_node_result *result,
-                                   lt_jinja_heap *heap)
-{
-    lt_jinja_value made = lt_jinja_dict(heap);
-    double seconds = (double)(result->execute_ended_us - result->compile_started_us) / 1e6;
-    lt_jinja_put(made, "status", lt_jinja_text(lt_text_of(lt_dbt_outcome_name(result->outcome))));
-    LT_AUTO(lt_buf) message = {.limit = LT_MIB};
-    lt_dbt_result_say(run, result, &message);
-    lt_jinja_put(made, "message",
-                 message.len ? lt_jinja_text_copy(heap, lt_buf_text(&message)) : lt_jinja_none());
-    lt_jinja_put(made, "unique_id", lt_jinja_text(result->node->id));
-    lt_jinja_put(made, "failures",
-                 result->failures < 0 ? lt_jinja_none() : lt_jinja_int(result->failures));
-    lt_jinja_put(made, "execution_time", lt_jinja_float(seconds));
-    lt_jinja_put(made, "thread_id",
-                 lt_jinja_text(lt_text_of(
-                     lt_arena_format(&heap->arena, "Thread-%u (worker)", result->thread))));
-    lt_jinja_put(made, "adapter_response", lt_jinja_dict(heap));
-    lt_jinja_put(made, "timing", lt_jinja_list(heap));
-    lt_jinja_put(made, "node", lt_dbt_node_value(run->request.dbt, result->node, heap));
-    return made;
-}
-
 /* results, schemas, database_schemas: what on-run-end sees; of hooks, as in dbt, only those that failed. */
 static lt_jinja_value end_names(const lt_dbt_run *run, lt_jinja_heap *heap)
 {
@@ -49,7 +26,7 @@ static lt_jinja_value end_names(const lt_dbt_run *run, lt_jinja_heap *heap)
         lt_jinja_value schema = lt_jinja_text(node->relation.schema);
         lt_jinja_value pair[2] = {lt_jinja_text(node->relation.database), schema};
         lt_jinja_value both = lt_jinja_tuple(heap, pair, 2);
-        lt_jinja_add(results, result_value(run, result, heap));
+        lt_jinja_add(results, lt_dbt_result_value(run, result, heap));
         if (node->no_relation || result->outcome == LT_DBT_SKIPPED)
             continue;
         if (!is_in(schemas, schema))
@@ -137,22 +114,24 @@ static lt_status execute(const hook *h, lt_text sql, lt_err *err)
 static lt_status run_hook(const hook *h, lt_err *err)
 {
     rendering r;
-    lt_jinja_heap heap = {0};
+    lt_jinja_heap *heap = lt_dbt_heap_new();
+    graph_turn turn = {.graph = &h->run->graph, .session = h->session};
     LT_AUTO(lt_buf) sql = {0};
     lt_dbt_rendering_init(&r, h->run->request.dbt, h->node);
+    r.turn = &turn;
     r.session = h->session;
     r.rt = h->run->rt;
     r.run = &h->run->settings;
     if (lt_text_eq(lt_text_of(h->when), T("on-run-end")))
-        r.extra = end_names(h->run, &heap);
+        r.extra = end_names(h->run, heap);
     h->result->compile_started_us = lt_now_us();
-    lt_status status = compile(h, &heap, &r, &sql, err);
+    lt_status status = compile(h, heap, &r, &sql, err);
     h->result->compile_ended_us = lt_now_us();
     if (status == LT_OK)
         status = execute(h, lt_buf_text(&sql), err);
     if (r.exec)
         lt_dbt_exec_close(r.exec);
-    lt_jinja_heap_cleanup(&heap);
+    lt_dbt_heap_done(h->run, heap, &turn);
     if (status != LT_OK)
         return lt_wrap(err, "%.*s", LT_ARG(h->node->name));
     return LT_OK;

@@ -130,6 +130,22 @@ typedef struct config_calls {
     lt_jinja_value last; /* the last value of each key, as it was given */
 } config_calls;
 
+/* `graph` of a run: one value for all of its nodes, which keeps what macros put into it until the run ends. The threads take turns. */
+typedef struct run_graph {
+    pthread_mutex_t turn;
+    pthread_mutex_t *lock; /* of the run: nodes change under it */
+    lt_jinja_heap heap;
+    lt_jinja_value value; /* undefined until somebody asks */
+} run_graph;
+
+/* What a node, hook or operation has of it: from when it first asks until it is done, but while it waits for the database. */
+typedef struct graph_turn {
+    run_graph *graph;
+    lt_session *session; /* NULL: it never waits */
+    bool holds;
+    bool borrows; /* an object of its heap lies in the graph */
+} graph_turn;
+
 /* What a run decides for all of its nodes. */
 typedef struct run_settings {
     bool empty;                /* --empty: references have no rows */
@@ -173,10 +189,9 @@ typedef struct rendering {
     lt_jinja_value extra;            /* more names: a dict, or undefined */
     unsigned thread;                 /* of the run that builds it, from 1; 0: the main one */
     lt_jinja_value model;            /* `model`: made when it is asked for */
-    lt_jinja_value graph;            /* `graph`: likewise, in the heap of `exec` */
-    const lt_jinja_heap *graph_heap;
-    lt_text compiled;          /* its SQL, once that is known */
-    const lt_dbt_batch *batch; /* or NULL */
+    graph_turn *turn;                /* of `graph`; NULL: it has one of its own each time it asks */
+    lt_text compiled;                /* its SQL, once that is known */
+    const lt_dbt_batch *batch;       /* or NULL */
     lt_jinja_value env; /* what env_var() gives before the environment: a dict, or undefined */
     lt_jinja_object config, builtins, var;
     lt_jinja_value deferred;        /* of clone: the other environment's relation, or undefined */
@@ -552,8 +567,18 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err);
 
 /* `graph`: all nodes by kind and id. */
 lt_jinja_value lt_dbt_graph_value(const lt_dbt *dbt, lt_jinja_heap *heap);
+
+/* ---- run_graph.c ---- */
+
+void lt_dbt_graph_init(run_graph *graph, pthread_mutex_t *lock);
+void lt_dbt_graph_cleanup(run_graph *graph);
+lt_jinja_value lt_dbt_graph_take(graph_turn *turn, const lt_dbt *dbt);
+/* The node is done. True: its heap must live as long as the run. */
+bool lt_dbt_graph_leave(graph_turn *turn);
 /* The node as a dict, as the manifest has it. */
 lt_jinja_value lt_dbt_node_value(const lt_dbt *dbt, const lt_dbt_node *node, lt_jinja_heap *heap);
+/* JSON of ours. */
+lt_jinja_value lt_dbt_json_value(lt_jinja_heap *heap, lt_text text);
 
 /* ---- batches.c ---- */
 

@@ -750,16 +750,11 @@ static lt_jinja_value selected_value(const rendering *r, lt_jinja_heap *heap)
     return made;
 }
 
-/* Made once for a rendering: it is large, and macros keep things in it. */
 static lt_jinja_value graph_value(rendering *r, lt_jinja_heap *heap)
 {
     if (r->loading)
         return lt_jinja_dict(heap);
-    if (r->graph_heap != heap) /* a template within, whose values end before */
-        return lt_dbt_graph_value(r->dbt, heap);
-    if (r->graph.type != LT_JINJA_DICT)
-        r->graph = lt_dbt_graph_value(r->dbt, heap);
-    return r->graph;
+    return r->turn ? lt_dbt_graph_take(r->turn, r->dbt) : lt_dbt_graph_value(r->dbt, heap);
 }
 
 /* What takes work to make: `this`, `model`, `graph`, `selected_resources`. */

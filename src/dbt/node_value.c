@@ -33,16 +33,21 @@ static lt_jinja_value value_of(lt_jinja_heap *heap, const lt_json *node)
     }
 }
 
+lt_jinja_value lt_dbt_json_value(lt_jinja_heap *heap, lt_text text)
+{
+    lt_json *tree = NULL;
+    lt_err err = {0};
+    if (lt_json_read(text, "node", NULL, &heap->arena, &tree, &err) != LT_OK)
+        return lt_jinja_none(); /* our own writer's text is always JSON */
+    return value_of(heap, tree);
+}
+
 lt_jinja_value lt_dbt_node_value(const lt_dbt *dbt, const lt_dbt_node *node, lt_jinja_heap *heap)
 {
     LT_AUTO(lt_buf) text = {0};
     lt_json_writer w = {.out = &text};
-    lt_json *tree = NULL;
-    lt_err err = {0};
     lt_dbt_write_node(dbt, node, &w);
-    if (lt_json_read(lt_buf_text(&text), "node", NULL, &heap->arena, &tree, &err) != LT_OK)
-        return lt_jinja_none(); /* our own writer's text is always JSON */
-    return value_of(heap, tree);
+    return lt_dbt_json_value(heap, lt_buf_text(&text));
 }
 
 lt_jinja_value lt_dbt_graph_value(const lt_dbt *dbt, lt_jinja_heap *heap)

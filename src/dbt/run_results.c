@@ -91,7 +91,7 @@ static bool has_relation_name(const lt_dbt_node *node)
            !is_listed_only(node);
 }
 
-static void write_result(lt_json_writer *w, const lt_dbt_run *run, const lt_dbt_node_result *result)
+void lt_dbt_write_result(lt_json_writer *w, const lt_dbt_run *run, const lt_dbt_node_result *result)
 {
     const lt_dbt_node *node = result->node;
     LT_AUTO(lt_buf) relation = {.limit = 64 * LT_KIB};
@@ -154,7 +154,7 @@ lt_status lt_dbt_run_results_write(const lt_dbt_run *run, const char *folder, lt
     lt_json_key(&w, T("results"));
     lt_json_begin(&w, '[');
     for (size_t i = 0; i < run->results.len; i++)
-        write_result(&w, run, run->results.items[i]);
+        lt_dbt_write_result(&w, run, run->results.items[i]);
     lt_json_end(&w);
     lt_json_key(&w, T("elapsed_time"));
     lt_json_double(&w, (double)lt_dbt_elapsed_us(run) / 1e6);

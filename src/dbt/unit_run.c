@@ -196,6 +196,7 @@ lt_status lt_dbt_fixture_sql(const rendering *r, const lt_dbt_node *node, lt_jin
     inner.transaction = r->transaction;
     inner.rt = r->rt;
     inner.run = r->run;
+    inner.turn = r->turn;
     inner.heap = heap;
     inner.deferred = lt_dbt_deferred_relation(&inner, node, heap);
     LT_TRY(lt_dbt_exec_attach(&inner, heap, (lt_text){0}, err));
@@ -275,6 +276,7 @@ static lt_status compile_subject(rendering *r, lt_dbt_unit *unit, lt_jinja_heap 
     inner.transaction = r->transaction;
     inner.rt = r->rt;
     inner.run = r->run;
+    inner.turn = r->turn;
     inner.unit = unit;
     override_vars(&inner, lt_dbt_at(overrides, "vars"), heap);
     inner.env = lt_dbt_at(overrides, "env_vars");

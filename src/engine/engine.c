@@ -128,6 +128,29 @@ void lt_session_progress(lt_session *session, int64_t *rows, double *fraction)
         session->engine->ops->progress(session, rows, fraction);
 }
 
+void lt_session_on_wait(lt_session *session, void (*waits)(void *user, bool begins), void *user)
+{
+    session->waits = waits;
+    session->waits_user = user;
+}
+
+static lt_session *wait_begins(lt_session *session)
+{
+    if (session->waits)
+        session->waits(session->waits_user, true);
+    return session;
+}
+
+static void wait_ends(lt_session **session)
+{
+    if ((*session)->waits)
+        (*session)->waits((*session)->waits_user, false);
+}
+
+/* Until the end of the block the session waits for its database. */
+#define WAITING(session_)                                                                          \
+    __attribute__((cleanup(wait_ends), unused)) lt_session *waiting = wait_begins(session_)
+
 /* What every call starts with. */
 static lt_status start(lt_session *session, lt_text sql, lt_err *err)
 {
@@ -151,6 +174,7 @@ lt_status lt_exec(lt_session *session, lt_text sql, int64_t *rows, lt_err *err)
 {
     int64_t changed = 0;
     LT_TRY(start(session, sql, err));
+    WAITING(session);
     LT_TRY(session->engine->ops->exec(session, sql, &changed, err));
     if (rows)
         *rows = changed;
@@ -160,12 +184,14 @@ lt_status lt_exec(lt_session *session, lt_text sql, int64_t *rows, lt_err *err)
 lt_status lt_session_begin(lt_session *session, lt_err *err)
 {
     LT_TRY(start(session, (lt_text){0}, err));
+    WAITING(session);
     return session->engine->ops->begin(session, err);
 }
 
 lt_status lt_session_commit(lt_session *session, lt_err *err)
 {
     LT_TRY(start(session, (lt_text){0}, err));
+    WAITING(session);
     return session->engine->ops->commit(session, err);
 }
 
@@ -174,8 +200,10 @@ void lt_session_rollback(lt_session *session)
     lt_err err;
     int64_t error_at =
         session->error_at; /* who rolls back still wants to say where it went wrong */
-    if (start(session, (lt_text){0}, &err) == LT_OK)
+    if (start(session, (lt_text){0}, &err) == LT_OK) {
+        WAITING(session);
         session->engine->ops->rollback(session);
+    }
     session->error_at = error_at;
 }
 
@@ -183,6 +211,7 @@ lt_status lt_query(lt_session *session, lt_text sql, const lt_text *params, size
                    lt_stream *out, lt_err *err)
 {
     LT_TRY(start(session, sql, err));
+    WAITING(session);
     return session->engine->ops->query(session, sql, params, param_count, out, err);
 }
 
@@ -193,6 +222,7 @@ lt_status lt_query_table(lt_session *session, lt_text sql, const lt_text *params
     LT_TRY(start(session, sql, err));
     bool cut = false;
     lt_table table = {0};
+    WAITING(session);
     LT_TRY(session->engine->ops->query_table(session, sql, params, param_count, row_limit, &cut,
                                              arena, &table, err));
     if (cut && !more)
@@ -207,6 +237,7 @@ lt_status lt_query_columns(lt_session *session, lt_text sql, lt_arena *arena, lt
                            lt_err *err)
 {
     LT_TRY(start(session, sql, err));
+    WAITING(session);
     return session->engine->ops->query_columns(session, sql, arena, out, err);
 }
 
@@ -390,6 +421,7 @@ lt_status lt_ingest(lt_session *session, const lt_relation *table, const lt_text
     int64_t count = 0;
     LT_TRY(start(session, (lt_text){0}, err));
     atomic_store(&session->rows_done, 0);
+    WAITING(session);
     LT_TRY(session->engine->ops->ingest(session, table, columns, stream, &count, err));
     if (rows)
         *rows = count;
@@ -404,6 +436,7 @@ lt_status lt_write_parquet(lt_session *session, lt_text select, const char *path
     if (!session->engine->ops->write_parquet)
         return lt_fail(err, LT_INVALID, "the engine '%s' cannot write Parquet files",
                        session->engine->ops->kind);
+    WAITING(session);
     LT_TRY(session->engine->ops->write_parquet(session, select, path, &count, err));
     if (rows)
         *rows = count;

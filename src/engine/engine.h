@@ -46,6 +46,10 @@ lt_engine *lt_session_engine(const lt_session *session);
 void lt_session_cancel(lt_session *session);
 /* Whether that was asked since the last statement began: for who waits for something else in between. */
 bool lt_session_is_cancelled(const lt_session *session);
+/* Call `waits(user, true)` before the session waits for its database and `waits(user, false)` behind, on the thread that asks: who
+ * holds a lock lets it go meanwhile. NULL ends that. */
+void lt_session_on_wait(lt_session *session, void (*waits)(void *user, bool begins), void *user);
+
 /* The byte offset in the last statement where the engine says the error is, or -1. */
 int64_t lt_session_error_at(const lt_session *session);
 /* postgres: the server's word for the last command that succeeded, "INSERT 0 5", "CREATE VIEW"; else empty. Lives until the next

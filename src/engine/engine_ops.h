@@ -15,11 +15,13 @@ struct lt_engine {
 };
 
 struct lt_session {
-    lt_engine *engine;      /* borrowed */
-    int64_t error_at;       /* byte offset in the last statement, or -1 */
-    char tag[64];           /* the server's word for the last command: "INSERT 0 5"; may be empty */
-    bool streaming;         /* a stream of this session is not released yet */
-    _Atomic bool cancelled; /* lt_session_cancel() was called during this call */
+    lt_engine *engine; /* borrowed */
+    int64_t error_at;  /* byte offset in the last statement, or -1 */
+    char tag[64];      /* the server's word for the last command: "INSERT 0 5"; may be empty */
+    void (*waits)(void *user, bool begins); /* or NULL: around each call that asks the database */
+    void *waits_user;
+    bool streaming;            /* a stream of this session is not released yet */
+    _Atomic bool cancelled;    /* lt_session_cancel() was called during this call */
     _Atomic int64_t rows_done; /* of the statement that runs; -1 is not known */
 };
 

@@ -90,6 +90,7 @@ struct lt_jinja_heap {
     char *tail, *tail_end; /* room behind the newest text, for `a = a ~ b` in a loop */
     bool frozen;           /* its containers cannot be changed from templates */
     bool overflow;         /* the limit was passed: the render ends with LT_TOO_BIG */
+    bool borrows; /* an object that cannot be copied was put into it: it lives in another heap */
 };
 void lt_jinja_heap_cleanup(lt_jinja_heap *heap);
 

@@ -499,6 +499,7 @@ static lt_status copy_at(lt_jinja_heap *heap, lt_jinja_value value, unsigned dep
             *out = value.as.object->class->copy(value.as.object, heap);
             return LT_OK;
         }
+        heap->borrows = true;
         break;
     default:
         break;

@@ -444,3 +444,32 @@ def test_inputs_of_a_unit_test_are_whole_seeds_and_sources_of_one_name(shop):
     assert "PASS=1" in shop("test", "-s", "test_type:unit")
     shop.write("seeds/s.csv", "id\n1\n")
     assert "FAIL 1" in shop("test", "-s", "test_type:unit", code=1)
+
+
+def test_the_graph_keeps_what_macros_put_there_until_the_run_ends(shop):
+    """From one node to the next, on several threads, and after their own values are gone."""
+    shop.write("dbt_project.yml", PROJECT + "on-run-start: \"{% do graph.setdefault('own', {'names': [], 'when': {}}) %}\"\n"
+               "on-run-end: \"{{ log('seen ' ~ (graph.own.names | sort | join(',')) ~ ' ' ~ graph.own.when.values() | map(attribute='year') | unique | list"
+               " ~ ' ' ~ graph.own.here.identifier, info=true) }}\"\n")
+    for i in range(12):
+        shop.write(f"models/m{i}.sql", "{{ config(post_hook=\"{% do graph.own.names.append(this.identifier) %}\") }}\n"
+                   "{% do graph.own.when.update({this.identifier: modules.datetime.datetime(2001, 1, 1)}) %}{% do graph.own.update({'here': this}) %}\n"
+                   "{% set found = run_query('select 1 as id') %}select {{ found.columns[0].values()[0] }} as id")
+    out = shop("run", "--threads", "4")
+    assert "seen " + ",".join(sorted(f"m{i}" for i in range(12))) + " [2001] m" in out
+
+
+def test_results_at_the_end_of_a_run_become_dictionaries(shop):
+    shop.write("dbt_project.yml", PROJECT + "on-run-end: \"{% for r in results %}{% set d = r.to_dict() %}{{ log(d.status ~ ' ' ~ d.node.name ~ ' ' ~ r.node.to_dict().name"
+               " ~ ' ' ~ d.timing | map(attribute='name') | list ~ ' ' ~ r.timing[0].to_dict().name ~ ' ' ~ ('failures' in r.to_dict(omit_none=true)), info=true) }}{% endfor %}\"\n")
+    shop.write("models/m.sql", "select 1 as id")
+    assert "success m m ['compile', 'execute'] compile False" in shop("run")
+
+
+def test_an_exposure_does_not_wait_for_the_tests_of_what_it_shows(shop):
+    shop.write("models/m.sql", "select 1 as id")
+    shop.write("models/m.yml", "models: [{name: m, columns: [{name: id, data_tests: [{accepted_values: {arguments: {values: [2]}}}]}]}]\n"
+               "exposures: [{name: board, type: dashboard, owner: {name: me}, depends_on: [ref('m')]}]")
+    shop("build", code=1)
+    assert {r["unique_id"].split(".")[0]: r["status"] for r in artifact(shop, "run_results.json")["results"] if "seed" not in r["unique_id"]} == \
+        {"model": "success", "test": "fail", "exposure": "no-op"}
