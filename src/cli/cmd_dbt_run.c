@@ -88,7 +88,6 @@ lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *
     lt_dbt_run_request request = {.dbt = work->dbt,
                                   .target = &work->profile.target,
                                   .invocation = &work->invocation,
-                                  .flags = dbt_flags_value(flags, &work->heap),
                                   .target_folder = work->target_folder,
                                   .action = action,
                                   .selected = selected,

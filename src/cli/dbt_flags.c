@@ -592,6 +592,39 @@ static bool is_own(const flag *f)
     return false;
 }
 
+/* Those of dbt_project.yml alone, as dbt 1.11 has them where it says nothing; and options of dbt that are without effect here. */
+static const struct {
+    const char *key;
+    bool is_on;
+} usual_flags[] = {{"require_all_warnings_handled_by_warn_error", false},
+                   {"require_batched_execution_for_custom_microbatch_strategy", false},
+                   {"require_explicit_package_overrides_for_builtin_materializations", true},
+                   {"require_generic_test_arguments_property", true},
+                   {"require_nested_cumulative_type_params", false},
+                   {"require_ref_searches_node_package_before_root", false},
+                   {"require_resource_names_without_spaces", true},
+                   {"require_unique_project_resource_names", false},
+                   {"require_yaml_configuration_for_mf_time_spines", false},
+                   {"skip_nodes_if_on_run_start_fails", false},
+                   {"source_freshness_run_project_hooks", true},
+                   {"state_modified_compare_more_unrendered_values", false},
+                   {"state_modified_compare_vars", false},
+                   {"strict_mode", false},
+                   {"validate_macro_args", false},
+                   {"static_parser", true},
+                   {"partial_parse_file_diff", true}};
+
+static void put_behaviour(const dbt_flags *given, lt_jinja_value made)
+{
+    lt_jinja_value said;
+    for (size_t i = 0; i < LT_COUNT(usual_flags); i++) {
+        bool is_said = given->project.type == LT_JINJA_DICT &&
+                       lt_jinja_find(given->project, lt_text_of(usual_flags[i].key), &said);
+        lt_jinja_put(made, usual_flags[i].key,
+                     lt_jinja_bool(is_said ? lt_jinja_truth(said) : usual_flags[i].is_on));
+    }
+}
+
 lt_jinja_value dbt_flags_value(const dbt_flags *given, lt_jinja_heap *heap)
 {
     static const char *const on[] = {"print",         "use_colors", "write_json",
@@ -625,6 +658,7 @@ lt_jinja_value dbt_flags_value(const dbt_flags *given, lt_jinja_heap *heap)
             lt_jinja_put(made, key, items);
         }
     }
+    put_behaviour(given, made);
     lt_jinja_put(made, "which", lt_jinja_text(lt_text_of(dbt_verb_name(given->verb))));
     return made;
 }
@@ -646,28 +680,6 @@ static bool is_left_out(const dbt_flags *given, const flag *f, const char *key,
     return strcmp(key, "threads") == 0 && !lt_jinja_truth(value); /* the profile says */
 }
 
-/* Those of dbt_project.yml alone, as dbt 1.11 has them where it says nothing; and options of dbt that are without effect here. */
-static const struct {
-    const char *key;
-    bool is_on;
-} usual_flags[] = {{"require_all_warnings_handled_by_warn_error", false},
-                   {"require_batched_execution_for_custom_microbatch_strategy", false},
-                   {"require_explicit_package_overrides_for_builtin_materializations", true},
-                   {"require_generic_test_arguments_property", true},
-                   {"require_nested_cumulative_type_params", false},
-                   {"require_ref_searches_node_package_before_root", false},
-                   {"require_resource_names_without_spaces", true},
-                   {"require_unique_project_resource_names", false},
-                   {"require_yaml_configuration_for_mf_time_spines", false},
-                   {"skip_nodes_if_on_run_start_fails", false},
-                   {"source_freshness_run_project_hooks", true},
-                   {"state_modified_compare_more_unrendered_values", false},
-                   {"state_modified_compare_vars", false},
-                   {"strict_mode", false},
-                   {"validate_macro_args", false},
-                   {"static_parser", true},
-                   {"partial_parse_file_diff", true}};
-
 static bool usual_of(const char *key)
 {
     for (size_t i = 0; i < LT_COUNT(usual_flags); i++)
@@ -678,13 +690,8 @@ static bool usual_of(const char *key)
 
 static void put_inert(const dbt_flags *given, lt_jinja_value made, lt_jinja_heap *heap)
 {
-    lt_jinja_value limits = lt_jinja_dict(heap), said;
-    for (size_t i = 0; i < LT_COUNT(usual_flags); i++) {
-        bool is_said = given->project.type == LT_JINJA_DICT &&
-                       lt_jinja_find(given->project, lt_text_of(usual_flags[i].key), &said);
-        lt_jinja_put(made, usual_flags[i].key,
-                     lt_jinja_bool(is_said ? lt_jinja_truth(said) : usual_flags[i].is_on));
-    }
+    lt_jinja_value limits = lt_jinja_dict(heap);
+    put_behaviour(given, made);
     for (size_t i = 0; i < LT_COUNT(flags); i++) {
         const flag *f = &flags[i];
         const int *value = (const int *)(const void *)((const char *)given + f->offset);

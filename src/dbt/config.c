@@ -10,11 +10,10 @@ static const struct {
     lt_text name;
     merge_rule rule;
 } rules[] = {
-    {T("tags"), RULE_APPEND},         {T("pre-hook"), RULE_APPEND},
-    {T("post-hook"), RULE_APPEND},    {T("packages"), RULE_APPEND},
-    {T("meta"), RULE_UPDATE},         {T("docs"), RULE_UPDATE},
-    {T("quoting"), RULE_UPDATE},      {T("column_types"), RULE_UPDATE},
-    {T("persist_docs"), RULE_UPDATE}, {T("grants"), RULE_GRANTS},
+    {T("tags"), RULE_APPEND},     {T("pre-hook"), RULE_APPEND},     {T("post-hook"), RULE_APPEND},
+    {T("packages"), RULE_APPEND}, {T("meta"), RULE_UPDATE},         {T("docs"), RULE_UPDATE},
+    {T("quoting"), RULE_UPDATE},  {T("column_types"), RULE_UPDATE}, {T("contract"), RULE_UPDATE},
+    {T("grants"), RULE_GRANTS},
 };
 
 /* ---- dbt's defaults, in the order of its artifacts ---- */
@@ -137,7 +136,7 @@ static lt_jinja_value granted(lt_dbt *dbt, lt_jinja_value old, lt_jinja_value ne
     if (new.type != LT_JINJA_DICT)
         return old;
     for (size_t at = 0; old.type == LT_JINJA_DICT && lt_jinja_next(old, &at, &key, &value);)
-        lt_jinja_put_value(made, key, value);
+        lt_jinja_put_value(made, key, appended(dbt, (lt_jinja_value){0}, value));
     for (size_t at = 0; lt_jinja_next(new, &at, &key, &value);) {
         lt_text name = lt_jinja_as_text(key);
         bool add = lt_text_starts(name, T("+"));
@@ -191,6 +190,28 @@ static void replace_all(lt_jinja_value into, lt_jinja_value from)
     lt_jinja_value key, value;
     for (size_t at = 0; from.type == LT_JINJA_DICT && lt_jinja_next(from, &at, &key, &value);)
         lt_jinja_put_value(into, key, value);
+}
+
+lt_jinja_value lt_dbt_config_deep_merge(lt_dbt *dbt, lt_jinja_value under, lt_jinja_value over)
+{
+    lt_jinja_value made, key, value;
+    if (over.type == LT_JINJA_LIST && under.type == LT_JINJA_LIST) {
+        made = lt_jinja_list(&dbt->heap);
+        append_all(made, over);
+        append_all(made, under);
+        return made;
+    }
+    if (over.type != LT_JINJA_DICT || under.type != LT_JINJA_DICT)
+        return over;
+    made = lt_jinja_dict(&dbt->heap);
+    replace_all(made, under);
+    for (size_t at = 0; lt_jinja_next(over, &at, &key, &value);) {
+        lt_jinja_value old = {0};
+        if (lt_jinja_find(under, lt_jinja_as_text(key), &old))
+            value = lt_dbt_config_deep_merge(dbt, old, value);
+        lt_jinja_put_value(made, key, value);
+    }
+    return made;
 }
 
 /* ---- by folder ---- */
@@ -573,7 +594,7 @@ lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entr
     replace_all(config->unrendered, raw_patch.type == LT_JINJA_DICT ? raw_patch : entry);
     if (call) {
         lt_dbt_config_merge(dbt, config->all, call->merged);
-        replace_all(config->unrendered, call->last);
+        replace_all(config->unrendered, call->written);
     }
     if (!node->package->is_root) {
         merge_folders(dbt, node, dbt->root->project, config->all, true);

@@ -41,13 +41,12 @@ lt_status lt_dbt_run_use(lt_dbt_run *run, lt_engine *engine, lt_err *err)
         LT_TRY(lt_dbt_prepare_engine(engine, run->request.credentials, err));
     if (engine)
         LT_TRY(look_around(run, err));
-    if (run->request.flags.type != LT_JINJA_DICT)
-        run->request.flags = run->request.dbt->settings.flags;
+    const lt_jinja_value flags = run->request.dbt->settings.flags;
     const rt_request request = {
         .engine = engine,
         .database = run->database,
-        .flags = run->request.flags,
-        .args = run->request.invocation ? run->request.invocation->args : run->request.flags,
+        .flags = flags,
+        .args = run->request.invocation ? run->request.invocation->args : flags,
         .envs = metadata_envs(run),
         .credentials = run->request.credentials,
         .arena = &run->arena,

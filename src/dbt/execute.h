@@ -71,8 +71,7 @@ typedef struct lt_dbt_run_request {
     lt_engine *engine;                   /* NULL too: compile without a database */
     const lt_dbt_guard *guard;           /* NULL: as dbt */
     const lt_dbt_invocation *invocation; /* NULL: no artifacts are written */
-    lt_jinja_value flags; /* for `flags` of templates: a dict; undefined: those of the project */
-    const char *target_folder; /* NULL: nothing is written there */
+    const char *target_folder;           /* NULL: nothing is written there */
     lt_dbt_action action;
     const lt_node_set *selected;
     unsigned threads;

@@ -380,6 +380,39 @@ static lt_dbt_node *make_node(const test_entry *t, lt_text *shortened)
     return node;
 }
 
+static const lt_dbt_macro *macro_of(const lt_dbt *dbt, const lt_dbt_node *node)
+{
+    LT_AUTO(lt_chars) name = lt_format("test_%.*s", LT_ARG(node->test_name));
+    if (!node->test_namespace.len)
+        return lt_dbt_macro_find(dbt, node->package, lt_text_of(name));
+    const lt_dbt_package *package = lt_dbt_package_find(dbt, node->test_namespace);
+    if (!package)
+        return NULL;
+    return package == dbt->internal ? lt_dbt_macro_find(dbt, package, lt_text_of(name))
+                                    : lt_map_find(&package->macros, lt_text_of(name));
+}
+
+/* The tests that dbt does not render: their configuration stays as it is. */
+static bool is_simple(const lt_dbt_macro *macro, const lt_dbt_node *node)
+{
+    return macro && macro->package->is_built_in &&
+           (lt_text_eq(node->test_name, T("unique")) || lt_text_eq(node->test_name, T("not_null")));
+}
+
+/* What dbt keeps of a test's configuration to compare it with another run: the test is a template that calls config(). */
+static lt_status put_written(lt_dbt *dbt, const lt_dbt_node *node, config_calls *call, lt_err *err)
+{
+    LT_AUTO(lt_jinja_template_ref) compiled = NULL;
+    lt_jinja_value written;
+    call->written = call->merged;
+    if (is_simple(macro_of(dbt, node), node) || !lt_dbt_flag_read(dbt, LT_DBT_COMPARES_WRITTEN))
+        return LT_OK;
+    LT_TRY(lt_jinja_compile(&dbt->parse_env, node->path, node->raw_code, &compiled, NULL, err));
+    if (lt_jinja_keywords_of(compiled, T("config"), &dbt->heap, &written))
+        call->written = written;
+    return LT_OK;
+}
+
 static lt_status add_test(const test_subject *on, lt_text column, const lt_texts *tags,
                           const lt_yaml *entry, lt_err *err)
 {
@@ -403,14 +436,11 @@ static lt_status add_test(const test_subject *on, lt_text column, const lt_texts
     make_id(dbt, node);
     LT_TRY(lt_dbt_test_record(dbt, node, &call, err));
     /* What the macro itself configures is weaker than what the entry says. */
-    if (call.merged.type == LT_JINJA_DICT) {
+    if (call.merged.type == LT_JINJA_DICT)
         lt_dbt_config_merge(dbt, call.merged, t.config);
-        lt_jinja_value key, value;
-        for (size_t at = 0; lt_jinja_next(t.config, &at, &key, &value);)
-            lt_jinja_put_value(call.last, key, value);
-    } else {
-        call = (config_calls){.merged = t.config, .last = t.config};
-    }
+    else
+        call.merged = t.config;
+    LT_TRY(put_written(dbt, node, &call, err));
     LT_TRY(lt_dbt_config_make(dbt, node, (lt_jinja_value){0}, (lt_jinja_value){0}, &call, err));
     put_tags(dbt, node, tags, t.config);
     LT_TRY(lt_dbt_describe(on->source, node, t.body, err));
@@ -513,18 +543,6 @@ lt_status lt_dbt_test_kwargs(const lt_dbt *dbt, const lt_dbt_node *node,
     return LT_OK;
 }
 
-static const lt_dbt_macro *macro_of(const lt_dbt *dbt, const lt_dbt_node *node)
-{
-    LT_AUTO(lt_chars) name = lt_format("test_%.*s", LT_ARG(node->test_name));
-    if (!node->test_namespace.len)
-        return lt_dbt_macro_find(dbt, node->package, lt_text_of(name));
-    const lt_dbt_package *package = lt_dbt_package_find(dbt, node->test_namespace);
-    if (!package)
-        return NULL;
-    return package == dbt->internal ? lt_dbt_macro_find(dbt, package, lt_text_of(name))
-                                    : lt_map_find(&package->macros, lt_text_of(name));
-}
-
 static lt_text test_macro_name(const void *context, size_t i)
 {
     const lt_dbt *dbt = context;
@@ -623,10 +641,7 @@ lt_status lt_dbt_test_record(lt_dbt *dbt, lt_dbt_node *node, config_calls *confi
     r.loading = dbt;
     r.recorded = node;
     bool plain = !macro || macro->package->is_built_in;
-    bool simple =
-        macro && plain &&
-        (lt_text_eq(node->test_name, T("unique")) || lt_text_eq(node->test_name, T("not_null")));
-    if (!simple)
+    if (!is_simple(macro, node))
         need_macro(dbt, node, lt_dbt_macro_find(dbt, node->package, T("get_where_subquery")));
     lt_status status =
         plain ? record_arguments(dbt, node, &r, err) : record_macro(dbt, node, &r, err);

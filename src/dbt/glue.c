@@ -128,11 +128,12 @@ void lt_dbt_quoting_of(const lt_dbt *dbt, const lt_dbt_node *node, bool quote[LT
 {
     for (size_t i = 0; i < LT_DBT_PARTS; i++)
         quote[i] = true;
-    add_quoting(lt_dbt_at(dbt->root->project, "quoting"), quote);
-    if (node && node->kind != LT_DBT_SOURCE)
-        add_quoting(lt_dbt_config_get(dbt, node, T("quoting")), quote);
-    if (!node || node->kind != LT_DBT_SOURCE)
+    if (!node || node->kind != LT_DBT_SOURCE) {
+        add_quoting(lt_dbt_at(dbt->root->project, "quoting"), quote);
+        if (node)
+            add_quoting(lt_dbt_config_get(dbt, node, T("quoting")), quote);
         return;
+    }
     add_quoting(lt_dbt_at(node->source_raw, "quoting"), quote);
     add_quoting(lt_dbt_at(node->raw, "quoting"), quote);
 }

@@ -127,7 +127,8 @@ typedef struct refable_list {
 /* What calls of config() gave: dicts, or undefined. */
 typedef struct config_calls {
     lt_jinja_value merged;
-    lt_jinja_value last; /* the last value of each key, as it was given */
+    lt_jinja_value last;    /* the last value of each key, as it was given */
+    lt_jinja_value written; /* what `unrendered_config` has of them, once all are made */
 } config_calls;
 
 /* `graph` of a run: one value for all of its nodes, which keeps what macros put into it until the run ends. The threads take turns. */
@@ -223,7 +224,7 @@ lt_status lt_dbt_udf_value(rendering *r, lt_jinja_render *render, const lt_dbt_n
 /* ---- glue.c ---- */
 
 extern const lt_jinja_env lt_dbt_yaml_env;
-/* `quoting:` of the root project, then of the node, or of a source and its table (`node` may be NULL); all is quoted unless it says otherwise. */
+/* `quoting:` of the root project, then of the node (which may be NULL); of a source and its table alone. All is quoted unless it says otherwise. */
 void lt_dbt_quoting_of(const lt_dbt *dbt, const lt_dbt_node *node, bool quote[LT_DBT_PARTS]);
 /* The name of the node's relation as SQL has it: `relation_name` of artifacts. */
 void lt_dbt_relation_name(const lt_dbt *dbt, const lt_dbt_node *node, lt_buf *out);
@@ -246,6 +247,11 @@ lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled
 /* What the parse cache remembers of a flag that a template has asked for. */
 #define LT_DBT_FLAG_READ "flags."
 void lt_dbt_flag_record(lt_dbt *dbt, lt_text name, lt_jinja_value value);
+/* A flag that decides how the project is read: the parse cache remembers it. */
+bool lt_dbt_flag_read(lt_dbt *dbt, lt_text name);
+bool lt_dbt_flag_is_on(const lt_dbt *dbt, lt_text name);
+/* Configuration is compared as it was written, also in config() and in entries. */
+#define LT_DBT_COMPARES_WRITTEN T("state_modified_compare_more_unrendered_values")
 void lt_dbt_flag_digest(lt_jinja_value value, char out[65]);
 bool lt_dbt_names_find(rendering *r, lt_jinja_render *render, lt_text name, lt_jinja_value *out);
 extern const lt_jinja_class lt_dbt_config_class, lt_dbt_namespace_class,
@@ -333,6 +339,8 @@ lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entr
                              lt_jinja_value raw_patch, const config_calls *call, lt_err *err);
 /* Names of the relation; checks what only makes sense together. */
 lt_status lt_dbt_config_finish(lt_dbt *dbt, lt_dbt_node *node, lt_err *err);
+/* Two entries of .yml files in one: mappings in each other, the later list before the earlier. Nested no deeper than a file may be. */
+lt_jinja_value lt_dbt_config_deep_merge(lt_dbt *dbt, lt_jinja_value under, lt_jinja_value over);
 /* Merge `from` into `into`, by dbt's rule for each key. */
 void lt_dbt_config_merge(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value from);
 /* The same for calls of config() of one node, which are merged once more: grants keep their +. */

@@ -154,6 +154,73 @@ static lt_status render_for_record(rendering *r, const lt_jinja_template *compil
     return status;
 }
 
+/* Only such values let dbt do without rendering a model. */
+static bool is_plain_value(lt_jinja_value value)
+{
+    lt_jinja_value key, item;
+    for (size_t i = 0; value.type == LT_JINJA_LIST && i < lt_jinja_len(value); i++)
+        if (!is_plain_value(lt_jinja_at(value, i)))
+            return false;
+    for (size_t at = 0; value.type == LT_JINJA_DICT && lt_jinja_next(value, &at, &key, &item);)
+        if (!is_plain_value(item))
+            return false;
+    return value.type == LT_JINJA_STR || value.type == LT_JINJA_LIST ||
+           value.type == LT_JINJA_DICT || value.type == LT_JINJA_BOOL;
+}
+
+static bool has_any(lt_text text, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (lt_text_find(text, lt_text_of(words[i]), 0) != SIZE_MAX)
+            return true;
+    return false;
+}
+
+static bool is_simple_config(const rendering *r, const lt_jinja_static_call *call)
+{
+    static const char *const words[] = {"true", "false"}; /* it knows True and False */
+    lt_jinja_value key, value;
+    lt_text rest = lt_text_sub(r->node->raw_code, call->pos, SIZE_MAX);
+    size_t end = lt_text_find(rest, T("}}"), 0);
+    if (!lt_jinja_len(call->kwargs) || lt_jinja_len(call->args))
+        return false;
+    for (size_t at = 0; lt_jinja_next(call->kwargs, &at, &key, &value);)
+        if (!is_plain_value(value))
+            return false;
+    return !has_any(lt_text_sub(rest, 0, end), words, LT_COUNT(words));
+}
+
+/* Would dbt's own reader of simple models (dbt_extractor) do? It takes less than we: no numbers, no true, no white space control. */
+static bool is_simple_to_dbt(const rendering *r, const lt_jinja_template *compiled)
+{
+    static const char *const unknown[] = {"{{-", "-}}", "{%", "hook"};
+    lt_jinja_heap heap = {0};
+    lt_jinja_static_call call;
+    bool simple = r->node->kind == LT_DBT_MODEL && !lt_dbt_is_python(r->node) &&
+                  !has_any(r->node->raw_code, unknown, LT_COUNT(unknown));
+    for (size_t at = 0; simple && lt_jinja_next_call(compiled, &heap, &at, &call);)
+        simple = lt_text_eq(call.name, T("config")) ? is_simple_config(r, &call)
+                                                    : !lt_text_eq(call.name, T("function"));
+    lt_jinja_heap_cleanup(&heap);
+    return simple;
+}
+
+/* What dbt keeps of the calls of config() to compare them with another run. */
+static void keep_written(rendering *r, const lt_jinja_template *compiled, bool is_static)
+{
+    lt_dbt *dbt = r->loading;
+    config_calls *calls = &r->config_call;
+    lt_jinja_value written;
+    calls->written = calls->merged;
+    if (calls->merged.type != LT_JINJA_DICT)
+        return;
+    if (is_static && is_simple_to_dbt(r, compiled))
+        calls->written = calls->last;
+    else if (lt_dbt_flag_read(dbt, LT_DBT_COMPARES_WRITTEN) && !lt_dbt_is_python(r->node) &&
+             lt_jinja_keywords_of(compiled, T("config"), &dbt->heap, &written))
+        calls->written = written;
+}
+
 /* A template of nothing but text and {{ ref('x') }} need not be rendered. *done false: render it. */
 static lt_status record_statically(rendering *r, const lt_jinja_template *compiled, bool *done,
                                    lt_err *err)
@@ -188,6 +255,7 @@ static lt_status record_with(lt_dbt *dbt, lt_dbt_node *node, const lt_jinja_temp
     LT_TRY(record_statically(&r, compiled, &done, err));
     if (!done)
         LT_TRY(render_for_record(&r, compiled, err));
+    keep_written(&r, compiled, done);
     *config_call = r.config_call;
     return LT_OK;
 }
@@ -226,17 +294,13 @@ static lt_status record_hooks(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
 /* ---- configuration from the entry of a .yml file ---- */
 
 /* Keys beside `config` that are configuration too. */
-static const char *const loose_keys[] = {"tags",           "meta",      "docs",
-                                         "group",          "access",    "enabled",
-                                         "latest_version", "freshness", "deprecation_date"};
-
-static bool is_loose(const lt_dbt_node *node, lt_text key)
+static bool is_loose(const value_source *source, lt_text key)
 {
-    size_t count = node->kind == LT_DBT_MODEL ? 5 : 3;
-    for (size_t i = 0; i < count; i++)
-        if (lt_text_eq(key, lt_text_of(loose_keys[i])))
+    static const lt_text keys[] = {T("meta"), T("docs"), T("group"), T("contract"), T("access")};
+    for (size_t i = 0; i < LT_COUNT(keys); i++)
+        if (lt_text_eq(key, keys[i]))
             return true;
-    return false;
+    return source->dbt->is_strict && lt_text_eq(key, T("tags"));
 }
 
 static bool is_hook_key(lt_text key)
@@ -245,33 +309,44 @@ static bool is_hook_key(lt_text key)
            lt_text_eq(key, T("pre_hook")) || lt_text_eq(key, T("post_hook"));
 }
 
-static lt_status config_of_entry(const value_source *source, const lt_dbt_node *node,
-                                 const lt_yaml *entry, lt_jinja_value *rendered,
-                                 lt_jinja_value *raw, lt_err *err)
+static lt_status loose_config(const value_source *source, const lt_yaml *entry,
+                              lt_jinja_value rendered, lt_err *err)
 {
-    lt_dbt *dbt = source->dbt;
-    for (size_t i = 0; i < entry->count; i++) {
-        lt_text key = entry->keys[i]->text;
-        lt_jinja_value value;
-        if (lt_text_eq(key, T("config")) || !is_loose(node, key))
-            continue;
-        LT_TRY(lt_dbt_value(source, entry->items[i], &value, err));
-        lt_jinja_put_value(*rendered, lt_jinja_text(key), value);
-        lt_jinja_put_value(*raw, lt_jinja_text(key), lt_scope_value(&dbt->heap, entry->items[i]));
-    }
     const lt_yaml *config = lt_yaml_find(entry, T("config"));
-    if (!config || (config->kind == LT_YAML_SCALAR && config->type == LT_YAML_NULL))
+    for (size_t i = 0; i < entry->count; i++) {
+        lt_jinja_value value;
+        const lt_yaml *key = entry->keys[i];
+        if (!is_loose(source, key->text))
+            continue;
+        if (config && lt_yaml_find(config, key->text) && !source->dbt->is_strict)
+            return lt_yaml_fail(key, source->path, err,
+                                "'%.*s' stands here and below 'config': remove this one",
+                                LT_ARG(key->text));
+        LT_TRY(lt_dbt_value(source, entry->items[i], &value, err));
+        lt_jinja_put_value(rendered, lt_jinja_text(key->text), value);
+    }
+    return LT_OK;
+}
+
+/* `rendered` gets all that an entry configures, `raw` what stands below its `config`, as it is written. */
+static lt_status config_of_entry(const value_source *source, const lt_dbt_node *node,
+                                 const lt_yaml *entry, lt_jinja_value rendered, lt_jinja_value raw,
+                                 lt_err *err)
+{
+    LT_TRY(loose_config(source, entry, rendered, err));
+    const lt_yaml *config = lt_yaml_find(entry, T("config"));
+    if (lt_dbt_is_null(config))
         return LT_OK;
     LT_TRY(lt_dbt_config_check_yaml(source, node, config, err));
     for (size_t i = 0; i < config->count; i++) {
         lt_text key = config->keys[i]->text;
-        lt_jinja_value value, plain = lt_scope_value(&dbt->heap, config->items[i]);
+        lt_jinja_value value, plain = lt_scope_value(&source->dbt->heap, config->items[i]);
         if (is_hook_key(key))
             value = plain;
         else
             LT_TRY(lt_dbt_value(source, config->items[i], &value, err));
-        lt_jinja_put_value(*rendered, lt_jinja_text(key), value);
-        lt_jinja_put_value(*raw, lt_jinja_text(key), plain);
+        lt_jinja_put_value(rendered, lt_jinja_text(key), value);
+        lt_jinja_put_value(raw, lt_jinja_text(key), plain);
     }
     return LT_OK;
 }
@@ -306,9 +381,16 @@ lt_status lt_dbt_settle(lt_dbt *dbt, lt_dbt_node *node, const value_source *sour
     if (entry) {
         rendered = lt_jinja_dict(&dbt->heap);
         raw = lt_jinja_dict(&dbt->heap);
-        LT_TRY(config_of_entry(source, node, entry, &rendered, &raw, err));
-        if (given && given->version && given->entry == entry)
-            LT_TRY(config_of_entry(source, node, given->version, &rendered, &raw, err));
+        LT_TRY(config_of_entry(source, node, entry, rendered, raw, err));
+        if (given && given->version && given->entry == entry) {
+            lt_jinja_value own = lt_jinja_dict(&dbt->heap);
+            raw = lt_jinja_dict(&dbt->heap);
+            LT_TRY(config_of_entry(source, node, given->version, own, raw, err));
+            rendered = lt_dbt_config_deep_merge(dbt, rendered, own);
+        }
+        raw = lt_dbt_flag_read(dbt, LT_DBT_COMPARES_WRITTEN)
+                  ? lt_dbt_config_deep_merge(dbt, rendered, raw)
+                  : rendered;
     }
     if (lt_dbt_is_python(node))
         put_python_default(dbt, &rendered, &raw);
@@ -729,6 +811,8 @@ static lt_jinja_value own_flags(lt_dbt *dbt)
     lt_jinja_put(flags, "full_refresh", lt_jinja_bool(dbt->settings.full_refresh));
     lt_jinja_put(flags, "store_failures", lt_jinja_bool(false));
     lt_jinja_put(flags, "empty", lt_jinja_bool(false));
+    lt_jinja_put(flags, "require_explicit_package_overrides_for_builtin_materializations",
+                 lt_jinja_bool(true));
     return flags;
 }
 

@@ -294,24 +294,37 @@ const lt_dbt_macro *lt_dbt_macro_dispatch(const lt_dbt *dbt, const lt_dbt_packag
 }
 
 /* The root's before packages', those before ours; the adapter's before the default. */
-const lt_dbt_macro *lt_dbt_materialization_find(const lt_dbt *dbt, lt_text name)
+/* The one for the adapter before that of its parents, before the default; the root's before a package's, before ours. */
+static const lt_dbt_macro *find_materialization(const lt_dbt *dbt, lt_text name, bool imported)
 {
-    for (size_t p = 0; p < dbt->packages.len; p++)
-        for (size_t i = 0; i <= dbt->adapter_types.len; i++) {
+    for (size_t i = 0; i <= dbt->adapter_types.len; i++) {
+        lt_text adapter = i < dbt->adapter_types.len ? dbt->adapter_types.items[i] : T("default");
+        LT_AUTO(lt_chars)
+        full = lt_format("materialization_%.*s_%.*s", LT_ARG(name), LT_ARG(adapter));
+        for (size_t p = 0; p < dbt->packages.len; p++) {
             const lt_dbt_package *package = dbt->packages.items[p];
-            if (package == dbt->internal)
-                continue; /* with the adapter's, below */
-            lt_text adapter =
-                i < dbt->adapter_types.len ? dbt->adapter_types.items[i] : T("default");
-            LT_AUTO(lt_chars)
-            full = lt_format("materialization_%.*s_%.*s", LT_ARG(name), LT_ARG(adapter));
+            if (package == dbt->internal ||
+                (!imported && !package->is_root && !package->is_built_in))
+                continue; /* the internal one goes with the adapter's */
             const lt_dbt_macro *found = package == dbt->adapter
                                             ? find_internal(dbt, lt_text_of(full))
                                             : lt_map_find(&package->macros, lt_text_of(full));
             if (found)
                 return found;
         }
+    }
     return NULL;
+}
+
+const lt_dbt_macro *lt_dbt_materialization_find(const lt_dbt *dbt, lt_text name)
+{
+    const lt_dbt_macro *found = find_materialization(dbt, name, true);
+    if (!found || found->package->is_root || found->package->is_built_in ||
+        !lt_dbt_flag_is_on(dbt,
+                           T("require_explicit_package_overrides_for_builtin_materializations")))
+        return found;
+    const lt_dbt_macro *own = find_materialization(dbt, name, false);
+    return own ? own : found;
 }
 
 const lt_dbt_macro *lt_dbt_generate_macro(const lt_dbt *dbt, const lt_dbt_package *package,

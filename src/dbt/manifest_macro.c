@@ -33,16 +33,29 @@ static void write_languages(writer *w, const lt_dbt_macro *macro)
     lt_json_end(w);
 }
 
+/* What stands beside `config`, and over it what stands below. */
+static lt_jinja_value joined(lt_jinja_heap *heap, lt_jinja_value beside, lt_jinja_value config,
+                             const char *name)
+{
+    lt_jinja_value sides[] = {lt_dbt_at(beside, name), lt_dbt_at(config, name)};
+    lt_jinja_value made = lt_jinja_dict(heap), key, value;
+    for (size_t i = 0; i < LT_COUNT(sides); i++)
+        for (size_t at = 0;
+             sides[i].type == LT_JINJA_DICT && lt_jinja_next(sides[i], &at, &key, &value);)
+            lt_jinja_put_value(made, key, value);
+    return made;
+}
+
 static void write_macro(lt_manifest *m, const lt_dbt_macro *macro)
 {
     writer *w = &m->w;
     lt_jinja_value config = lt_dbt_at(macro->patch, "config");
-    lt_jinja_value meta = lt_dbt_at(config, "meta"), docs = lt_dbt_at(macro->patch, "docs");
+    lt_jinja_heap heap = {0};
+    lt_jinja_value meta = joined(&heap, macro->patch, config, "meta");
+    lt_jinja_value docs = joined(&heap, macro->patch, config, "docs");
     lt_jinja_value usual = lt_dbt_at(m->dbt->defaults[LT_DBT_MODEL], "docs");
     lt_texts needs = {0};
     (void)lt_dbt_macro_ready(macro);
-    if (!lt_dbt_is_set(meta))
-        meta = lt_dbt_at(macro->patch, "meta");
     lt_dbt_macro_needs(m->dbt, macro, &needs);
     lt_json_key(w, macro->id);
     lt_json_begin(w, '{');
@@ -72,6 +85,7 @@ static void write_macro(lt_manifest *m, const lt_dbt_macro *macro)
     lt_manifest_created(w, m->dbt);
     write_languages(w, macro);
     lt_json_end(w);
+    lt_jinja_heap_cleanup(&heap);
 }
 
 void lt_manifest_macros(lt_manifest *m)

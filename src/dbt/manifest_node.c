@@ -47,6 +47,15 @@ typedef struct field {
         NULL, OWN, 0, function                                                                     \
     }
 
+static void source_dict(writer *w, const lt_dbt_node *node, const char *key)
+{
+    const char *name = key + strlen("source_");
+    lt_jinja_value said = lt_dbt_at(node->source_raw, name);
+    if (!lt_dbt_is_set(said))
+        said = lt_dbt_at(lt_dbt_at(node->source_raw, "config"), name);
+    lt_manifest_container(w, key, said, '{');
+}
+
 static void write_field(writer *w, const subject *s, const field *one)
 {
     const lt_dbt_node *node = s->node;
@@ -79,9 +88,8 @@ static void write_field(writer *w, const subject *s, const field *one)
     case SOURCE_ENTRY:
         lt_manifest_value(w, one->key, lt_dbt_at(node->source_raw, one->key));
         return;
-    case SOURCE_DICT: /* "source_meta" is `meta` of the source */
-        lt_manifest_container(w, one->key,
-                              lt_dbt_at(node->source_raw, one->key + strlen("source_")), '{');
+    case SOURCE_DICT: /* "source_meta" is `meta` of the source, beside `config` or below it */
+        source_dict(w, node, one->key);
         return;
     case CONFIG:
         lt_manifest_value(w, one->key, lt_dbt_config_get(s->dbt, node, lt_text_of(one->key)));

@@ -4,6 +4,7 @@
 #include "base/time.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 typedef lt_json_writer writer;
@@ -16,6 +17,18 @@ void lt_manifest_key(writer *w, lt_jinja_value key)
 }
 
 /* Values of the project nest no deeper than YAML and Jinja allowed. */
+/* As Python writes it: 4.0 stays a number with a point. */
+static void write_float(lt_json_writer *w, lt_jinja_value value)
+{
+    LT_AUTO(lt_buf) text = {.limit = LT_KIB};
+    if (!isfinite(value.as.f)) {
+        lt_json_double(w, value.as.f);
+        return;
+    }
+    lt_jinja_repr(value, &text);
+    lt_json_raw(w, lt_buf_text(&text));
+}
+
 void lt_dbt_write_value(lt_json_writer *w, lt_jinja_value value)
 {
     lt_jinja_value key, item;
@@ -32,7 +45,7 @@ void lt_dbt_write_value(lt_json_writer *w, lt_jinja_value value)
         lt_json_int(w, value.as.i);
         return;
     case LT_JINJA_FLOAT:
-        lt_json_double(w, value.as.f);
+        write_float(w, value);
         return;
     case LT_JINJA_STR:
         lt_json_string(w, lt_jinja_as_text(value));

@@ -260,6 +260,21 @@ void lt_dbt_flag_record(lt_dbt *dbt, lt_text name, lt_jinja_value value)
     record(dbt, lt_text_of(key), sum);
 }
 
+bool lt_dbt_flag_is_on(const lt_dbt *dbt, lt_text name)
+{
+    lt_jinja_value value = lt_jinja_none();
+    (void)lt_jinja_find(dbt->settings.flags, name, &value);
+    return lt_jinja_truth(value);
+}
+
+bool lt_dbt_flag_read(lt_dbt *dbt, lt_text name)
+{
+    lt_jinja_value value = lt_jinja_none();
+    (void)lt_jinja_find(dbt->settings.flags, name, &value);
+    lt_dbt_flag_record(dbt, name, value);
+    return lt_jinja_truth(value);
+}
+
 static lt_status env_var(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
 {
     const rendering *r = rendering_of(call);
@@ -346,9 +361,11 @@ static lt_status doc(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
 
 /* ---- config ---- */
 
-static lt_status config_add(rendering *r, lt_text name, lt_jinja_value value, lt_err *err)
+/* One name of a call, into what the call gives. */
+static lt_status config_put(rendering *r, lt_jinja_value given, lt_text name, lt_jinja_value value,
+                            lt_err *err)
 {
-    lt_jinja_value copy, one;
+    lt_jinja_value copy;
     lt_dbt *dbt = r->loading;
     if (lt_text_eq(name, T("pre_hook")))
         name = T("pre-hook");
@@ -357,16 +374,25 @@ static lt_status config_add(rendering *r, lt_text name, lt_jinja_value value, lt
     if (dbt->is_strict)
         LT_TRY(lt_dbt_config_check(dbt, r->recorded, name, value, err));
     LT_TRY(lt_dbt_plain(dbt, value, &copy, err));
-    one = lt_jinja_dict(&dbt->heap);
-    lt_jinja_value key = lt_jinja_text(lt_arena_text(&dbt->arena, name));
-    lt_jinja_put_value(one, key, copy);
-    if (r->config_call.merged.type != LT_JINJA_DICT) {
-        r->config_call.merged = lt_jinja_dict(&dbt->heap);
-        r->config_call.last = lt_jinja_dict(&dbt->heap);
-    }
-    lt_dbt_config_merge_calls(dbt, r->config_call.merged, one);
-    lt_jinja_put_value(r->config_call.last, key, copy);
+    lt_jinja_put_value(given, lt_jinja_text(lt_arena_text(&dbt->arena, name)), copy);
     return LT_OK;
+}
+
+/* What the first call gives stays as it is; later ones are merged into it. */
+static void config_add(rendering *r, lt_jinja_value given)
+{
+    config_calls *calls = &r->config_call;
+    lt_jinja_value key, value;
+    if (calls->merged.type != LT_JINJA_DICT) {
+        calls->merged = lt_jinja_dict(&r->loading->heap);
+        calls->last = lt_jinja_dict(&r->loading->heap);
+        for (size_t at = 0; lt_jinja_next(given, &at, &key, &value);)
+            lt_jinja_put_value(calls->merged, key, value);
+    } else {
+        lt_dbt_config_merge_calls(r->loading, calls->merged, given);
+    }
+    for (size_t at = 0; lt_jinja_next(given, &at, &key, &value);)
+        lt_jinja_put_value(calls->last, key, value);
 }
 
 static bool is_given(const lt_jinja_call *call, lt_text name)
@@ -402,10 +428,12 @@ static lt_status config_call(lt_jinja_call *call, lt_jinja_value *result, lt_err
         (call->arg_count && call->kwarg_count))
         return lt_fail(err, LT_INVALID, "config(): write name=value");
     LT_TRY(check_spellings(call, err));
+    lt_jinja_value given = lt_jinja_dict(&r->loading->heap);
     for (size_t at = 0; call->arg_count && lt_jinja_next(call->args[0], &at, &key, &value);)
-        LT_TRY(config_add(r, lt_jinja_as_text(key), value, err));
+        LT_TRY(config_put(r, given, lt_jinja_as_text(key), value, err));
     for (size_t i = 0; i < call->kwarg_count; i++)
-        LT_TRY(config_add(r, call->kwargs[i].name, call->kwargs[i].value, err));
+        LT_TRY(config_put(r, given, call->kwargs[i].name, call->kwargs[i].value, err));
+    config_add(r, given);
     return LT_OK;
 }
 
@@ -417,7 +445,12 @@ static lt_status config_set(lt_jinja_call *call, lt_jinja_value *result, lt_err 
     *result = lt_jinja_text(T(""));
     LT_TRY(lt_jinja_bind(call, "name value", args, err));
     LT_TRY(lt_jinja_need_text(call, args[0], "name", &name, err));
-    return r->loading && !r->checking ? config_add(r, name, args[1], err) : LT_OK;
+    if (!r->loading || r->checking)
+        return LT_OK;
+    lt_jinja_value given = lt_jinja_dict(&r->loading->heap);
+    LT_TRY(config_put(r, given, name, args[1], err));
+    config_add(r, given);
+    return LT_OK;
 }
 
 static lt_jinja_value set_value(const rendering *r, lt_text key, bool meta)
@@ -514,8 +547,11 @@ lt_status lt_dbt_static_call(rendering *r, const lt_jinja_static_call *call, boo
     *done = true;
     if (lt_text_eq(call->name, T("config"))) {
         *done = lt_jinja_len(call->args) == 0;
+        lt_jinja_value given = lt_jinja_dict(&r->loading->heap);
         for (size_t at = 0; *done && lt_jinja_next(call->kwargs, &at, &key, &value);)
-            LT_TRY(config_add(r, lt_jinja_as_text(key), value, err));
+            LT_TRY(config_put(r, given, lt_jinja_as_text(key), value, err));
+        if (*done)
+            config_add(r, given);
         return LT_OK;
     }
     ref_kind kind = lt_text_eq(call->name, T("source"))     ? TO_SOURCE

@@ -36,18 +36,32 @@ static bool is_meant(const lt_dbt_node *node, const lt_dbt_ref *ref)
     return !lt_dbt_is_set(node->version) || same_version(node->version, node->latest_version);
 }
 
+/* Of a seed, a snapshot and a model of one name in one package, dbt finds the one that it reads last. */
+static bool is_before(const lt_dbt_node *node, const lt_dbt_node *other)
+{
+    static const lt_dbt_kind order[] = {LT_DBT_SEED, LT_DBT_SNAPSHOT, LT_DBT_MODEL};
+    if (!other || node->package != other->package)
+        return !other;
+    for (size_t i = 0; i < LT_COUNT(order) && node->kind != other->kind; i++)
+        if (node->kind == order[i] || other->kind == order[i])
+            return node->kind == order[i];
+    return false;
+}
+
 static lt_dbt_node *pick(const refable_list *list, const lt_dbt_package *package,
                          const lt_dbt_ref *ref, bool *is_disabled)
 {
+    lt_dbt_node *found = NULL;
     for (size_t i = 0; i < list->nodes.len; i++) {
         lt_dbt_node *node = list->nodes.items[i];
         if ((package && node->package != package) || !is_meant(node, ref))
             continue;
-        if (!node->is_disabled)
-            return node;
-        *is_disabled = true;
+        if (node->is_disabled)
+            *is_disabled = true;
+        else if (is_before(node, found))
+            found = node;
     }
-    return NULL;
+    return found;
 }
 
 static lt_dbt_node *find_in(const lt_dbt *dbt, const lt_map *map, const lt_dbt_package *from,
@@ -458,8 +472,10 @@ static lt_status check_twin(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
 }
 
 /* ref('x') must mean one thing within a package. */
-static lt_status check_names(const lt_dbt *dbt, lt_err *err)
+static lt_status check_names(lt_dbt *dbt, lt_err *err)
 {
+    bool refuses =
+        dbt->is_strict || lt_dbt_flag_is_on(dbt, T("require_unique_project_resource_names"));
     for (size_t i = 0; i < dbt->refable.entries.len; i++) {
         const refable_list *list = dbt->refable.entries.items[i].value;
         const lt_dbt_node *first = NULL;
@@ -467,7 +483,15 @@ static lt_status check_names(const lt_dbt *dbt, lt_err *err)
             const lt_dbt_node *node = list->nodes.items[k];
             if (node->is_disabled || lt_dbt_is_set(node->version))
                 continue;
-            if (first && first->package == node->package) {
+            bool twins = first && first->package == node->package;
+            if (twins && !refuses)
+                lt_dbt_warn(dbt,
+                            "%.*s: the name '%.*s' is there already, of the %s at %.*s: "
+                            "ref('%.*s') means the %s",
+                            LT_ARG(node->path), LT_ARG(node->name), lt_dbt_kind_name(first->kind),
+                            LT_ARG(first->path), LT_ARG(node->name),
+                            lt_dbt_kind_name(is_before(node, first) ? node->kind : first->kind));
+            if (twins && refuses) {
                 lt_ignore(lt_fail(err, LT_INVALID,
                                   "%.*s: the name '%.*s' is there already, of the %s at %.*s",
                                   LT_ARG(node->path), LT_ARG(node->name),

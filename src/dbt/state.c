@@ -156,30 +156,40 @@ static bool same_at_all(const lt_json *a, const lt_json *b, const char *const *k
 
 /* ---- the parts of a change ---- */
 
+static bool has_no_body(const lt_dbt_node *node)
+{
+    return node->kind >= LT_DBT_SOURCE;
+}
+
 static bool same_body(const lt_dbt_node *node, const lt_json *now, const lt_json *then)
 {
     return node->kind == LT_DBT_SEED ? same_at(now, then, "checksum")
                                      : same_at(now, then, "raw_code");
 }
 
-static bool is_compared(lt_text key)
+/* Where a relation lies, and what only selects, is no configuration of a node. */
+static bool is_compared(const lt_dbt_node *node, lt_text key)
 {
     static const lt_text apart[] = {T("alias"), T("schema"), T("database"), T("tags"), T("group")};
+    if (has_no_body(node))
+        return node->kind != LT_DBT_METRIC || !lt_text_eq(key, T("group"));
     for (size_t i = 0; i < LT_COUNT(apart); i++)
         if (lt_text_eq(apart[i], key))
             return false;
     return true;
 }
 
-/* Configuration as it was written: another target or variable is no change. */
-static bool same_config(const lt_json *now, const lt_json *then)
+/* Configuration as it was written: another target is no change. */
+static bool same_config(const lt_dbt_node *node, const lt_json *now, const lt_json *then)
 {
     const lt_json *sides[2] = {lt_json_find(now, "unrendered_config"),
                                lt_json_find(then, "unrendered_config")};
+    if (node->kind == LT_DBT_SEMANTIC_MODEL || node->kind == LT_DBT_SAVED_QUERY)
+        return same_at(now, then, "config");
     for (int side = 0; side < 2; side++)
         for (size_t i = 0; sides[side] && i < sides[side]->count; i++) {
             const lt_json *item = &sides[side]->items[i];
-            if (is_compared(item->key) &&
+            if (is_compared(node, item->key) &&
                 !lt_dbt_json_same(item, lt_json_find_text(sides[!side], item->key)))
                 return false;
         }
@@ -204,15 +214,18 @@ static bool same_descriptions(const lt_json *now, const lt_json *then)
            lt_json_find(then, "columns")->count == (columns ? columns->count : 0);
 }
 
-static bool same_relation(const lt_dbt_node *node, const lt_json *now, const lt_json *then)
+static bool same_relation(const lt_dbt *dbt, const lt_dbt_node *node, const lt_json *now,
+                          const lt_json *then)
 {
     static const char *const keys[] = {"database", "schema", "alias"};
-    static const char *const of_source[] = {"unrendered_database", "unrendered_schema",
-                                            "identifier", "quoting"};
-    if (node->kind == LT_DBT_SOURCE)
-        return same_at_all(now, then, of_source, LT_COUNT(of_source));
-    return same_at_all(lt_json_find(now, "unrendered_config"),
-                       lt_json_find(then, "unrendered_config"), keys, LT_COUNT(keys));
+    static const char *const of_source[] = {"database", "schema", "identifier"};
+    static const char *const written[] = {"unrendered_database", "unrendered_schema", "identifier"};
+    if (node->kind != LT_DBT_SOURCE)
+        return same_at_all(lt_json_find(now, "unrendered_config"),
+                           lt_json_find(then, "unrendered_config"), keys, LT_COUNT(keys));
+    return same_at_all(now, then,
+                       lt_dbt_flag_is_on(dbt, LT_DBT_COMPARES_WRITTEN) ? written : of_source,
+                       LT_COUNT(of_source));
 }
 
 static bool same_contract(const lt_json *now, const lt_json *then)
@@ -280,39 +293,65 @@ static bool macros_changed(const lt_dbt_method_context *context, const lt_dbt_no
 
 /* ---- all of it ---- */
 
-static bool same_contents(const lt_dbt_node *node, const lt_json *now, const lt_json *then)
+/* Exports as they were written, in their order. */
+static bool same_exports(const lt_json *now, const lt_json *then)
+{
+    static const char *const keys[] = {"export_as", "schema", "alias"};
+    const lt_json *sides[2] = {lt_json_find(now, "exports"), lt_json_find(then, "exports")};
+    size_t count = sides[0] ? sides[0]->count : 0;
+    if (count != (sides[1] ? sides[1]->count : 0))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const lt_json *one = &sides[0]->items[i], *other = &sides[1]->items[i];
+        if (!same_at(one, other, "name") ||
+            !same_at_all(lt_json_find(one, "unrendered_config"),
+                         lt_json_find(other, "unrendered_config"), keys, LT_COUNT(keys)))
+            return false;
+    }
+    return true;
+}
+
+enum { MOST_KEYS = 9 };
+
+/* What counts of a resource that is no node, beside its configuration. */
+static const char *const compared[LT_DBT_KINDS][MOST_KEYS] = {
+    [LT_DBT_SOURCE] = {"fqn", "quoting", "freshness", "loaded_at_field", "external"},
+    [LT_DBT_EXPOSURE] = {"fqn", "type", "owner", "maturity", "url", "description", "label",
+                         "depends_on"},
+    [LT_DBT_METRIC] = {"type", "description", "label"},
+    [LT_DBT_SEMANTIC_MODEL] = {"model", "description", "defaults", "entities", "dimensions",
+                               "measures", "primary_entity", "group"},
+    [LT_DBT_SAVED_QUERY] = {"description", "label", "group", "tags", "query_params"},
+    [LT_DBT_UNIT_TEST] = {"checksum"},
+    [LT_DBT_GENERIC_TEST] = {"fqn"},
+};
+
+static bool same_resource(const lt_dbt *dbt, const lt_dbt_node *node, const lt_json *now,
+                          const lt_json *then)
+{
+    const char *const *keys = compared[node->kind];
+    for (size_t i = 0; i < MOST_KEYS && keys[i]; i++)
+        if (!same_at(now, then, keys[i]))
+            return false;
+    if (node->kind == LT_DBT_SOURCE && !same_relation(dbt, node, now, then))
+        return false;
+    if (node->kind == LT_DBT_SAVED_QUERY && !same_exports(now, then))
+        return false;
+    return node->kind == LT_DBT_UNIT_TEST || same_config(node, now, then);
+}
+
+static bool same_contents(const lt_dbt *dbt, const lt_dbt_node *node, const lt_json *now,
+                          const lt_json *then)
 {
     static const char *const of_model[] = {"latest_version", "access", "deprecation_date"};
     static const char *const of_udf[] = {"arguments", "returns"};
-    static const char *const of_source[] = {"fqn", "loader", "external"};
-    static const char *const of_exposure[] = {"fqn", "type",        "owner", "maturity",
-                                              "url", "description", "label", "depends_on"};
-    switch (node->kind) {
-    case LT_DBT_GENERIC_TEST:
-        return same_config(now, then) && same_at(now, then, "fqn");
-    case LT_DBT_SOURCE:
-        return same_config(now, then) && same_relation(node, now, then) &&
-               same_at_all(now, then, of_source, LT_COUNT(of_source));
-    case LT_DBT_EXPOSURE:
-        return same_config(now, then) && same_at_all(now, then, of_exposure, LT_COUNT(of_exposure));
-    case LT_DBT_UNIT_TEST:
-        return same_at(now, then, "checksum");
-    case LT_DBT_METRIC:
-    case LT_DBT_SEMANTIC_MODEL:
-    case LT_DBT_SAVED_QUERY:
-        for (size_t i = 0; i < now->count; i++)
-            if (!lt_text_eq(now->items[i].key, T("created_at")) &&
-                !lt_dbt_json_same(&now->items[i], lt_json_find_text(then, now->items[i].key)))
-                return false;
-        return true;
-    default:
-        return same_body(node, now, then) && same_config(now, then) &&
-               same_descriptions(now, then) && same_at(now, then, "fqn") &&
-               same_relation(node, now, then) && same_contract(now, then) &&
-               (node->kind != LT_DBT_MODEL ||
-                same_at_all(now, then, of_model, LT_COUNT(of_model))) &&
-               (node->kind != LT_DBT_UDF || same_at_all(now, then, of_udf, LT_COUNT(of_udf)));
-    }
+    if (compared[node->kind][0])
+        return same_resource(dbt, node, now, then);
+    return same_body(node, now, then) && same_config(node, now, then) &&
+           same_descriptions(now, then) && same_at(now, then, "fqn") &&
+           same_relation(dbt, node, now, then) && same_contract(now, then) &&
+           (node->kind != LT_DBT_MODEL || same_at_all(now, then, of_model, LT_COUNT(of_model))) &&
+           (node->kind != LT_DBT_UDF || same_at_all(now, then, of_udf, LT_COUNT(of_udf)));
 }
 
 typedef struct change_check {
@@ -321,10 +360,12 @@ typedef struct change_check {
     const lt_json *now, *then; /* then: NULL when it is new */
 } change_check;
 
+/* dbt takes a new source, exposure, metric or the like for no change of what was there. */
 static bool is_modified(const change_check *c)
 {
-    return !c->then || !same_contents(c->node, c->now, c->then) ||
-           macros_changed(c->context, c->node);
+    bool changed = c->then ? !same_contents(c->context->dbt, c->node, c->now, c->then)
+                           : !has_no_body(c->node) || c->node->kind == LT_DBT_UNIT_TEST;
+    return changed || macros_changed(c->context, c->node);
 }
 static bool is_unmodified(const change_check *c)
 {
@@ -338,17 +379,14 @@ static bool is_old(const change_check *c)
 {
     return c->then != NULL;
 }
-static bool has_no_body(const lt_dbt_node *node)
-{
-    return node->kind >= LT_DBT_SOURCE;
-}
 static bool body(const change_check *c)
 {
     return !has_no_body(c->node) && (!c->then || !same_body(c->node, c->now, c->then));
 }
 static bool configs(const change_check *c)
 {
-    return !c->then || !same_config(c->now, c->then);
+    return c->node->kind != LT_DBT_UNIT_TEST && c->node->kind != LT_DBT_GROUP &&
+           (!c->then || !same_config(c->node, c->now, c->then));
 }
 static bool descriptions(const change_check *c)
 {
@@ -356,7 +394,8 @@ static bool descriptions(const change_check *c)
 }
 static bool relation(const change_check *c)
 {
-    return !c->then || !same_relation(c->node, c->now, c->then);
+    return (!has_no_body(c->node) || c->node->kind == LT_DBT_SOURCE) &&
+           (!c->then || !same_relation(c->context->dbt, c->node, c->now, c->then));
 }
 static bool macros(const change_check *c)
 {
@@ -364,7 +403,8 @@ static bool macros(const change_check *c)
 }
 static bool contract(const change_check *c)
 {
-    return c->node->kind == LT_DBT_MODEL && (!c->then || !same_contract(c->now, c->then));
+    return !has_no_body(c->node) &&
+           (!c->then || (c->node->kind == LT_DBT_MODEL && !same_contract(c->now, c->then)));
 }
 
 static const struct {

@@ -143,6 +143,14 @@ static bool is_past(const lt_json *node)
                                    strlen("2000-01-01"))) < 0;
 }
 
+static bool is_disabled(const lt_dbt *dbt, lt_text id)
+{
+    for (size_t i = 0; i < dbt->disabled.len; i++)
+        if (lt_text_eq(dbt->disabled.items[i]->id, id))
+            return true;
+    return false;
+}
+
 lt_status lt_dbt_contracts_gone(const lt_dbt_method_context *context, lt_err *err)
 {
     const lt_json *nodes = context->state ? lt_json_find(context->state->manifest, "nodes") : NULL;
@@ -152,8 +160,8 @@ lt_status lt_dbt_contracts_gone(const lt_dbt_method_context *context, lt_err *er
             lt_dbt_find(context->dbt, node->key))
             continue;
         LT_AUTO(lt_buf) text = {.limit = LT_MIB};
-        lt_buf_printf(&text, "\n  - Contracted model '%.*s' was deleted, disabled or renamed",
-                      LT_ARG(node->key));
+        lt_buf_printf(&text, "\n  - Contracted model '%.*s' was %s.", LT_ARG(node->key),
+                      is_disabled(context->dbt, node->key) ? "disabled" : "deleted or renamed");
         LT_TRY(tell(context, node, lt_buf_text(&text), err));
     }
     return LT_OK;

@@ -444,6 +444,10 @@ void lt_jinja_position(const lt_jinja_template *compiled, uint32_t pos, unsigned
 /* Every call of a plain or dotted name, in the order of their ends: `size_t at = 0; while (lt_jinja_next_call(...))`. */
 bool lt_jinja_next_call(const lt_jinja_template *compiled, lt_jinja_heap *heap, size_t *at,
                         lt_jinja_static_call *out);
+/* The keyword arguments of the first call of `name`, as dbt keeps them: Python's repr() of Jinja's tree, "Keyword(key='a',
+ * value=Const(value=1))", of at most 1 MiB each. *out: a dict of copies in `heap`. False: no call, or one without any. */
+bool lt_jinja_keywords_of(const lt_jinja_template *compiled, lt_text name, lt_jinja_heap *heap,
+                          lt_jinja_value *out);
 /* A value that a template takes from outside: a name that it sets nowhere itself (set, for, with, macro, import) and that no
  * built-in function has, with the attributes and constant keys behind it: outputs.list['files'] has three parts. */
 enum { LT_JINJA_USE_PARTS = 8 }; /* what lies deeper is left out */

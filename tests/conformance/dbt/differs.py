@@ -87,7 +87,7 @@ DIFFERS = [
      "reason": "dbt adds the macros that were called at run time to those that it found when parsing"},
     {"area": "manifest", "key": "refs", "when": lambda theirs, ours: all(one in ours for one in theirs) and len(ours) < len(theirs),
      "reason": "a reference that is written twice is one reference"},
-    {"area": "files|manifest", "thing": r"compiled|snapshot\..*", "key": "|compiled_path", "project": "snapshots", "reason": "the SQL of a snapshot is written to target/compiled too"},
+    {"area": "files|manifest", "thing": r"compiled|snapshot\..*", "key": "|compiled_path", "project": "snapshots|compared", "reason": "the SQL of a snapshot is written to target/compiled too"},
     {"area": "results|compiled", "thing": r"operation\.hooks\..*", "key": "|compiled_code",
      "when": lambda theirs, ours: sorted(str(theirs).split("\n")) == sorted(str(ours).split("\n")),
      "reason": "the results that a hook goes through are in the order in which the nodes ended"},

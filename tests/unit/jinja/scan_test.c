@@ -136,3 +136,28 @@ Test(jinja_scan, own_blocks_give_name_arguments_and_source)
     CHECK(!lt_jinja_block_at(t, 4, &block));
     lt_jinja_heap_cleanup(&heap);
 }
+
+Test(jinja_scan, keywords_of_the_first_call_are_told_as_python_prints_them)
+{
+    LT_AUTO(lt_jinja_template_ref)
+    t = compile(&plain, "{{ g(config) }}{{ config(a=f(1, *x, k=none), b=-y.z[0] ** 2 // 3) }}"
+                        "{{ config(c=true) }}");
+    lt_jinja_heap heap = {0};
+    lt_jinja_value made, value;
+    CHECK(lt_jinja_keywords_of(t, T("config"), &heap, &made));
+    CHECK_INT((int)lt_jinja_len(made), 2);
+    CHECK(lt_jinja_find(made, T("a"), &value));
+    CHECK_TEXT(
+        lt_jinja_as_text(value),
+        "Keyword(key='a', value=Call(node=Name(name='f', ctx='load'), args=[Const(value=1)], "
+        "kwargs=[Keyword(key='k', value=Const(value=None))], dyn_args=Name(name='x', "
+        "ctx='load'), dyn_kwargs=None))");
+    CHECK(lt_jinja_find(made, T("b"), &value));
+    CHECK_TEXT(lt_jinja_as_text(value),
+               "Keyword(key='b', value=FloorDiv(left=Pow(left=Neg(node=Getitem(node=Getattr("
+               "node=Name(name='y', ctx='load'), attr='z', ctx='load'), arg=Const(value=0), "
+               "ctx='load')), right=Const(value=2)), right=Const(value=3)))");
+    CHECK(!lt_jinja_keywords_of(t, T("g"), &heap, &made));
+    CHECK(!lt_jinja_keywords_of(t, T("none"), &heap, &made));
+    lt_jinja_heap_cleanup(&heap);
+}

@@ -1,0 +1,1 @@
+{{ config(persist_docs={'columns': true}) }} select 1 as id

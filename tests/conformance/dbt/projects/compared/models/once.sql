@@ -1,0 +1,1 @@
+{{ config(tags='a', materialized=env_var('MAT', 'view')) }}select 1 as id
