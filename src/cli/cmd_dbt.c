@@ -458,8 +458,8 @@ static lt_status dbt(lt_app *app, const void *opts, const lt_args *args, lt_err 
     if (status != LT_OK && !work.has_said)
         dbt_say(&work.log, LT_LOG_ERROR, "A002", "MainEncounteredError",
                 "Encountered an error%s:\n%s%s%s",
-                verb == DBT_OPERATION && work.dbt ? " while running operation" : "", err->message,
-                err->hint[0] ? "\n  " : "", err->hint);
+                flags.verb == DBT_OPERATION && work.dbt ? " while running operation" : "",
+                err->message, err->hint[0] ? "\n  " : "", err->hint);
     app->has_said = status != LT_OK && !work.log.is_silent;
     dbt_work_close(&work);
     return flags.detailed_exitcode == 1 ? detailed(app, &work, status, err)

@@ -77,6 +77,7 @@ static lt_status read_span(const dbt_flags *flags, lt_dbt_run_request *out, lt_e
 lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *selected,
                        lt_dbt_run **out, lt_err *err)
 {
+    enum { SEED_ROWS = 10 };
     const dbt_flags *flags = work->flags;
     const lt_dbt_state *deferred = NULL;
     if (flags->defer == 1)
@@ -106,11 +107,18 @@ lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *
                                   .again_count = work->again.len,
                                   .fills_gaps = flags->fill_gaps == 1 ? &work->builds : NULL,
                                   .credentials = work->profile.credentials,
+                                  .limit = action != LT_DBT_DO_SHOW  ? 0
+                                           : flags->verb == DBT_SEED ? SEED_ROWS
+                                                                     : flags->limit,
+                                  .shows_ephemeral = lt_dbt_builds_nothing(action) &&
+                                                     (flags->select.len || flags->inline_sql),
                                   .started = dbt_line_started,
                                   .ended = dbt_line_ended,
                                   .batch = dbt_line_batch,
                                   .say = dbt_line_said,
                                   .user = work};
+    if (action == LT_DBT_DO_SHOW) /* its rows are all that is said */
+        request.started = request.ended = NULL;
     LT_TRY(read_span(flags, &request, err));
     if (flags->introspect == 0)
         request.target = NULL;
@@ -129,7 +137,7 @@ static void join(lt_status *status, lt_err *err, lt_status more, const lt_err *w
 lt_status dbt_run_opened(dbt_work *work, lt_dbt_action action, lt_dbt_run *run, lt_err *err)
 {
     lt_err later = {0};
-    bool builds = action != LT_DBT_DO_COMPILE;
+    bool builds = !lt_dbt_builds_nothing(action);
     if (builds)
         LT_TRY(lt_dbt_builds_begin(run, work->target_folder, err));
     lt_status status = lt_dbt_run_nodes(run, err);
@@ -137,6 +145,7 @@ lt_status dbt_run_opened(dbt_work *work, lt_dbt_action action, lt_dbt_run *run, 
         join(&status, err, lt_dbt_builds_end(run, work->target_folder, &later), &later);
     if (work->flags->write_json != 0) {
         lt_status written = lt_dbt_run_results_write(run, work->target_folder, &later);
+        lt_dbt_inline_remove(work->dbt); /* the manifest is without it */
         if (written == LT_OK)
             written = dbt_work_manifest(work, &later);
         join(&status, err, written, &later);
@@ -176,6 +185,17 @@ static void canceller_end(canceller *c)
         (void)pthread_join(c->thread, NULL);
 }
 
+static lt_status run_opened(dbt_work *work, lt_dbt_action action, lt_dbt_run *run, lt_err *err)
+{
+    if (lt_dbt_run_total(run))
+        dbt_say_concurrency(work);
+    canceller stopping = {.run = run};
+    canceller_begin(&stopping);
+    lt_status status = dbt_run_opened(work, action, run, err);
+    canceller_end(&stopping);
+    return status;
+}
+
 lt_status dbt_run_nodes(dbt_work *work, lt_dbt_action action, const lt_node_set *chosen,
                         lt_err *err)
 {
@@ -183,12 +203,7 @@ lt_status dbt_run_nodes(dbt_work *work, lt_dbt_action action, const lt_node_set 
     if (work->flags->fill_gaps == 1)
         LT_TRY(lt_dbt_builds_read(work->target_folder, &work->builds, err));
     LT_TRY(dbt_run_open(work, action, chosen, &run, err));
-    if (lt_dbt_run_total(run))
-        dbt_say_concurrency(work);
-    canceller stopping = {.run = run};
-    canceller_begin(&stopping);
-    lt_status status = dbt_run_opened(work, action, run, err);
-    canceller_end(&stopping);
+    lt_status status = run_opened(work, action, run, err);
     if (lt_dbt_result_at(run, 0) && (action != LT_DBT_DO_COMPILE || status != LT_OK)) {
         dbt_say_end(work, run);
         work->has_said = status == LT_FAILED;
@@ -288,111 +303,185 @@ lt_status dbt_run_clone(dbt_work *work, lt_err *err)
 
 /* ---- compile and show ---- */
 
-static lt_status show_code(dbt_work *work, lt_text name, lt_text code)
+static bool is_json(const dbt_work *work)
 {
-    bool json = work->flags->output && strcmp(work->flags->output, "json") == 0;
-    LT_AUTO(lt_buf) text = {0};
-    if (json) {
-        lt_json_writer w = {.out = &text, .indent = 2};
-        lt_json_begin(&w, '{');
-        lt_json_set(&w, "node", name);
-        lt_json_set(&w, "compiled", code);
-        lt_json_end(&w);
-        dbt_say_plain(&work->log, lt_buf_text(&text));
-        return LT_OK;
-    }
-    dbt_say(&work->log, LT_LOG_INFO, "Q042", "CompiledNode",
-            "Compiled node '%.*s' is:", LT_ARG(name));
-    dbt_say_plain(&work->log, code);
-    return LT_OK;
+    return work->flags->output && strcmp(work->flags->output, "json") == 0;
 }
 
-static lt_status show_rows(dbt_work *work, lt_text name, lt_jinja_value rows)
+/* With the version: "orders.v2". */
+static void add_name(const lt_dbt_node *node, lt_buf *out)
 {
-    bool json = work->flags->output && strcmp(work->flags->output, "json") == 0;
+    lt_buf_add(out, node->name);
+    if (!lt_dbt_is_set(node->version))
+        return;
+    lt_buf_add_str(out, ".v");
+    lt_jinja_str(node->version, out);
+}
+
+/* {"node": NAME, KEY: ...}; a text of the command line has no name. */
+static void begin_json(lt_json_writer *w, const lt_dbt_node *node, const char *key)
+{
+    LT_AUTO(lt_buf) name = {0};
+    lt_json_begin(w, '{');
+    if (node) {
+        add_name(node, &name);
+        lt_json_set(w, "node", lt_buf_text(&name));
+    }
+    lt_json_key(w, lt_text_of(key));
+}
+
+static void show_code(dbt_work *work, const lt_dbt_node *node)
+{
+    bool is_inline = lt_dbt_is_inline(node);
     LT_AUTO(lt_buf) text = {0};
-    if (json) {
+    LT_AUTO(lt_buf) head = {0};
+    if (is_json(work)) {
         lt_json_writer w = {.out = &text, .indent = 2};
-        lt_json_begin(&w, '{');
-        lt_json_set(&w, "node", name);
-        lt_json_key(&w, T("show"));
+        begin_json(&w, is_inline ? NULL : node, "compiled");
+        lt_json_string(&w, node->compiled_code);
+        lt_json_end(&w);
+    } else {
+        lt_buf_add(&text, node->compiled_code);
+        lt_buf_printf(&head, is_inline ? "Compiled inline node is:" : "Compiled node '%.*s' is:",
+                      LT_ARG(node->name));
+    }
+    dbt_say_shown(&work->log, "Q042", "CompiledNode", lt_buf_text(&head), lt_buf_text(&text));
+}
+
+/* `node`: NULL for a text of the command line. */
+static void show_rows(dbt_work *work, const lt_dbt_node *node, lt_jinja_value rows)
+{
+    LT_AUTO(lt_buf) text = {0};
+    LT_AUTO(lt_buf) head = {0};
+    if (is_json(work)) {
+        lt_json_writer w = {.out = &text, .indent = 2};
+        begin_json(&w, node, "show");
         dbt_rows_json(rows, &w);
         lt_json_end(&w);
-        dbt_say_plain(&work->log, lt_buf_text(&text));
-        return LT_OK;
+    } else {
+        dbt_rows_table(rows, &text);
+        lt_buf_add_str(&head, node ? "Previewing node '" : "Previewing inline node:");
+        if (node)
+            add_name(node, &head);
+        lt_buf_add_str(&head, node ? "':" : "");
     }
-    dbt_say(&work->log, LT_LOG_INFO, "Q041", "ShowNode", "Previewing node '%.*s':", LT_ARG(name));
-    dbt_rows_table(rows, &text);
-    dbt_say_plain(&work->log, lt_buf_text(&text));
+    dbt_say_shown(&work->log, "Q041", "ShowNode", lt_buf_text(&head), lt_buf_text(&text));
+}
+
+static int by_index(const void *a, const void *b)
+{
+    const lt_dbt_node_result *const *left = a, *const *right = b;
+    return (*left)->node->index < (*right)->node->index ? -1 : 1;
+}
+
+/* In the order of the project, whatever was ready first. */
+static void each_result(dbt_work *work, const lt_dbt_run *run,
+                        void (*show)(dbt_work *work, const lt_dbt_node_result *result))
+{
+    LT_VEC(const lt_dbt_node_result *) sorted = {0};
+    for (size_t i = 0; lt_dbt_result_at(run, i); i++)
+        lt_push(&sorted, lt_dbt_result_at(run, i));
+    if (sorted.len)
+        qsort(sorted.items, sorted.len, sizeof(*sorted.items), by_index);
+    for (size_t i = 0; i < sorted.len; i++)
+        show(work, sorted.items[i]);
+    lt_vec_free(&sorted);
+}
+
+/* Only what was asked for by its name is shown. */
+static void show_compiled(dbt_work *work, const lt_dbt_node_result *result)
+{
+    const lt_dbt_node *node = result->node;
+    bool named = lt_dbt_is_inline(node);
+    for (size_t k = 0; k < work->flags->select.len && !work->flags->inline_sql; k++)
+        named |= lt_text_has(lt_text_of(work->flags->select.items[k]), node->name);
+    if (named && !dbt_is_test(node))
+        show_code(work, node);
+}
+
+static void show_result(dbt_work *work, const lt_dbt_node_result *result)
+{
+    if (result->table.type == LT_JINJA_LIST)
+        show_rows(work, lt_dbt_is_inline(result->node) ? NULL : result->node, result->table);
+}
+
+/* The text of --inline is all that is chosen. */
+static lt_status choose_inline(dbt_work *work, lt_node_set *chosen, lt_err *err)
+{
+    const lt_dbt_node *node = NULL;
+    lt_err why = {0};
+    LT_TRY(dbt_work_load(work, err));
+    dbt_say_found(work);
+    if (lt_dbt_inline_add(work->dbt, lt_text_of(work->flags->inline_sql), &node, &why) != LT_OK) {
+        dbt_say(&work->log, LT_LOG_ERROR, "I069", "ParseInlineNodeError",
+                "Error while parsing node: inline_query\n%s%s%s", why.message,
+                why.hint[0] ? "\n  " : "", why.hint);
+        return lt_fail(err, LT_INVALID, "Error parsing inline query");
+    }
+    lt_node_set_init(chosen, lt_dbt_all(work->dbt)->len);
+    lt_node_set_add(chosen, node->index);
     return LT_OK;
 }
 
-static lt_status run_inline(dbt_work *work, lt_text name, lt_text source, bool show, lt_err *err)
+/* The first of them that failed. */
+static void say_failure(dbt_work *work, const lt_dbt_run *run)
+{
+    const lt_dbt_node_result *result;
+    LT_AUTO(lt_buf) text = {0};
+    for (size_t i = 0; (result = lt_dbt_result_at(run, i)); i++)
+        if (result->outcome == LT_DBT_ERROR)
+            break;
+    if (!result)
+        return;
+    lt_dbt_result_say(run, result, &text);
+    dbt_say(&work->log, LT_LOG_ERROR, "A002", "MainEncounteredError", "Encountered an error:\n%s",
+            lt_buf_chars(&text));
+    work->has_said = true;
+}
+
+/* Nothing was built: what cannot be compiled or queried is no failed run, and dbt ends with 2. */
+static lt_status look(dbt_work *work, lt_dbt_action action, const lt_node_set *chosen,
+                      void (*show)(dbt_work *work, const lt_dbt_node_result *result), lt_err *err)
 {
     LT_AUTO(lt_dbt_run_ref) run = NULL;
-    LT_AUTO(lt_buf) sql = {0};
-    lt_jinja_value rows = {0};
-    LT_TRY(dbt_run_open(work, LT_DBT_DO_COMPILE, NULL, &run, err));
-    int64_t limit = !show ? -1 : work->flags->limit < 0 ? 1000000 : work->flags->limit;
-    LT_TRY(lt_dbt_inline(run, source, limit, &sql, &rows, err));
-    return show ? show_rows(work, name, rows) : show_code(work, name, lt_buf_text(&sql));
+    LT_TRY(dbt_run_open(work, action, chosen, &run, err));
+    lt_status status = run_opened(work, action, run, err);
+    if (status == LT_FAILED) {
+        say_failure(work, run);
+        err->status = LT_INVALID;
+    }
+    if (status != LT_OK)
+        return err->status;
+    each_result(work, run, show);
+    return LT_OK;
 }
 
 lt_status dbt_run_compile(dbt_work *work, lt_err *err)
 {
     LT_AUTO(lt_node_set) chosen = {0};
-    if (work->flags->inline_sql) {
-        LT_TRY(dbt_work_load(work, err));
-        return run_inline(work, T("inline_query"), lt_text_of(work->flags->inline_sql), false, err);
-    }
-    LT_TRY(dbt_load_and_choose(work, &chosen, err));
-    lt_status status = dbt_run_nodes(work, LT_DBT_DO_COMPILE, &chosen, err);
-    if (status == LT_FAILED) /* what cannot be compiled is no failed run: dbt ends with 2 */
-        err->status = LT_INVALID;
-    if (status != LT_OK)
-        return err->status;
-    const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
-    for (size_t i = 0; i < all->len && work->flags->select.len; i++) {
-        const lt_dbt_node *node = all->items[i];
-        bool named = false; /* only what was asked for by its name is shown */
-        for (size_t k = 0; k < work->flags->select.len; k++)
-            named |= lt_text_has(lt_text_of(work->flags->select.items[k]), node->name);
-        if (lt_node_set_has(&chosen, i) && named && !dbt_is_test(node))
-            LT_TRY(show_code(work, node->name, node->compiled_code));
-    }
-    return LT_OK;
+    LT_TRY(work->flags->inline_sql ? choose_inline(work, &chosen, err)
+                                   : dbt_load_and_choose(work, &chosen, err));
+    return look(work, LT_DBT_DO_COMPILE, &chosen, show_compiled, err);
 }
 
-/* A seed has no SQL: its table is shown. */
-static lt_text code_of(dbt_work *work, const lt_dbt_node *node)
+static void show_seed(dbt_work *work, const lt_dbt_node_result *result)
 {
-    if (node->kind != LT_DBT_SEED)
-        return node->raw_code;
-    return lt_text_of(lt_arena_format(&work->app->arena, "select * from {{ ref('%.*s', '%.*s') }}",
-                                      LT_ARG(node->package->name), LT_ARG(node->name)));
+    const lt_dbt_node *seed = result->node;
+    LT_AUTO(lt_buf) text = {0};
+    dbt_say_blank(work);
+    dbt_say(&work->log, LT_LOG_INFO, "Q004", "SeedHeader", "Random sample of table: %.*s.%.*s",
+            LT_ARG(seed->relation.schema), LT_ARG(seed->relation.name));
+    dbt_rows_table(result->table, &text);
+    dbt_say_plain(&work->log, lt_buf_text(&text));
 }
 
 /* seed --show: the first rows of each. */
 static lt_status show_seeds(dbt_work *work, const lt_node_set *chosen, lt_err *err)
 {
-    enum { ROWS = 10 };
-    const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
-    for (size_t i = 0; i < all->len; i++) {
-        const lt_dbt_node *seed = all->items[i];
-        LT_AUTO(lt_dbt_run_ref) run = NULL;
-        LT_AUTO(lt_buf) sql = {0};
-        LT_AUTO(lt_buf) text = {0};
-        lt_jinja_value rows = {0};
-        if (seed->kind != LT_DBT_SEED || !lt_node_set_has(chosen, i))
-            continue;
-        LT_TRY(dbt_run_open(work, LT_DBT_DO_COMPILE, NULL, &run, err));
-        LT_TRY(lt_dbt_inline(run, code_of(work, seed), ROWS, &sql, &rows, err));
-        dbt_say_blank(work);
-        dbt_say(&work->log, LT_LOG_INFO, "Q004", "SeedHeader", "Random sample of table: %.*s.%.*s",
-                LT_ARG(seed->relation.schema), LT_ARG(seed->relation.name));
-        dbt_rows_table(rows, &text);
-        dbt_say_plain(&work->log, lt_buf_text(&text));
-    }
+    LT_AUTO(lt_dbt_run_ref) run = NULL;
+    LT_TRY(dbt_run_open(work, LT_DBT_DO_SHOW, chosen, &run, err));
+    LT_TRY(lt_dbt_run_nodes(run, err));
+    each_result(work, run, show_seed);
     return LT_OK;
 }
 
@@ -406,22 +495,55 @@ static lt_status cannot_show(const lt_dbt_node *node, lt_err *err)
                    LT_ARG(node->name), LT_ARG(node->name));
 }
 
+/* Tests are chosen along with what they test; nobody looks at their rows here. */
+static lt_status choose_shown(dbt_work *work, lt_node_set *chosen, lt_err *err)
+{
+    const unsigned tests =
+        1u << LT_DBT_GENERIC_TEST | 1u << LT_DBT_SINGULAR_TEST | 1u << LT_DBT_UNIT_TEST;
+    LT_TRY(dbt_work_load(work, err));
+    dbt_say_found(work);
+    LT_TRY(dbt_work_select(work, kinds_of(DBT_SHOW) & ~tests, chosen, err));
+    const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
+    for (size_t i = 0; i < all->len; i++)
+        if (lt_node_set_has(chosen, i) && lt_text_ends(all->items[i]->path, T(".py")))
+            return cannot_show(all->items[i], err);
+    return LT_OK;
+}
+
+/* --inline-direct: the query as it is, without a project. */
+static lt_status show_direct(dbt_work *work, lt_err *err)
+{
+    LT_AUTO(lt_engine_ref) engine = NULL;
+    LT_AUTO(lt_session_ref) session = NULL;
+    lt_jinja_value rows;
+    LT_TRY(dbt_work_profile(work, err));
+    LT_TRY(lt_engine_open(&work->profile.target, &engine, err));
+    LT_TRY(lt_dbt_prepare_engine(engine, work->profile.credentials, err));
+    LT_TRY(lt_session_open(engine, &session, err));
+    lt_status status =
+        lt_dbt_query_rows(session, (lt_text){0}, lt_text_of(work->flags->inline_direct),
+                          work->flags->limit, &work->heap, &rows, err);
+    if (status == LT_FAILED) { /* as of any query that is only looked at */
+        err->status = LT_INVALID;
+        bool duckdb = lt_text_eq(work->profile.kind, T("duckdb"));
+        lt_wrap(err, duckdb ? "Runtime Error" : "Database Error");
+    }
+    if (status != LT_OK)
+        return err->status;
+    show_rows(work, NULL, rows);
+    return LT_OK;
+}
+
 lt_status dbt_run_show(dbt_work *work, lt_err *err)
 {
     LT_AUTO(lt_node_set) chosen = {0};
-    LT_TRY(dbt_work_load(work, err));
-    if (work->flags->inline_sql)
-        return run_inline(work, T("inline_query"), lt_text_of(work->flags->inline_sql), true, err);
-    if (!work->flags->select.len)
-        return lt_fail(err, LT_INVALID, "show needs --select or --inline");
-    LT_TRY(dbt_work_select(work, kinds_of(DBT_SHOW), &chosen, err));
-    const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
-    for (size_t i = 0; i < all->len; i++)
-        if (lt_node_set_has(&chosen, i) && lt_text_ends(all->items[i]->path, T(".py")))
-            return cannot_show(all->items[i], err);
-        else if (lt_node_set_has(&chosen, i) && !dbt_is_test(all->items[i]))
-            LT_TRY(run_inline(work, all->items[i]->name, code_of(work, all->items[i]), true, err));
-    return LT_OK;
+    if (work->flags->inline_direct)
+        return show_direct(work, err);
+    if (!work->flags->select.len && !work->flags->inline_sql)
+        return lt_fail(err, LT_INVALID, "Either --select or --inline must be passed to show");
+    LT_TRY(work->flags->inline_sql ? choose_inline(work, &chosen, err)
+                                   : choose_shown(work, &chosen, err));
+    return look(work, LT_DBT_DO_SHOW, &chosen, show_result, err);
 }
 
 /* ---- operations ---- */
@@ -431,6 +553,7 @@ lt_status dbt_run_operation(dbt_work *work, lt_err *err)
     static const lt_yaml_options options = {.yaml11 = true};
     LT_AUTO(lt_dbt_run_ref) run = NULL;
     lt_yaml *root = NULL;
+    lt_err later = {0};
     lt_jinja_value args = {0}, out;
     if (work->flags->rest.len != 1)
         return lt_fail(err, LT_INVALID, "run-operation needs the name of one macro");
@@ -446,6 +569,8 @@ lt_status dbt_run_operation(dbt_work *work, lt_err *err)
     lt_status status =
         lt_dbt_operation(run, lt_text_of(work->flags->rest.items[0]), args, &out, err);
     if (status != LT_OK && status != LT_CANCELLED && status != LT_NOT_FOUND)
-        err->status = LT_FAILED;
-    return status == LT_OK ? LT_OK : err->status;
+        err->status = status = LT_FAILED;
+    if (lt_dbt_result_at(run, 0) && work->flags->write_json != 0)
+        join(&status, err, lt_dbt_run_results_write(run, work->target_folder, &later), &later);
+    return status;
 }

@@ -110,6 +110,8 @@ static const flag flags[] = {
      "also rebuild all that reads what has changed"},
     {"output-keys", NULL, 0, WORDS, AT(output_keys), NULL, V(LIST), "keys of --output json"},
     {"inline", NULL, 0, TEXT, AT(inline_sql), NULL, V(COMPILE) | V(SHOW), "this SQL"},
+    {"inline-direct", NULL, 0, TEXT, AT(inline_direct), NULL, V(SHOW),
+     "this SQL as it is, without a project"},
     {"limit", NULL, 0, NUMBER, AT(limit), NULL, V(SHOW), "rows that are shown"},
     {"introspect", NULL, 0, SWITCH, AT(introspect), "INTROSPECT", V(COMPILE) | V(SHOW),
      "let templates ask the database"},
@@ -553,17 +555,30 @@ static lt_status set_json(dbt_flags *out, const flag *f, const lt_json *value, l
     }
 }
 
+/* Results always have warn_error_options: {"error": [], ...} says nothing, and would not go together with --warn-error. */
+static bool says_nothing(const lt_json *value)
+{
+    for (size_t i = 0; i < value->count; i++)
+        if (value->kind != LT_JSON_OBJECT || value->items[i].kind != LT_JSON_ARRAY ||
+            value->items[i].count)
+            return false;
+    return value->kind == LT_JSON_OBJECT;
+}
+
 lt_status dbt_flags_from_run(dbt_flags *out, const lt_json *args, lt_arena *arena, lt_err *err)
 {
     lt_text which = lt_json_text_or(args, "which", (lt_text){0});
     for (size_t i = 0; i < LT_COUNT(flags); i++) {
         const lt_json *value = lt_json_find(args, key_of(&flags[i], arena));
-        if (value && !is_own_of_retry(out, &flags[i]))
+        if (value && !is_own_of_retry(out, &flags[i]) && !says_nothing(value))
             LT_TRY(set_json(out, &flags[i], value, arena, err));
     }
     for (size_t i = 0; i < LT_COUNT(verbs); i++)
         if (lt_text_eq(which, lt_text_of(dbt_verb_name(verbs[i].verb))))
             out->verb = verbs[i].verb;
+    const lt_json *macro = lt_json_find(args, "macro");
+    if (out->verb == DBT_OPERATION && macro)
+        lt_push_in(arena, &out->rest, lt_arena_str(arena, macro->text));
     return LT_OK;
 }
 
@@ -769,6 +784,8 @@ lt_jinja_value dbt_flags_args(const dbt_flags *given, lt_jinja_heap *heap)
     put_usual(given, made, heap);
     put_mappings(made, heap);
     put_inert(given, made, heap);
+    if (given->verb == DBT_OPERATION && given->rest.len)
+        lt_jinja_put(made, "macro", lt_jinja_text(lt_text_of(given->rest.items[0])));
     lt_jinja_put(made, "which", lt_jinja_text(lt_text_of(dbt_verb_name(given->verb))));
     return made;
 }

@@ -35,8 +35,8 @@ typedef struct dbt_flags {
     dbt_verb verb;
     const char *project_dir, *profiles_dir, *profile, *target, *target_path, *vars, *log_format,
         *log_format_file, *log_level, *log_level_file, *log_path, *state, *defer_state, *selector,
-        *indirect_selection, *output, *inline_sql, *args, *event_time_start, *event_time_end,
-        *sample, *warn_error_options, *add_package, *source, *host;
+        *indirect_selection, *output, *inline_sql, *inline_direct, *args, *event_time_start,
+        *event_time_end, *sample, *warn_error_options, *add_package, *source, *host;
     lt_strings select, models, exclude, resource_type, exclude_resource_type, output_keys;
     int64_t threads, limit, printer_width, log_file_max_bytes, port;
     int debug, quiet, fail_fast, full_refresh, defer, favor_state, empty, store_failures, print,

@@ -147,21 +147,41 @@ void dbt_say(dbt_log *log, lt_log_level level, const char *code, const char *nam
     write_event(log, &e);
 }
 
-void dbt_say_plain(dbt_log *log, lt_text line)
+/* Also when quiet. */
+static void write_shown(dbt_log *log, const event *e)
 {
     lt_err err = {0};
     (void)pthread_mutex_lock(&log->lock);
     if (log->json) {
         LT_AUTO(lt_buf) text = {.limit = 16 * LT_MIB};
-        event e = {.level = LT_LOG_INFO, .code = "Z052", .name = "PrintEvent", .message = line};
-        add_json(log, &e, &text);
+        add_json(log, e, &text);
         lt_out_text(log->out, lt_buf_text(&text));
     } else {
-        lt_out_text(log->out, line);
+        lt_out_text(log->out, e->message);
         lt_out_str(log->out, "\n");
     }
     lt_ignore(lt_out_flush(log->out, &err));
     (void)pthread_mutex_unlock(&log->lock);
+}
+
+void dbt_say_plain(dbt_log *log, lt_text line)
+{
+    const event e = {.level = LT_LOG_INFO, .code = "Z052", .name = "PrintEvent", .message = line};
+    write_shown(log, &e);
+}
+
+void dbt_say_shown(dbt_log *log, const char *code, const char *name, lt_text head, lt_text body)
+{
+    LT_AUTO(lt_buf) whole = {0};
+    event e = {.level = LT_LOG_INFO, .code = code, .name = name, .message = body};
+    if (head.len && !log->quiet && log->json) {
+        lt_buf_printf(&whole, "%.*s\n", LT_ARG(head));
+        lt_buf_add(&whole, body);
+        e.message = lt_buf_text(&whole);
+    } else if (head.len && !log->quiet) {
+        dbt_say(log, LT_LOG_INFO, code, name, "%.*s", LT_ARG(head));
+    }
+    write_shown(log, &e);
 }
 
 void dbt_log_open(dbt_log *log, const char *folder)

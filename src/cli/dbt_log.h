@@ -33,6 +33,8 @@ void dbt_say(dbt_log *log, lt_log_level level, const char *code, const char *nam
              const char *format, ...) LT_PRINTF(5, 6);
 /* A result for programs: shown even when quiet, without a time. */
 void dbt_say_plain(dbt_log *log, lt_text line);
+/* The same under dbt's event: `head` (may be empty) goes before it, a line, unless quiet. */
+void dbt_say_shown(dbt_log *log, const char *code, const char *name, lt_text head, lt_text body);
 /* Open FOLDER/dbt.log for appending, a long one put aside as dbt.log.1; without a folder the file is left out. */
 void dbt_log_open(dbt_log *log, const char *folder);
 void dbt_log_close(dbt_log *log);

@@ -23,7 +23,8 @@ lt_status dbt_retry_read(dbt_work *work, const char *target_folder, lt_err *err)
     return dbt_flags_from_run(work->flags, lt_json_find(before, "args"), &work->app->arena, err);
 }
 
-static bool failed_before(const lt_json *result)
+/* A warning counts where --warn-error makes it a failure. */
+static bool failed_before(const lt_json *result, bool warns)
 {
     static const char *const bad[] = {"error", "fail", "skipped", "runtime error",
                                       "partial success"};
@@ -31,7 +32,7 @@ static bool failed_before(const lt_json *result)
     for (size_t i = 0; i < LT_COUNT(bad); i++)
         if (lt_text_eq(status, lt_text_of(bad[i])))
             return true;
-    return false;
+    return warns && lt_text_eq(status, T("warn"));
 }
 
 /* Of a microbatch model only the batches that failed. */
@@ -51,10 +52,37 @@ static void add_batches(dbt_work *work, const lt_dbt_node *node, const lt_json *
         lt_push_in(&work->app->arena, &work->again, again);
 }
 
+static lt_status say_nothing_failed(dbt_work *work)
+{
+    dbt_say(&work->log, LT_LOG_INFO, "Q024", "NothingToDo", "Nothing to do: nothing failed");
+    return LT_OK;
+}
+
+/* As dbt: a macro that went well is not called again. */
+static lt_status retry_operation(dbt_work *work, const lt_json *results, lt_err *err)
+{
+    if (results && results->count && failed_before(&results->items[0], false))
+        return dbt_run_operation(work, err);
+    return say_nothing_failed(work);
+}
+
+/* As dbt, which would not say that all is well. */
+static lt_status is_gone(lt_text id, lt_err *err)
+{
+    lt_text kind = lt_text_sub(id, 0, lt_text_find_byte(id, '.', 0));
+    lt_ignore(lt_fail(err, LT_INVALID, "Couldn't find %.*s '%.*s', which failed in the run before",
+                      LT_ARG(kind), LT_ARG(id)));
+    return lt_hint(err, "it was removed, renamed or disabled: begin a new run");
+}
+
 lt_status dbt_run_retry(dbt_work *work, lt_err *err)
 {
     LT_AUTO(lt_node_set) chosen = {0};
     dbt_verb verb = work->flags->verb;
+    const lt_json *results = lt_json_find(work->before, "results");
+    bool warns = work->flags->warn_error == 1;
+    if (verb == DBT_OPERATION)
+        return retry_operation(work, results, err);
     if (verb == DBT_CLONE)
         work->flags->defer = 1;
     LT_TRY(dbt_work_load(work, err));
@@ -62,19 +90,18 @@ lt_status dbt_run_retry(dbt_work *work, lt_err *err)
     if (work->flags->store_failures == 1)
         lt_dbt_store_failures(work->dbt);
     lt_node_set_init(&chosen, lt_dbt_all(work->dbt)->len);
-    const lt_json *results = lt_json_find(work->before, "results");
     for (size_t i = 0; results && i < results->count; i++) {
-        const lt_dbt_node *node =
-            lt_dbt_find(work->dbt, lt_json_text_or(&results->items[i], "unique_id", (lt_text){0}));
-        if (!node || node->kind == LT_DBT_OPERATION || !failed_before(&results->items[i]))
+        lt_text id = lt_json_text_or(&results->items[i], "unique_id", (lt_text){0});
+        if (lt_text_starts(id, T("operation.")) || !failed_before(&results->items[i], warns))
             continue;
+        const lt_dbt_node *node = lt_dbt_find(work->dbt, id);
+        if (!node)
+            return is_gone(id, err);
         lt_node_set_add(&chosen, node->index);
         add_batches(work, node, &results->items[i]);
     }
-    if (!lt_node_set_size(&chosen)) {
-        dbt_say(&work->log, LT_LOG_INFO, "Q024", "NothingToDo", "Nothing to do: nothing failed");
-        return LT_OK;
-    }
+    if (!lt_node_set_size(&chosen))
+        return say_nothing_failed(work);
     return dbt_run_nodes(work,
                          verb == DBT_COMPILE || verb == DBT_DOCS_GENERATE ? LT_DBT_DO_COMPILE
                          : verb == DBT_CLONE                              ? LT_DBT_DO_CLONE

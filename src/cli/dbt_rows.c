@@ -30,7 +30,10 @@ void dbt_rows_json(lt_jinja_value rows, lt_json_writer *w)
                 continue;
             }
             lt_jinja_str(value, &text);
-            lt_json_double(w, strtod(lt_buf_chars(&text), NULL));
+            lt_jinja_value real = lt_jinja_float(strtod(lt_buf_chars(&text), NULL));
+            lt_buf_clear(&text);
+            lt_jinja_str(real, &text); /* 3.0, as Python writes it */
+            lt_json_raw(w, lt_buf_text(&text));
         }
         lt_json_end(w);
     }

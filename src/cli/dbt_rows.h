@@ -1,4 +1,4 @@
-/* dbt_rows.h - rows that `leat dbt show` and `seed --show` show: a list of dicts, as lt_dbt_inline() gives it. */
+/* dbt_rows.h - rows that `leat dbt show` and `seed --show` show: a list of dicts, as lt_dbt_query_rows() gives it. */
 #pragma once
 #include "fmt/json.h"
 #include "jinja/jinja.h"

@@ -104,7 +104,8 @@ static lt_status compile(attempt *a, lt_err *err)
     LT_TRY(lt_buf_check(&sql, "the SQL", err));
     a->sql = lt_jinja_as_text(lt_jinja_text_copy(a->heap, lt_buf_text(&sql)));
     lt_text own = lt_dbt_write_path(a->node, a->r.batch, &a->heap->arena);
-    LT_TRY(lt_dbt_compiled_write(a->run, own, a->sql, err));
+    if (!lt_dbt_is_inline(a->node)) /* it is in no file */
+        LT_TRY(lt_dbt_compiled_write(a->run, own, a->sql, err));
     if (!a->r.batch || !a->r.batch->is_beside) /* else others read the node; the last is alone */
         lt_dbt_compiled_keep(a->run, a->node, own, a->sql);
     return LT_OK;
@@ -292,6 +293,8 @@ static lt_status execute(attempt *a, lt_err *err)
 {
     lt_dbt_run_result made = {0};
     lt_dbt_node_result *result = a->result;
+    if (a->run->request.action == LT_DBT_DO_SHOW)
+        return lt_dbt_show_rows(a->run, &a->r, a->sql, &result->table, err);
     if (lt_dbt_is_text_test(a->node)) {
         judge_text(a);
         return LT_OK;
@@ -401,7 +404,9 @@ void lt_dbt_attempt_once(lt_dbt_run *run, lt_dbt_node *node, lt_session *session
     lt_status status = begin_and_compile(&a, &err);
     result->compile_ended_us = result->execute_started_us = lt_now_us();
     result->outcome = LT_DBT_SUCCESS;
-    if (status == LT_OK && run->request.action != LT_DBT_DO_COMPILE && !lt_dbt_is_ephemeral(node))
+    bool shows = run->request.action == LT_DBT_DO_SHOW;
+    if (status == LT_OK && run->request.action != LT_DBT_DO_COMPILE &&
+        (shows || !lt_dbt_is_ephemeral(node)))
         status = execute(&a, &err);
     lt_dbt_transaction_rollback(&a.fence.transaction);
     result->execute_ended_us = lt_now_us();
@@ -428,14 +433,52 @@ void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
         lt_dbt_attempt_once(run, node, session, token, NULL, result);
 }
 
-/* ---- operations and texts of the command line ---- */
+/* ---- operations ---- */
 
 /* Its values are the run's. */
-static lt_jinja_heap *heap_new(lt_dbt_run *run)
+lt_jinja_heap *lt_dbt_run_heap(lt_dbt_run *run)
 {
     lt_jinja_heap *heap = lt_dbt_heap_new();
+    (void)pthread_mutex_lock(&run->lock);
     lt_push(&run->heaps, heap);
+    (void)pthread_mutex_unlock(&run->lock);
     return heap;
+}
+
+/* What run_results.json has of it, under the macro's own id. */
+static lt_dbt_node_result *operation_result(lt_dbt_run *run, const lt_dbt_macro *macro)
+{
+    lt_dbt_node *node = LT_NEW(&run->arena, lt_dbt_node);
+    *node = (lt_dbt_node){.kind = LT_DBT_OPERATION,
+                          .id = macro->id,
+                          .name = macro->name,
+                          .path = macro->path,
+                          .package = run->request.dbt->root,
+                          .no_relation = true};
+    lt_dbt_node_result *result = lt_dbt_result_new(run, node);
+    result->compile_started_us = result->compile_ended_us = lt_now_us();
+    result->execute_started_us = result->execute_ended_us = result->compile_ended_us;
+    result->outcome = LT_DBT_ERROR; /* until it is known */
+    result->failures = 1;
+    lt_push_in(&run->arena, &run->results, result);
+    return result;
+}
+
+/* Found before it is called: what is not there has no result. */
+static lt_status find_operation(rendering *r, lt_text name, const lt_dbt_macro **out, lt_err *err)
+{
+    size_t dot = lt_text_find_byte(name, '.', 0);
+    const lt_dbt_package *package =
+        dot == SIZE_MAX ? NULL : lt_dbt_package_find(r->dbt, lt_text_sub(name, 0, dot));
+    lt_text rest = package ? lt_text_sub(name, dot + 1, SIZE_MAX) : name;
+    if (package)
+        r->package = package; /* a macro of a package means its own names first */
+    *out =
+        package ? lt_map_find(&package->macros, rest) : lt_dbt_macro_find(r->dbt, r->package, rest);
+    return *out ? LT_OK
+                : lt_fail(err, LT_NOT_FOUND,
+                          "dbt could not find a macro with the name '%.*s' in any package",
+                          LT_ARG(rest));
 }
 
 lt_status lt_dbt_operation(lt_dbt_run *run, lt_text macro, lt_jinja_value args, lt_jinja_value *out,
@@ -443,10 +486,11 @@ lt_status lt_dbt_operation(lt_dbt_run *run, lt_text macro, lt_jinja_value args, 
 {
     enum { MOST_ARGS = 64 };
     rendering r;
-    lt_jinja_heap *heap = heap_new(run);
+    lt_jinja_heap *heap = lt_dbt_run_heap(run);
     lt_jinja_kwarg kwargs[MOST_ARGS];
     size_t count = 0;
     lt_jinja_value key, value;
+    const lt_dbt_macro *found = NULL;
     LT_AUTO(lt_session_ref) session = NULL;
     LT_TRY(lt_session_open(run->engine, &session, err));
     for (size_t at = 0; args.type == LT_JINJA_DICT && lt_jinja_next(args, &at, &key, &value);) {
@@ -455,110 +499,22 @@ lt_status lt_dbt_operation(lt_dbt_run *run, lt_text macro, lt_jinja_value args, 
         kwargs[count++] = (lt_jinja_kwarg){.name = lt_jinja_as_text(key), .value = value};
     }
     lt_dbt_rendering_init(&r, run->request.dbt, NULL);
-    size_t dot = lt_text_find_byte(macro, '.', 0);
-    const lt_dbt_package *package =
-        dot == SIZE_MAX ? NULL : lt_dbt_package_find(run->request.dbt, lt_text_sub(macro, 0, dot));
-    if (package)
-        r.package = package; /* a macro of a package means its own names first */
+    LT_TRY(find_operation(&r, macro, &found, err));
     r.session = session;
     r.rt = run->rt;
     r.run = &run->settings;
     r.heap = heap;
     graph_turn turn = {.graph = &run->graph, .session = session};
     r.turn = &turn;
+    lt_dbt_node_result *result = operation_result(run, found);
     LT_TRY(lt_dbt_exec_attach(&r, heap, (lt_text){0}, err));
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &r};
     lt_status status =
         lt_dbt_exec_call(r.exec, &run->request.dbt->env, &context, macro, kwargs, count, out, err);
     lt_dbt_exec_close(r.exec);
     (void)lt_dbt_graph_leave(&turn);
+    result->outcome = status == LT_OK ? LT_DBT_SUCCESS : LT_DBT_ERROR;
+    result->failures = status != LT_OK;
+    result->execute_ended_us = lt_now_us();
     return status;
-}
-
-/* A node of its own, outside of the project. */
-static lt_dbt_node *inline_node(lt_dbt_run *run, lt_text source)
-{
-    lt_dbt *dbt = run->request.dbt;
-    lt_dbt_node *node = LT_NEW(&run->arena, lt_dbt_node);
-    *node = (lt_dbt_node){.kind = LT_DBT_ANALYSIS,
-                          .id = T("sql_operation.inline_query"),
-                          .name = T("inline_query"),
-                          .path = T("inline_query"),
-                          .file = T("inline_query"),
-                          .package = dbt->root,
-                          .raw_code = source,
-                          .no_relation = true,
-                          .version = lt_jinja_none(),
-                          .latest_version = lt_jinja_none()};
-    node->relation.schema = dbt->settings.target_schema;
-    node->relation.database = dbt->settings.target_database;
-    node->relation.name = node->name;
-    node->config.all = node->config.unrendered = dbt->defaults[LT_DBT_KINDS];
-    return node;
-}
-
-/* What it refers to: its ephemeral models must be found. `header` gets its sql_header. */
-static lt_status record_inline(lt_dbt_run *run, lt_dbt_node *node, lt_text *header, lt_err *err)
-{
-    lt_dbt *dbt = run->request.dbt;
-    config_calls calls = {0};
-    bool frozen = dbt->heap.frozen;
-    dbt->heap.frozen = false;
-    lt_status status = lt_dbt_record(dbt, node, &calls, err);
-    dbt->heap.frozen = frozen;
-    *header = lt_jinja_as_text(lt_dbt_at(calls.merged, "sql_header"));
-    for (size_t i = 0; i < node->refs.len && status == LT_OK; i++) {
-        bool is_disabled;
-        lt_dbt_node *found = lt_dbt_ref_find(dbt, dbt->root, &node->refs.items[i], &is_disabled);
-        if (found)
-            lt_push_in(&dbt->arena, &node->depends_on, found);
-    }
-    return status;
-}
-
-lt_status lt_dbt_inline(lt_dbt_run *run, lt_text source, int64_t limit, lt_buf *sql,
-                        lt_jinja_value *table, lt_err *err)
-{
-    rendering r;
-    lt_jinja_heap *heap = heap_new(run);
-    LT_AUTO(lt_dbt_compiled) compiled = {0};
-    LT_AUTO(lt_session_ref) session = NULL;
-    lt_dbt_node *node = inline_node(run, source);
-    lt_text header = {0};
-    if (run->engine)
-        LT_TRY(lt_session_open(run->engine, &session, err));
-    LT_TRY(record_inline(run, node, &header, err));
-    lt_dbt_rendering_init(&r, run->request.dbt, node);
-    r.session = session;
-    r.rt = run->rt;
-    r.run = &run->settings;
-    LT_TRY(lt_dbt_exec_attach(&r, heap, (lt_text){0}, err));
-    lt_status status = lt_dbt_compile_own(&r, heap, &compiled, err);
-    if (status == LT_OK) {
-        lt_buf_add(sql, lt_buf_text(&compiled.sql));
-        status = lt_dbt_inject_ctes(&r, heap, sql, err);
-    }
-    lt_dbt_exec_close(r.exec);
-    LT_TRY(status);
-    if (limit < 0 || !session)
-        return LT_OK;
-    lt_table found;
-    LT_AUTO(lt_buf) limited = {0};
-    bool more;
-    if (lt_text_trim(header).len)
-        LT_TRY(lt_exec(session, header, NULL, err));
-    lt_buf_printf(&limited, "select * from (\n%s\n) as model_limit_subq", lt_buf_chars(sql));
-    LT_TRY(lt_query_table(session, lt_buf_text(&limited), NULL, 0, (size_t)limit, &more,
-                          &heap->arena, &found, err));
-    *table = lt_jinja_list(heap);
-    for (size_t row = 0; row < found.row_count; row++) {
-        lt_jinja_value line = lt_jinja_dict(heap);
-        for (size_t c = 0; c < found.column_count; c++) {
-            lt_text cell = lt_table_cell(&found, row, c);
-            lt_jinja_put_value(line, lt_jinja_text(found.names[c]),
-                               lt_dbt_cell_value(heap, cell, found.types[c]));
-        }
-        lt_jinja_add(*table, line);
-    }
-    return LT_OK;
 }

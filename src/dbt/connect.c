@@ -16,7 +16,7 @@ static lt_status look_around(lt_dbt_run *run, lt_err *err)
                           &found, err));
     run->database = lt_table_cell(&found, 0, 0);
     run->is_server = strcmp(lt_engine_target(run->engine)->kind, "duckdb") != 0;
-    return run->request.action == LT_DBT_DO_COMPILE
+    return lt_dbt_builds_nothing(run->request.action)
                ? LT_OK
                : lt_write_has_records(session, &run->has_records, err);
 }

@@ -34,6 +34,12 @@ static bool is_test(const lt_dbt_node *node)
            node->kind == LT_DBT_UNIT_TEST;
 }
 
+/* It has no result, but what is wrong with it has. */
+static bool is_hidden(const lt_dbt_run *run, const lt_dbt_node *node)
+{
+    return lt_dbt_is_ephemeral(node) && !run->request.shows_ephemeral;
+}
+
 static bool takes_part(const lt_dbt_run *run, const lt_dbt_node *node)
 {
     return lt_node_set_has(run->request.selected, node->index) &&
@@ -132,7 +138,7 @@ static void link_all(lt_dbt_run *run)
             continue;
         const lt_dbt_node *model = gated_model(run, all->items[i]);
         run->total++;
-        run->shown += !lt_dbt_is_ephemeral(all->items[i]);
+        run->shown += !is_hidden(run, all->items[i]);
         run->tasks[i].takes_part = true;
         link_upwards(run, all->items[i], model ? &model->depends_on : &all->items[i]->depends_on);
         if (model)
@@ -200,7 +206,7 @@ static void show(lt_dbt_run *run, lt_dbt_node_result *result)
 static lt_dbt_node_result *result_of(lt_dbt_run *run, const lt_dbt_node *node)
 {
     lt_dbt_node_result *result = lt_dbt_result_new(run, node);
-    run->started_count -= lt_dbt_is_ephemeral(node); /* it has no place among the others */
+    run->started_count -= is_hidden(run, node); /* it has no place among the others */
     return result;
 }
 
@@ -225,7 +231,7 @@ static void skip(lt_dbt_run *run, size_t index, const lt_dbt_node *because, cons
     const lt_dbt_node *node = lt_dbt_all(run->request.dbt)->items[index];
     run->done_count++;
     run->tasks[index].is_done = true;
-    if (lt_dbt_is_ephemeral(node))
+    if (is_hidden(run, node))
         return;
     lt_dbt_node_result *result = lt_dbt_result_new(run, node);
     result->outcome = LT_DBT_SKIPPED;
@@ -263,7 +269,7 @@ static size_t follow(lt_dbt_run *run, const lt_dbt_node_result *from, bool bad)
 
 static void finish(lt_dbt_run *run, lt_dbt_node_result *result)
 {
-    bool bad = is_bad(result->outcome), hidden = lt_dbt_is_ephemeral(result->node);
+    bool bad = is_bad(result->outcome), hidden = is_hidden(run, result->node);
     run->tasks[result->node->index].is_done = true;
     run->done_count++;
     if (!hidden)
@@ -446,7 +452,7 @@ lt_status lt_dbt_run_nodes(lt_dbt_run *run, lt_err *err)
     size_t count = lt_dbt_all(run->request.dbt)->len;
     bool hooks = run->request.action == LT_DBT_DO_RUN && run->shown;
     lt_status status = LT_OK;
-    if (run->request.action != LT_DBT_DO_COMPILE && run->shown)
+    if (!lt_dbt_builds_nothing(run->request.action) && run->shown)
         LT_TRY(lt_dbt_make_schemas(run, err));
     if (hooks)
         LT_TRY(run_hooks(run, "on-run-start", err));

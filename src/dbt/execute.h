@@ -40,7 +40,16 @@ typedef struct lt_dbt_node_result {
     lt_jinja_value table; /* of show: what the query gave; lives with the run */
 } lt_dbt_node_result;
 
-typedef enum lt_dbt_action { LT_DBT_DO_COMPILE, LT_DBT_DO_RUN, LT_DBT_DO_CLONE } lt_dbt_action;
+typedef enum lt_dbt_action {
+    LT_DBT_DO_COMPILE,
+    LT_DBT_DO_RUN,
+    LT_DBT_DO_CLONE,
+    LT_DBT_DO_SHOW /* compile, and get rows of the query */
+} lt_dbt_action;
+static inline bool lt_dbt_builds_nothing(lt_dbt_action action)
+{
+    return action == LT_DBT_DO_COMPILE || action == LT_DBT_DO_SHOW;
+}
 
 /* What dbt has not: relations that leat has never written are left alone (LT_INVALID), but for those that `takes_over` names; grants,
  * row security and other people's views stay when a relation is built anew; rows that a test finds are kept without being asked
@@ -75,6 +84,8 @@ typedef struct lt_dbt_run_request {
     lt_dbt_action action;
     const lt_node_set *selected;
     unsigned threads;
+    int64_t limit;        /* of LT_DBT_DO_SHOW: rows; < 0: a million */
+    bool shows_ephemeral; /* ephemeral models have results like others */
     bool fail_fast, empty, favor_state;
     bool no_ctes;                     /* ephemeral models are named, not written out */
     lt_text sample_start, sample_end; /* references have only rows of this window; empty: all */
@@ -134,9 +145,20 @@ void lt_dbt_result_say(const lt_dbt_run *run, const lt_dbt_node_result *result, 
 LT_MUST_CHECK lt_status lt_dbt_run_results_write(const lt_dbt_run *run, const char *folder,
                                                  lt_err *err);
 
-/* Call a macro with keywords, in a transaction that is committed: run-operation. *out lives with the run. */
+/* Call a macro with keywords, in a transaction that is committed: run-operation. *out lives with the run, which has a result of it.
+ * LT_NOT_FOUND: there is no such macro, and no result. */
 LT_MUST_CHECK lt_status lt_dbt_operation(lt_dbt_run *run, lt_text macro, lt_jinja_value args,
                                          lt_jinja_value *out, lt_err *err);
-/* Compile a text as if it were a model: --inline. With `limit` >= 0 it is run, and *table (may be NULL) gets the rows. */
-LT_MUST_CHECK lt_status lt_dbt_inline(lt_dbt_run *run, lt_text source, int64_t limit, lt_buf *sql,
-                                      lt_jinja_value *table, lt_err *err);
+
+/* A text as a node of the project, the last of lt_dbt_all(), until lt_dbt_inline_remove(): --inline. LT_INVALID: it cannot be parsed. */
+LT_MUST_CHECK lt_status lt_dbt_inline_add(lt_dbt *dbt, lt_text source, const lt_dbt_node **out,
+                                          lt_err *err);
+void lt_dbt_inline_remove(lt_dbt *dbt); /* nothing, when there is none */
+bool lt_dbt_is_inline(const lt_dbt_node *node);
+/* Rows of a query as a list of dictionaries in `heap`; `header` (may be empty) comes first. */
+LT_MUST_CHECK lt_status lt_dbt_query_rows(lt_session *session, lt_text header, lt_text query,
+                                          int64_t limit, lt_jinja_heap *heap, lt_jinja_value *rows,
+                                          lt_err *err);
+/* What the profile (`credentials`, a dict or undefined) says of DuckDB, done to an engine that was just opened. */
+LT_MUST_CHECK lt_status lt_dbt_prepare_engine(lt_engine *engine, lt_jinja_value credentials,
+                                              lt_err *err);

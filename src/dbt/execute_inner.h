@@ -69,6 +69,11 @@ lt_status lt_dbt_compiled_write(const lt_dbt_run *run, lt_text own, lt_text sql,
 void lt_dbt_compiled_keep(lt_dbt_run *run, lt_dbt_node *node, lt_text own, lt_text sql);
 /* The node failed: that is kept as long as the run. With the run's lock. */
 void lt_dbt_result_failed(lt_dbt_run *run, lt_dbt_node_result *result, const lt_err *err);
+/* Of values that live as long as the run. */
+lt_jinja_heap *lt_dbt_run_heap(lt_dbt_run *run);
+/* inline.c: `query`: compiled; the rows live as long as the run. */
+lt_status lt_dbt_show_rows(lt_dbt_run *run, const rendering *r, lt_text query, lt_jinja_value *rows,
+                           lt_err *err);
 /* batches.c */
 bool lt_dbt_is_microbatch(const lt_dbt_node *node);
 void lt_dbt_attempt_batches(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
@@ -76,9 +81,6 @@ void lt_dbt_attempt_batches(lt_dbt_run *run, lt_dbt_node *node, lt_session *sess
 /* Build the next batch of a queue that has one, if any; called and returning under the run's lock. */
 bool lt_dbt_batches_help(lt_dbt_run *run, lt_session *session);
 lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err);
-
-/* prepare.c: what the profile (`credentials`, a dict or undefined) says of DuckDB, done to an engine that was just opened. */
-lt_status lt_dbt_prepare_engine(lt_engine *engine, lt_jinja_value credentials, lt_err *err);
 
 /* ---- call.c ---- */
 

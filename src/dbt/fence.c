@@ -135,7 +135,7 @@ void lt_dbt_fence_init(node_fence *f, lt_dbt_run *run, rendering *r, const lt_at
                                         .run_id = run->request.dbt->settings.scope->run_id,
                                         .task = r->node->id};
     f->relation = relation_of(run, r->node);
-    f->is_closed = run->request.action != LT_DBT_DO_COMPILE && r->session && writes(r->node);
+    f->is_closed = !lt_dbt_builds_nothing(run->request.action) && r->session && writes(r->node);
     lt_dbt_fence_close(f, f->is_closed);
     r->transaction = &f->transaction;
 }

@@ -73,7 +73,8 @@ void lt_dbt_result_say(const lt_dbt_run *run, const lt_dbt_node_result *result, 
         return;
     }
     lt_buf_printf(out, "%s in %s %.*s (%.*s)", error_kind(run, result->err),
-                  lt_dbt_kind_name(node->kind), LT_ARG(node->name), LT_ARG(node->path));
+                  lt_dbt_is_inline(node) ? "sql_operation" : lt_dbt_kind_name(node->kind),
+                  LT_ARG(node->name), LT_ARG(node->path));
     while (lt_text_cut(&rest, '\n', &line))
         lt_buf_printf(out, "\n  %.*s", LT_ARG(line));
 }
@@ -110,7 +111,11 @@ void lt_dbt_write_result(lt_json_writer *w, const lt_dbt_run *run, const lt_dbt_
         write_timing(w, "execute", result->execute_started_us, result->execute_ended_us);
     }
     lt_json_end(w);
-    lt_json_set(w, "thread_id", hook ? T("main") : ran ? lt_text_of(thread) : T("MainThread"));
+    bool called = lt_text_starts(node->id, T("macro.")); /* run-operation */
+    lt_json_set(w, "thread_id",
+                hook && !called  ? T("main")
+                : ran && !called ? lt_text_of(thread)
+                                 : T("MainThread"));
     lt_json_key(w, T("execution_time"));
     lt_json_double(w, ran ? (double)(result->execute_ended_us - result->compile_started_us) / 1e6
                           : 0.0);

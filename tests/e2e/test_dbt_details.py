@@ -28,7 +28,7 @@ def results(folder):
 
 
 def rows(folder, sql):
-    out = dbt(folder, "show", "--inline", sql, "--output", "json", "--quiet", "--limit", "100")
+    out = dbt(folder, "show", "--inline", sql, "--output", "json", "--quiet", "--limit", "100", "--no-write-json")
     return [tuple(row.values()) for row in json.loads(out[out.index("{"):])["show"]]
 
 
@@ -379,7 +379,7 @@ def test_an_input_of_a_unit_test_that_is_not_there_has_a_place_and_the_nearest_n
     project(tmp_path, {"models/orders.sql": "select 1 as x\n", "models/t.sql": "select x from {{ ref('orders') }}\n", "models/u.yml": unit % "ordrs"})
     dbt(tmp_path, "run")
     out = dbt(tmp_path, "test", code=1)
-    assert "models/u.yml:2:3: unit test 'u': input 'ref('ordrs')': there is no model 'ordrs'" in out and "did you mean 'orders'?" in out
+    assert "models/u.yml:2:3: Unit test 'u' had an input (ref('ordrs')) which was not found in the manifest: there is no model 'ordrs'" in out and "did you mean 'orders'?" in out
     (tmp_path / "models/u.yml").write_text(unit % "orders")
     out = dbt(tmp_path, "test", code=1)
     assert "(--- expected, +++ actual)" in out and "| --- | 2 |" in out and "| +++ | 1 |" in out

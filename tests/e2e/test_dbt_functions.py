@@ -28,7 +28,7 @@ def manifest(folder):
 
 
 def row(folder, sql):
-    out = dbt(folder, "show", "--inline", sql, "--output", "json", "--quiet")
+    out = dbt(folder, "show", "--inline", sql, "--output", "json", "--quiet", "--no-write-json")
     return tuple(json.loads(out[out.index("{"):])["show"][0].values())
 
 

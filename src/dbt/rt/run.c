@@ -154,7 +154,8 @@ lt_status lt_dbt_exec_call(lt_dbt_exec *exec, const lt_jinja_env *env,
     const lt_dbt_rt_settings *settings = &exec->rt->settings;
     LT_TRY(settings->host->find_macro(settings->user, exec, macro, &found, err));
     if (found.type == LT_JINJA_UNDEFINED)
-        return lt_fail(err, LT_NOT_FOUND, "dbt could not find a macro with the name '%.*s'",
+        return lt_fail(err, LT_NOT_FOUND,
+                       "dbt could not find a macro with the name '%.*s' in any package",
                        LT_ARG(macro));
     return lt_jinja_call_value(env, context, exec->heap, found, NULL, 0, args, arg_count, out, NULL,
                                err);
