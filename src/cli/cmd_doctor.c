@@ -11,6 +11,7 @@
 #include "cli/work.h"
 #include "git/git.h"
 #include "run/mend.h"
+#include "run/plan.h"
 #include "sched/ask.h"
 #include "sched/watch.h"
 #include "state/trigger.h"
@@ -387,10 +388,18 @@ static void check_triggers_of(examination *e, lt_workspace *workspace,
     }
 }
 
+/* Also of what only the plan of a run would stumble over. */
 static void check_warnings(examination *e)
 {
-    for (size_t i = 0; e->project && i < e->project->pipelines.len; i++) {
-        const lt_conf_pipeline *pipeline = &e->project->pipelines.items[i];
+    lt_err err = {0};
+    LT_AUTO(lt_workspace_ref) workspace = NULL;
+    const lt_project *project = e->project;
+    if (project && lt_work_open(e->app, NULL, &workspace, &err) == LT_OK) {
+        lt_plan_foresee(workspace, true);
+        project = workspace->project;
+    }
+    for (size_t i = 0; project && i < project->pipelines.len; i++) {
+        const lt_conf_pipeline *pipeline = &project->pipelines.items[i];
         for (size_t k = 0; k < pipeline->warnings.len; k++) {
             finding f = {0};
             (void)say(&f, WARN, "%.*s", LT_ARG(pipeline->warnings.items[k]));

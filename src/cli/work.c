@@ -2,6 +2,7 @@
 #include "cli/work.h"
 
 #include "run/ask.h"
+#include "run/plan.h"
 #include "sched/ask.h"
 
 #include "base/log.h"
@@ -50,6 +51,8 @@ lt_status lt_work_open_some(lt_app *app, lt_files files, lt_workspace **out, lt_
     LT_TRY(lt_app_home(app, &options.home, err));
     LT_TRY(lt_workspace_open(&options, out, err));
     lt_work_tell_wrong(*out);
+    if (files == LT_FILES_GOOD)
+        lt_plan_foresee(*out, false);
     for (size_t i = 0; i < (*out)->project->pipelines.len; i++)
         lt_work_warn(&(*out)->project->pipelines.items[i]);
     return LT_OK;

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/time.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -386,10 +387,41 @@ static lt_status add_task(lt_plan *plan, const lt_conf_pipeline *pipeline, const
     return add_step(plan, &node, &step, NULL, err);
 }
 
-static lt_status fail_after(const lt_conf_text *after, lt_text unmatched, lt_err *err)
+static lt_text node_name_at(const void *context, size_t i)
 {
+    const lt_plan *plan = context;
+    return plan->graph.nodes.items[i]->name;
+}
+
+/* "orders" where a source has it is "shop.orders". */
+static bool find_qualified(const lt_plan *plan, lt_text word, lt_text *out)
+{
+    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
+        lt_text name = plan->graph.nodes.items[i]->name;
+        if (name.len > word.len + 1 && lt_text_ends(name, word) &&
+            name.ptr[name.len - word.len - 1] == '.') {
+            *out = name;
+            return true;
+        }
+    }
+    return lt_text_nearest(word, plan->graph.nodes.len, node_name_at, plan, out);
+}
+
+static lt_text task_name_at(const void *context, size_t i)
+{
+    return ((const lt_conf_tasks *)context)->items[i].name;
+}
+
+static lt_status fail_after(const lt_plan *plan, const lt_conf_text *after, lt_text unmatched,
+                            lt_err *err)
+{
+    const lt_conf_tasks *tasks = &plan->request.pipeline->tasks;
+    lt_text nearest;
     lt_ignore(lt_conf_fail(after->place, err, "'%.*s' is no task and selects nothing",
                            LT_ARG(unmatched)));
+    if (lt_text_nearest(unmatched, tasks->len, task_name_at, tasks, &nearest) ||
+        find_qualified(plan, unmatched, &nearest))
+        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
     return lt_hint(err, "name a task of this pipeline, or select nodes as in --select");
 }
 
@@ -404,7 +436,7 @@ static lt_status find_after(lt_plan *plan, const lt_conf_text *after, lt_node_se
         return LT_OK;
     }
     LT_TRY(lt_graph_select(&plan->graph, after->raw, out, &unmatched, err));
-    return unmatched.len ? fail_after(after, unmatched, err) : LT_OK;
+    return unmatched.len ? fail_after(plan, after, unmatched, err) : LT_OK;
 }
 
 static void need_all(lt_plan *plan, lt_node *node, const lt_node_set *before)
@@ -459,26 +491,6 @@ static void add_tests_of(lt_plan *plan, lt_node_set *set)
     }
 }
 
-static lt_text node_name_at(const void *context, size_t i)
-{
-    const lt_plan *plan = context;
-    return plan->graph.nodes.items[i]->name;
-}
-
-/* "orders" where a source has it is "shop.orders". */
-static bool find_qualified(const lt_plan *plan, lt_text word, lt_text *out)
-{
-    for (size_t i = 0; i < plan->graph.nodes.len; i++) {
-        lt_text name = plan->graph.nodes.items[i]->name;
-        if (name.len > word.len + 1 && lt_text_ends(name, word) &&
-            name.ptr[name.len - word.len - 1] == '.') {
-            *out = name;
-            return true;
-        }
-    }
-    return lt_text_nearest(word, plan->graph.nodes.len, node_name_at, plan, out);
-}
-
 static lt_status hint_names(const lt_plan *plan, lt_text unmatched, lt_err *err)
 {
     lt_text nearest;
@@ -488,10 +500,9 @@ static lt_status hint_names(const lt_plan *plan, lt_text unmatched, lt_err *err)
                         "'leat run --dry-run' lists all");
 }
 
-static lt_status select_members(lt_plan *plan, const lt_conf_task *task, lt_node_set *out,
+static lt_status select_of_task(lt_plan *plan, const lt_conf_task *task, lt_node_set *out,
                                 lt_err *err)
 {
-    size_t count = 0;
     for (size_t i = 0; i < task->selection.len; i++) {
         lt_text unmatched = {0};
         LT_TRY(lt_graph_select(&plan->graph, task->selection.items[i].raw, out, &unmatched, err));
@@ -501,6 +512,14 @@ static lt_status select_members(lt_plan *plan, const lt_conf_task *task, lt_node
             return hint_names(plan, unmatched, err);
         }
     }
+    return LT_OK;
+}
+
+static lt_status select_members(lt_plan *plan, const lt_conf_task *task, lt_node_set *out,
+                                lt_err *err)
+{
+    size_t count = 0;
+    LT_TRY(select_of_task(plan, task, out, err));
     if (task->kind == LT_DO_TEST || task->kind == LT_DO_BUILD)
         add_tests_of(plan, out);
     for (size_t i = 0; i < plan->graph.nodes.len; i++) {
@@ -745,14 +764,18 @@ static bool reads_graph(const lt_plan_request *request)
            request->only_kind || request->whole_upstream || lt_conf_reads_graph(request->pipeline);
 }
 
+static lt_status add_graph(lt_plan *plan, lt_workspace *workspace, lt_err *err)
+{
+    LT_TRY(add_resources(plan, workspace->project, err));
+    LT_TRY(load_models(plan, workspace, err));
+    return add_models(plan, err);
+}
+
 static lt_status make(lt_plan *plan, lt_workspace *workspace, lt_err *err)
 {
     lt_graph_init(&plan->graph, &plan->arena);
-    if (reads_graph(&plan->request)) {
-        LT_TRY(add_resources(plan, workspace->project, err));
-        LT_TRY(load_models(plan, workspace, err));
-        LT_TRY(add_models(plan, err));
-    }
+    if (reads_graph(&plan->request))
+        LT_TRY(add_graph(plan, workspace, err));
     LT_TRY(add_tasks(plan, err));
     LT_TRY(select_steps(plan, err));
     LT_TRY(lt_graph_order(&plan->graph, &plan->order, err));
@@ -817,6 +840,70 @@ lt_status lt_plan_make_alert(const lt_plan_request *request, bool has_target, lt
     }
     *out = plan;
     return LT_OK;
+}
+
+/* ---- before there is a run ---- */
+
+static void warn_of(lt_workspace *workspace, lt_conf_pipeline *pipeline, lt_status status,
+                    const lt_err *why)
+{
+    if (status != LT_OK)
+        lt_push_in(&workspace->arena, &pipeline->warnings, lt_conf_say(why, &workspace->arena));
+}
+
+/* The graph holds the tasks of pipelines that were looked at before, too: a word that means one of those is found by the plan of the run. */
+static lt_status warn_of_words(lt_plan *plan, lt_workspace *workspace, lt_conf_pipeline *pipeline,
+                               lt_err *err)
+{
+    const lt_conf_tasks *lists[] = {&pipeline->tasks, &pipeline->on_success, &pipeline->on_failure,
+                                    &pipeline->on_late};
+    plan->request.pipeline = pipeline;
+    for (size_t i = 0; i < LT_COUNT(lists); i++)
+        for (size_t k = 0; k < lists[i]->len; k++)
+            LT_TRY(add_task(plan, pipeline, &lists[i]->items[k], LT_ROLE_MAIN, err));
+    LT_AUTO(lt_node_set) set;
+    lt_node_set_init(&set, plan->graph.nodes.len);
+    warn_of(workspace, pipeline, select_texts(plan, &pipeline->select, &set, err), err);
+    warn_of(workspace, pipeline, select_texts(plan, &pipeline->exclude, &set, err), err);
+    for (size_t i = 0; i < LT_COUNT(lists); i++)
+        for (size_t k = 0; k < lists[i]->len; k++) {
+            const lt_conf_task *task = &lists[i]->items[k];
+            for (size_t m = 0; m < task->after.len; m++)
+                warn_of(workspace, pipeline, find_after(plan, &task->after.items[m], &set, err),
+                        err);
+            warn_of(workspace, pipeline, select_of_task(plan, task, &set, err), err);
+        }
+    return LT_OK;
+}
+
+static lt_status warn_all(lt_plan *plan, lt_workspace *workspace, lt_err *err)
+{
+    lt_project *project = workspace->project;
+    lt_graph_init(&plan->graph, &plan->arena);
+    LT_TRY(lt_workspace_target(workspace, T(""), &plan->request.target, err));
+    plan->request.scope = lt_workspace_scope(workspace, lt_now_us(), T(""));
+    LT_TRY(add_graph(plan, workspace, err));
+    for (size_t i = 0; i < project->pipelines.len; i++)
+        if (lt_conf_reads_graph(&project->pipelines.items[i]))
+            LT_TRY(warn_of_words(plan, workspace, &project->pipelines.items[i], err));
+    return LT_OK;
+}
+
+void lt_plan_warn(lt_workspace *workspace)
+{
+    lt_plan *plan = lt_xcalloc(1, sizeof(*plan));
+    lt_project *project = workspace->project;
+    lt_err err = {0};
+    bool told = warn_all(plan, workspace, &err) == LT_OK;
+    for (size_t i = 0; i < project->pipelines.len && !told; i++) {
+        lt_conf_pipeline *pipeline = &project->pipelines.items[i];
+        if (!lt_conf_reads_graph(pipeline))
+            continue;
+        (void)lt_wrap(&err, "%s: no run that reads models can be planned", pipeline->place.file);
+        warn_of(workspace, pipeline, err.status, &err);
+        told = true;
+    }
+    lt_plan_free(plan);
 }
 
 void lt_plan_schemas(lt_plan *plan, lt_texts *out)

@@ -78,6 +78,12 @@ LT_MUST_CHECK lt_status lt_plan_make(lt_workspace *workspace, const lt_plan_requ
  * It may be empty. */
 LT_MUST_CHECK lt_status lt_plan_make_alert(const lt_plan_request *request, bool has_target,
                                            lt_plan **out, lt_err *err);
+/* Make the plan's graph, and look for the words of pipelines that select nothing in it: each is one more of the pipeline's warnings. So is
+ * what keeps the graph from being made, once. */
+void lt_plan_warn(lt_workspace *workspace);
+/* The same, but unless `thoroughly` only when a word is neither the name of a task nor of a file that is there: reading the models takes
+ * its time. */
+void lt_plan_foresee(lt_workspace *workspace, bool thoroughly);
 /* Is the relation one of those that the request takes over? */
 bool lt_plan_takes_over(const lt_plan *plan, const lt_relation *relation);
 /* LT_INVALID: one of the request's take_over is nothing that the selected steps write. */

@@ -6,6 +6,7 @@
 #include "base/proc.h"
 #include "base/time.h"
 #include "fmt/json.h"
+#include "run/plan.h"
 #include "run/run.h"
 #include "run/workspace.h"
 #include "sched/ask.h"
@@ -272,6 +273,8 @@ static lt_status load_files(lt_sched *self, bool changed, lt_err *err)
     if (self->files && is_news(self, said) && is_doubtful(self, changed))
         return LT_OK;
     self->doubt_mono_us = 0;
+    if (made)
+        lt_plan_foresee(made, false);
     (void)pthread_rwlock_wrlock(&self->files_lock);
     tell_trouble(self, made ? made->project : NULL, said);
     lt_free(self->files_trouble);

@@ -414,3 +414,31 @@ def test_a_wait_for_a_bucket_that_is_not_there_says_so(project):
     finally:
         run.terminate()
         run.communicate()
+
+
+SLIPS = """\
+name: slips
+select: [+revenue_by_dya, tag:nightly]
+tasks:
+  first: {shell: "true"}
+  second: {shell: "true", after: frist}
+  third: {shell: "true", after: [first, revenue_by_day, "fir*", +shop.orders]}
+"""
+SLIP_WARNINGS = ["pipelines/slips.yml:2:10: the selection 'revenue_by_dya' matches nothing; did you mean 'revenue_by_day'?",
+                 "pipelines/slips.yml:5:34: 'frist' is no task and selects nothing; did you mean 'first'?"]
+
+
+def test_words_that_select_nothing_are_told_before_there_is_a_run(project, serve):
+    leat = project({"leat.yml": LEAT_YML, "models/marts/revenue_by_day.sql": "select 1 as a\n", "pipelines/good.yml": GOOD,
+                    "sources/shop.yml": "name: shop\nkind: files\nresources: [{name: orders, path: x.csv}]\n", "pipelines/slips.yml": SLIPS})
+    for words in (["status"], ["pipelines"], ["doctor"]):
+        said = leat(*words, code=None).text
+        assert [line for line in SLIP_WARNINGS if line not in said.replace("+", "")] == [], said
+        assert said.count("slips.yml:") == 2, said
+    api = serve(leat)
+    (slips,) = [one for one in api.get("/api/v1/pipelines")["pipelines"] if one["name"] == "slips"]
+    assert len(slips["warnings"]) == 2
+    leat.write("pipelines/slips.yml", "name: slips\nselect: [+marts]\ntasks: {first: {build: revenue_by_day}}\n")
+    assert "slips.yml" not in leat("status").text + leat("doctor", code=None).text
+    leat.write("models/marts/revenue_by_day.sql", "select * from {{ ref('nobody') }}\n")
+    assert "no run that reads models can be planned" in leat("doctor", code=None).text
