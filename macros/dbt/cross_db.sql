@@ -41,31 +41,40 @@
     {{- return(adapter.dispatch('array_construct', 'dbt')(inputs, data_type)) -}}
 {% endmacro %}
 
-{% macro default__array_construct(inputs, data_type) -%}
-    {%- if inputs -%}
-        array[{{ inputs | join(', ') }}]
+{% macro default__array_construct(inputs, data_type) %}
+    {% if inputs -%}
+    array[ {{ inputs | join(' , ') }} ]
     {%- else -%}
-        array[]::{{ data_type }}[]
-    {%- endif -%}
-{%- endmacro %}
+    array[]::{{ data_type }}[]
+    {%- endif %}
+    {% endmacro %}
 
 {% macro cast(field, type) %}
     {{- return(adapter.dispatch('cast', 'dbt')(field, type)) -}}
 {% endmacro %}
 
-{% macro default__cast(field, type) %}cast({{ field }} as {{ type }}){% endmacro %}
+{% macro default__cast(field, type) %}
+    cast({{ field }} as {{ type }})
+{% endmacro %}
 
 {% macro safe_cast(field, type) %}
     {{- return(adapter.dispatch('safe_cast', 'dbt')(field, type)) -}}
 {% endmacro %}
 
-{% macro default__safe_cast(field, type) %}cast({{ field }} as {{ type }}){% endmacro %}
+{% macro default__safe_cast(field, type) %}
+    {# no cast that gives NULL in general #}
+    cast({{ field }} as {{ type }})
+{% endmacro %}
 
 {% macro cast_bool_to_text(field) %}
     {{- return(adapter.dispatch('cast_bool_to_text', 'dbt')(field)) -}}
 {% endmacro %}
 
-{% macro default__cast_bool_to_text(field) %}cast({{ field }} as {{ api.Column.translate_type('string') }}){% endmacro %}
+{% macro default__cast_bool_to_text(field) %}
+  {# what text is called here #}
+    cast({{ field }} as {{ api.Column.translate_type('string') }})
+
+{% endmacro %}
 
 {% macro concat(fields) %}
     {{- return(adapter.dispatch('concat', 'dbt')(fields)) -}}
@@ -83,42 +92,81 @@
     {{- return(adapter.dispatch('length', 'dbt')(expression)) -}}
 {% endmacro %}
 
-{% macro default__length(expression) %}length({{ expression }}){% endmacro %}
+{% macro default__length(expression) %}
+
+    length(
+        {{ expression }}
+    )
+
+{%- endmacro %}
 
 {% macro position(substring_text, string_text) %}
     {{- return(adapter.dispatch('position', 'dbt')(substring_text, string_text)) -}}
 {% endmacro %}
 
-{% macro default__position(substring_text, string_text) %}position({{ substring_text }} in {{ string_text }}){% endmacro %}
+{% macro default__position(substring_text, string_text) %}
+
+    position(
+        {{ substring_text }} in {{ string_text }}
+    )
+
+{%- endmacro %}
 
 {% macro replace(field, old_chars, new_chars) %}
     {{- return(adapter.dispatch('replace', 'dbt')(field, old_chars, new_chars)) -}}
 {% endmacro %}
 
-{% macro default__replace(field, old_chars, new_chars) %}replace({{ field }}, {{ old_chars }}, {{ new_chars }}){% endmacro %}
+{% macro default__replace(field, old_chars, new_chars) %}
+
+    replace(
+        {{ field }},
+        {{ old_chars }},
+        {{ new_chars }}
+    )
+
+
+{% endmacro %}
 
 {% macro right(string_text, length_expression) %}
     {{- return(adapter.dispatch('right', 'dbt')(string_text, length_expression)) -}}
 {% endmacro %}
 
-{% macro default__right(string_text, length_expression) %}right({{ string_text }}, {{ length_expression }}){% endmacro %}
+{% macro default__right(string_text, length_expression) %}
+
+    right(
+        {{ string_text }},
+        {{ length_expression }}
+    )
+
+{%- endmacro %}
 
 {% macro split_part(string_text, delimiter_text, part_number) %}
     {{- return(adapter.dispatch('split_part', 'dbt')(string_text, delimiter_text, part_number)) -}}
 {% endmacro %}
 
-{% macro default__split_part(string_text, delimiter_text, part_number) -%}
-    split_part({{ string_text }}, {{ delimiter_text }}, {{ part_number }})
-{%- endmacro %}
+{% macro default__split_part(string_text, delimiter_text, part_number) %}
 
-{#- Parts counted from the end: there is one more than there are delimiters. -#}
-{% macro _split_part_negative(string_text, delimiter_text, part_number) -%}
     split_part(
         {{ string_text }},
         {{ delimiter_text }},
-        length({{ string_text }}) - length(replace({{ string_text }}, {{ delimiter_text }}, '')) + 2 + {{ part_number }}
-    )
-{%- endmacro %}
+        {{ part_number }}
+        )
+
+{% endmacro %}
+
+{#- Parts counted from the end: there is one more than there are delimiters. -#}
+{% macro _split_part_negative(string_text, delimiter_text, part_number) %}
+
+    split_part(
+        {{ string_text }},
+        {{ delimiter_text }},
+          length({{ string_text }})
+          - length(
+              replace({{ string_text }},  {{ delimiter_text }}, '')
+          ) + 2 + {{ part_number }}
+        )
+
+{% endmacro %}
 
 {% macro string_literal(value) %}
     {{- return(adapter.dispatch('string_literal', 'dbt')(value)) -}}
@@ -136,13 +184,21 @@
     {{- return(adapter.dispatch('except', 'dbt')()) -}}
 {% endmacro %}
 
-{% macro default__except() %}except{% endmacro %}
+{% macro default__except() %}
+
+    except
+
+{% endmacro %}
 
 {% macro intersect() %}
     {{- return(adapter.dispatch('intersect', 'dbt')()) -}}
 {% endmacro %}
 
-{% macro default__intersect() %}intersect{% endmacro %}
+{% macro default__intersect() %}
+
+    intersect
+
+{% endmacro %}
 
 {#- With the flag, NULL equals NULL. -#}
 {% macro equals(expr1, expr2) %}
@@ -154,5 +210,5 @@
         case when ({{ expr1 }} = {{ expr2 }}) or ({{ expr1 }} is null and {{ expr2 }} is null) then 0 else 1 end = 0
     {%- else -%}
         ({{ expr1 }} = {{ expr2 }})
-    {%- endif -%}
-{%- endmacro %}
+    {%- endif %}
+{% endmacro %}

@@ -37,7 +37,9 @@
 
 {% macro default_last_day(date, datepart) -%}
     {%- set next_period = dbt.dateadd(datepart, '1', dbt.date_trunc(datepart, date)) -%}
-    cast({{ dbt.dateadd('day', '-1', next_period) }} as date)
+    cast(
+        {{ dbt.dateadd('day', '-1', next_period) }}
+        as date)
 {%- endmacro %}
 {% macro default__last_day(date, datepart) %}{{ dbt.default_last_day(date, datepart) }}{% endmacro %}
 

@@ -7,49 +7,66 @@
 {% macro duckdb__any_value(expression) %}arbitrary({{ expression }}){% endmacro %}
 {% macro duckdb__date(year, month, day) %}make_date({{ year }}, {{ month }}, {{ day }}){% endmacro %}
 
-{% macro duckdb__dateadd(datepart, interval, from_date_or_timestamp) -%}
+{% macro duckdb__dateadd(datepart, interval, from_date_or_timestamp) %}
     {%- set times, unit = {'quarter': (3, 'month'), 'week': (7, 'day')}.get(datepart | lower, (1, datepart | lower)) -%}
-    ({{ from_date_or_timestamp }} + (cast({{ interval }} as bigint){{ ' * ' ~ times if times > 1 }}) * interval 1 {{ unit }})
+    {%- set count = 'cast(' ~ interval ~ ' as bigint)' %}
+
+    ({{ from_date_or_timestamp }} + {{ count if times == 1 else '(' ~ count ~ ' * ' ~ times ~ ')' }} * interval 1 {{ unit }})
+
 {%- endmacro %}
 
 {#- Weeks begin on Sunday here; DuckDB's own begin on Monday. -#}
 {% macro duckdb__datediff(first_date, second_date, datepart) -%}
-    {%- if datepart == 'week' -%}
-        ({{ datediff(first_date, second_date, 'day') }} // 7 + case
-            when date_part('dow', ({{ first_date }})::timestamp) <= date_part('dow', ({{ second_date }})::timestamp)
-                then case when {{ first_date }} <= {{ second_date }} then 0 else -1 end
-            else case when {{ first_date }} <= {{ second_date }} then 1 else 0 end
+    {%- if datepart == 'week' %}
+            ({{ datediff(first_date, second_date, 'day') }} // 7 + case
+            when date_part('dow', ({{ first_date }})::timestamp) <= date_part('dow', ({{ second_date }})::timestamp) then
+                case when {{ first_date }} <= {{ second_date }} then 0 else -1 end
+            else
+                case when {{ first_date }} <= {{ second_date }} then 1 else 0 end
         end)
-    {%- else -%}
-        (date_diff('{{ datepart }}', {{ first_date }}::timestamp, {{ second_date }}::timestamp))
-    {%- endif -%}
-{%- endmacro %}
+    {%- else %}
+        (date_diff('{{ datepart }}', {{ first_date }}::timestamp, {{ second_date }}::timestamp ))
+    {%- endif %}
+    {% endmacro %}
 
 {% macro duckdb__last_day(date, datepart) -%}
     {%- if datepart == 'quarter' -%}
-        cast({{ dbt.dateadd('day', '-1', dbt.dateadd('month', '3', dbt.date_trunc(datepart, date))) }} as date)
+    -- duckdb dateadd does not support quarter interval.
+    cast(
+        {{ dbt.dateadd('day', '-1', dbt.dateadd('month', '3', dbt.date_trunc(datepart, date))) }}
+        as date)
     {%- else -%}
         {{ dbt.default_last_day(date, datepart) }}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro duckdb__generate_series(upper_bound) -%}
-    select generate_series as generated_number
+{% macro duckdb__generate_series(upper_bound) %}
+    select
+        generate_series as generated_number
     from generate_series(1, {{ upper_bound }})
-{%- endmacro %}
+{% endmacro %}
 
 {% macro duckdb__listagg(measure, delimiter_text, order_by_clause, limit_num) -%}
-    {%- set order = ' ' ~ order_by_clause if order_by_clause else '' -%}
     {%- if limit_num -%}
-        list_aggr((array_agg({{ measure }}{{ order }}))[1:{{ limit_num }}], 'string_agg', {{ delimiter_text }})
-    {%- else -%}
-        string_agg({{ measure }}, {{ delimiter_text }}{{ order }})
+    list_aggr(
+        (array_agg(
+            {{ measure }}{{ '\n            ' ~ order_by_clause if order_by_clause }}
+        ))[1:{{ limit_num }}],
+        'string_agg',
+        {{ delimiter_text }}
+        )
+    {%- else %}
+    string_agg(
+        {{ measure }},
+        {{ delimiter_text }}
+        {{ order_by_clause if order_by_clause }}
+        )
     {%- endif -%}
 {%- endmacro %}
 
-{% macro duckdb__split_part(string_text, delimiter_text, part_number) -%}
-    string_split({{ string_text }}, {{ delimiter_text }})[{{ part_number }}]
-{%- endmacro %}
+{% macro duckdb__split_part(string_text, delimiter_text, part_number) %}
+    string_split({{ string_text }}, {{ delimiter_text }})[ {{ part_number }} ]
+{% endmacro %}
 
 {#- seeds: DuckDB reads the file itself -#}
 {% macro duckdb__get_binding_char() %}{{ return(adapter.get_binding_char()) }}{% endmacro %}
