@@ -89,18 +89,21 @@ static void put_before(finding *f, lt_text key, lt_text node)
 static void list_before(finding *f)
 {
     const lt_dbt *dbt = f->request->run->request.dbt;
-    const lt_json *nodes =
-        f->request->state ? lt_json_find(f->request->state->manifest, "nodes") : NULL;
+    const lt_dbt_state *state = f->request->state;
+    lt_text id;
     for (size_t i = 0; i < dbt->disabled.len; i++)
         if (makes_relation(dbt->disabled.items[i]))
             put_before(f, key_of(f, &dbt->disabled.items[i]->relation), dbt->disabled.items[i]->id);
-    for (size_t i = 0; nodes && i < nodes->count; i++) {
-        const lt_json *node = &nodes->items[i];
+    for (size_t i = 0; state && lt_dbt_state_id_at(state, i, &id); i++) {
+        LT_AUTO(lt_arena) scratch = {0};
+        if (lt_text_starts(id, T("source.")) || lt_text_starts(id, T("function.")))
+            continue; /* no relations that we make */
+        const lt_json *node = lt_dbt_state_node_in(state, id, &scratch);
         const lt_relation relation = {.database = lt_json_text_or(node, "database", (lt_text){0}),
                                       .schema = lt_json_text_or(node, "schema", (lt_text){0}),
                                       .name = lt_json_text_or(node, "alias", (lt_text){0})};
         if (lt_json_text_or(node, "relation_name", (lt_text){0}).len && relation.name.len)
-            put_before(f, key_of(f, &relation), node->key);
+            put_before(f, key_of(f, &relation), lt_arena_text(f->arena, id));
     }
 }
 

@@ -340,7 +340,8 @@ static int64_t result_time(const lt_json *result)
 static bool same_place(const planning *p, const lt_dbt_node *node)
 {
     LT_AUTO(lt_buf) name = {.limit = 64 * LT_KIB};
-    const lt_json *then = lt_dbt_state_node(p->request->state, node->id);
+    LT_AUTO(lt_arena) scratch = {0};
+    const lt_json *then = lt_dbt_state_node_in(p->request->state, node->id, &scratch);
     if (!then)
         return false;
     if (node->no_relation)
@@ -528,8 +529,7 @@ static void read_state(planning *p)
         return;
     lt_text run = lt_json_text_or(lt_json_find(state->run_results, "metadata"), "invocation_id",
                                   (lt_text){0});
-    if (!run.len || !lt_text_eq(run, lt_json_text_or(lt_json_find(state->manifest, "metadata"),
-                                                     "invocation_id", (lt_text){0})))
+    if (!run.len || !lt_text_eq(run, lt_dbt_state_invocation(state)))
         return;
     p->state_run = run;
     for (size_t i = 0; i < results->count; i++)

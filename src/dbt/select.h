@@ -16,9 +16,11 @@ typedef enum lt_dbt_indirect {
 } lt_dbt_indirect;
 
 /* What another run left: --state. Every part may be NULL. */
+typedef struct lt_dbt_manifest lt_dbt_manifest;
 typedef struct lt_dbt_state {
     lt_arena arena;
-    lt_json *manifest, *run_results, *sources;
+    lt_dbt_manifest *manifest; /* owned; its text stays, and nodes become trees one by one */
+    lt_json *run_results, *sources;
     lt_json *current_sources; /* of the target folder, for source_status: */
 } lt_dbt_state;
 
@@ -31,8 +33,16 @@ bool lt_dbt_results_count(const lt_json *run_results);
  * now, and then it is not read. */
 LT_MUST_CHECK lt_status lt_dbt_state_read_last(const char *folder, lt_dbt_state *out, lt_err *err);
 void lt_dbt_state_cleanup(lt_dbt_state *state);
-/* The node in the state's manifest; NULL when it was not there. */
+/* The node in the state's manifest; NULL when it was not there. In `arena`: for those who ask for many of them, one after the other. */
+const lt_json *lt_dbt_state_node_in(const lt_dbt_state *state, lt_text id, lt_arena *arena);
+/* The same for as long as the state lives. From any thread. */
 const lt_json *lt_dbt_state_node(const lt_dbt_state *state, lt_text id);
+/* Ids of all of them, from 0 on; false: there are no more. */
+bool lt_dbt_state_id_at(const lt_dbt_state *state, size_t i, lt_text *out);
+/* The text of a macro; false: it was not there. */
+bool lt_dbt_state_macro(const lt_dbt_state *state, lt_text id, lt_text *sql);
+/* `invocation_id` of the manifest; empty: it says none. */
+lt_text lt_dbt_state_invocation(const lt_dbt_state *state);
 
 typedef struct lt_dbt_selecting {
     const lt_dbt *dbt;

@@ -381,7 +381,7 @@ static lt_status by_config(const lt_dbt_method_context *context, const lt_dbt_te
 /* ---- other runs ---- */
 
 static lt_status need_state(const lt_dbt_method_context *context, const lt_dbt_term *term,
-                            const lt_json *part, const char *file, lt_err *err)
+                            const void *part, const char *file, lt_err *err)
 {
     if (context->state && part)
         return LT_OK;

@@ -1,111 +1,7 @@
-/* What another run left in its folder, and whether a node has changed since. */
+/* Whether a node has changed since another run. */
 #include "dbt/inner.h"
 #include "dbt/manifest.h"
 #include "dbt/select_method.h"
-
-#include "base/fs.h"
-
-#include <fcntl.h>
-#include <unistd.h>
-
-enum { MOST_MANIFEST_BYTES = 1 << 30 };
-
-/* ---- reading ---- */
-
-static lt_status read_json(const char *folder, const char *name, lt_arena *arena, lt_json **out,
-                           lt_err *err)
-{
-    static const lt_json_options options = {.node_limit = 40000000, .last_key_wins = true};
-    LT_AUTO(lt_buf) text = {.limit = MOST_MANIFEST_BYTES};
-    LT_AUTO(lt_chars) path = lt_path_join(folder, name);
-    LT_TRY(lt_file_read(path, &text, err));
-    return lt_json_read(lt_buf_text(&text), path, &options, arena, out, err);
-}
-
-static lt_status read_if_there(const char *folder, const char *name, lt_arena *arena, lt_json **out,
-                               lt_err *err)
-{
-    LT_AUTO(lt_chars) path = lt_path_join(folder, name);
-    return lt_path_exists(path) ? read_json(folder, name, arena, out, err) : LT_OK;
-}
-
-lt_status lt_dbt_state_read(const char *folder, const char *target_folder, lt_dbt_state *out,
-                            lt_err *err)
-{
-    lt_dbt_state made = {0};
-    LT_AUTO(lt_chars) path = lt_path_join(folder, "manifest.json");
-    if (!lt_path_exists(path)) {
-        lt_ignore(
-            lt_fail(err, LT_NOT_FOUND, "there is no manifest.json in the state '%s'", folder));
-        return lt_hint(err, "give the target folder of another run");
-    }
-    lt_status status = read_json(folder, "manifest.json", &made.arena, &made.manifest, err);
-    if (status == LT_OK)
-        status = read_if_there(folder, "run_results.json", &made.arena, &made.run_results, err);
-    if (status == LT_OK)
-        status = read_if_there(folder, "sources.json", &made.arena, &made.sources, err);
-    if (status == LT_OK)
-        status =
-            read_if_there(target_folder, "sources.json", &made.arena, &made.current_sources, err);
-    if (status != LT_OK) {
-        lt_dbt_state_cleanup(&made);
-        return status;
-    }
-    *out = made;
-    return LT_OK;
-}
-
-/* `metadata` comes first: it is not worth reading all of a large manifest to learn that it is another run's. */
-static bool begins_with_id(const char *folder, lt_text id)
-{
-    char head[64 * 1024];
-    LT_AUTO(lt_chars) path = lt_path_join(folder, "manifest.json");
-    LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    ssize_t got = fd < 0 ? -1 : read(fd, head, sizeof(head));
-    return got > 0 && id.len && lt_text_find(lt_text_at(head, (size_t)got), id, 0) != SIZE_MAX;
-}
-
-bool lt_dbt_results_count(const lt_json *run_results)
-{
-    static const lt_text apart[] = {T("compile"), T("show"), T("generate"), T("list"), T("parse")};
-    lt_text which = lt_json_text_or(lt_json_find(run_results, "args"), "which", (lt_text){0});
-    for (size_t i = 0; i < LT_COUNT(apart); i++)
-        if (lt_text_eq(which, apart[i]))
-            return false;
-    return run_results != NULL;
-}
-
-lt_status lt_dbt_state_read_last(const char *folder, lt_dbt_state *out, lt_err *err)
-{
-    LT_AUTO(lt_arena) arena = {0};
-    lt_json *results = NULL;
-    LT_TRY(read_json(folder, "run_results.json", &arena, &results, err));
-    lt_text id = lt_json_text_or(lt_json_find(results, "metadata"), "invocation_id", (lt_text){0});
-    if (!lt_dbt_results_count(results))
-        return lt_fail(err, LT_NOT_FOUND, "the results in '%s' are of no build", folder);
-    if (!begins_with_id(folder, id))
-        return lt_fail(err, LT_NOT_FOUND, "manifest.json in '%s' is another run's", folder);
-    return lt_dbt_state_read(folder, folder, out, err);
-}
-
-void lt_dbt_state_cleanup(lt_dbt_state *state)
-{
-    lt_arena_cleanup(&state->arena);
-    *state = (lt_dbt_state){0};
-}
-
-const lt_json *lt_dbt_state_node(const lt_dbt_state *state, lt_text id)
-{
-    static const char *const parts[] = {"nodes",         "sources",         "exposures",
-                                        "metrics",       "semantic_models", "unit_tests",
-                                        "saved_queries", "functions"};
-    for (size_t i = 0; i < LT_COUNT(parts); i++) {
-        const lt_json *found = lt_json_find_text(lt_json_find(state->manifest, parts[i]), id);
-        if (found)
-            return found;
-    }
-    return NULL;
-}
 
 /* ---- comparing; trees nest no deeper than their reader allowed ---- */
 
@@ -252,9 +148,8 @@ static bool same_contract(const lt_json *now, const lt_json *then)
 
 static bool macro_changed(const lt_dbt_method_context *context, const lt_dbt_macro *macro)
 {
-    const lt_json *old =
-        lt_json_find_text(lt_json_find(context->state->manifest, "macros"), macro->id);
-    return !old || !lt_text_eq(lt_json_text_or(old, "macro_sql", (lt_text){0}), macro->sql);
+    lt_text old = {0};
+    return !lt_dbt_state_macro(context->state, macro->id, &old) || !lt_text_eq(old, macro->sql);
 }
 
 static const lt_dbt_macro *macro_by_id(const lt_dbt *dbt, lt_text id)
@@ -445,7 +340,7 @@ lt_status lt_dbt_state_check(const lt_dbt_method_context *context, lt_text check
         change_check c = {.context = context,
                           .node = node,
                           .now = now,
-                          .then = lt_dbt_state_node(context->state, node->id)};
+                          .then = lt_dbt_state_node_in(context->state, node->id, &scratch)};
         bool of_contract =
             lt_text_eq(check, T("modified")) || lt_text_eq(check, T("modified.contract"));
         if (of_contract && c.then && node->kind == LT_DBT_MODEL)

@@ -153,15 +153,17 @@ static bool is_disabled(const lt_dbt *dbt, lt_text id)
 
 lt_status lt_dbt_contracts_gone(const lt_dbt_method_context *context, lt_err *err)
 {
-    const lt_json *nodes = context->state ? lt_json_find(context->state->manifest, "nodes") : NULL;
-    for (size_t i = 0; nodes && nodes->kind == LT_JSON_OBJECT && i < nodes->count; i++) {
-        const lt_json *node = &nodes->items[i];
-        if (!lt_text_starts(node->key, T("model.")) || !is_enforced(node) || is_past(node) ||
-            lt_dbt_find(context->dbt, node->key))
+    lt_text id;
+    for (size_t i = 0; context->state && lt_dbt_state_id_at(context->state, i, &id); i++) {
+        LT_AUTO(lt_arena) scratch = {0};
+        if (!lt_text_starts(id, T("model.")) || lt_dbt_find(context->dbt, id))
+            continue;
+        const lt_json *node = lt_dbt_state_node_in(context->state, id, &scratch);
+        if (!is_enforced(node) || is_past(node))
             continue;
         LT_AUTO(lt_buf) text = {.limit = LT_MIB};
-        lt_buf_printf(&text, "\n  - Contracted model '%.*s' was %s.", LT_ARG(node->key),
-                      is_disabled(context->dbt, node->key) ? "disabled" : "deleted or renamed");
+        lt_buf_printf(&text, "\n  - Contracted model '%.*s' was %s.", LT_ARG(id),
+                      is_disabled(context->dbt, id) ? "disabled" : "deleted or renamed");
         LT_TRY(tell(context, node, lt_buf_text(&text), err));
     }
     return LT_OK;
