@@ -684,7 +684,7 @@ typedef struct lt_project_options {
 /* The wrong file because of which runs of a pipeline (empty: of a selection) cannot begin: its own, that of a pipeline which it calls, a
  * source where it reads more than its own tasks. A name that no good file has belongs to a file that cannot be read, if there is
  * one. NULL: none. */
-const lt_conf_wrong *lt_project_held_by(const lt_project *project, lt_text pipeline);
+const lt_conf_wrong *lt_project_held_by(const lt_project *project, lt_text name);
 /* As the error that it was: LT_INVALID. */
 LT_MUST_CHECK lt_status lt_conf_wrong_fail(const lt_conf_wrong *wrong, lt_err *err);
 /* Does the plan of a run need more than the pipeline's own tasks: extracts, loads, models, tests? */

@@ -261,9 +261,9 @@ def test_wrong_triggers_are_errors_with_their_place(project):
             ("  a: {dataset: {any_of: [raw]}}\n", "'raw' is no dataset"),
             ("  a: {object: {bucket: inbox}, batch_most: 5}\n", "'batch_most' needs 'batch'")):
         leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": pipeline(text)})
-        leat.edge(leat("up", code=2), said)
+        leat.edge(leat("run", "--pipeline", "p", code=2), said)
     leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": pipeline("  a: {object: {bucket: inbox}}\n", params="{key: {type: int}}")})
-    leat.edge(leat("up", code=2), "must give the parameter 'key'")
+    leat.edge(leat("run", "--pipeline", "p", code=2), "must give the parameter 'key'")
 
 
 def test_pipelines_and_status_name_triggers(project):

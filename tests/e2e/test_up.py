@@ -263,9 +263,12 @@ def test_one_server_for_a_home(project, up):
     stop(up(leat))
 
 
-def test_wrong_files_at_the_start_are_an_error(project):
-    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": "name: p\nschedule: {cron: '@daily', days_off: none}\n"})
-    leat.edge(leat("up", code=2), "pipelines/p.yml:2:", "'none'")
+def test_a_wrong_leat_yml_at_the_start_is_an_error_and_a_wrong_pipeline_is_told(project, up):
+    leat = project({"leat.yml": "nmae: t\n", "pipelines/p.yml": "name: p\nschedule: {cron: '@daily', days_off: none}\n"})
+    leat.edge(leat("up", code=2), "leat.yml:1:1", "nmae")
+    leat.write("leat.yml", "name: t\n")
+    told = up(leat).stderr.readline()
+    assert "pipelines/p.yml:2:" in told and "calendars/ has no calendar 'none'" in told, told
 
 
 def test_a_wrong_file_stops_nobody_from_looking(project):
