@@ -115,6 +115,8 @@ static lt_status read_text(reading *r, project_file *file, lt_err *err)
         whole = lt_text_sub(whole, 3, SIZE_MAX);
     if (has_suffix(file->path, ".yml") || has_suffix(file->path, ".yaml")) {
         lt_dbt_sha256(whole, file->checksum);
+        while (whole.len && lt_is_space(whole.ptr[whole.len - 1]))
+            whole.len--; /* as dbt reads it: a folded text at the end has no line end */
         const lt_yaml_options options = {.yaml11 = true, .texts = &r->arena};
         return lt_yaml_read(whole, file->path, &options, &r->trees, &file->yaml, err);
     }

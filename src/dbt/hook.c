@@ -127,6 +127,8 @@ static lt_status run_hook(const hook *h, lt_err *err)
     h->result->compile_started_us = lt_now_us();
     lt_status status = compile(h, heap, &r, &sql, err);
     h->result->compile_ended_us = lt_now_us();
+    if (status == LT_FAILED) /* no result tells of it, so it must be said */
+        status = err->status = LT_INVALID;
     if (status == LT_OK)
         status = execute(h, lt_buf_text(&sql), err);
     if (r.exec)

@@ -461,9 +461,9 @@ def test_the_graph_keeps_what_macros_put_there_until_the_run_ends(shop):
 
 def test_results_at_the_end_of_a_run_become_dictionaries(shop):
     shop.write("dbt_project.yml", PROJECT + "on-run-end: \"{% for r in results %}{% set d = r.to_dict() %}{{ log(d.status ~ ' ' ~ d.node.name ~ ' ' ~ r.node.to_dict().name"
-               " ~ ' ' ~ d.timing | map(attribute='name') | list ~ ' ' ~ r.timing[0].to_dict().name ~ ' ' ~ ('failures' in r.to_dict(omit_none=true)), info=true) }}{% endfor %}\"\n")
+               " ~ ' ' ~ d.timing | map(attribute='name') | list ~ ' ' ~ r.timing[0].to_dict().name ~ ' ' ~ (r.node.config.nothing is none) ~ r.node.config.materialized ~ d.node.config.get('materialized') ~ ' ' ~ ('failures' in r.to_dict(omit_none=true)), info=true) }}{% endfor %}\"\n")
     shop.write("models/m.sql", "select 1 as id")
-    assert "success m m ['compile', 'execute'] compile False" in shop("run")
+    assert "success m m ['compile', 'execute'] compile Trueviewview False" in shop("run")
 
 
 def test_an_exposure_does_not_wait_for_the_tests_of_what_it_shows(shop):
@@ -473,3 +473,29 @@ def test_an_exposure_does_not_wait_for_the_tests_of_what_it_shows(shop):
     shop("build", code=1)
     assert {r["unique_id"].split(".")[0]: r["status"] for r in artifact(shop, "run_results.json")["results"] if "seed" not in r["unique_id"]} == \
         {"model": "success", "test": "fail", "exposure": "no-op"}
+
+
+def test_a_packages_entry_of_a_seed_is_that_of_the_projects_own_seed_in_its_place(shop):
+    shop.write("pack/dbt_project.yml", "name: pack\nversion: '1.0'\n")
+    shop.write("pack/seeds/except.csv", "id\n1\n")
+    shop.write("pack/seeds/s.yml", "seeds: [{name: except, description: what is left out, config: {column_types: {id: varchar}}}]\n")
+    shop.write("packages.yml", "packages: [{local: pack}]\n")
+    shop.write("dbt_project.yml", PROJECT + "seeds: {pack: {+enabled: false}}\n")
+    shop.write("seeds/except.csv", "id\n7\n")
+    shop("deps")
+    shop("seed")
+    seed = artifact(shop, "manifest.json")["nodes"]["seed.shop.except"]
+    assert (seed["description"], seed["config"]["column_types"], seed["patch_path"]) == ("what is left out", {"id": "varchar"}, "pack://seeds/s.yml")
+
+
+def test_a_folded_text_at_the_end_of_a_file_has_no_line_end(shop):
+    shop.write("models/m.sql", "select 1 as id")
+    shop.write("models/m.yml", "models:\n  - name: m\n    description: >\n      two\n      words\n")
+    shop("parse")
+    assert artifact(shop, "manifest.json")["nodes"]["model.shop.m"]["description"] == "two words"
+
+
+def test_a_float_of_32_bits_has_the_digits_that_python_gives_it(shop):
+    shop.write("models/m.sql", "{% if execute %}{% set v = run_query('select 3.3::float as v').columns[0].values()[0] %}{% endif %}select '{{ v }}' as v")
+    shop("run")
+    assert artifact(shop, "manifest.json")["nodes"]["model.shop.m"]["compiled_code"] == "select '3.299999952316284' as v"

@@ -153,6 +153,17 @@ static lt_jinja_value moment_value(lt_jinja_heap *heap, lt_text cell, lt_text ty
     return zoned ? lt_dbt_datetime_value(heap, at_us) : lt_dbt_naive_value(heap, at_us);
 }
 
+/* A float of 32 bits, with the digits that it has as one of 64: that is how Python gets it from DuckDB. */
+static lt_text widened(lt_jinja_heap *heap, lt_text cell)
+{
+    double value;
+    LT_AUTO(lt_buf) text = {.limit = LT_KIB};
+    if (!lt_text_to_double(cell, &value))
+        return cell;
+    lt_jinja_repr(lt_jinja_float((double)(float)value), &text);
+    return lt_arena_text(&heap->arena, lt_buf_text(&text));
+}
+
 lt_jinja_value lt_dbt_cell_value(lt_jinja_heap *heap, lt_text cell, lt_text type)
 {
     int64_t number;
@@ -165,7 +176,8 @@ lt_jinja_value lt_dbt_cell_value(lt_jinja_heap *heap, lt_text cell, lt_text type
     case LT_DBT_CELL_INTEGER:
         return lt_jinja_whole(heap, cell, &whole) ? whole : lt_dbt_decimal_value(heap, cell);
     case LT_DBT_CELL_NUMBER:
-        return lt_dbt_decimal_value(heap, cell);
+        return lt_dbt_decimal_value(heap,
+                                    lt_text_eq(type, T("FLOAT")) ? widened(heap, cell) : cell);
     case LT_DBT_CELL_DATE:
         return lt_time_read(cell, &number)
                    ? lt_dbt_date_value(heap, lt_divide_down(number, 86400000000))
