@@ -313,12 +313,24 @@ static bool decode_quoted(const builder *self, struct fy_token *token, lt_buf *o
     return true;
 }
 
+/* A block of YAML 1.1 whose last line ends with the file and not with a line end: as PyYAML, it has none either. */
+static bool ends_the_file(const builder *self, struct fy_token *token)
+{
+    const struct fy_mark *end = fy_token_end_mark(token);
+    lt_yaml_style style = style_of(token);
+    return self->options.yaml11 && (style == LT_YAML_LITERAL || style == LT_YAML_FOLDED) && end &&
+           end->input_pos >= self->text.len && !lt_text_ends(self->text, T("\n"));
+}
+
 static lt_text scalar_text(builder *self, struct fy_token *token)
 {
     LT_AUTO(lt_buf) decoded = {.limit = self->text.len + 1};
     if (token && style_of(token) == LT_YAML_SINGLE_QUOTED && decode_quoted(self, token, &decoded))
         return lt_arena_text(self->options.texts, lt_buf_text(&decoded));
-    return lt_arena_text(self->options.texts, token_text(token));
+    lt_text text = token_text(token);
+    if (token && ends_the_file(self, token) && lt_text_ends(text, T("\n")))
+        text.len--;
+    return lt_arena_text(self->options.texts, text);
 }
 
 static lt_text line_at(lt_text text, size_t at)
