@@ -31,6 +31,12 @@ typedef struct round {
     lt_err err;
 } round;
 
+/* What was last built, or was there at the beginning. */
+typedef struct built_node {
+    char sum[65]; /* of its fingerprint; empty: none */
+    uint64_t mark;
+} built_node;
+
 typedef struct watching {
     lt_app *app;
     const dbt_flags *said;
@@ -38,8 +44,7 @@ typedef struct watching {
     lt_folder_watch *files;
     int ended; /* eventfd: the round is over */
     lt_arena arena;
-    lt_map
-        built; /* id of a node -> lt_text: the fingerprint that was last built, or was there at the beginning */
+    lt_map built;   /* id of a node -> built_node */
     lt_text target; /* where builds go */
     bool has_begun;
     size_t nodes;
@@ -76,14 +81,15 @@ static bool counts(void *user, const char *name)
 
 /* ---- what has changed ---- */
 
-static lt_text print_text(round *r, lt_dbt_prints *prints, const lt_dbt_node *node)
+/* SHA-256 in hex of the fingerprint and of where the relation lies. */
+static void sum_of(lt_dbt_prints *prints, const lt_dbt_node *node, char out[65])
 {
     const lt_dbt_print *print = lt_dbt_print_of(prints, node);
     LT_AUTO(lt_buf) text = {.limit = 64 * LT_MIB};
     for (int i = 0; i < LT_DBT_PRINT_PARTS; i++)
         lt_buf_printf(&text, "%.*s\n", LT_ARG(print->parts[i]));
     lt_quote_relation(&node->relation, &text);
-    return lt_arena_text(&r->app.arena, lt_buf_text(&text));
+    lt_dbt_sha256(lt_buf_text(&text), out);
 }
 
 static bool is_built_kind(const lt_dbt_node *node)
@@ -95,34 +101,40 @@ static bool is_built_kind(const lt_dbt_node *node)
            !ephemeral;
 }
 
-static void remember(watching *w, lt_text id, lt_text print)
+static void remember(watching *w, lt_dbt_prints *prints, const lt_dbt_node *node)
 {
-    lt_text *kept = lt_map_find(&w->built, id);
-    if (!kept) {
-        kept = LT_NEW(&w->arena, lt_text);
-        (void)lt_map_put(&w->built, lt_arena_text(&w->arena, id), kept);
+    built_node *built = lt_map_find(&w->built, node->id);
+    if (!built) {
+        built = LT_NEW(&w->arena, built_node);
+        (void)lt_map_put(&w->built, lt_arena_text(&w->arena, node->id), built);
     }
-    char sum[65];
-    lt_dbt_sha256(print, sum);
-    if (kept->len && memcmp(kept->ptr, sum, sizeof(sum) - 1) == 0)
-        return;
-    *kept = lt_arena_text(&w->arena, lt_text_of(sum));
+    built->mark = lt_dbt_print_mark(prints, node);
+    sum_of(prints, node, built->sum);
 }
 
 /* The entry stays: taking one out moves all behind it. */
 static void forget(const watching *w, lt_text id)
 {
-    lt_text *kept = lt_map_find(&w->built, id);
-    if (kept)
-        *kept = (lt_text){0};
+    built_node *built = lt_map_find(&w->built, id);
+    if (built)
+        *built = (built_node){0};
 }
 
-static bool is_known(const watching *w, lt_text id, lt_text print)
+/* Fingerprints of thousands of nodes take time: what has the same mark has the same. */
+static bool is_known(const watching *w, lt_dbt_prints *prints, const lt_dbt_node *node)
 {
-    const lt_text *kept = lt_map_find(&w->built, id);
+    built_node *built = lt_map_find(&w->built, node->id);
+    uint64_t mark = lt_dbt_print_mark(prints, node);
     char sum[65];
-    lt_dbt_sha256(print, sum);
-    return kept && lt_text_eq(*kept, lt_text_of(sum));
+    if (!built || !built->sum[0])
+        return false;
+    if (mark && mark == built->mark)
+        return true;
+    sum_of(prints, node, sum);
+    if (strcmp(built->sum, sum) != 0)
+        return false;
+    built->mark = mark;
+    return true;
 }
 
 /* Another target has none of what was built: nothing there is meant by a save. */
@@ -145,7 +157,7 @@ static void take_all(round *r, lt_dbt_prints *prints)
     const lt_dbt_nodes *all = lt_dbt_all(r->work.dbt);
     for (size_t i = 0; i < all->len; i++)
         if (is_built_kind(all->items[i]))
-            remember(r->w, all->items[i]->id, print_text(r, prints, all->items[i]));
+            remember(r->w, prints, all->items[i]);
 }
 
 static size_t forget_gone(round *r)
@@ -195,8 +207,7 @@ static lt_status choose(round *r, lt_dbt_prints *prints, lt_node_set *chosen, lt
     lt_node_set_init(chosen, all->len);
     for (size_t i = 0; i < all->len; i++) {
         const lt_dbt_node *node = all->items[i];
-        if (lt_node_set_has(&allowed, i) && is_built_kind(node) &&
-            !is_known(r->w, node->id, print_text(r, prints, node)))
+        if (lt_node_set_has(&allowed, i) && is_built_kind(node) && !is_known(r->w, prints, node))
             lt_node_set_add(chosen, i);
     }
     add_what_follows(r, &allowed, chosen);
@@ -285,7 +296,7 @@ static void take_results(round *r, lt_dbt_prints *prints, const lt_dbt_run *run)
         if (result->node->kind == LT_DBT_OPERATION)
             continue;
         if (is_fine(result))
-            remember(r->w, result->node->id, print_text(r, prints, result->node));
+            remember(r->w, prints, result->node);
         else
             forget(r->w, result->node->id);
     }

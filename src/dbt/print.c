@@ -25,13 +25,18 @@ struct lt_dbt_prints {
     lt_arena arena;
     lt_dbt_print **made; /* by the index of the node */
     lt_map needs;        /* id of a macro -> lt_texts: what it calls */
+    uint64_t around;     /* of what any node may look at; 0: not known yet */
+    uint32_t *met;       /* by the index of a node: for whose mark it was looked at, index + 1 */
+    lt_dbt_nodes open;
 };
 
 lt_dbt_prints *lt_dbt_prints_new(lt_dbt *dbt)
 {
     lt_dbt_prints *prints = lt_xcalloc(1, sizeof(*prints));
     prints->dbt = dbt;
-    prints->made = lt_alloc_array(&prints->arena, lt_dbt_all(dbt)->len + 1, sizeof(*prints->made));
+    size_t count = lt_dbt_all(dbt)->len + 1;
+    prints->made = lt_alloc_array(&prints->arena, count, sizeof(*prints->made));
+    prints->met = lt_alloc_array(&prints->arena, count, sizeof(*prints->met));
     return prints;
 }
 
@@ -40,6 +45,7 @@ void lt_dbt_prints_free(lt_dbt_prints *prints)
     if (!prints)
         return;
     lt_map_cleanup(&prints->needs);
+    lt_vec_free(&prints->open);
     lt_arena_cleanup(&prints->arena);
     lt_free(prints);
 }
@@ -326,6 +332,79 @@ const lt_dbt_print *lt_dbt_print_of(lt_dbt_prints *prints, const lt_dbt_node *no
     if (!print->parts[LT_DBT_PART_UPSTREAM].ptr)
         print->parts[LT_DBT_PART_UPSTREAM] = upstream_of(prints, node);
     return print;
+}
+
+/* ---- without making it ---- */
+
+static uint64_t mix(uint64_t mark, uint64_t with)
+{
+    mark = (mark ^ (with + 0x9e3779b97f4a7c15u)) * 0xff51afd7ed558ccdu;
+    return mark ^ mark >> 32;
+}
+
+static uint64_t mix_text(uint64_t mark, lt_text text)
+{
+    uint64_t word = 0;
+    for (size_t at = 0; at < text.len; at += sizeof(word)) {
+        word = 0;
+        memcpy(&word, text.ptr + at, LT_MIN(sizeof(word), text.len - at));
+        mark = mix(mark, word);
+    }
+    return mix(mark, text.len);
+}
+
+/* Variables are part of the parse cache's key. */
+static uint64_t around_of(const lt_dbt *dbt)
+{
+    uint64_t mark = dbt->cache_stamp;
+    for (size_t i = 0; i < dbt->env_reads.entries.len; i++) {
+        mark = mix_text(mark, dbt->env_reads.entries.items[i].key);
+        mark = mix_text(mark, *(const lt_text *)dbt->env_reads.entries.items[i].value);
+    }
+    for (size_t i = 0; i < dbt->macros.len; i++)
+        if (!dbt->macros.items[i]->package->is_built_in)
+            mark = mix_text(mark, dbt->macros.items[i]->sql);
+    return mark | 1;
+}
+
+/* Another node: its name, and where it lies; one that is part of the SQL is looked at too. */
+static uint64_t mix_above(lt_dbt_prints *prints, uint64_t mark, lt_dbt_node *above)
+{
+    const lt_relation *relation = &above->relation;
+    mark = mix_text(mark, above->id);
+    mark = mix_text(mark, relation->database);
+    mark = mix_text(mark, relation->schema);
+    mark = mix_text(mark, relation->name);
+    if (lt_dbt_is_ephemeral(above))
+        lt_push(&prints->open, above);
+    return mark;
+}
+
+uint64_t lt_dbt_print_mark(lt_dbt_prints *prints, const lt_dbt_node *node)
+{
+    const lt_dbt *dbt = prints->dbt;
+    uint32_t self = (uint32_t)node->index + 1;
+    if (!dbt->cache_stamp)
+        return 0;
+    if (!prints->around)
+        prints->around = around_of(dbt);
+    uint64_t mark = prints->around;
+    prints->open.len = 0;
+    const lt_dbt_node *at = node;
+    for (size_t next = 0;; at = prints->open.items[next++]) {
+        if (at->is_again)
+            return 0;
+        mark = mix(mark, at->place);
+        for (size_t i = 0; i < at->depends_on.len; i++) {
+            lt_dbt_node *above = at->depends_on.items[i];
+            if (prints->met[above->index] == self)
+                continue;
+            prints->met[above->index] = self;
+            mark = mix_above(prints, mark, above);
+        }
+        if (next == prints->open.len)
+            return mark | 1;
+    }
 }
 
 /* ---- comparing ---- */

@@ -28,6 +28,9 @@ LT_OWNED(lt_dbt_prints_ref, lt_dbt_prints *, lt_dbt_prints_free)
 
 /* Lives as long as `prints`. */
 const lt_dbt_print *lt_dbt_print_of(lt_dbt_prints *prints, const lt_dbt_node *node);
+/* A number that tells whether a fingerprint has to be made: that of two projects which this process read with one parse cache, one after
+ * the other, is the same when the numbers are. 0: it cannot be told. Costs little. */
+uint64_t lt_dbt_print_mark(lt_dbt_prints *prints, const lt_dbt_node *node);
 bool lt_dbt_part_same(const lt_dbt_print *a, const lt_dbt_print *b, lt_dbt_part part);
 /* The names of a part that differ: "materialized, schema"; at most `most` of them, then "and 3 more". */
 void lt_dbt_part_diff(lt_text then, lt_text now, size_t most, lt_buf *out);

@@ -412,6 +412,19 @@ def test_a_save_rebuilds_what_it_changed_with_its_tests(shop, watch):
     assert w.end() == 0
 
 
+def test_what_a_save_reaches_through_others_is_rebuilt_each_time(duck, watch):
+    duck("build")
+    w = watch(duck)
+    tests = ["totals", "unique_totals_customer"]
+    for number in range(2):
+        assert w.built("models/apart.sql", f"{{{{ config(materialized='table') }}}}\nselect {number} as one\n") == ["apart"]
+        assert w.built("models/eph.sql", SHOP["models/eph.sql"] + f"where {number} < 2\n") == tests
+        assert w.built("macros/inner.sql", f"{{% macro inner(x) %}}{number} * ({{{{ x }}}}){{% endmacro %}}\n") == tests
+        assert w.built("models/seeds.yml", f"seeds: [{{name: orders, config: {{alias: orders_{number}}}}}]\n") == ["orders", *tests]
+        assert "nothing to build" in w.save("models/docs.md", f"{{% docs nobody %}}{number}{{% enddocs %}}\n")
+    assert w.end() == 0
+
+
 def test_it_goes_on_after_errors_which_name_file_and_line(duck, watch):
     duck("build")
     w = watch(duck)
