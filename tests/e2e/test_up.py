@@ -392,6 +392,8 @@ def test_people_who_are_asked_and_are_not_there_are_told(project, up):
     wait_for(lambda: "waits for the approval" in leat("why", run).out, "the question")
     why = leat("why", run).out
     assert "on the page, over the API or by 'leat approve'" in why and "it gives up at" in why and "looks again" not in why
+    leat("approve", run, "one", "--reject")
+    wait_for(lambda: leat.runs()[0]["status"] == "failed", "its end")
 
 
 def test_a_process_that_cannot_begin_for_a_moment_holds_its_run_up_for_a_moment(project, up, tmp_path):
