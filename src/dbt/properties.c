@@ -658,22 +658,27 @@ static lt_status apply_to_node(const value_source *source, const patch *given, l
     return version_tests(source, given, err);
 }
 
-/* As with dbt, an entry of a package's seed is that of the project's own seed of this name, when the package's is disabled. */
-static lt_status find_own_seed(const value_source *source, patch *given, lt_err *err)
+/* As with dbt, an entry whose own package has no such node, or a disabled one, is that of the first node of this name elsewhere: a
+ * project's tests of a package's model, a package's words about a seed that the project has in its place. */
+static lt_status find_elsewhere(const value_source *source, patch *given, lt_err *err)
 {
     lt_dbt *dbt = source->dbt;
     lt_text name = lt_yaml_find(given->entry, T("name"))->text;
     config_calls none = {0};
-    if (strcmp(given->yaml_key, yaml_keys[LT_DBT_SEED]) != 0 ||
-        (given->node && !given->node->config.disabled))
+    if (given->version || (given->node && !given->node->config.disabled))
         return LT_OK;
     for (size_t i = 0; i < dbt->parsed.len; i++) {
         lt_dbt_node *node = dbt->parsed.items[i];
-        if (node->kind != LT_DBT_SEED || node->config.disabled || !lt_text_eq(node->name, name) ||
+        bool is_refable = node->kind == LT_DBT_MODEL || node->kind == LT_DBT_SEED ||
+                          node->kind == LT_DBT_SNAPSHOT;
+        if (!is_refable || node->config.disabled || node->package == given->package ||
+            strcmp(given->yaml_key, yaml_keys[node->kind]) != 0 || !lt_text_eq(node->name, name) ||
             lt_dbt_patch_of(dbt, node))
             continue;
         given->node = node;
-        return lt_dbt_settle(dbt, node, source, given->entry, &none, err);
+        return node->kind == LT_DBT_SEED /* what a file says itself of its configuration is gone */
+                   ? lt_dbt_settle(dbt, node, source, given->entry, &none, err)
+                   : LT_OK;
     }
     return LT_OK;
 }
@@ -685,7 +690,7 @@ lt_status lt_dbt_patches_apply(lt_dbt *dbt, lt_err *err)
         patch *given = dbt->patch_list.items[i];
         value_source source = {.dbt = dbt, .package = given->package, .path = given->path};
         dbt->home = given->home;
-        LT_TRY(find_own_seed(&source, given, err));
+        LT_TRY(find_elsewhere(&source, given, err));
         if (strcmp(given->yaml_key, "macros") == 0)
             LT_TRY(apply_to_macro(&source, given, err));
         else if (given->node)

@@ -285,6 +285,19 @@ static void warn_of_freshness(lt_dbt *dbt, const lt_dbt_node *node)
                     LT_ARG(node->source_name), LT_ARG(node->name));
 }
 
+/* The name of a source or table, which may be a template. */
+static lt_status name_at(const value_source *source, const lt_yaml *entry, lt_text *out,
+                         lt_err *err)
+{
+    lt_jinja_value value;
+    LT_TRY(lt_dbt_need_text(source->path, entry, T("name"), out, err));
+    if (!lt_dbt_is_template(*out))
+        return LT_OK;
+    LT_TRY(lt_dbt_value_text(source, lt_yaml_find(entry, T("name")), NULL, &value, err));
+    *out = lt_dbt_text_of(source->dbt, value);
+    return LT_OK;
+}
+
 static lt_status add_table(const value_source *source, const lt_yaml *above, lt_text source_name,
                            const lt_yaml *table, lt_err *err)
 {
@@ -294,7 +307,7 @@ static lt_status add_table(const value_source *source, const lt_yaml *above, lt_
     if (dbt->is_strict)
         LT_TRY(lt_dbt_check_keys(source->path, table, "a source's table", KEYS(strict_table_keys),
                                  err));
-    LT_TRY(lt_dbt_need_text(source->path, table, T("name"), &name, err));
+    LT_TRY(name_at(source, table, &name, err));
     lt_text key =
         lt_text_of(lt_arena_format(&dbt->arena, "%.*s.%.*s", LT_ARG(source_name), LT_ARG(name)));
     lt_dbt_node *node = loaded_source(dbt, key);
@@ -342,7 +355,7 @@ lt_status lt_dbt_add_source(const value_source *given, const lt_yaml *entry, lt_
     with_query.late = T("loaded_at_query");
     if (source->dbt->is_strict)
         LT_TRY(lt_dbt_check_keys(source->path, entry, "a source", KEYS(strict_source_keys), err));
-    LT_TRY(lt_dbt_need_text(source->path, entry, T("name"), &name, err));
+    LT_TRY(name_at(source, entry, &name, err));
     if (lt_yaml_find(entry, T("overrides")))
         return LT_OK; /* says something of another package's */
     const lt_yaml *tables = lt_yaml_find(entry, T("tables")), *over;

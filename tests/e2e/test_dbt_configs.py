@@ -499,3 +499,32 @@ def test_a_float_of_32_bits_has_the_digits_that_python_gives_it(shop):
     shop.write("models/m.sql", "{% if execute %}{% set v = run_query('select 3.3::float as v').columns[0].values()[0] %}{% endif %}select '{{ v }}' as v")
     shop("run")
     assert artifact(shop, "manifest.json")["nodes"]["model.shop.m"]["compiled_code"] == "select '3.299999952316284' as v"
+
+
+def test_a_project_tests_a_model_of_a_package(shop):
+    shop.write("pack/dbt_project.yml", "name: pack\nversion: '1.0'\n")
+    shop.write("pack/models/theirs.sql", "select 1 as id")
+    shop.write("packages.yml", "packages: [{local: pack}]\n")
+    shop.write("models/about.yml", "models: [{name: theirs, description: of theirs, columns: [{name: id, data_tests: [not_null]}]}]\n")
+    shop("deps")
+    shop("build")
+    nodes = artifact(shop, "manifest.json")["nodes"]
+    assert nodes["model.pack.theirs"]["description"] == "of theirs"
+    assert [n["depends_on"]["nodes"] for n in nodes.values() if n.get("column_name")] == [["model.pack.theirs"]]
+
+
+def test_the_name_of_a_source_may_be_a_template(shop):
+    shop.write("models/s.yml", "sources: [{name: \"{{ target.schema }}_raw\", schema: main, tables: [{name: \"{{ 't' ~ 1 }}\"}]}]\n")
+    shop.write("models/m.sql", "select * from {{ source(target.schema ~ '_raw', 't1') }}")
+    shop("parse")
+    assert list(artifact(shop, "manifest.json")["sources"]) == ["source.shop.main_raw.t1"]
+
+
+def test_an_empty_line_of_a_seed_is_a_row_of_nothing(shop):
+    shop.write("seeds/gaps.csv", "a,b\n1,2\n\n3,4\n")
+    shop.write("dbt_project.yml", PROJECT + "seeds: {shop: {gaps: {+fast: false}}}\n")
+    shop("seed", "-s", "gaps")
+    shop.write("models/m.sql", "{% if execute %}{% set rows = run_query('select a, b from ' ~ ref('gaps') ~ ' order by a nulls last').rows %}"
+               "{% endif %}select '{{ rows | map('list') | list | length }}' as n")
+    shop("run", "-s", "m")
+    assert artifact(shop, "manifest.json")["nodes"]["model.shop.m"]["compiled_code"] == "select '3' as n"

@@ -53,7 +53,9 @@ static lt_text next_field(csv_reader *r, lt_arena *arena, bool *last)
 
 typedef LT_VEC(lt_texts) text_rows;
 
-static lt_status read_rows(csv_reader *r, lt_arena *arena, text_rows *rows, lt_err *err)
+/* `blanks`: an empty line below the first is a row of nothing. */
+static lt_status read_rows(csv_reader *r, bool blanks, lt_arena *arena, text_rows *rows,
+                           lt_err *err)
 {
     while (r->at < r->text.len) {
         lt_texts row = {0};
@@ -65,8 +67,8 @@ static lt_status read_rows(csv_reader *r, lt_arena *arena, text_rows *rows, lt_e
                 return lt_fail(err, LT_TOO_BIG, "line %u has more than %d columns", r->line,
                                MAX_COLUMNS);
         }
-        if (row.len == 1 && !row.items[0].len)
-            continue; /* an empty line */
+        if (row.len == 1 && !row.items[0].len && !(blanks && rows->len))
+            continue;
         lt_push_in(arena, rows, row);
     }
     return LT_OK;
@@ -236,7 +238,7 @@ lt_status lt_dbt_seed_table(lt_dbt_exec *exec, lt_jinja_value *out, lt_err *err)
         return lt_fail(err, LT_INVALID, "%s: the file is not UTF-8 (at byte %zu)", given,
                        lt_utf8_valid_len(reader.text));
     skip_mark(&reader);
-    lt_status status = read_rows(&reader, &arena, &rows, err);
+    lt_status status = read_rows(&reader, true, &arena, &rows, err);
     if (status == LT_OK && !rows.len)
         *out = lt_dbt_table_empty(exec->heap);
     else if (status == LT_OK)
@@ -249,7 +251,7 @@ lt_status lt_dbt_csv_rows(lt_jinja_heap *heap, lt_text text, lt_jinja_value *row
     text_rows lines = {0};
     csv_reader reader = {.text = text, .delimiter = ',', .line = 1};
     skip_mark(&reader);
-    LT_TRY(read_rows(&reader, &heap->arena, &lines, err));
+    LT_TRY(read_rows(&reader, false, &heap->arena, &lines, err));
     for (size_t row = 1; row < lines.len; row++) {
         lt_jinja_value made = lt_jinja_dict(heap);
         for (size_t i = 0; i < lines.items[0].len; i++) {
