@@ -95,13 +95,8 @@ lt_status dbt_run_docs(dbt_work *work, lt_err *err)
     LT_TRY(dbt_work_load(work, err));
     dbt_say_found(work);
     LT_TRY(dbt_work_select(work, DESCRIBED, &chosen, err));
-    if (compiles) {
-        lt_status status = compile_chosen(work, &chosen, err);
-        if (status == LT_FAILED)
-            dbt_say(&work->log, LT_LOG_INFO, "E045", "CannotGenerateDocs",
-                    "compile failed, cannot generate docs");
-        LT_TRY(status);
-    }
+    if (compiles)
+        LT_TRY(compile_chosen(work, &chosen, err));
     LT_TRY(copy_assets(work, err));
     LT_TRY(dbt_site_write(work->target_folder, false, err));
     LT_TRY(write_catalog(work, compiles ? &chosen : NULL, err));

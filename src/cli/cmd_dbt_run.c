@@ -204,7 +204,7 @@ lt_status dbt_run_nodes(dbt_work *work, lt_dbt_action action, const lt_node_set 
         LT_TRY(lt_dbt_builds_read(work->target_folder, &work->builds, err));
     LT_TRY(dbt_run_open(work, action, chosen, &run, err));
     lt_status status = run_opened(work, action, run, err);
-    if (lt_dbt_result_at(run, 0) && (action != LT_DBT_DO_COMPILE || status != LT_OK)) {
+    if (lt_dbt_result_at(run, 0) && action != LT_DBT_DO_COMPILE) {
         dbt_say_end(work, run);
         work->has_said = status == LT_FAILED;
     }

@@ -26,6 +26,12 @@ static bool is_bad(lt_dbt_outcome outcome)
            outcome == LT_DBT_PARTIAL_SUCCESS;
 }
 
+/* Then the first error ends the command, as with dbt. */
+static bool only_compiles(const lt_dbt_run *run)
+{
+    return run->request.action == LT_DBT_DO_COMPILE;
+}
+
 /* ---- what waits for what ---- */
 
 static bool is_test(const lt_dbt_node *node)
@@ -199,7 +205,7 @@ lt_dbt_node_result *lt_dbt_result_new(lt_dbt_run *run, const lt_dbt_node *node)
 static void show(lt_dbt_run *run, lt_dbt_node_result *result)
 {
     lt_push_in(&run->arena, &run->results, result);
-    if (run->request.ended)
+    if (run->request.ended && !(only_compiles(run) && is_bad(result->outcome)))
         run->request.ended(run->request.user, result, run->shown);
 }
 
@@ -274,7 +280,7 @@ static void finish(lt_dbt_run *run, lt_dbt_node_result *result)
     run->done_count++;
     if (!hidden)
         show(run, result);
-    if (bad && run->request.fail_fast)
+    if (bad && (run->request.fail_fast || only_compiles(run)))
         run->is_stopped = true;
     /* A failing test holds up only what was told to wait for it. */
     size_t skipped = follow(run, result, bad);
@@ -425,6 +431,11 @@ static lt_status outcome_of(const lt_dbt_run *run, lt_err *err)
         bad += is_bad(run->results.items[i]->outcome);
     if (lt_stop_asked())
         return lt_fail(err, LT_CANCELLED, "interrupted before all was done");
+    for (size_t i = 0; i < run->results.len && only_compiles(run); i++)
+        if (run->results.items[i]->err) { /* as dbt: the first is that of the command */
+            *err = *run->results.items[i]->err;
+            return err->status = LT_INVALID;
+        }
     if (bad)
         return lt_fail(err, LT_FAILED, "%zu of %zu failed or %s skipped", bad, run->results.len,
                        bad == 1 ? "was" : "were");

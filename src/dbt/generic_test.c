@@ -359,8 +359,11 @@ static lt_dbt_node *make_node(const test_entry *t, lt_text *shortened)
     synthesize(t, namespace, name, &full, shortened);
     if (t->own_name.len)
         full = *shortened = t->own_name;
-    lt_dbt_node *node = lt_dbt_node_new(dbt, on->node->package, LT_DBT_GENERIC_TEST, full,
-                                        lt_text_of(on->source->path));
+    lt_dbt_package *package = on->source->package /* whose file asks for it */
+                                  ? (lt_dbt_package *)(uintptr_t)on->source->package
+                                  : on->node->package;
+    lt_dbt_node *node =
+        lt_dbt_node_new(dbt, package, LT_DBT_GENERIC_TEST, full, lt_text_of(on->source->path));
     node->test_name = name;
     node->test_namespace = namespace;
     node->column = t->column;
