@@ -69,9 +69,15 @@ uint64_t lt_proc_started(int pid)
 
 char *lt_proc_path(void)
 {
+    static const char gone[] =
+        " (deleted)"; /* proc(5): what the link of a file ends in that has no name any more */
     char path[4096];
-    ssize_t len = readlink("/proc/self/exe", path, sizeof(path));
-    return lt_xstrndup(path, len > 0 ? (size_t)len : 0);
+    ssize_t got = readlink("/proc/self/exe", path, sizeof(path));
+    lt_text found = lt_text_at(path, got > 0 ? (size_t)got : 0);
+    LT_AUTO(lt_chars) whole = lt_text_dup(found);
+    if (lt_text_ends(found, lt_text_of(gone)) && access(whole, F_OK) != 0)
+        found.len -= strlen(gone);
+    return lt_text_dup(found);
 }
 
 static int give_fds(const lt_spawn *spawn, posix_spawn_file_actions_t *actions)

@@ -9,7 +9,7 @@ size_t lt_proc_resident_bytes(void);
  * for good, also after a restart of the machine.
  * 0 when there is no such process, or when it is dead and only its parent has not asked for it yet. */
 uint64_t lt_proc_started(int pid);
-/* The path of the running binary, a heap string. */
+/* The path of the running binary, a heap string. When it was replaced meanwhile, as an upgrade does, that of the new one. */
 char *lt_proc_path(void);
 
 /* A program to start. Its signals are as a fresh login has them: none ignored, none blocked, whatever holds here. */

@@ -3,12 +3,14 @@
 import datetime
 import json
 import os
+import pathlib
 import re
+import shutil
 import signal
 import time
 
 from api_client import Server
-from harness import PATIENCE, wait_for, wait_until
+from harness import LEAT, PATIENCE, wait_for, wait_until
 
 SECONDLY = """\
 name: beat
@@ -407,4 +409,16 @@ def test_a_process_that_cannot_begin_for_a_moment_holds_its_run_up_for_a_moment(
     said = leat.home / "logs" / str(run) / "run.out"
     wait_until(lambda: said.exists() and said.read_text().count("libcurl.so.4") >= 6, 25, 0.05, "six tries, which have pauses of 3.1 s in all")
     broken.unlink()
+    wait_for(lambda: [r["status"] for r in leat.runs()] == ["succeeded"], "the run")
+
+
+def test_a_server_whose_program_was_replaced_begins_runs_with_the_new_one(project, up, tmp_path):
+    leat = project({"leat.yml": "name: t\n", "pipelines/p.yml": "name: p\ntasks: {one: {shell: 'true'}}\n"})
+    for name in ("leat", "leat-task"):
+        shutil.copy2(pathlib.Path(LEAT).parent / name, tmp_path / name)
+    leat.argv = lambda *args: [tmp_path / "leat", *map(str, args)]
+    up(leat)
+    (tmp_path / "leat").unlink()  # as install(1) and dpkg do
+    shutil.copy2(LEAT, tmp_path / "leat")
+    leat("trigger", "p")
     wait_for(lambda: [r["status"] for r in leat.runs()] == ["succeeded"], "the run")
