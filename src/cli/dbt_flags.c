@@ -439,8 +439,30 @@ static void reset(dbt_flags *out)
             *(int64_t *)place(out, &flags[i]) = NO_NUMBER;
 }
 
+/* DBT_ENGINE_X is the new name of DBT_X, and wins; templates and what reads the environment later see both. */
+static void share_name(const char *name)
+{
+    LT_AUTO(lt_chars) old = lt_format("DBT_%s", name);
+    LT_AUTO(lt_chars) new = lt_format("DBT_ENGINE_%s", name);
+    if (getenv(new))
+        (void)setenv(old, getenv(new), 1);
+    else if (getenv(old))
+        (void)setenv(new, getenv(old), 1);
+}
+
+static void share_names(void)
+{
+    static const char *const others[] = {"INVOCATION_ENV", "PACKAGE_HUB_URL", "DOWNLOAD_DIR"};
+    for (size_t i = 0; i < LT_COUNT(flags); i++)
+        if (flags[i].env)
+            share_name(flags[i].env);
+    for (size_t i = 0; i < LT_COUNT(others); i++)
+        share_name(others[i]);
+}
+
 static lt_status from_environment(dbt_flags *out, lt_arena *arena, lt_err *err)
 {
+    share_names();
     for (size_t i = 0; i < LT_COUNT(flags); i++) {
         if (!flags[i].env || is_said(out, &flags[i]))
             continue;

@@ -90,6 +90,8 @@ static const struct {
     const char *event;
     lt_text part;
 } events[] = {{"UnversionedBreakingChange", T("Breaking change to contracted")},
+              {"UnsupportedConstraintMaterialization", T("Constraint types are not supported")},
+              {"UnusedResourceConfigPath", T("Configuration paths exist")},
               {"FreshnessConfigProblem", T("does not support metadata-based freshness")},
               {"MacroNotFoundForPatch", T("there is no macro")},
               {"NodeNotFoundOrDisabled", T("there is no test")},

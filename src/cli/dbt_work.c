@@ -66,6 +66,15 @@ static lt_status read_vars(dbt_work *work, lt_err *err)
     return LT_OK;
 }
 
+static void read_path(dbt_work *work, lt_jinja_value project, const char *key, const char **path)
+{
+    lt_err err = {0};
+    lt_text said = lt_jinja_as_text(lt_dbt_at(project, key)), made;
+    if (!*path && said.len &&
+        lt_dbt_early_text(&work->scope, said, &work->heap, &made, &err) == LT_OK)
+        *path = lt_arena_str(&work->app->arena, made);
+}
+
 static void read_project_flags(dbt_work *work)
 {
     lt_err err = {0};
@@ -74,12 +83,10 @@ static void read_project_flags(dbt_work *work)
     if (lt_dbt_yaml_value(file, &work->heap, &project, &err) != LT_OK)
         return; /* said again, as an error, when the project is read */
     dbt_flags_from_project(work->flags, lt_dbt_at(project, "flags"), &work->app->arena);
-    if (!work->flags->target_path && lt_dbt_is_set(lt_dbt_at(project, "target-path")))
-        work->flags->target_path =
-            lt_arena_str(&work->app->arena, lt_jinja_as_text(lt_dbt_at(project, "target-path")));
-    if (!work->flags->log_path && lt_dbt_is_set(lt_dbt_at(project, "log-path")))
-        work->flags->log_path =
-            lt_arena_str(&work->app->arena, lt_jinja_as_text(lt_dbt_at(project, "log-path")));
+    if (read_vars(work, &err) != LT_OK)
+        return; /* said again too */
+    read_path(work, project, "target-path", &work->flags->target_path);
+    read_path(work, project, "log-path", &work->flags->log_path);
 }
 
 static lt_status check_word(const char *option, const char *word, const char *const *allowed,

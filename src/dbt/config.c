@@ -234,6 +234,15 @@ static const char *const folder_keys[LT_DBT_KINDS] = {
     [LT_DBT_GROUP] = "models",
 };
 
+bool lt_dbt_config_is_of(lt_dbt_kind kind, const char *key)
+{
+    if (kind == LT_DBT_ANALYSIS || kind == LT_DBT_OPERATION || kind == LT_DBT_GROUP)
+        return false; /* they borrow those of models */
+    return lt_text_eq(lt_text_of(folder_keys[kind]), lt_text_of(key)) ||
+           (lt_text_eq(lt_text_of(key), T("tests")) &&
+            lt_text_eq(lt_text_of(folder_keys[kind]), T("data_tests")));
+}
+
 /* The settings of one level: "+key", or a key whose value is no mapping. Made once for all nodes below it. */
 static lt_jinja_value level_settings(lt_dbt *dbt, lt_jinja_value level)
 {
@@ -592,9 +601,11 @@ lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entr
     merge_folders(dbt, node, node->package->unrendered, config->unrendered, false);
     lt_dbt_config_merge(dbt, config->all, entry);
     replace_all(config->unrendered, raw_patch.type == LT_JINJA_DICT ? raw_patch : entry);
-    if (call) {
+    if (call) { /* an entry that configures makes dbt count the calls of a simple model once more, merged */
+        bool again = call->is_simple && (lt_dbt_is_set(node->version) ||
+                                         (entry.type == LT_JINJA_DICT && lt_jinja_len(entry)));
         lt_dbt_config_merge(dbt, config->all, call->merged);
-        replace_all(config->unrendered, call->written);
+        replace_all(config->unrendered, again ? call->merged : call->written);
     }
     if (!node->package->is_root) {
         merge_folders(dbt, node, dbt->root->project, config->all, true);

@@ -5,9 +5,9 @@
 
 /* Arguments that configure, in dbt's order. */
 static const lt_text config_args[] = {
-    T("severity"),          T("tags"),     T("enabled"),   T("where"),          T("limit"),
-    T("warn_if"),           T("error_if"), T("fail_calc"), T("store_failures"), T("meta"),
-    T("store_failures_as"), T("database"), T("schema"),    T("alias")};
+    T("severity"), T("tags"),     T("enabled"),   T("where"),          T("limit"),
+    T("warn_if"),  T("error_if"), T("fail_calc"), T("store_failures"), T("store_failures_as"),
+    T("meta"),     T("database"), T("schema"),    T("alias")};
 
 enum { LONGEST_NAME = 63, KEPT_OF_NAME = 30, HASH_CHARS = 10 };
 

@@ -129,7 +129,8 @@ void lt_dbt_quoting_of(const lt_dbt *dbt, const lt_dbt_node *node, bool quote[LT
     for (size_t i = 0; i < LT_DBT_PARTS; i++)
         quote[i] = true;
     if (!node || node->kind != LT_DBT_SOURCE) {
-        add_quoting(lt_dbt_at(dbt->root->project, "quoting"), quote);
+        if (dbt->root) /* else dbt_project.yml is being read */
+            add_quoting(lt_dbt_at(dbt->root->project, "quoting"), quote);
         if (node)
             add_quoting(lt_dbt_config_get(dbt, node, T("quoting")), quote);
         return;
@@ -225,10 +226,12 @@ static lt_status render_comment(rendering *r, lt_jinja_heap *heap, lt_text comme
 /* What dbt_project.yml says of comments: a text, or {comment, append}. */
 static lt_status add_comment(rendering *r, lt_jinja_heap *heap, lt_err *err)
 {
+    if (!r->session || r->loading)
+        return LT_OK;
     lt_jinja_value said = lt_dbt_at(r->dbt->root->project, "query-comment");
     bool is_dict = said.type == LT_JINJA_DICT;
     lt_text text = lt_jinja_as_text(is_dict ? lt_dbt_at(said, "comment") : said);
-    if (!text.len || !r->session || r->loading)
+    if (!text.len)
         return LT_OK;
     LT_TRY(render_comment(r, heap, text, &text, err));
     return lt_dbt_exec_comment(r->exec, text, is_dict && lt_jinja_truth(lt_dbt_at(said, "append")),

@@ -129,6 +129,7 @@ typedef struct config_calls {
     lt_jinja_value merged;
     lt_jinja_value last;    /* the last value of each key, as it was given */
     lt_jinja_value written; /* what `unrendered_config` has of them, once all are made */
+    bool is_simple;         /* dbt reads them without rendering the model */
 } config_calls;
 
 /* `graph` of a run: one value for all of its nodes, which keeps what macros put into it until the run ends. The threads take turns. */
@@ -348,6 +349,8 @@ void lt_dbt_config_merge_calls(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value 
 /* config_type.c: LT_INVALID for a value that dbt refuses of one of its own keys. */
 LT_MUST_CHECK lt_status lt_dbt_config_check_types(const lt_dbt_node *node, lt_err *err);
 bool lt_dbt_config_is_key(lt_text key);
+/* Does this key of dbt_project.yml ("models") configure nodes of a kind? */
+bool lt_dbt_config_is_of(lt_dbt_kind kind, const char *key);
 /* In strict projects: LT_INVALID for a key or a value that means nothing. */
 lt_status lt_dbt_config_check(const lt_dbt *dbt, const lt_dbt_node *node, lt_text key,
                               lt_jinja_value value, lt_err *err);
@@ -570,6 +573,11 @@ lt_dbt_node *lt_dbt_udf_find(const lt_dbt *dbt, const lt_dbt_package *from, cons
 lt_status lt_dbt_udf_missing(const lt_dbt *dbt, const lt_dbt_ref *ref, bool is_disabled,
                              lt_err *err);
 lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err);
+
+/* ---- check.c ---- */
+
+/* When all is resolved: what dbt refuses of contracts, and its warnings of them and of paths that configure nothing. */
+lt_status lt_dbt_check(lt_dbt *dbt, lt_err *err);
 
 /* ---- node_value.c ---- */
 

@@ -214,7 +214,8 @@ static void keep_written(rendering *r, const lt_jinja_template *compiled, bool i
     calls->written = calls->merged;
     if (calls->merged.type != LT_JINJA_DICT)
         return;
-    if (is_static && is_simple_to_dbt(r, compiled))
+    calls->is_simple = is_static && is_simple_to_dbt(r, compiled);
+    if (calls->is_simple)
         calls->written = calls->last;
     else if (lt_dbt_flag_read(dbt, LT_DBT_COMPARES_WRITTEN) && !lt_dbt_is_python(r->node) &&
              lt_jinja_keywords_of(compiled, T("config"), &dbt->heap, &written))
@@ -828,7 +829,10 @@ static lt_status load(lt_dbt *dbt, bool from_cache, lt_err *err)
     dbt->yaml_env = lt_dbt_yaml_env;
     lt_dbt_defaults_init(dbt);
     put_target(dbt);
+    LT_TRY(lt_dbt_rt_make(dbt, &parsing, &dbt->parse_rt, err)); /* for dbt_project.yml itself */
     LT_TRY(lt_dbt_packages_load(dbt, err));
+    lt_dbt_rt_close(dbt->parse_rt);
+    dbt->parse_rt = NULL;
     dbt->parse_env = dbt->env;
     if (!dbt->is_strict)
         dbt->parse_env.undefined = LT_JINJA_ABSORBING;

@@ -116,6 +116,38 @@ static lt_status render_tree(const value_source *source, const lt_yaml *node, lt
     return LT_OK;
 }
 
+static bool is_number(lt_text text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!lt_is_digit(text.ptr[i]))
+            return false;
+    return text.len > 0;
+}
+
+/* "1.0", or "1.0.0", which may have more behind it: "1.0.0-rc.1" */
+static bool is_version(lt_text text)
+{
+    lt_text part, core = text;
+    size_t parts = 0,
+           tail = LT_MIN(lt_text_find_byte(text, '-', 0), lt_text_find_byte(text, '+', 0));
+    core.len = LT_MIN(core.len, tail);
+    for (; lt_text_cut(&core, '.', &part); parts++)
+        if (!is_number(part))
+            return false;
+    return parts == 3 || (parts == 2 && tail >= text.len);
+}
+
+static lt_status check_own_version(const value_source *source, const lt_yaml *root, lt_err *err)
+{
+    const lt_yaml *said = lt_yaml_find(root, T("version"));
+    if (lt_dbt_is_null(said) || said->kind != LT_YAML_SCALAR || said->type != LT_YAML_STRING ||
+        lt_dbt_is_template(said->text) || is_version(said->text))
+        return LT_OK;
+    lt_ignore(lt_yaml_fail(said, source->path, err, "the version '%.*s' is no number",
+                           LT_ARG(said->text)));
+    return lt_hint(err, "write one such as 1.0.0");
+}
+
 static lt_text project_key(const void *context, size_t i)
 {
     (void)context;
@@ -188,6 +220,8 @@ static lt_status read_project(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
         return lt_yaml_fail(root, source.path, err, "a project must be a mapping, not %s",
                             lt_yaml_name(root));
     LT_TRY(check_name(root, source.path, err));
+    if (package->is_root)
+        LT_TRY(check_own_version(&source, root, err));
     package->file = "dbt_project.yml";
     package->project = lt_jinja_dict(&dbt->heap);
     package->unrendered = lt_scope_value(&dbt->heap, root);

@@ -51,6 +51,35 @@ lt_status lt_dbt_yaml_value(const char *path, lt_jinja_heap *heap, lt_jinja_valu
     return LT_OK;
 }
 
+static lt_status render_early(lt_dbt *bare, lt_text text, lt_jinja_heap *heap, lt_text *out,
+                              lt_err *err)
+{
+    lt_jinja_value value = {0};
+    const rt_request request = {0};
+    const value_source source = {.dbt = bare, .path = "dbt_project.yml"};
+    const lt_yaml node = {.kind = LT_YAML_SCALAR, .type = LT_YAML_STRING, .text = text};
+    LT_TRY(lt_dbt_rt_make(bare, &request, &bare->parse_rt, err));
+    LT_TRY(lt_dbt_value(&source, &node, &value, err));
+    *out = lt_arena_text(&heap->arena, lt_dbt_text_of(bare, value));
+    return LT_OK;
+}
+
+lt_status lt_dbt_early_text(const lt_scope *scope, lt_text text, lt_jinja_heap *heap, lt_text *out,
+                            lt_err *err)
+{
+    lt_dbt bare = {.settings = {.scope = scope, .target_kind = T("duckdb")},
+                   .yaml_env = lt_dbt_yaml_env};
+    lt_dbt_package root = {.name = T("project"), .file = "dbt_project.yml", .vars = scope->vars};
+    bare.root = &root;
+    bare.target = lt_jinja_dict(&bare.heap);
+    lt_status status = render_early(&bare, text, heap, out, err);
+    lt_dbt_rt_close(bare.parse_rt);
+    lt_map_cleanup(&bare.env_reads);
+    lt_jinja_heap_cleanup(&bare.heap);
+    lt_arena_cleanup(&bare.arena);
+    return status;
+}
+
 static lt_text key_at(const void *context, size_t i)
 {
     const lt_yaml *mapping = context;

@@ -28,6 +28,11 @@ void lt_dbt_profile_cleanup(lt_dbt_profile *profile);
 LT_MUST_CHECK lt_status lt_dbt_profile_read(const lt_dbt_profile_request *request,
                                             lt_jinja_heap *heap, lt_dbt_profile *out, lt_err *err);
 
+/* A text of dbt_project.yml that is wanted before the project is read, such as its target-path; with var(), env_var() and modules.
+ * *out lives in `heap`. */
+LT_MUST_CHECK lt_status lt_dbt_early_text(const lt_scope *scope, lt_text text, lt_jinja_heap *heap,
+                                          lt_text *out, lt_err *err);
+
 /* A YAML file of dbt's kind as a value, its strings not rendered, in `heap`. */
 LT_MUST_CHECK lt_status lt_dbt_yaml_value(const char *path, lt_jinja_heap *heap,
                                           lt_jinja_value *out, lt_err *err);

@@ -607,7 +607,13 @@ static lt_status apply_to_macro(const value_source *source, const patch *given, 
 /* "2030-01-01T00:00:00+00:00" of a date. */
 static lt_text moment_text(lt_dbt *dbt, lt_text text)
 {
-    if (text.len != strlen("2030-01-01"))
+    static const size_t day = sizeof("2030-01-01") - 1;
+    if (text.len > day && text.ptr[day] == ' ') {
+        char *made = lt_arena_str(&dbt->arena, text);
+        made[day] = 'T';
+        return lt_text_of(made);
+    }
+    if (text.len != day)
         return text;
     return lt_text_of(lt_arena_format(&dbt->arena, "%.*sT00:00:00+00:00", LT_ARG(text)));
 }

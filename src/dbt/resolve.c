@@ -670,5 +670,6 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err)
     LT_TRY(check_relations(dbt, err));
     LT_TRY(check_groups(dbt, err));
     LT_TRY(check_cycles(dbt, err));
-    return lt_dbt_semantic_finish(dbt, err);
+    LT_TRY(lt_dbt_semantic_finish(dbt, err));
+    return lt_dbt_check(dbt, err);
 }

@@ -10,11 +10,23 @@ static bool is_null(const lt_json *node)
     return !node || node->kind == LT_JSON_NULL;
 }
 
+/* A member that an older version did not write is null. */
+static bool same_members(const lt_json *a, const lt_json *b)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (!lt_dbt_json_same(&a->items[i], lt_json_find_text(b, a->items[i].key)))
+            return false;
+    for (size_t i = 0; i < b->count; i++)
+        if (!is_null(&b->items[i]) && !lt_json_find_text(a, b->items[i].key))
+            return false;
+    return true;
+}
+
 bool lt_dbt_json_same(const lt_json *a, const lt_json *b)
 {
     if (is_null(a) || is_null(b))
         return is_null(a) && is_null(b);
-    if (a->kind != b->kind || a->count != b->count)
+    if (a->kind != b->kind || (a->kind != LT_JSON_OBJECT && a->count != b->count))
         return false;
     if (a->kind == LT_JSON_BOOL)
         return a->truth == b->truth;
@@ -26,14 +38,11 @@ bool lt_dbt_json_same(const lt_json *a, const lt_json *b)
     }
     if (a->kind == LT_JSON_STRING)
         return lt_text_eq(a->text, b->text);
-    for (size_t i = 0; i < a->count; i++) {
-        const lt_json *other =
-            a->kind == LT_JSON_OBJECT ? lt_json_find_text(b, a->items[i].key) : &b->items[i];
-        if (a->kind == LT_JSON_OBJECT && !other)
+    if (a->kind == LT_JSON_OBJECT)
+        return same_members(a, b);
+    for (size_t i = 0; i < a->count; i++)
+        if (!lt_dbt_json_same(&a->items[i], &b->items[i]))
             return false;
-        if (!lt_dbt_json_same(&a->items[i], other))
-            return false;
-    }
     return true;
 }
 
@@ -146,9 +155,18 @@ static bool same_contract(const lt_json *now, const lt_json *then)
 
 /* ---- macros ---- */
 
+/* A state of dbt's has its macros in the place of ours, which mean the same. */
+static bool is_of_dbt(const lt_dbt_state *state)
+{
+    lt_text sql = {0};
+    return !lt_dbt_state_macro(state, T("macro.dbt.leat_catalog"), &sql);
+}
+
 static bool macro_changed(const lt_dbt_method_context *context, const lt_dbt_macro *macro)
 {
     lt_text old = {0};
+    if (macro->package->is_built_in && is_of_dbt(context->state))
+        return false;
     return !lt_dbt_state_macro(context->state, macro->id, &old) || !lt_text_eq(old, macro->sql);
 }
 

@@ -82,6 +82,26 @@ def test_several_calls_of_config_are_kept_merged(shop):
     shop("parse")
     assert node(shop)["unrendered_config"] == {"tags": ["a", "b"], "meta": {"x": 1, "y": 2}}
     assert node(shop)["config"]["tags"] == ["a", "b"]
+    shop.write("models/m.sql", "{{ config(tags='a') }}{{ config(tags='b') }} select 1 as id")
+    shop("parse")
+    assert node(shop)["unrendered_config"] == {"tags": "b"}
+    shop.write("models/m.yml", "models:\n  - {name: m, config: {alias: x}}\n")
+    shop("parse")
+    assert node(shop)["unrendered_config"] == {"alias": "x", "tags": ["a", "b"]}
+
+
+def test_macros_of_dbt_in_a_state_of_dbt_are_no_change(shop):
+    shop.write("models/m.sql", "select {{ current_timestamp() }} as id")
+    keep(shop)
+    path = shop.root / "kept/manifest.json"
+    state = json.loads(path.read_text(encoding="utf-8"))
+    for macro in state["macros"].values():
+        macro["macro_sql"] += " "
+    path.write_text(json.dumps(state), encoding="utf-8")
+    assert modified(shop) == ["m"]
+    del state["macros"]["macro.dbt.leat_catalog"]
+    path.write_text(json.dumps(state), encoding="utf-8")
+    assert modified(shop) == []
 
 
 def test_a_contract_is_merged_and_what_persists_descriptions_is_replaced(shop):
@@ -198,3 +218,79 @@ def test_meta_and_docs_of_a_macro_may_stand_below_config(shop):
     shop("parse")
     made = manifest(shop)["macros"]["macro.shop.x"]
     assert made["meta"] == made["config"]["meta"] == {"a": 1, "b": 1.0} and made["docs"]["show"] is False
+
+
+KEYED = "models:\n  - name: m\n    config: {{contract: {{enforced: true}}, materialized: {0}}}\n{1}    columns:\n      - {{name: id, data_type: integer, constraints: [{{type: {2}}}]}}\n      - {{name: other, data_type: integer{3}}}\n"
+
+
+@pytest.mark.parametrize("entry, said", [
+    (("table", "", "primary_key", ", constraints: [{type: primary_key}]"), "Found 2 columns (['id', 'other']) with primary key constraints defined"),
+    (("table", "    constraints: [{type: primary_key, columns: [other]}]\n", "primary_key", ""), "Primary key constraints defined at the model level and the columns level"),
+    (("table", "", "primary", ""), "Invalid constraint type on model m")])
+def test_constraints_that_dbt_refuses_are_refused_when_the_project_is_read(shop, entry, said):
+    shop.write("models/m.yml", KEYED.format(*entry))
+    assert said in shop("parse", code=2)
+
+
+def test_a_contract_without_columns_or_of_python_is_refused(shop):
+    shop.write("models/m.yml", "models:\n  - name: m\n    config: {contract: {enforced: true}}\n")
+    assert "must be defined in a `yml` schema configuration file" in shop("parse", code=2)
+    shop.write("models/m.yml", KEYED.format("table", "", "not_null", "").replace("name: m\n", "name: p\n"))
+    shop.write("models/p.py", "def model(dbt, session):\n    return dbt.ref('m')\n")
+    assert "Expected 'sql' but found 'python'" in shop("parse", code=2)
+
+
+@pytest.mark.parametrize("how, tail, told", [("view", "", True), ("ephemeral", "", True), ("table", "", False), ("view", ", warn_unsupported: false", False)])
+def test_constraints_of_what_is_no_table_are_warned_of(shop, how, tail, told):
+    shop.write("models/m.yml", KEYED.format(how, "", "not_null" + tail, ""))
+    assert (f"not supported for {how} materializations" in shop("parse")) == told
+
+
+def test_paths_of_the_project_that_configure_nothing_are_warned_of(shop):
+    shop.write("dbt_project.yml", PROJECT + "models: {shop: {+enabled: true, m: {+tags: [a]}, gone: {deeper: {+tags: [b]}}}}\nseeds: {+tags: [a]}\n"
+                                            "data_tests: {shop: {enabled: true}}\n")
+    said = shop("parse")
+    assert "There are 3 unused configuration paths:\n- models.shop.gone.deeper\n- seeds\n- data_tests.shop\n" in said
+    shop("parse", "--warn-error-options", "{error: [UnusedResourceConfigPath]}", code=2)
+
+
+def test_what_an_older_version_did_not_write_is_no_change(shop):
+    shop.write("models/m.yml", "models:\n  - {name: m, deprecation_date: 2052-05-01 00:00:00-04:00}\n")
+    shop.write("functions/f.sql", "x * 2")
+    shop.write("functions/f.yml", "functions:\n  - {name: f, arguments: [{name: x, data_type: int}], returns: {data_type: int}}\n")
+    keep(shop)
+    path = shop.root / "kept/manifest.json"
+    state = json.loads(path.read_text(encoding="utf-8"))
+    del state["functions"]["function.shop.f"]["arguments"][0]["default_value"]
+    assert state["nodes"]["model.shop.m"]["deprecation_date"] == "2052-05-01T00:00:00-04:00"
+    path.write_text(json.dumps(state), encoding="utf-8")
+    assert modified(shop) == []
+    state["functions"]["function.shop.f"]["arguments"][0]["default_value"] = "1"
+    path.write_text(json.dumps(state), encoding="utf-8")
+    assert modified(shop) == ["f"]
+
+
+def test_the_project_may_name_its_target_folder_by_a_template(shop):
+    shop.write("dbt_project.yml", PROJECT + "target-path: \"built_{{ modules.datetime.datetime(2024, 1, 2).strftime('%Y') }}_{{ env_var('KIND', 'a') }}_{{ var('v', 'w') }}\"\n"
+                                            "vars: {now: \"{{ modules.re.sub('a', 'b', 'aa') }}\"}\nmodels: {+meta: {m: \"{{ modules.re.sub('a', 'b', 'aa') }}\"}}\n")
+    shop("parse", "--vars", "{v: x}")
+    made = json.loads((shop.root / "built_2024_a_x/manifest.json").read_text(encoding="utf-8"))
+    assert made["nodes"]["model.shop.m"]["config"]["meta"] == {"m": "bb"}
+
+
+@pytest.mark.parametrize("version, code", [("'1.0.0'", 0), ("'1.0'", 0), ("2", 0), ("1.5", 0), ("'1.0.0-rc.1'", 0), ("'1'", 2), ("invalid", 2), ("'1..2'", 2), ("'1.2.3.4'", 2)])
+def test_the_version_of_a_project_is_a_number(shop, version, code):
+    shop.write("dbt_project.yml", PROJECT + f"version: {version}\n")
+    said = shop("parse", code=code)
+    assert not code or "dbt_project.yml:3:10" in said
+
+
+def test_variables_of_the_engine_have_two_names(shop):
+    shop.write("models/m.sql", "select '{{ env_var('DBT_TARGET_PATH') }}' as a, '{{ env_var('DBT_ENGINE_TARGET_PATH') }}' as b")
+    shop.env["DBT_ENGINE_TARGET_PATH"] = "other"
+    shop.env["DBT_TARGET_PATH"] = "this"
+    shop("compile")
+    assert (shop.root / "other/compiled/shop/models/m.sql").read_text(encoding="utf-8") == "select 'other' as a, 'other' as b"
+    del shop.env["DBT_ENGINE_TARGET_PATH"]
+    shop("compile")
+    assert (shop.root / "this/compiled/shop/models/m.sql").read_text(encoding="utf-8") == "select 'this' as a, 'this' as b"

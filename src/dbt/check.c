@@ -1,0 +1,200 @@
+/* What is refused or warned of once all nodes are known: contracts, their constraints, and paths of dbt_project.yml that nobody has. */
+#include "dbt/inner.h"
+
+/* ---- contracts ---- */
+
+static bool is_enforced(const lt_dbt *dbt, const lt_dbt_node *node)
+{
+    lt_jinja_value contract = lt_dbt_config_get(dbt, node, T("contract"));
+    lt_jinja_value enforced = lt_dbt_at(contract, "enforced");
+    return enforced.type == LT_JINJA_BOOL && enforced.as.b;
+}
+
+static bool has_type(lt_jinja_value constraint, lt_text type)
+{
+    return lt_text_eq(lt_jinja_as_text(lt_dbt_at(constraint, "type")), type);
+}
+
+static bool has_primary_key(lt_jinja_value constraints)
+{
+    for (size_t i = 0; constraints.type == LT_JINJA_LIST && i < lt_jinja_len(constraints); i++)
+        if (has_type(lt_jinja_at(constraints, i), T("primary_key")))
+            return true;
+    return false;
+}
+
+static lt_status check_primary_keys(const lt_dbt_node *node, lt_err *err)
+{
+    LT_AUTO(lt_buf) names = {.limit = 64 * LT_KIB};
+    size_t count = 0;
+    for (size_t i = 0; i < node->columns.len; i++) {
+        const lt_dbt_column *column = &node->columns.items[i];
+        if (has_primary_key(lt_dbt_at(column->raw, "constraints")))
+            lt_buf_printf(&names, "%s'%.*s'", count++ ? ", " : "", LT_ARG(column->name));
+    }
+    if (count > 1)
+        return lt_fail(
+            err, LT_INVALID,
+            "%.*s: Found %zu columns ([%s]) with primary key constraints defined. Primary "
+            "keys for multiple columns must be defined as a model level constraint.",
+            LT_ARG(node->path), count, lt_buf_chars(&names));
+    if (count && has_primary_key(lt_dbt_at(node->raw, "constraints")))
+        return lt_fail(err, LT_INVALID,
+                       "%.*s: Primary key constraints defined at the model level and the columns "
+                       "level. Primary keys can be defined at the model level or the column level, "
+                       "not both.",
+                       LT_ARG(node->path));
+    return LT_OK;
+}
+
+static lt_status check_types(const lt_dbt_node *node, lt_jinja_value constraints, lt_err *err)
+{
+    static const lt_text types[] = {T("check"),       T("not_null"),    T("unique"),
+                                    T("primary_key"), T("foreign_key"), T("custom")};
+    for (size_t i = 0; constraints.type == LT_JINJA_LIST && i < lt_jinja_len(constraints); i++) {
+        bool known = false;
+        for (size_t k = 0; k < LT_COUNT(types); k++)
+            known = known || has_type(lt_jinja_at(constraints, i), types[k]);
+        if (!known)
+            return lt_fail(
+                err, LT_INVALID,
+                "%.*s: Invalid constraint type on model %.*s: Type must be one of "
+                "['check', 'not_null', 'unique', 'primary_key', 'foreign_key', 'custom']",
+                LT_ARG(node->path), LT_ARG(node->name));
+    }
+    return LT_OK;
+}
+
+static bool warns(const lt_dbt_node *node)
+{
+    for (size_t c = 0; c < node->columns.len; c++) {
+        lt_jinja_value list = lt_dbt_at(node->columns.items[c].raw, "constraints");
+        for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
+            lt_jinja_value said = lt_dbt_at(lt_jinja_at(list, i), "warn_unsupported");
+            if (!lt_dbt_is_set(said) || lt_jinja_truth(said))
+                return true;
+        }
+    }
+    return false;
+}
+
+static lt_status check_contract(lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)
+{
+    lt_text how = node->config.materialized;
+    bool keeps = lt_text_eq(how, T("table")) || lt_text_eq(how, T("incremental"));
+    const char *wrong = NULL;
+    if (!node->columns.len)
+        wrong =
+            "Constraints must be defined in a `yml` schema configuration file like `schema.yml`.";
+    else if (lt_dbt_is_python(node))
+        wrong = "Language Error: Expected 'sql' but found 'python'";
+    if (wrong)
+        return lt_fail(err, LT_INVALID, "%.*s: Contract enforcement failed: %s", LT_ARG(node->path),
+                       wrong);
+    LT_TRY(check_types(node, lt_dbt_at(node->raw, "constraints"), err));
+    for (size_t i = 0; i < node->columns.len; i++)
+        LT_TRY(check_types(node, lt_dbt_at(node->columns.items[i].raw, "constraints"), err));
+    if (!keeps && warns(node))
+        lt_dbt_warn(
+            dbt,
+            "%.*s: Constraint types are not supported for %.*s materializations and will be "
+            "ignored.  Set 'warn_unsupported: false' on this constraint to ignore this "
+            "warning.",
+            LT_ARG(node->path), LT_ARG(how));
+    return LT_OK;
+}
+
+static lt_status check_models(lt_dbt *dbt, lt_err *err)
+{
+    for (size_t i = 0; i < dbt->all.len; i++) {
+        const lt_dbt_node *node = dbt->all.items[i];
+        if (node->kind != LT_DBT_MODEL || !node->patch_path.len)
+            continue;
+        if (is_enforced(dbt, node))
+            LT_TRY(check_contract(dbt, node, err));
+        LT_TRY(check_primary_keys(node, err));
+    }
+    return LT_OK;
+}
+
+/* ---- paths of configuration ---- */
+
+typedef struct path_walk {
+    lt_dbt *dbt;
+    const char *key; /* "models" */
+    lt_texts path;   /* below it */
+    lt_buf *unused;
+    size_t count;
+} path_walk;
+
+static bool is_prefix(const lt_texts *path, const lt_texts *fqn)
+{
+    for (size_t i = 0; i < path->len; i++)
+        if (i >= fqn->len || !lt_text_eq(path->items[i], fqn->items[i]))
+            return false;
+    return true;
+}
+
+static bool is_used_by(const path_walk *w, const lt_dbt_nodes *nodes, bool any_kind)
+{
+    for (size_t i = 0; i < nodes->len; i++) {
+        const lt_dbt_node *node = nodes->items[i];
+        if ((any_kind || lt_dbt_config_is_of(node->kind, w->key)) &&
+            is_prefix(&w->path, &node->fqn))
+            return true;
+    }
+    return false;
+}
+
+/* The depth of the file is limited by its reader. */
+static void walk_paths(path_walk *w, lt_jinja_value level)
+{
+    lt_jinja_value key, value;
+    bool configures = false;
+    for (size_t at = 0; lt_jinja_next(level, &at, &key, &value);) {
+        lt_text name = lt_jinja_as_text(key);
+        if (value.type != LT_JINJA_DICT || lt_text_starts(name, T("+"))) {
+            configures = true;
+            continue;
+        }
+        lt_push(&w->path, name);
+        walk_paths(w, value);
+        w->path.len--;
+    }
+    if (!configures || is_used_by(w, &w->dbt->all, false) || is_used_by(w, &w->dbt->disabled, true))
+        return;
+    lt_buf_printf(w->unused, "\n- %s", w->key);
+    for (size_t i = 0; i < w->path.len; i++)
+        lt_buf_printf(w->unused, ".%.*s", LT_ARG(w->path.items[i]));
+    w->count++;
+}
+
+static void check_paths(lt_dbt *dbt)
+{
+    static const char *const keys[] = {
+        "models",     "seeds",   "snapshots",       "sources",       "data_tests", "tests",
+        "unit_tests", "metrics", "semantic-models", "saved-queries", "exposures",  "functions"};
+    LT_AUTO(lt_buf) unused = {.limit = LT_MIB};
+    path_walk w = {.dbt = dbt, .unused = &unused};
+    for (size_t i = 0; i < LT_COUNT(keys); i++) {
+        lt_jinja_value level = lt_dbt_at(dbt->root->project, keys[i]);
+        w.key = keys[i];
+        if (level.type == LT_JINJA_DICT)
+            walk_paths(&w, level);
+    }
+    lt_vec_free(&w.path);
+    if (w.count)
+        lt_dbt_warn(dbt,
+                    "Configuration paths exist in your dbt_project.yml file which do not apply to "
+                    "any resources.\nThere are %zu unused configuration paths:%s",
+                    w.count, lt_buf_chars(&unused));
+}
+
+lt_status lt_dbt_check(lt_dbt *dbt, lt_err *err)
+{
+    if (dbt->is_strict)
+        return LT_OK;
+    LT_TRY(check_models(dbt, err));
+    check_paths(dbt);
+    return LT_OK;
+}
