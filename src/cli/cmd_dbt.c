@@ -252,54 +252,6 @@ static lt_status run_clean(dbt_work *work, lt_err *err)
     return LT_OK;
 }
 
-/* ---- debug ---- */
-
-static lt_status try_connection(const dbt_work *work, lt_err *err)
-{
-    LT_AUTO(lt_engine_ref) engine = NULL;
-    LT_AUTO(lt_session_ref) session = NULL;
-    int64_t rows;
-    LT_TRY(lt_engine_open(&work->profile.target, &engine, err));
-    LT_TRY(lt_session_open(engine, &session, err));
-    return lt_exec(session, T("select 1 as id"), &rows, err);
-}
-
-static lt_status run_debug(dbt_work *work, lt_err *err)
-{
-    lt_jinja_value key, value;
-    LT_TRY(dbt_work_profile(work, err));
-    dbt_log *log = &work->log;
-    dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdOut", "Using profiles.yml file at %s",
-            work->profile.path);
-    dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdOut",
-            "Using dbt_project.yml file at %s/dbt_project.yml", work->root);
-    dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdOut", "adapter type: %.*s",
-            LT_ARG(work->profile.kind));
-    if (work->flags->connection != 1) {
-        lt_dbt_settings settings = {.root = work->root};
-        (void)settings;
-        LT_TRY(dbt_work_load(work, err));
-        dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdOut",
-                "Configuration:\n  profiles.yml file [OK found and valid]\n"
-                "  dbt_project.yml file [OK found and valid]");
-    }
-    dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdOut", "Connection:");
-    for (size_t at = 0; lt_jinja_next(work->profile.values, &at, &key, &value);) {
-        LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
-        lt_jinja_str(value, &text);
-        dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdOut", "  %.*s: %s",
-                LT_ARG(lt_jinja_as_text(key)), lt_buf_chars(&text));
-    }
-    if (try_connection(work, err) != LT_OK) {
-        dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdResult", "  Connection test: [ERROR]");
-        err->status = LT_FAILED;
-        return err->status;
-    }
-    dbt_say(log, LT_LOG_INFO, "Z047", "DebugCmdResult",
-            "  Connection test: [OK connection ok]\n\nAll checks passed!");
-    return LT_OK;
-}
-
 /* ---- deps ---- */
 
 static void say_package(void *user, bool warning, lt_text line)
@@ -371,7 +323,7 @@ static const struct {
     {DBT_LIST, run_list},
     {DBT_CLEAN, run_clean},
     {DBT_DEPS, run_deps},
-    {DBT_DEBUG, run_debug},
+    {DBT_DEBUG, dbt_run_debug},
     {DBT_RUN, dbt_run_build},
     {DBT_BUILD, dbt_run_build},
     {DBT_TEST, dbt_run_build},

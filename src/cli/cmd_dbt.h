@@ -15,6 +15,7 @@ lt_status dbt_run_docs_serve(dbt_work *work, lt_err *err);
 lt_status dbt_run_freshness(dbt_work *work, lt_err *err);
 lt_status dbt_run_plan(dbt_work *work, lt_err *err);
 lt_status dbt_run_orphans(dbt_work *work, lt_err *err);
+lt_status dbt_run_debug(dbt_work *work, lt_err *err);
 lt_status dbt_run_watch(dbt_work *work, lt_err *err);
 lt_status dbt_run_init(lt_app *app, const dbt_flags *flags, lt_err *err); /* outside of a project */
 

@@ -8,7 +8,6 @@
 #include "cli/dbt_rows.h"
 #include "dbt/execute.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -275,19 +274,6 @@ lt_status dbt_run_build(dbt_work *work, lt_err *err)
     return status;
 }
 
-/* Else the run would write over what it reads. */
-static lt_status check_state_is_elsewhere(const dbt_work *work, lt_err *err)
-{
-    const char *said = work->flags->defer_state ? work->flags->defer_state : work->flags->state;
-    char state[PATH_MAX], target[PATH_MAX];
-    if (!realpath(said, state) || !realpath(work->target_folder, target) ||
-        strcmp(state, target) != 0)
-        return LT_OK;
-    lt_ignore(
-        lt_fail(err, LT_INVALID, "The state and target directories are the same: '%s'", said));
-    return lt_hint(err, "copy the artifacts to another folder, or give another --target-path");
-}
-
 lt_status dbt_run_clone(dbt_work *work, lt_err *err)
 {
     LT_AUTO(lt_node_set) chosen = {0};
@@ -296,7 +282,6 @@ lt_status dbt_run_clone(dbt_work *work, lt_err *err)
                        "--state or --defer-state are required for deferral, but neither was "
                        "provided");
     work->flags->defer = 1;
-    LT_TRY(check_state_is_elsewhere(work, err));
     LT_TRY(dbt_load_and_choose(work, &chosen, err));
     return dbt_run_nodes(work, LT_DBT_DO_CLONE, &chosen, err);
 }

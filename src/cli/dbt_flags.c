@@ -181,6 +181,7 @@ static const struct {
     {"seed", NULL, DBT_SEED, "load CSV files"},
     {"snapshot", NULL, DBT_SNAPSHOT, "take snapshots"},
     {"source", "freshness", DBT_FRESHNESS, "how old the rows of sources are"},
+    {"source", "snapshot-freshness", DBT_FRESHNESS, "the old name of source freshness"},
     {"test", NULL, DBT_TEST, "run tests"},
     {"init", NULL, DBT_INIT, "make a new project"},
     {"plan", NULL, DBT_PLAN, "what a build would do, and why"},

@@ -14,8 +14,9 @@ lt_status dbt_retry_read(dbt_work *work, const char *target_folder, lt_err *err)
     path =
         lt_path_join(work->flags->state ? work->flags->state : target_folder, "run_results.json");
     if (!lt_path_exists(path)) {
-        lt_ignore(lt_fail(err, LT_INVALID, "there is no '%s': nothing to run again", path));
-        return lt_hint(err, "retry takes up the last run; make one first");
+        lt_ignore(lt_fail(err, LT_INVALID, "Could not find previous run in '%s' target directory",
+                          work->flags->state ? work->flags->state : lt_path_name(target_folder)));
+        return lt_hint(err, "there is no '%s'; retry takes up the last run: make one first", path);
     }
     LT_TRY(lt_file_read(path, &text, err));
     LT_TRY(lt_json_read(lt_buf_text(&text), path, NULL, &work->app->arena, &before, err));

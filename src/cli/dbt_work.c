@@ -401,12 +401,26 @@ static const char *state_folder(const dbt_work *work, const char *said)
     return lt_path_exists(own) || !lt_path_exists(said) ? own : said;
 }
 
+/* What this run writes takes the place of what it compares with. */
+static lt_status read_state(dbt_work *work, const char *said, lt_dbt_state *out, lt_err *err)
+{
+    const char *folder = state_folder(work, said);
+    char state[PATH_MAX], target[PATH_MAX];
+    if (realpath(folder, state) && realpath(work->target_folder, target) &&
+        strcmp(state, target) == 0)
+        dbt_say(&work->log, LT_LOG_WARNING, "I072", "WarnStateTargetEqual",
+                DBT_YELLOW "Warning: The state and target directories are the same: '%s'. This "
+                           "could lead to missing changes due to overwritten state including "
+                           "non-idempotent retries." DBT_PLAIN,
+                said);
+    return lt_dbt_state_read(folder, work->target_folder, out, err);
+}
+
 static lt_status need_state(dbt_work *work, lt_err *err)
 {
     if (!work->flags->state || work->has_state)
         return LT_OK;
-    LT_TRY(lt_dbt_state_read(state_folder(work, work->flags->state), work->target_folder,
-                             &work->state, err));
+    LT_TRY(read_state(work, work->flags->state, &work->state, err));
     work->has_state = true;
     return LT_OK;
 }
@@ -419,8 +433,7 @@ lt_status dbt_work_deferred(dbt_work *work, const lt_dbt_state **out, lt_err *er
     if (!folder)
         return LT_OK;
     if (!work->has_deferred)
-        LT_TRY(lt_dbt_state_read(state_folder(work, folder), work->target_folder, &work->deferred,
-                                 err));
+        LT_TRY(read_state(work, folder, &work->deferred, err));
     work->has_deferred = true;
     *out = &work->deferred;
     return LT_OK;

@@ -27,7 +27,7 @@ static const struct {
     unsigned kinds, types;
     const char *const *words; /* of a text; NULL: any */
 } keys[] = {
-    {T("enabled"), ALL, BOOL, NULL},
+    {T("enabled"), ALL | KIND(SOURCE), BOOL, NULL},
     {T("alias"), ALL, TEXT | NONE, NULL},
     {T("schema"), ALL, TEXT | NONE, NULL},
     {T("database"), ALL, TEXT | NONE, NULL},
@@ -204,11 +204,11 @@ lt_status lt_dbt_config_check_types(const lt_dbt_node *node, lt_err *err)
 {
     unsigned kind = 1u << node->kind;
     lt_jinja_value value;
-    if (!(kind & ALL))
-        return LT_OK;
     for (size_t i = 0; i < LT_COUNT(keys); i++)
         if ((keys[i].kinds & kind) && lt_jinja_find(node->config.all, keys[i].key, &value))
             LT_TRY(check_one(node, i, value, err));
+    if (!(kind & ALL))
+        return LT_OK;
     LT_TRY(check_switch(node, "contract", "enforced", err));
     LT_TRY(check_switch(node, "docs", "show", err));
     return check_color(node, err);

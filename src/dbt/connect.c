@@ -87,6 +87,22 @@ static lt_status make_schema(lt_dbt_run *run, lt_session *session, const lt_dbt_
     return exec_text(session, &sql, err);
 }
 
+/* A query comment is in front of each statement: one that cannot be made ends the run before the first. */
+static lt_status check_comment(lt_dbt_run *run, lt_session *session, lt_err *err)
+{
+    rendering r;
+    lt_jinja_heap heap = {0};
+    lt_dbt_rendering_init(&r, run->request.dbt, NULL);
+    r.session = session;
+    r.rt = run->rt;
+    r.run = &run->settings;
+    lt_status status = lt_dbt_exec_attach(&r, &heap, (lt_text){0}, err);
+    if (status == LT_OK)
+        lt_dbt_exec_close(r.exec);
+    lt_jinja_heap_cleanup(&heap);
+    return status;
+}
+
 lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err)
 {
     const lt_dbt_nodes *all = lt_dbt_all(run->request.dbt);
@@ -95,6 +111,7 @@ lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err)
     lt_map seen = {0};
     lt_status status = LT_OK;
     LT_TRY(lt_session_open(run->engine, &session, err));
+    LT_TRY(check_comment(run, session, err));
     for (size_t i = 0; i < all->len && status == LT_OK; i++) {
         const lt_dbt_node *node = all->items[i];
         bool has_none =

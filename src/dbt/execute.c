@@ -447,6 +447,8 @@ static lt_status run_hooks(lt_dbt_run *run, const char *when, lt_err *err)
 {
     size_t failed_before = run->hooks_failed;
     lt_status status = lt_dbt_run_hooks(run, when, NULL, err);
+    if (status == LT_FAILED && run->hooks_failed == failed_before)
+        err->status = status = LT_INVALID; /* a macro of it has failed: dbt ends with 2 */
     return run->hooks_failed > failed_before ? LT_OK : status;
 }
 

@@ -98,7 +98,8 @@ static lt_status get(const lt_yaml *mapping, const char *path, const char *what,
     if (*out)
         return lt_yaml_fail(*out, path, err, "%s '%.*s' must be a mapping, not %s", what,
                             LT_ARG(key), lt_yaml_name(*out));
-    lt_ignore(lt_fail(err, LT_INVALID, "%s: there is no %s '%.*s'", path, what, LT_ARG(key)));
+    lt_ignore(
+        lt_fail(err, LT_INVALID, "%s: Could not find %s named '%.*s'", path, what, LT_ARG(key)));
     if (mapping && lt_text_nearest(key, mapping->count, key_at, mapping, &nearest))
         return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
     for (size_t i = 0; mapping && i < mapping->count; i++)
@@ -137,6 +138,10 @@ static lt_status choose_target(profile_reading *r, const lt_yaml **out, lt_err *
     for (size_t i = 0; i < outputs->count; i++)
         lt_push_in(&r->dbt->heap.arena, &r->out->targets, outputs->keys[i]->text);
     lt_status status = get(outputs, r->path, "target", r->out->target_name, out, err);
+    if (status != LT_OK && !lt_yaml_find(outputs, r->out->target_name))
+        (void)snprintf(err->message, sizeof(err->message),
+                       "%s: The profile '%.*s' does not have a target named '%.*s'", r->path,
+                       LT_ARG(r->out->name), LT_ARG(r->out->target_name));
     if (status != LT_OK) /* who has a target from elsewhere may do without */
         err->status = status = LT_NOT_FOUND;
     return status;

@@ -96,26 +96,33 @@ static lt_jinja_value no_freshness(lt_dbt *dbt)
     return made;
 }
 
-/* A rule of the table, else of the source; null takes it away. */
+/* What the one above says, with what it leaves out from the one below; null takes a rule away. */
 static lt_jinja_value merged_rule(lt_dbt *dbt, lt_jinja_value over, lt_jinja_value under,
                                   const char *name)
 {
-    lt_jinja_value rule, old = lt_dbt_at(under, name);
-    if (over.type == LT_JINJA_DICT && lt_jinja_find(over, lt_text_of(name), &rule))
+    static const char *const parts[] = {"count", "period"};
+    lt_jinja_value rule, old = under.type == LT_JINJA_DICT ? lt_dbt_at(under, name) : no_rule(dbt);
+    if (over.type != LT_JINJA_DICT || !lt_jinja_find(over, lt_text_of(name), &rule))
+        return old;
+    if (rule.type != LT_JINJA_DICT)
         return rule;
-    return lt_dbt_is_set(old) ? old : no_rule(dbt);
+    lt_jinja_value made = lt_jinja_dict(&dbt->heap);
+    for (size_t i = 0; i < LT_COUNT(parts); i++) {
+        lt_jinja_value part = lt_dbt_at(rule, parts[i]), before = lt_dbt_at(old, parts[i]);
+        lt_jinja_put(made, parts[i],
+                     lt_dbt_is_set(part)     ? part
+                     : lt_dbt_is_set(before) ? before
+                                             : lt_jinja_none());
+    }
+    return made;
 }
 
-/* Freshness: the table's over the source's; an explicit null takes it away. */
-static lt_status merge_freshness(const value_source *source, const lt_yaml *over,
+/* `said`: freshness as it is written at one more place; an explicit null takes it away. */
+static lt_status merge_freshness(const value_source *source, const lt_yaml *said,
                                  lt_jinja_value *out, lt_err *err)
 {
-    const lt_yaml *config = lt_yaml_find(over, T("config"));
-    const lt_yaml *said = lt_yaml_find(over, T("freshness"));
     lt_dbt *dbt = source->dbt;
     lt_jinja_value value;
-    if (lt_yaml_find(config, T("freshness")))
-        said = lt_yaml_find(config, T("freshness"));
     if (!said)
         return LT_OK;
     if (lt_dbt_is_null(said)) {
@@ -164,6 +171,12 @@ static lt_status loaded_at_of(const value_source *source, const lt_yaml *table,
     static const char *const levels[] = {"table", "source"};
     const lt_yaml *holders[] = {table, above};
     lt_jinja_value value = lt_jinja_none(), text = lt_jinja_none();
+    for (size_t i = 0; i < LT_COUNT(holders); i++) {
+        const lt_yaml *said = lt_yaml_find(holders[i], field);
+        if (said && said->type == LT_YAML_STRING && !said->text.len)
+            return lt_yaml_fail(said, source->path, err,
+                                "loaded_at_field cannot be an empty string");
+    }
     for (size_t i = 0; i < LT_COUNT(holders); i++)
         if (says(holders[i], query) &&
             (says(holders[i], field) || (!i && lt_yaml_find(holders[i], field))))
@@ -226,8 +239,11 @@ static lt_status config_of_source(const value_source *source, const lt_yaml *tab
             LT_TRY(lt_dbt_value(source, configs[k]->items[i], &value, err));
             lt_jinja_put_value(*out, lt_jinja_text(configs[k]->keys[i]->text), value);
         }
-    LT_TRY(merge_freshness(source, above, &freshness, err));
-    LT_TRY(merge_freshness(source, table, &freshness, err));
+    const lt_yaml *said[] = {
+        lt_yaml_find(above, T("freshness")), lt_yaml_find(configs[0], T("freshness")),
+        lt_yaml_find(table, T("freshness")), lt_yaml_find(configs[1], T("freshness"))};
+    for (size_t i = 0; i < LT_COUNT(said); i++) /* each over those before */
+        LT_TRY(merge_freshness(source, said[i], &freshness, err));
     if (freshness.type != LT_JINJA_UNDEFINED)
         lt_jinja_put(*out, "freshness", freshness);
     LT_TRY(loaded_at_of(source, table, above, *out, err));

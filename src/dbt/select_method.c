@@ -426,7 +426,7 @@ static lt_status by_source_status(const lt_dbt_method_context *context, const lt
     LT_TRY(need_state(context, term, state ? state->sources : NULL, "sources.json", err));
     if (!state->current_sources)
         return lt_fail(err, LT_INVALID,
-                       "'source_status:' compares with sources.json of the target folder: run "
+                       "No current state comparison freshness results in sources.json: run "
                        "'leat dbt source freshness' first");
     if (!lt_text_eq(term->value, T("fresher")))
         return lt_fail(err, LT_INVALID, "'source_status:%.*s': it is fresher", LT_ARG(term->value));

@@ -196,7 +196,8 @@ static bool begins_with_id(const char *folder, lt_text id)
 
 bool lt_dbt_results_count(const lt_json *run_results)
 {
-    static const lt_text apart[] = {T("compile"), T("show"), T("generate"), T("list"), T("parse")};
+    static const lt_text apart[] = {T("compile"), T("show"),  T("generate"),
+                                    T("list"),    T("parse"), T("run-operation")};
     lt_text which = lt_json_text_or(lt_json_find(run_results, "args"), "which", (lt_text){0});
     for (size_t i = 0; i < LT_COUNT(apart); i++)
         if (lt_text_eq(which, apart[i]))

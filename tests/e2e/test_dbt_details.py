@@ -169,7 +169,7 @@ def test_statements_carry_the_comment_of_the_project(tmp_path):
     write_files(tmp_path, {"dbt_project.yml": BASE["dbt_project.yml"] + "query-comment: {comment: at the end, append: true}\n"})
     assert "\n/* at the end */;" in dbt(tmp_path, "run", "--debug", "-s", "a")
     write_files(tmp_path, {"dbt_project.yml": BASE["dbt_project.yml"] + "query-comment: 'a */ b'\n"})
-    assert 'query-comment contains illegal value "*/"' in dbt(tmp_path, "run", "-s", "a", code=1)
+    assert 'query-comment contains illegal value "*/"' in dbt(tmp_path, "run", "-s", "a", code=2)
 
 
 HOOKED = ("name: shop\nprofile: shop\non-run-start: [create table if not exists said (x int), insert into START values (1)]\n"
@@ -390,11 +390,12 @@ def test_columns_of_a_model_that_is_not_there_must_be_a_list_too(tmp_path):
     assert "models/s.yml:1:" in dbt(tmp_path, "parse", code=2)
 
 
-def test_a_clone_into_the_folder_of_the_state_is_refused(tmp_path):
+def test_a_clone_into_the_folder_of_the_state_is_warned_of(tmp_path):
     project(tmp_path, {"models/a.sql": "select 1 as x\n", "profiles.yml": "shop: {target: dev, outputs: {dev: {type: duckdb, path: shop.duckdb}, "
                        "other: {type: duckdb, path: shop.duckdb, schema: other}}}\n"})
     dbt(tmp_path, "run")
-    assert "The state and target directories are the same: 'target'" in dbt(tmp_path, "clone", "--state", "target", code=2)
+    assert "The state and target directories are the same: 'target'" in dbt(tmp_path, "clone", "--state", "target")
+    assert rows(tmp_path, "select x from {{ ref('a') }}") == [(1,)]
     (tmp_path / "target").rename(tmp_path / "kept")
     (tmp_path / "models/a.sql").write_text("select 2 as x\n")  # of no matter: the clone is of what is there
     dbt(tmp_path, "clone", "--state", "kept", "--target", "other")

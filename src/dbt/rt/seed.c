@@ -231,6 +231,8 @@ lt_status lt_dbt_seed_table(lt_dbt_exec *exec, lt_jinja_value *out, lt_err *err)
                : lt_path_join(exec->rt->settings.project_root, given);
     if (!given[0])
         return lt_fail(err, LT_INVALID, "can only load_agate_table for seeds");
+    if (lt_dbt_get(config, "delimiter").type == LT_JINJA_STR && !delimiter.len)
+        return lt_fail(err, LT_INVALID, "%s: \"delimiter\" must be a 1-character string", given);
     LT_TRY(lt_file_read(path, &file, err));
     csv_reader reader = {
         .text = lt_buf_text(&file), .delimiter = delimiter.len ? delimiter.ptr[0] : ',', .line = 1};

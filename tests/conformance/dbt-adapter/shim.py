@@ -45,7 +45,7 @@ def refused_class():
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Exception) and value.__module__.startswith(("dbt", "dbt_common")):
                 bases.append(value)
-    bases.append(dbt.cli.main.DbtUsageException)
+    bases += [dbt.cli.main.DbtUsageException, ValueError]
     leaves = [b for b in dict.fromkeys(bases) if not any(o is not b and issubclass(o, b) for o in bases)]
 
     class Refused(*leaves):
@@ -133,6 +133,8 @@ def run_result(manifest, entry):
             setattr(node, key, entry[key])
     if entry["unique_id"].startswith("unit_test.") and getattr(node, "depends_on", None) and node.depends_on.nodes:
         object.__setattr__(node, "tested_node_unique_id", node.depends_on.nodes[0])
+    if entry["unique_id"].startswith("macro."):
+        return SimpleNamespace(**{**entry, "status": status_of(entry["status"], ""), "node": node})
     batches = entry.get("batch_results")
     return RunResult(
         status=status_of(entry["status"], entry["unique_id"]), timing=[TimingInfo.from_dict(t) for t in entry["timing"]], thread_id=entry["thread_id"],
@@ -255,7 +257,7 @@ class Runner:
         if verb == "docs" and files.wrote("catalog.json"):
             return CatalogArtifact.from_dict(files.read("catalog.json"))
         if verb == "source":
-            return freshness(args, files)
+            return freshness(args, files, self.text)
         if verb in ("clean", "deps", "init", "docs", ""):
             return None
         if verb == "show":
@@ -290,7 +292,7 @@ def shown(args, files):
     return execution(results)
 
 
-def freshness(args, files):
+def freshness(args, files, text):
     named = option(args, "--output") or option(args, "-o")
     path = pathlib.Path(named) if named else files.target / "sources.json"
     if not path.is_file():
@@ -298,6 +300,9 @@ def freshness(args, files):
     made, manifest = json.loads(path.read_text(encoding="utf-8")), files.manifest()
     results = [SimpleNamespace(**{"error": None, **entry, "status": status_of(entry["status"], "source.")}, node=node_of(manifest, entry["unique_id"]))
                for entry in made["results"]]
+    for place in re.findall(r"\d+ of \d+ ERROR freshness of (\S+)", text):  # what could not be asked is in no file
+        found = next(one for one in manifest.sources.values() if f"{one.source_name}.{one.name}" == place)
+        results.append(SimpleNamespace(unique_id=found.unique_id, status=FreshnessStatus.RuntimeErr, message=text, error=text, node=found))
     return FreshnessResult(results=results, elapsed_time=made["elapsed_time"], metadata=made["metadata"])
 
 
