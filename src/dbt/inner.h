@@ -106,17 +106,18 @@ struct lt_dbt {
     bool is_strict;                             /* the root is a leat.yml */
     lt_map
         env_reads; /* what env_var() was asked for while loading, and flags (LT_DBT_FLAG_READ before their names) -> lt_text: digest of the value */
-    parse_unit *units;                  /* by home - 1; NULL: nobody will ask */
-    uint32_t unit_count;                /* files and one for the project's hooks */
-    unsigned home, phase;               /* what is evaluated now; 0: nothing */
-    LT_VEC(warning_place) warned;       /* for `warnings` from first_warning on */
-    uint32_t place_count;               /* of nodes */
-    bool macros_again, docs_again;      /* they are not as the parse cache has them */
-    bool reads_clock;                   /* something that cannot be evaluated alone did */
-    bool is_kept;                       /* the parse cache is as the project is */
-    size_t first_warning, last_warning; /* those that the parse cache keeps */
-    uint64_t cache_stamp;               /* of the parse cache that is as the project is; 0: none */
-    const char *parse_note;             /* for lt_dbt_parse_note() */
+    parse_unit *units;                   /* by home - 1; NULL: nobody will ask */
+    uint32_t unit_count;                 /* files and one for the project's hooks */
+    unsigned home, phase;                /* what is evaluated now; 0: nothing */
+    LT_VEC(warning_place) warned;        /* for `warnings` from first_warning on */
+    uint32_t place_count;                /* of nodes */
+    bool macros_again, docs_again;       /* they are not as the parse cache has them */
+    bool reads_clock;                    /* something that cannot be evaluated alone did */
+    bool is_kept;                        /* the parse cache is as the project is */
+    size_t first_warning, last_warning;  /* those that the parse cache keeps */
+    uint64_t cache_stamp;                /* of the parse cache that is as the project is; 0: none */
+    const char *parse_note;              /* for lt_dbt_parse_note() */
+    struct cache_reading *cache_reading; /* owned; NULL: it has not begun */
 };
 
 /* Nodes of one name: of different packages and versions. */

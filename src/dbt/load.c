@@ -734,7 +734,7 @@ static lt_status add_everything(lt_dbt *dbt, project_files *files, size_t early,
     return LT_OK;
 }
 
-static lt_status read_listed(lt_dbt *dbt, project_files *files, bool from_cache, lt_err *err)
+static lt_status read_listed(lt_dbt *dbt, project_files *files, lt_err *err)
 {
     size_t early;
     bool used = false, caches = dbt->settings.parse_cache && !dbt->is_strict;
@@ -744,7 +744,7 @@ static lt_status read_listed(lt_dbt *dbt, project_files *files, bool from_cache,
         lt_dbt_units_init(dbt, files->len);
     if (caches)
         lt_dbt_files_look(dbt, files);
-    if (caches && from_cache)
+    if (caches && dbt->cache_reading)
         LT_TRY(lt_parse_cache_use(dbt, files, &used, err));
     if (!used)
         LT_TRY(add_everything(dbt, files, early, err));
@@ -755,10 +755,10 @@ static lt_status read_listed(lt_dbt *dbt, project_files *files, bool from_cache,
     return LT_OK;
 }
 
-static lt_status read_files(lt_dbt *dbt, bool from_cache, lt_err *err)
+static lt_status read_files(lt_dbt *dbt, lt_err *err)
 {
     project_files files = {0};
-    lt_status status = read_listed(dbt, &files, from_cache, err);
+    lt_status status = read_listed(dbt, &files, err);
     for (size_t i = 0; i < files.len; i++)
         lt_jinja_template_free(files.items[i].compiled);
     lt_vec_free(&files);
@@ -822,6 +822,8 @@ static lt_status load(lt_dbt *dbt, bool from_cache, lt_err *err)
     if (dbt->settings.flags.type != LT_JINJA_DICT)
         dbt->settings.flags = own_flags(dbt);
     const rt_request parsing = {.flags = dbt->settings.flags};
+    if (from_cache)
+        lt_parse_cache_begin(dbt);
     dbt->env = (lt_jinja_env){.filters = lt_dbt_text_filters,
                               .filter_count = LT_DBT_FILTERS,
                               .tags = own_tags,
@@ -841,7 +843,7 @@ static lt_status load(lt_dbt *dbt, bool from_cache, lt_err *err)
         LT_TRY(lt_dbt_macros_load(dbt, dbt->packages.items[i], err));
     LT_TRY(lt_dbt_config_check_folders(dbt, err));
     add_loaded_sources(dbt);
-    LT_TRY(read_files(dbt, from_cache, err));
+    LT_TRY(read_files(dbt, err));
     dbt->heap.frozen = true;
     return LT_OK;
 }
@@ -890,6 +892,7 @@ void lt_dbt_close(lt_dbt *dbt)
                             &dbt->udfs,          &dbt->measures, &dbt->metrics,  &dbt->groups,
                             &dbt->docs,          &dbt->patches,  &dbt->versions, &dbt->levels,
                             &dbt->env_reads};
+    lt_parse_cache_end(dbt);
     for (size_t i = 0; i < dbt->templates.len; i++)
         lt_jinja_template_free(dbt->templates.items[i]);
     lt_dbt_own_macros_free(dbt);

@@ -221,19 +221,61 @@ static bool is_near(const lt_dbt *dbt, const lt_parse_work *work)
 
 /* ---- using and keeping ---- */
 
-/* Into the arena, in one piece; empty: there is none that can be read. */
-static lt_text read_whole(lt_arena *arena, const char *path)
+/* On a thread of its own: clearing new pages takes longer than copying what is in the system's cache. */
+struct cache_reading {
+    const char *path;
+    lt_arena arena;
+    lt_text content; /* empty: there is none that can be read */
+    uint64_t sum;
+    pthread_t thread;
+    bool is_running;
+};
+
+/* Into the arena, in one piece. */
+static void *read_whole(void *context)
 {
+    struct cache_reading *r = context;
     struct stat info;
-    LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    LT_AUTO(lt_fd) fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) ||
         info.st_size < (off_t)sizeof(lt_parse_head) || info.st_size > LT_PARSE_MOST_BYTES)
-        return (lt_text){0};
+        return NULL;
     size_t size = (size_t)info.st_size, len = 0;
-    char *content = lt_alloc(arena, size);
+    char *content = lt_alloc(&r->arena, size);
     for (ssize_t got; len < size && (got = read(fd, content + len, size - len)) > 0;)
         len += (size_t)got;
-    return len == size ? lt_text_at(content, len) : (lt_text){0};
+    if (len < size)
+        return NULL;
+    r->content = lt_text_at(content, len);
+    r->sum = lt_parse_sum_of(r->content);
+    return NULL;
+}
+
+void lt_parse_cache_begin(lt_dbt *dbt)
+{
+    struct cache_reading *r = lt_xcalloc(1, sizeof(*r));
+    r->path = dbt->settings.parse_cache;
+    r->is_running = pthread_create(&r->thread, NULL, read_whole, r) == 0;
+    if (!r->is_running)
+        (void)read_whole(r);
+    dbt->cache_reading = r;
+}
+
+static void wait_for(struct cache_reading *r)
+{
+    if (r->is_running)
+        (void)pthread_join(r->thread, NULL);
+    r->is_running = false;
+}
+
+void lt_parse_cache_end(lt_dbt *dbt)
+{
+    if (!dbt->cache_reading)
+        return;
+    wait_for(dbt->cache_reading);
+    lt_arena_cleanup(&dbt->cache_reading->arena);
+    lt_free(dbt->cache_reading);
+    dbt->cache_reading = NULL;
 }
 
 lt_status lt_parse_cache_use(lt_dbt *dbt, project_files *files, bool *used, lt_err *err)
@@ -242,12 +284,15 @@ lt_status lt_parse_cache_use(lt_dbt *dbt, project_files *files, bool *used, lt_e
     unsigned char key[LT_PARSE_KEY_BYTES];
     lt_err none = {0};
     *used = false;
-    lt_text content = read_whole(&dbt->arena, dbt->settings.parse_cache);
+    wait_for(dbt->cache_reading);
+    lt_text content = dbt->cache_reading->content;
     if (!content.len || lt_parse_key(dbt, key, &none) != LT_OK)
         return LT_OK;
-    lt_status status = lt_parse_unpack(dbt, content, key, &parsed, err);
-    if (status == LT_NOT_FOUND)
+    lt_status status = lt_parse_unpack(dbt, content, dbt->cache_reading->sum, key, &parsed, err);
+    if (status == LT_NOT_FOUND) {
+        lt_parse_cache_end(dbt); /* nothing points into it */
         return LT_OK;
+    }
     LT_TRY(status);
     if (!is_same_env(dbt, &parsed))
         return lt_fail(err, LT_INVALID, "the environment is another, or the flags are");

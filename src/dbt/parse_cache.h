@@ -12,7 +12,8 @@
 #include "dbt/inner.h"
 
 enum {
-    LT_PARSE_FORMAT = 2,
+    LT_PARSE_FORMAT = 3,
+    LT_PARSE_SEGMENT = 2048, /* nodes that one thread reads */
     LT_PARSE_MOST_BYTES = 256 << 20,
     LT_PARSE_KEY_BYTES = 32,
     LT_PARSE_MOST_DEPTH = 100
@@ -21,7 +22,8 @@ enum {
 typedef struct lt_parse_head {
     char magic[8];
     uint32_t format;
-    uint32_t words; /* of the body: files, environment, nodes */
+    uint32_t
+        words; /* of the body: files, environment, nodes; at its end where each segment of nodes begins, and where the last ends */
     uint32_t texts; /* pairs of place and length in the bytes */
     uint32_t values;
     uint32_t value_words;
@@ -48,7 +50,7 @@ typedef struct lt_parse_field {
     size_t at;
 } lt_parse_field;
 
-/* Every field that is known before references are resolved, but for those that point at other things. */
+/* Every field that is known before references are resolved, but for those that point at other things. Less than 64. */
 extern const lt_parse_field lt_parse_fields[];
 extern const size_t lt_parse_field_count;
 
@@ -104,9 +106,12 @@ typedef struct lt_parsed {
 } lt_parsed;
 
 /* Fill `dbt`, whose packages and macros are loaded, with nodes, docs and what .yml files say of macros. Texts stay in `content`,
- * which must live as long. LT_INVALID: the content is damaged, or of another key; then `dbt` is of no more use. */
-lt_status lt_parse_unpack(lt_dbt *dbt, lt_text content, const unsigned char *key, lt_parsed *out,
-                          lt_err *err);
+ * which must live as long; `sum` is that of all behind its head. LT_NOT_FOUND: it is of another key, or none (`dbt` is as it was).
+ * LT_INVALID: it is damaged; then `dbt` is of no more use. */
+lt_status lt_parse_unpack(lt_dbt *dbt, lt_text content, uint64_t sum, const unsigned char *key,
+                          lt_parsed *out, lt_err *err);
+/* Of a content that is at least as long as a head. */
+uint64_t lt_parse_sum_of(lt_text content);
 
 /* ---- parse_again.c ---- */
 
@@ -122,6 +127,10 @@ lt_status lt_parse_refresh(lt_dbt *dbt, project_files *files, const lt_parsed *p
 
 /* ---- parse_cache.c ---- */
 
+/* Begin to read the file, on a thread of its own. */
+void lt_parse_cache_begin(lt_dbt *dbt);
+/* Also when lt_parse_cache_begin() was never called. */
+void lt_parse_cache_end(lt_dbt *dbt);
 /* Take what has not changed from settings.parse_cache. *used false: there is none that fits (`dbt` is as it was). LT_INVALID, and
  * any other failure: begin again with a new lt_dbt and without the cache. */
 lt_status lt_parse_cache_use(lt_dbt *dbt, project_files *files, bool *used, lt_err *err);

@@ -11,7 +11,7 @@ typedef struct packing {
     const lt_dbt *dbt;
     lt_arena arena; /* keys of the maps */
     lt_map text_ids, value_ids, node_places, macro_places, package_places;
-    lt_buf words, texts, values, bytes;
+    lt_buf words, texts, values, bytes, segments;
     lt_buf scratch[LT_PARSE_MOST_DEPTH + 2]; /* of a value, by depth */
     uint32_t text_count, value_count;
     uint64_t word_count;
@@ -214,6 +214,37 @@ static void put_field(packing *p, const lt_parse_field *field, const void *at)
     }
 }
 
+static bool is_empty(const lt_parse_field *field, const void *at)
+{
+    switch (field->type) {
+    case LT_PARSE_TEXT:
+        return !((const lt_text *)at)->len;
+    case LT_PARSE_TEXTS:
+        return !((const lt_texts *)at)->len;
+    case LT_PARSE_VALUE:
+    case LT_PARSE_DICT:
+        return ((const lt_jinja_value *)at)->type == LT_JINJA_UNDEFINED;
+    case LT_PARSE_FLAG:
+        return !*(const bool *)at;
+    case LT_PARSE_INT:
+    case LT_PARSE_UINT:
+        return !*(const uint32_t *)at;
+    case LT_PARSE_REFS:
+        return !((const lt_dbt_refs *)at)->len;
+    }
+    return false;
+}
+
+/* Most nodes have few of the fields: one bit for each that has something in it. */
+static uint64_t filled_of(const lt_dbt_node *node)
+{
+    uint64_t filled = 0;
+    for (size_t i = 0; i < lt_parse_field_count; i++)
+        if (!is_empty(&lt_parse_fields[i], (const char *)node + lt_parse_fields[i].at))
+            filled |= UINT64_C(1) << i;
+    return filled;
+}
+
 static void put_columns(packing *p, const lt_dbt_node *node)
 {
     add_word(&p->words, (uint32_t)node->columns.len);
@@ -232,9 +263,13 @@ static void put_node(packing *p, const lt_dbt_node *node)
     const lt_dbt_node *subject = NULL;
     if (node->subject)
         subject = (const void *)((const char *)node->subject - offsetof(lt_dbt_node, relation));
+    uint64_t filled = filled_of(node);
     add_word(&p->words, node->kind);
+    add_word(&p->words, (uint32_t)filled);
+    add_word(&p->words, (uint32_t)(filled >> 32));
     for (size_t i = 0; i < lt_parse_field_count; i++)
-        put_field(p, &lt_parse_fields[i], (const char *)node + lt_parse_fields[i].at);
+        if (filled >> i & 1)
+            put_field(p, &lt_parse_fields[i], (const char *)node + lt_parse_fields[i].at);
     put_place(p, &p->package_places, node->package);
     put_place(p, &p->node_places, node->attached);
     put_place(p, &p->node_places, subject);
@@ -358,6 +393,11 @@ static void put_units(packing *p)
     }
 }
 
+static uint32_t words_so_far(const packing *p)
+{
+    return (uint32_t)(p->word_count + p->words.len / sizeof(uint32_t));
+}
+
 static void put_all(packing *p, const project_files *files)
 {
     const lt_dbt *dbt = p->dbt;
@@ -372,12 +412,16 @@ static void put_all(packing *p, const project_files *files)
     put_units(p);
     add_word(&p->words, (uint32_t)dbt->parsed.len);
     for (size_t i = 0; i < dbt->parsed.len; i++) {
+        if (i % LT_PARSE_SEGMENT == 0)
+            add_word(&p->segments, words_so_far(p));
         put_node(p, dbt->parsed.items[i]);
         flush_words(p, LT_MIB);
     }
+    add_word(&p->segments, words_so_far(p));
     put_sources(p, &dbt->sources);
     put_named_nodes(p, &dbt->groups);
     put_named_nodes(p, &dbt->metrics);
+    lt_buf_add(&p->words, lt_buf_text(&p->segments));
 }
 
 uint64_t lt_parse_stamp(const lt_parse_head *head)
@@ -416,7 +460,7 @@ lt_status lt_parse_pack(const lt_dbt *dbt, const project_files *files, const uns
                         int fd, uint64_t *stamp, lt_err *err)
 {
     packing *p = lt_xcalloc(1, sizeof(*p));
-    lt_buf *const bufs[] = {&p->words, &p->texts, &p->values, &p->bytes};
+    lt_buf *const bufs[] = {&p->words, &p->texts, &p->values, &p->bytes, &p->segments};
     lt_map *const maps[] = {&p->text_ids, &p->value_ids, &p->node_places, &p->macro_places,
                             &p->package_places};
     p->dbt = dbt;

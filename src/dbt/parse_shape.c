@@ -75,3 +75,4 @@ const lt_parse_field lt_parse_fields[] = {
     NODE(UINT, patch_home),
 };
 const size_t lt_parse_field_count = LT_COUNT(lt_parse_fields);
+_Static_assert(LT_COUNT(lt_parse_fields) < 64, "the parse cache has a bit for each of them");

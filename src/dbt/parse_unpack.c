@@ -1,14 +1,18 @@
 /* The parse cache is read: every number, place and length is checked before it is believed. */
 #include "dbt/parse_cache.h"
 
+#include <unistd.h>
+
 enum {
-    MOST_VALUE = 1 << 22, /* leaves of one value, when it is written out */
-    MOST_LEAVES = 1 << 28 /* of all values of all nodes */
+    MOST_VALUE = 1 << 22,  /* leaves of one value, when it is written out */
+    MOST_LEAVES = 1 << 28, /* of all values of all nodes */
+    LEAST_NODE = 8         /* words of a node without any field */
 };
 
 typedef struct unpacking {
     lt_dbt *dbt;
-    const uint32_t *at, *end; /* words of the body */
+    lt_arena *arena;          /* of the thread */
+    const uint32_t *at, *end; /* words of the body, or of a segment of nodes */
     lt_text *texts;
     lt_jinja_value *values;
     uint32_t *leaves; /* of each value */
@@ -62,7 +66,7 @@ static void next_texts(unpacking *u, lt_texts *out)
     *out = (lt_texts){0};
     if (!count)
         return;
-    out->items = lt_alloc_array(&u->dbt->arena, count, sizeof(*out->items));
+    out->items = lt_alloc_array(u->arena, count, sizeof(*out->items));
     out->len = out->cap = count;
     for (uint32_t i = 0; i < count; i++)
         out->items[i] = next_text(u);
@@ -289,7 +293,7 @@ static void next_refs(unpacking *u, lt_dbt_refs *out)
     *out = (lt_dbt_refs){0};
     if (!count)
         return;
-    out->items = lt_alloc_array(&u->dbt->arena, count, sizeof(*out->items));
+    out->items = lt_alloc_array(u->arena, count, sizeof(*out->items));
     out->len = out->cap = count;
     for (uint32_t i = 0; i < count; i++) {
         out->items[i].package = next_text(u);
@@ -331,7 +335,7 @@ static void next_columns(unpacking *u, lt_dbt_node *node)
     uint32_t count = next_count(u, 5);
     if (!count)
         return;
-    node->columns.items = lt_alloc_array(&u->dbt->arena, count, sizeof(*node->columns.items));
+    node->columns.items = lt_alloc_array(u->arena, count, sizeof(*node->columns.items));
     node->columns.len = node->columns.cap = count;
     for (uint32_t i = 0; i < count; i++) {
         lt_dbt_column *column = &node->columns.items[i];
@@ -347,7 +351,7 @@ static void next_macros(unpacking *u, lt_dbt_node *node)
 {
     uint32_t count = next_count(u, 1);
     for (uint32_t i = 0; i < count && !u->bad; i++)
-        lt_push_in(&u->dbt->arena, &node->macros, next_macro(u));
+        lt_push_in(u->arena, &node->macros, next_macro(u));
 }
 
 /* What the rest of the program relies on. */
@@ -364,8 +368,13 @@ static void read_node(unpacking *u, lt_dbt_node *node)
     uint32_t kind = next(u);
     node->kind = kind < LT_DBT_KINDS ? (lt_dbt_kind)kind : LT_DBT_MODEL;
     u->bad |= kind >= LT_DBT_KINDS;
-    for (size_t i = 0; i < lt_parse_field_count; i++)
-        next_field(u, &lt_parse_fields[i], (char *)node + lt_parse_fields[i].at);
+    uint64_t filled = next(u);
+    filled |= (uint64_t)next(u) << 32;
+    u->bad |= filled >> lt_parse_field_count != 0;
+    for (; filled && !u->bad; filled &= filled - 1) {
+        const lt_parse_field *field = &lt_parse_fields[__builtin_ctzll(filled)];
+        next_field(u, field, (char *)node + field->at);
+    }
     node->package = next_package(u);
     node->attached = next_node(u, true);
     const lt_dbt_node *subject = next_node(u, true);
@@ -376,16 +385,107 @@ static void read_node(unpacking *u, lt_dbt_node *node)
               node->patch_home > u->homes || (node->file_place && node->file_place != node->home);
 }
 
-static void read_nodes(unpacking *u)
+typedef struct segments {
+    const unpacking *all;
+    const uint32_t *body, *starts; /* of each, and the end of the last */
+    size_t count;
+    atomic_size_t next;
+    atomic_bool bad;
+} segments;
+
+typedef struct segment_thread {
+    segments *shared;
+    lt_arena *arena;
+} segment_thread;
+
+static bool read_segment(const segment_thread *t, size_t i)
+{
+    const segments *s = t->shared;
+    unpacking u = *s->all;
+    uint32_t from = (uint32_t)i * LT_PARSE_SEGMENT;
+    uint32_t to = LT_MIN(from + LT_PARSE_SEGMENT, u.node_count);
+    u.at = s->body + s->starts[i];
+    u.end = s->body + s->starts[i + 1];
+    u.arena = t->arena;
+    for (uint32_t k = from; k < to && !u.bad; k++)
+        read_node(&u, &u.nodes[k]);
+    return !u.bad && u.at == u.end;
+}
+
+static void *read_segments(void *context)
+{
+    segment_thread *t = context;
+    for (size_t i; (i = atomic_fetch_add(&t->shared->next, 1)) < t->shared->count;)
+        if (!read_segment(t, i))
+            atomic_store(&t->shared->bad, true);
+    return NULL;
+}
+
+/* What new pages cost is most of it, so that even two threads are worth while. */
+static void read_on_threads(segments *s, lt_dbt *dbt)
+{
+    enum { MOST_THREADS = 4 };
+    segment_thread work[MOST_THREADS];
+    pthread_t threads[MOST_THREADS];
+    bool started[MOST_THREADS] = {false};
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t count = LT_MIN(LT_MIN(s->count, (size_t)MOST_THREADS), (size_t)LT_MAX(cores, 1L));
+    while (dbt->arenas.len < count)
+        lt_push_in(&dbt->arena, &dbt->arenas, ((file_arenas){0}));
+    for (size_t i = 0; i < count; i++) {
+        work[i] = (segment_thread){.shared = s, .arena = &dbt->arenas.items[i].texts};
+        if (i)
+            started[i] = pthread_create(&threads[i], NULL, read_segments, &work[i]) == 0;
+    }
+    if (count)
+        (void)read_segments(&work[0]);
+    for (size_t i = 0; i < count; i++)
+        if (started[i])
+            (void)pthread_join(threads[i], NULL);
+}
+
+/* Segments follow each other from where we are. */
+static bool find_segments(unpacking *u, const uint32_t *body, segments *out)
+{
+    size_t here = (size_t)(u->at - body), left = (size_t)(u->end - u->at);
+    *out = (segments){.all = u, .body = body};
+    out->count = (u->node_count + LT_PARSE_SEGMENT - 1) / LT_PARSE_SEGMENT;
+    if (left < out->count + 1)
+        return false;
+    u->end -= out->count + 1;
+    out->starts = u->end;
+    if (out->starts[0] != here || out->starts[out->count] > (size_t)(u->end - body))
+        return false;
+    for (size_t i = 0; i < out->count; i++)
+        if (out->starts[i] > out->starts[i + 1])
+            return false;
+    return true;
+}
+
+static void read_nodes(unpacking *u, const uint32_t *body)
 {
     lt_dbt *dbt = u->dbt;
-    u->node_count = next_count(u, lt_parse_field_count);
-    u->nodes = lt_alloc_array(&dbt->arena, u->node_count + 1, sizeof(*u->nodes));
-    for (uint32_t i = 0; i < u->node_count && !u->bad; i++) {
-        read_node(u, &u->nodes[i]);
-        u->nodes[i].place = dbt->place_count++;
-        lt_push_in(&dbt->arena, &dbt->parsed, &u->nodes[i]);
+    segments s;
+    u->node_count = next_count(u, LEAST_NODE);
+    if (u->bad || !find_segments(u, body, &s)) {
+        u->bad = true;
+        return;
     }
+    u->nodes = lt_alloc_array(&dbt->arena, u->node_count + 1, sizeof(*u->nodes));
+    read_on_threads(&s, dbt);
+    u->bad = atomic_load(&s.bad);
+    u->at = body + s.starts[s.count];
+    lt_dbt_nodes all = {0};
+    all.items =
+        lt_alloc_array(&dbt->arena, dbt->parsed.len + u->node_count + 1, sizeof(*all.items));
+    all.cap = dbt->parsed.len + u->node_count + 1;
+    for (; all.len < dbt->parsed.len; all.len++)
+        all.items[all.len] = dbt->parsed.items[all.len];
+    for (uint32_t i = 0; i < u->node_count && !u->bad; i++) {
+        u->nodes[i].place = dbt->place_count++;
+        all.items[all.len++] = &u->nodes[i];
+    }
+    dbt->parsed = all;
 }
 
 static void read_sources(unpacking *u)
@@ -510,31 +610,33 @@ static void read_units(unpacking *u, const lt_parsed *out)
         read_unit(u, &u->dbt->units[i]);
 }
 
-static uint64_t sum_of(lt_text body)
+uint64_t lt_parse_sum_of(lt_text content)
 {
     lt_parse_summing sum = {0};
-    lt_parse_sum_add(&sum, body);
+    lt_parse_sum_add(&sum, lt_text_sub(content, sizeof(lt_parse_head), SIZE_MAX));
     return lt_parse_sum_end(&sum);
 }
 
-static bool is_ours(lt_text content, const lt_parse_head *head, const unsigned char *key)
+static bool is_ours(lt_text content, const lt_parse_head *head, uint64_t sum,
+                    const unsigned char *key)
 {
     uint64_t words = (uint64_t)head->words + 2 * (uint64_t)head->texts + head->value_words;
     return memcmp(head->magic, "leatprse", sizeof(head->magic)) == 0 &&
            head->format == LT_PARSE_FORMAT && memcmp(head->key, key, sizeof(head->key)) == 0 &&
            content.len == sizeof(*head) + words * sizeof(uint32_t) + head->bytes &&
-           head->sum == sum_of(lt_text_sub(content, sizeof(*head), SIZE_MAX));
+           head->sum == sum;
 }
 
-lt_status lt_parse_unpack(lt_dbt *dbt, lt_text content, const unsigned char *key, lt_parsed *out,
-                          lt_err *err)
+lt_status lt_parse_unpack(lt_dbt *dbt, lt_text content, uint64_t sum, const unsigned char *key,
+                          lt_parsed *out, lt_err *err)
 {
     const lt_parse_head *head = (const void *)content.ptr;
-    if (content.len < sizeof(*head) || !is_ours(content, head, key))
+    if (content.len < sizeof(*head) || !is_ours(content, head, sum, key))
         return lt_fail(err, LT_NOT_FOUND, "it is of another state of the project");
     const uint32_t *body = (const void *)(content.ptr + sizeof(*head));
     const uint32_t *pairs = body + head->words, *values = pairs + 2 * (size_t)head->texts;
     unpacking u = {.dbt = dbt,
+                   .arena = &dbt->arena,
                    .at = body,
                    .end = pairs,
                    .text_count = head->texts,
@@ -550,7 +652,7 @@ lt_status lt_parse_unpack(lt_dbt *dbt, lt_text content, const unsigned char *key
     read_macros(&u, out);
     read_warnings(&u);
     read_units(&u, out);
-    read_nodes(&u);
+    read_nodes(&u, body);
     read_sources(&u);
     read_named_nodes(&u, &dbt->groups);
     read_named_nodes(&u, &dbt->metrics);

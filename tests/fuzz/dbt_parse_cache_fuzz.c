@@ -58,7 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     set_sum(&content);
     const lt_parse_head *head = (const void *)content.data;
     fuzz_view_init(&view);
-    if (lt_parse_unpack(&view, lt_buf_text(&content), head->key, &parsed, &err) == LT_OK &&
+    if (lt_parse_unpack(&view, lt_buf_text(&content), head->sum, head->key, &parsed, &err) ==
+            LT_OK &&
         refresh(&view, &parsed) == LT_OK && lt_dbt_resolve(&view, &err) == LT_OK)
         fuzz_write_nodes(&view);
     fuzz_view_cleanup(&view);
