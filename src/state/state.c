@@ -718,9 +718,12 @@ lt_status lt_state_mark_lost(lt_tx *tx, int64_t run_id, lt_err *err)
                       V(message), V(now_us), V(run_id));
 }
 
+/* Looks again: between the look and the lock somebody may have taken such a run over, and that one lives. */
 static lt_status mark_all_lost(lt_tx *tx, void *context, lt_err *err)
 {
-    const run_ids *lost = context;
+    run_ids *lost = context;
+    lost->len = 0;
+    LT_TRY(find_lost(tx, lost, err));
     for (size_t i = 0; i < lost->len; i++)
         LT_TRY(lt_state_mark_lost(tx, lost->items[i], err));
     return LT_OK;

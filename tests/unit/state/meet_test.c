@@ -1,10 +1,13 @@
 /* Processes meet in rows: turns, takeovers, requests, approvals, pools; and the sentences about waiting. */
+#include "base/proc.h"
 #include "base/time.h"
 #include "state/figures.h"
-#include "state/state.h"
+#include "state/inner.h"
 #include "state/why.h"
 #include "support/test.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -133,6 +136,59 @@ Test(meet, a_run_whose_process_died_is_taken_over_once)
     finish(state, 1);
     CHECK_STATUS(lt_state_run_claim(state, 1, &arena, &run, &err), LT_INVALID, err);
     CHECK_HAS(err.message, "has ended: it succeeded");
+}
+
+typedef struct reaper {
+    lt_state *state;
+    atomic_bool begins;
+    int64_t count;
+    lt_status status;
+} reaper;
+
+static void *reap(void *context)
+{
+    reaper *self = context;
+    lt_err err = {0};
+    atomic_store(&self->begins, true);
+    self->status = lt_state_reap(self->state, &self->count, &err);
+    return NULL;
+}
+
+typedef struct takeover {
+    reaper *reaper;
+    pthread_t thread;
+} takeover;
+
+/* While it is not committed the reaper sees a run whose process is dead, and waits for its turn to write that down. */
+static lt_status take_over_meanwhile(lt_tx *tx, void *context, lt_err *err)
+{
+    takeover *self = context;
+    LT_TRY(lt_tx_exec(tx, err, "update runs set claim = 2, pid = ?, pid_started = ? where id = 1",
+                      V((int64_t)getpid()), V((int64_t)lt_proc_started(getpid()))));
+    CHECK_INT(pthread_create(&self->thread, NULL, reap, self->reaper), 0);
+    while (!atomic_load(&self->reaper->begins))
+        lt_sleep_us(1000);
+    lt_sleep_us(50000); /* for its look; a slow machine only makes this test find less */
+    return LT_OK;
+}
+
+Test(meet, a_run_that_is_taken_over_while_somebody_finds_it_dead_is_not_lost)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    const char *home = lt_test_folder();
+    leave_behind(home);
+    LT_AUTO(lt_state_ref) state = open_state(home);
+    LT_AUTO(lt_state_ref) other = open_state(home);
+    reaper finds = {.state = other};
+    takeover taken = {.reaper = &finds};
+    lt_run_record run;
+    CHECK_OK(lt_db_write(state->db, take_over_meanwhile, &taken, &err), err);
+    CHECK_INT(pthread_join(taken.thread, NULL), 0);
+    CHECK_INT(finds.status, LT_OK);
+    CHECK_INT(finds.count, 0);
+    CHECK_OK(lt_state_run_get(state, 1, &arena, &run, &err), err);
+    CHECK_INT(run.status, LT_RUN_RUNNING);
 }
 
 static lt_task_record task_of(lt_state *state, lt_arena *arena)
