@@ -1,6 +1,8 @@
 /* What values dbt takes for its own configuration keys: a node with another one is refused, as dbt refuses it. */
 #include "dbt/inner.h"
 
+#include "base/time.h"
+
 enum {
     TEXT = 1,
     BOOL = 2,
@@ -212,4 +214,69 @@ lt_status lt_dbt_config_check_types(const lt_dbt_node *node, lt_err *err)
     LT_TRY(check_switch(node, "contract", "enforced", err));
     LT_TRY(check_switch(node, "docs", "show", err));
     return check_color(node, err);
+}
+
+/* ---- microbatch ---- */
+
+/* A strategy of the project's own under that name builds no batches, unless a flag says that it does. */
+static bool builds_batches(const lt_dbt *dbt)
+{
+    lt_jinja_value flags = lt_dbt_at(dbt->root->project, "flags");
+    return !lt_map_find(&dbt->root->macros, T("get_incremental_microbatch_sql")) ||
+           lt_jinja_truth(
+               lt_dbt_at(flags, "require_batched_execution_for_custom_microbatch_strategy"));
+}
+
+static lt_status bad_batches(const lt_dbt_node *node, const char *what, lt_jinja_value value,
+                             lt_err *err)
+{
+    LT_AUTO(lt_buf) shown = {.limit = LT_KIB};
+    lt_jinja_repr(value, &shown);
+    return lt_fail(err, LT_INVALID, "%.*s: Microbatch model '%.*s' must provide %s, but got: %s",
+                   LT_ARG(node->path), LT_ARG(node->name), what, lt_buf_chars(&shown));
+}
+
+static bool is_batch_size(lt_jinja_value value)
+{
+    static const lt_text sizes[] = {T("hour"), T("day"), T("month"), T("year")};
+    for (size_t i = 0; i < LT_COUNT(sizes); i++)
+        if (lt_text_eq_nocase(lt_jinja_as_text(value), sizes[i]))
+            return true;
+    return false;
+}
+
+static bool is_moment(lt_jinja_value value)
+{
+    int64_t at_us;
+    return value.type == LT_JINJA_STR ? lt_time_read(lt_jinja_as_text(value), &at_us)
+                                      : lt_dbt_moment_of(value, &at_us);
+}
+
+lt_status lt_dbt_microbatch_check(const lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)
+{
+    static const char *const wanted[] = {"event_time", "begin", "batch_size", "lookback",
+                                         "concurrent_batches"};
+    lt_jinja_value said[LT_COUNT(wanted)];
+    if (node->kind != LT_DBT_MODEL || !lt_text_eq(node->config.materialized, T("incremental")) ||
+        !lt_text_eq(node->config.incremental_strategy, T("microbatch")) || !builds_batches(dbt))
+        return LT_OK;
+    for (size_t i = 0; i < LT_COUNT(wanted); i++) {
+        said[i] = lt_dbt_config_get(dbt, node, lt_text_of(wanted[i]));
+        if (!lt_dbt_is_set(said[i]))
+            said[i] = lt_jinja_none();
+    }
+    if (said[0].type != LT_JINJA_STR)
+        return bad_batches(node, "an 'event_time' config of type string, the name of a column",
+                           said[0], err);
+    if (!is_moment(said[1]))
+        return bad_batches(node, "a 'begin' config of valid datetime (ISO format)", said[1], err);
+    if (!is_batch_size(said[2]))
+        return bad_batches(node, "a 'batch_size' config that is hour, day, month or year", said[2],
+                           err);
+    if (said[3].type != LT_JINJA_INT && said[3].type != LT_JINJA_NONE)
+        return bad_batches(node, "the optional 'lookback' config as type int", said[3], err);
+    if (said[4].type != LT_JINJA_BOOL && said[4].type != LT_JINJA_NONE)
+        return bad_batches(node, "the optional 'concurrent_batches' config as type bool", said[4],
+                           err);
+    return LT_OK;
 }

@@ -349,6 +349,9 @@ void lt_dbt_config_merge(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value from);
 void lt_dbt_config_merge_calls(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value from);
 /* config_type.c: LT_INVALID for a value that dbt refuses of one of its own keys. */
 LT_MUST_CHECK lt_status lt_dbt_config_check_types(const lt_dbt_node *node, lt_err *err);
+/* LT_INVALID for a microbatch model that does not say what its batches are. */
+LT_MUST_CHECK lt_status lt_dbt_microbatch_check(const lt_dbt *dbt, const lt_dbt_node *node,
+                                                lt_err *err);
 bool lt_dbt_config_is_key(lt_text key);
 /* Does this key of dbt_project.yml ("models") configure nodes of a kind? */
 bool lt_dbt_config_is_of(lt_dbt_kind kind, const char *key);

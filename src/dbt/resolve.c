@@ -652,6 +652,8 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err)
             lt_dbt_refable_add(dbt, &dbt->udfs, node->name, node);
         if (!node->is_disabled)
             LT_TRY(check_twin(dbt, node, err));
+        if (!node->is_disabled)
+            LT_TRY(lt_dbt_microbatch_check(dbt, node, err));
     }
     LT_TRY(check_names(dbt, err));
     LT_TRY(lt_dbt_unit_tests_settle(dbt, err));

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from harness import write_files
+from test_dbt_details import dbt, project as dbt_project
 
 DAY = datetime.timedelta(days=1)
 TODAY = datetime.datetime.now(datetime.timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -153,13 +154,6 @@ def test_months_and_hours_are_batches_too(batches):
     assert ("4", "4") in batches.values()
 
 
-@pytest.mark.parametrize("old,new,said", [("event_time='ts', ", "", "needs 'event_time'"), ("batch_size='day'", "batch_size='week'", "not 'week'"),
-                                          (f"begin='{day(4)}'", "begin='soon'", "no moment: 'soon'")])
-def test_what_a_microbatch_model_lacks_is_told(project, old, new, said):
-    leat = project({**PROJECT, "models/m.sql": PROJECT["models/m.sql"].replace(old, new), "seeds/events.csv": "id,ts,v\n1,2024-01-01,1\n"})
-    leat.edge(leat("dbt", "build", "--profiles-dir", ".", code=1), "models/m.sql", said)
-
-
 def test_a_span_needs_both_its_ends(project):
     leat = project(PROJECT)
     write_files(leat.project, {"seeds/events.csv": "id,ts,v\n1,2024-01-01,1\n"})
@@ -231,3 +225,22 @@ def test_postgres_builds_batches_one_after_the_other(postgres, project):
     leat = project(PROJECT, PG_URL=url, PG_HOST=url.split("host=")[1], PG_DB=url.split("@/")[1].split("?")[0])
     batches = Batches(leat, "pg", lambda sql: postgres.psql("set search_path = analytics; " + sql, url))
     assert side_by_side(batches, "true") == 1
+
+
+GOOD = {"event_time": "'ts'", "begin": "'2024-01-01'", "batch_size": "'day'"}
+
+
+@pytest.mark.parametrize("wrong, said", [({"event_time": None}, "an 'event_time' config of type string"), ({"event_time": "2"}, "but got: 2"),
+                                         ({"begin": None}, "a 'begin' config of valid datetime"), ({"begin": "2"}, "a 'begin' config"),
+                                         ({"begin": "'2024-01-01 11 PM'"}, "but got: '2024-01-01 11 PM'"), ({"batch_size": None}, "a 'batch_size' config"),
+                                         ({"batch_size": "'week'"}, "but got: 'week'"), ({"lookback": "'2'"}, "'lookback' config as type int"),
+                                         ({"concurrent_batches": "'yes'"}, "'concurrent_batches' config as type bool")])
+def test_a_microbatch_model_that_does_not_say_its_batches_is_refused_when_it_is_read(tmp_path, wrong, said):
+    config = ", ".join(f"{key}={value}" for key, value in {**GOOD, **wrong}.items() if value is not None)
+    model = "{{ config(materialized='incremental', incremental_strategy='microbatch', " + config + ") }} select 1 as id\n"
+    dbt_project(tmp_path, {"models/m.sql": model})
+    out = dbt(tmp_path, "parse", code=2)
+    assert "models/m.sql: Microbatch model 'm' must provide " in out and said in out
+    (tmp_path / "macros").mkdir()  # with a strategy of its own under that name there are no batches
+    (tmp_path / "macros/own.sql").write_text("{% macro get_incremental_microbatch_sql(arg_dict) %}select 1{% endmacro %}\n")
+    dbt(tmp_path, "parse")
