@@ -81,10 +81,10 @@ bool lt_jinja_big_read(lt_arena *arena, lt_text digits, int base, bool negative,
     return true;
 }
 
-void lt_jinja_big_digits(lt_jinja_value value, int base, lt_buf *out)
+void lt_jinja_big_digits(lt_jinja_value whole, int base, lt_buf *out)
 {
     LT_MPZ(number);
-    set(number, value);
+    set(number, whole);
     mpz_abs(number, number);
     LT_AUTO(lt_chars) text = lt_xcalloc(mpz_sizeinbase(number, base) + 2, 1);
     lt_buf_add_str(out, mpz_get_str(text, base, number));
@@ -98,9 +98,9 @@ static void repr(const lt_jinja_object *self, lt_buf *out)
     lt_jinja_big_digits(value, 10, out);
 }
 
-bool lt_jinja_big_is_negative(lt_jinja_value value)
+bool lt_jinja_big_is_negative(lt_jinja_value big)
 {
-    return big_of(value.as.object)->size < 0;
+    return big_of(big.as.object)->size < 0;
 }
 
 /* ---- floats ---- */
