@@ -615,7 +615,8 @@ def test_a_run_whose_process_does_not_answer_is_ended_by_force(project, up):
     os.kill(pid, signal.SIGSTOP)
     done = client.post(f"/api/v1/runs/{run}/cancel", {"force": True}, 200).json()
     assert done["over"] is True and done["stuck_processes"] == 0
-    assert pids_of(server.leat, run) == [] and not re.search(r"left [1-9]\d* process", server.leat("doctor", code=None).out)
+    wait_for(lambda: pids_of(server.leat, run) == [], "what is killed to be gone")
+    assert not re.search(r"left [1-9]\d* process", server.leat("doctor", code=None).out)
     assert client.get(f"/api/v1/runs/{run}")["status"] == "cancelled"
     client.post(f"/api/v1/runs/{run}/cancel", {"force": True}, 409)
 
