@@ -5,6 +5,7 @@
 #include "base/mask.h"
 #include "base/proc.h"
 #include "base/time.h"
+#include "cli/cmd_dbt.h"
 #include "cli/dbt_retry.h"
 #include "dbt/artifacts.h"
 
@@ -300,10 +301,22 @@ static lt_status say_warnings(dbt_work *work, size_t first, lt_err *err)
     return LT_OK;
 }
 
+/* dbt_metadata_envs: the variables of the environment that every artifact holds too. */
+static lt_jinja_value metadata_envs(dbt_work *work)
+{
+    const lt_dbt_invocation *invocation = &work->invocation;
+    lt_jinja_value made = lt_jinja_dict(&work->heap);
+    for (size_t i = 0; i < invocation->env_count; i++)
+        lt_jinja_put(made, invocation->env_names[i],
+                     lt_jinja_text(lt_text_of(invocation->env_values[i])));
+    return made;
+}
+
 lt_status dbt_work_load(dbt_work *work, lt_err *err)
 {
     LT_TRY(dbt_work_profile(work, err));
     const lt_dbt_profile *profile = &work->profile;
+    lt_jinja_put(profile->values, "threads", lt_jinja_int(dbt_threads(work)));
     const char *cache =
         lt_arena_format(&work->app->arena, "%s/leat_parse.cache", work->target_folder);
     lt_dbt_settings settings = {.root = work->root,
@@ -318,6 +331,8 @@ lt_status dbt_work_load(dbt_work *work, lt_err *err)
                                 .reads_cache = work->flags->partial_parse != 0,
                                 .full_refresh = work->flags->full_refresh == 1,
                                 .flags = dbt_flags_value(work->flags, &work->heap),
+                                .args = work->invocation.args,
+                                .metadata_envs = metadata_envs(work),
                                 .checks_version = work->flags->version_check != 0};
     LT_TRY(lt_dbt_load(&settings, &work->dbt, err));
     dbt_say(&work->log, LT_LOG_DEBUG, "I040", "PartialParsing", "%s", lt_dbt_parse_note(work->dbt));

@@ -21,17 +21,6 @@ static lt_status look_around(lt_dbt_run *run, lt_err *err)
                : lt_write_has_records(session, &run->has_records, err);
 }
 
-/* dbt_metadata_envs: the variables of the environment that every artifact holds too. */
-static lt_jinja_value metadata_envs(lt_dbt_run *run)
-{
-    const lt_dbt_invocation *invocation = run->request.invocation;
-    lt_jinja_value made = lt_jinja_dict(&run->values);
-    for (size_t i = 0; invocation && i < invocation->env_count; i++)
-        lt_jinja_put(made, invocation->env_names[i],
-                     lt_jinja_text(lt_text_of(invocation->env_values[i])));
-    return made;
-}
-
 lt_status lt_dbt_run_use(lt_dbt_run *run, lt_engine *engine, lt_err *err)
 {
     lt_dbt_rt_close(run->rt);
@@ -41,13 +30,13 @@ lt_status lt_dbt_run_use(lt_dbt_run *run, lt_engine *engine, lt_err *err)
         LT_TRY(lt_dbt_prepare_engine(engine, run->request.credentials, err));
     if (engine)
         LT_TRY(look_around(run, err));
-    const lt_jinja_value flags = run->request.dbt->settings.flags;
+    const lt_dbt_settings *set = &run->request.dbt->settings;
     const rt_request request = {
         .engine = engine,
         .database = run->database,
-        .flags = flags,
-        .args = run->request.invocation ? run->request.invocation->args : flags,
-        .envs = metadata_envs(run),
+        .flags = set->flags,
+        .args = set->args,
+        .envs = set->metadata_envs,
         .credentials = run->request.credentials,
         .arena = &run->arena,
         .run_folder = run->request.target_folder

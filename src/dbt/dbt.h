@@ -52,7 +52,9 @@ typedef struct lt_dbt_settings {
     bool full_refresh;
     lt_jinja_value
         flags; /* what `flags` gives: a dict with lower-case keys; undefined: a few, by the settings */
-    bool checks_version; /* require-dbt-version counts */
+    lt_jinja_value args; /* invocation_args_dict of templates: a dict; undefined: the flags */
+    lt_jinja_value metadata_envs; /* dbt_metadata_envs: a dict; undefined: none */
+    bool checks_version;          /* require-dbt-version counts */
 } lt_dbt_settings;
 
 /* Everything in *out lives until lt_dbt_close(); what settings point to must live as long. */

@@ -821,7 +821,11 @@ static lt_status load(lt_dbt *dbt, bool from_cache, lt_err *err)
 {
     if (dbt->settings.flags.type != LT_JINJA_DICT)
         dbt->settings.flags = own_flags(dbt);
-    const rt_request parsing = {.flags = dbt->settings.flags};
+    if (dbt->settings.args.type != LT_JINJA_DICT)
+        dbt->settings.args = dbt->settings.flags;
+    const rt_request parsing = {.flags = dbt->settings.flags,
+                                .args = dbt->settings.args,
+                                .envs = dbt->settings.metadata_envs};
     if (from_cache)
         lt_parse_cache_begin(dbt);
     dbt->env = (lt_jinja_env){.filters = lt_dbt_text_filters,

@@ -181,7 +181,13 @@ lt_status lt_dbt_udf_missing(const lt_dbt *dbt, const lt_dbt_ref *ref, bool is_d
 lt_status lt_dbt_source_missing(const lt_dbt *dbt, lt_text source, lt_text table, lt_err *err)
 {
     LT_AUTO(lt_chars) key = lt_format("%.*s.%.*s", LT_ARG(source), LT_ARG(table));
-    lt_ignore(lt_fail(err, LT_INVALID, "there is no source '%s'", key));
+    if (lt_map_find(&dbt->sources, lt_text_of(key))) {
+        lt_ignore(lt_fail(err, LT_INVALID, "it needs the source '%.*s.%.*s', which is disabled",
+                          LT_ARG(source), LT_ARG(table)));
+        return lt_hint(err, "enable it, or disable this one too");
+    }
+    lt_ignore(
+        lt_fail(err, LT_INVALID, "there is no source '%.*s.%.*s'", LT_ARG(source), LT_ARG(table)));
     return say_nearest(
         &dbt->sources, lt_text_of(key),
         "sources are resources with 'load:' in sources/*.yml, or 'sources:' in models/*.yml", err);

@@ -26,3 +26,14 @@ lt_status lt_dbt_semantic_finish(lt_dbt *dbt, lt_err *err);
 
 /* node_relation: of the model that a semantic model is about. */
 void lt_dbt_semantic_relation(const lt_dbt_node *about, lt_json_writer *w);
+
+/* ---- semantic_check.c ---- */
+
+/* LT_INVALID, with the place of the node's entry. */
+lt_status lt_dbt_semantic_refuse(const lt_dbt_node *node, lt_err *err, const char *format, ...)
+    LT_PRINTF(3, 4);
+
+/* ---- semantic_names.c ---- */
+
+/* What MetricFlow refuses of names: of metrics, semantic models, saved queries, and of what is in a semantic model. */
+LT_MUST_CHECK lt_status lt_dbt_semantic_names(const lt_dbt *dbt, lt_err *err);

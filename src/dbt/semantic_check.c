@@ -6,10 +6,7 @@ static bool is_type(const lt_dbt_node *metric, const char *type)
     return lt_text_eq(lt_jinja_as_text(lt_dbt_at(metric->raw, "type")), lt_text_of(type));
 }
 
-static lt_status refuse(const lt_dbt_node *node, lt_err *err, const char *format, ...)
-    LT_PRINTF(3, 4);
-
-static lt_status refuse(const lt_dbt_node *node, lt_err *err, const char *format, ...)
+lt_status lt_dbt_semantic_refuse(const lt_dbt_node *node, lt_err *err, const char *format, ...)
 {
     LT_AUTO(lt_buf) text = {.limit = 4 * LT_KIB};
     va_list args;
@@ -117,15 +114,17 @@ static lt_status check_metric(const lt_dbt_node *metric, lt_err *err)
         lt_jinja_value said = lt_dbt_at(params, needed[i].key);
         bool given = lt_dbt_is_set(said) && (said.type != LT_JINJA_LIST || lt_jinja_len(said));
         if (is_type(metric, needed[i].type) && !given)
-            return refuse(metric, err, "the %s metric '%.*s' needs `%s` in its type_params",
-                          needed[i].type, LT_ARG(metric->name), needed[i].key);
+            return lt_dbt_semantic_refuse(metric, err,
+                                          "the %s metric '%.*s' needs `%s` in its type_params",
+                                          needed[i].type, LT_ARG(metric->name), needed[i].key);
     }
     if (lt_dbt_is_set(lt_dbt_at(cumulative, "window")) &&
         lt_dbt_is_set(lt_dbt_at(cumulative, "grain_to_date")))
-        return refuse(metric, err,
-                      "Both window and grain_to_date set for cumulative metric '%.*s'. Please set "
-                      "one or the other",
-                      LT_ARG(metric->name));
+        return lt_dbt_semantic_refuse(
+            metric, err,
+            "Both window and grain_to_date set for cumulative metric '%.*s'. Please set "
+            "one or the other",
+            LT_ARG(metric->name));
     return LT_OK;
 }
 
@@ -155,17 +154,19 @@ static lt_status check_measure(const lt_dbt_node *model, lt_jinja_value measure,
     if (!lt_dbt_is_set(time))
         time = lt_dbt_at(lt_dbt_at(model->raw, "defaults"), "agg_time_dimension");
     if (!lt_dbt_is_set(time))
-        return refuse(model, err,
-                      "Aggregation time dimension for measure %.*s on semantic model %.*s is not "
-                      "set! To fix this either specify a default `agg_time_dimension` for the "
-                      "semantic model or define an `agg_time_dimension` on the measure directly.",
-                      LT_ARG(name), LT_ARG(model->name));
+        return lt_dbt_semantic_refuse(
+            model, err,
+            "Aggregation time dimension for measure %.*s on semantic model %.*s is not "
+            "set! To fix this either specify a default `agg_time_dimension` for the "
+            "semantic model or define an `agg_time_dimension` on the measure directly.",
+            LT_ARG(name), LT_ARG(model->name));
     lt_jinja_value dimension = named(lt_dbt_at(model->raw, "dimensions"), time);
     if (!lt_text_eq(lt_jinja_as_text(lt_dbt_at(dimension, "type")), T("time")))
-        return refuse(model, err,
-                      "In semantic model '%.*s', measure '%.*s' has the aggregation time dimension "
-                      "set to '%.*s', which is not a valid time dimension in the semantic model",
-                      LT_ARG(model->name), LT_ARG(name), LT_ARG(lt_jinja_as_text(time)));
+        return lt_dbt_semantic_refuse(
+            model, err,
+            "In semantic model '%.*s', measure '%.*s' has the aggregation time dimension "
+            "set to '%.*s', which is not a valid time dimension in the semantic model",
+            LT_ARG(model->name), LT_ARG(name), LT_ARG(lt_jinja_as_text(time)));
     return LT_OK;
 }
 
@@ -174,11 +175,12 @@ static lt_status check_model(const lt_dbt_node *model, lt_err *err)
     lt_jinja_value measures = lt_dbt_at(model->raw, "measures");
     lt_jinja_value dimensions = lt_dbt_at(model->raw, "dimensions");
     if (lt_jinja_len(dimensions) && !has_primary(model))
-        return refuse(model, err,
-                      "The semantic model %.*s contains dimensions, but it does not define a "
-                      "primary entity. Either add an entity with type PRIMARY or set a value for "
-                      "the primary_entity key.",
-                      LT_ARG(model->name));
+        return lt_dbt_semantic_refuse(
+            model, err,
+            "The semantic model %.*s contains dimensions, but it does not define a "
+            "primary entity. Either add an entity with type PRIMARY or set a value for "
+            "the primary_entity key.",
+            LT_ARG(model->name));
     for (size_t i = 0; i < lt_jinja_len(measures); i++)
         LT_TRY(check_measure(model, lt_jinja_at(measures, i), err));
     return LT_OK;
@@ -192,6 +194,22 @@ static const lt_dbt_column *column_named(const lt_dbt_node *node, lt_text name)
         if (lt_text_eq(node->columns.items[i].name, name))
             return &node->columns.items[i];
     return NULL;
+}
+
+static lt_status check_customs(const lt_dbt_node *node, lt_jinja_value spine, lt_err *err)
+{
+    lt_jinja_value list = lt_dbt_at(spine, "custom_granularities");
+    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++) {
+        lt_text name = lt_jinja_as_text(lt_dbt_at(lt_jinja_at(list, i), "column_name"));
+        if (!name.len)
+            name = lt_jinja_as_text(lt_dbt_at(lt_jinja_at(list, i), "name"));
+        if (!column_named(node, name))
+            return lt_fail(err, LT_INVALID,
+                           "%.*s: Time spine custom granularity columns do not exist in the model. "
+                           "Column not found: '%.*s' of the model '%.*s'",
+                           LT_ARG(node->path), LT_ARG(name), LT_ARG(node->name));
+    }
+    return LT_OK;
 }
 
 /* *fine: its grain is a day or smaller. */
@@ -214,6 +232,7 @@ static lt_status check_spine(const lt_dbt_node *node, bool *fine, lt_err *err)
                        "%.*s: Time spine standard granularity column must have a granularity "
                        "defined. Please add one for column '%.*s' in model '%.*s'",
                        LT_ARG(node->path), LT_ARG(name), LT_ARG(node->name));
+    LT_TRY(check_customs(node, said, err));
     bool small = true;
     for (size_t i = 0; i < LT_COUNT(coarse); i++)
         small = small && !lt_text_eq_nocase(grain, coarse[i]);
@@ -251,5 +270,5 @@ lt_status lt_dbt_semantic_finish(lt_dbt *dbt, lt_err *err)
         if (node->kind == LT_DBT_SEMANTIC_MODEL)
             LT_TRY(check_model(node, err));
     }
-    return LT_OK;
+    return metrics && models ? lt_dbt_semantic_names(dbt, err) : LT_OK;
 }

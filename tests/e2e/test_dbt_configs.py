@@ -280,7 +280,7 @@ def local_package(shop):
 
 
 def test_ref_knows_the_project(shop):
-    shop.write("dbt_project.yml", PROJECT + "version: '7'\nvars: {a: 2, lib: {b: 3}}\n")
+    shop.write("dbt_project.yml", PROJECT + "version: '7.0'\nvars: {a: 2, lib: {b: 3}}\n")
     local_package(shop)
     shop.write("lib/macros/about.sql", "{% macro about() %}{% set c = builtins.ref.config %}{% set lib = c.dependencies['lib'] %}{% do return([c.project_name, c.version, "
                                        "c.vars.to_dict(), c.cli_vars, c.model_paths, lib.project_name, lib.version, lib.vars.to_dict(), c.load_dependencies().keys() | sort]) %}{% endmacro %}")
@@ -289,7 +289,7 @@ def test_ref_knows_the_project(shop):
     shop("deps")
     shop("run", "--vars", "{k: v}")
     assert artifact(shop, "manifest.json")["nodes"]["model.shop.m"]["compiled_code"] == (
-        "select 1 as id -- ['shop', '7', {'a': 2, 'lib': {'b': 3}}, {'k': 'v'}, ['models'], 'lib', '1.2.3', {'a': 1}, "
+        "select 1 as id -- ['shop', '7.0', {'a': 2, 'lib': {'b': 3}}, {'k': 'v'}, ['models'], 'lib', '1.2.3', {'a': 1}, "
         "['dbt', 'dbt_duckdb', 'lib', 'shop']] dev \"shop\".\"main\".\"n\"")
 
 

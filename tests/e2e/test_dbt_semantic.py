@@ -3,6 +3,8 @@
 import json
 import subprocess
 
+import pytest
+
 from harness import LEAT, clean_env, write_files
 
 SPINE = "models: [{name: days, time_spine: {standard_granularity_column: day}, columns: [{name: day, granularity: day}]}]\n"
@@ -105,3 +107,33 @@ def test_a_semantic_model_needs_a_time_spine(tmp_path):
     assert "requires a time spine model" in dbt(tmp_path, "parse", code=2)
     write_files(tmp_path, {"models/days.yml": SPINE.replace("name: day,", "name: other,")})
     assert "Time spine standard granularity column must be defined on the model" in dbt(tmp_path, "parse", code=2)
+
+
+@pytest.mark.parametrize("old, new, said", [
+    ("name: revenue, agg", "name: at, agg", "can't use name `at` for a dimension when it was already used for a measure"),
+    ("name: twice, label", "name: Twice, label", "Invalid name `Twice` - names may only contain lower case letters"),
+    ("name: each\n", "name: ea__ch\n", "Invalid name `ea__ch`"), ("name: all,", "name: month,", "names cannot match reserved time granularity keywords"),
+    ("name: order,", "name: metric_time,", "this name is reserved by MetricFlow"), ("name: order,", "name: select,", "'select' is an SQL reserved keyword")])
+def test_a_name_that_metricflow_refuses_is_refused(tmp_path, old, new, said):
+    assert old in BASE["models/s.yml"]
+    text = BASE["models/s.yml"].replace(old, new)
+    for name, other, place in (("revenue, agg", "at", "measure: revenue"), ("each\n", "ea__ch", "[each]"), ("twice, label", "Twice", "[twice]")):
+        if name in old:
+            text = text.replace(place, place.replace(name.split(",")[0].strip(), other))
+    write_files(tmp_path, {**BASE, "models/s.yml": text})
+    assert said in dbt(tmp_path, "parse", code=2)
+
+
+def test_a_measure_and_a_dimension_are_of_one_semantic_model(tmp_path):
+    more = "semantic_models:\n  - name: others\n    model: ref('orders')\n    defaults: {agg_time_dimension: day}\n    entities: [{name: %s, type: primary, expr: id}]\n" \
+           "    dimensions: [{name: day_of, type: time, type_params: {time_granularity: day}}, {name: %s, type: categorical}]\n    measures: [{name: %s, agg: sum, expr: amount, agg_time_dimension: day_of}]\n"
+    write_files(tmp_path, BASE)
+    assert "Found measure with name revenue in multiple semantic models" in refused(tmp_path, more % ("other", "kind", "revenue"))
+    assert "Duplicate dimension + primary entity pairing" in refused(tmp_path, more % ("order", "at", "sums"))
+    write_files(tmp_path, {"models/bad.yml": more % ("other", "at", "sums")})
+    dbt(tmp_path, "parse")
+
+
+def test_a_custom_grain_of_a_time_spine_is_a_column(tmp_path):
+    write_files(tmp_path, {**BASE, "models/days.yml": SPINE.replace("standard_granularity_column: day}", "standard_granularity_column: day, custom_granularities: [{name: martian}]}")})
+    assert "Time spine custom granularity columns do not exist in the model. Column not found: 'martian'" in dbt(tmp_path, "parse", code=2)

@@ -294,3 +294,19 @@ def test_variables_of_the_engine_have_two_names(shop):
     del shop.env["DBT_ENGINE_TARGET_PATH"]
     shop("compile")
     assert (shop.root / "this/compiled/shop/models/m.sql").read_text(encoding="utf-8") == "select 'this' as a, 'this' as b"
+
+
+def test_what_the_command_was_given_is_known_while_the_project_is_read(shop):
+    shop.write("models/m.sql", "{{ config(meta={'threads': target.threads, 'which': invocation_args_dict.which, 'envs': dbt_metadata_envs, "
+                               "'vars': invocation_args_dict.vars}) }} select {{ target.threads }} as id")
+    shop.env["DBT_ENV_CUSTOM_ENV_X"] = "y"
+    for more, threads in (([], 2), (["--threads", "3"], 3)):
+        shop("compile", "--vars", "{a: 1}", *more)
+        assert node(shop)["config"]["meta"] == {"threads": threads, "which": "compile", "envs": {"X": "y"}, "vars": {"a": 1}}
+        assert (shop.root / "target/compiled/shop/models/m.sql").read_text(encoding="utf-8").strip() == f"select {threads} as id"
+
+
+def test_a_source_that_is_disabled_is_told_to_be(shop):
+    shop.write("models/s.yml", "sources:\n  - name: raw\n    config: {enabled: false}\n    tables: [{name: t}]\n")
+    shop.write("models/m.sql", "select * from {{ source('raw', 't') }}")
+    assert "it needs the source 'raw.t', which is disabled" in shop("compile", code=2)
