@@ -358,6 +358,15 @@ static lt_text name_at(const void *context, size_t i)
     return ((const lt_texts *)context)->items[i];
 }
 
+/* BST, PST, IST: what several zones call themselves for half of the year. The nearest name would be some other clock. */
+static bool is_abbreviation(lt_text name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (name.ptr[i] < 'A' || name.ptr[i] > 'Z')
+            return false;
+    return name.len <= 5;
+}
+
 /* tzdata.zi has a line for each name: "Z Europe/London ..." is a zone, "L Europe/London GB" another name of one. */
 static void hint_nearest(lt_text name, lt_err *err)
 {
@@ -366,6 +375,8 @@ static void hint_nearest(lt_text name, lt_err *err)
     lt_text rest, line, word, nearest = {0};
     LT_AUTO(lt_buf) file = {.limit = LT_MIB};
     (void)lt_hint(err, "names are like Europe/London or UTC; the package tzdata has them all");
+    if (is_abbreviation(name))
+        return;
     if (lt_file_read("/usr/share/zoneinfo/tzdata.zi", &file, &unread) != LT_OK)
         return;
     for (rest = lt_buf_text(&file); lt_text_cut(&rest, '\n', &line);) {

@@ -161,20 +161,36 @@ static lt_status fail_word(const lt_workspace *workspace, const char *word, lt_e
     return err->status;
 }
 
-/* Its file is gone, or wrong; its runs are still there. *known: there are any. */
+/* The file that has to be mended before the name is a pipeline again: its own, or leat.yml. NULL: its file is gone, or never was. */
+static const lt_conf_wrong *wrong_file_of(const lt_workspace *workspace, lt_text name)
+{
+    const lt_conf_wrong *wrong = lt_project_held_by(workspace->project, name);
+    bool all = wrong && wrong->kind == LT_CONF_PROJECT_FILE;
+    bool own = wrong && wrong->kind == LT_CONF_PIPELINE_FILE && lt_text_eq(wrong->name, name);
+    return all || own ? wrong : NULL;
+}
+
+/* Its file is gone, or wrong; its runs are still there. *known: there are any, or the wrong file is its own. */
 static lt_status why_gone(lt_app *app, lt_workspace *workspace, const char *word, lt_grid *grid,
                           bool *known, lt_err *err)
 {
-    lt_run_records newest = {0};
-    lt_run_filter filter = {.pipeline = lt_text_of(word), .limit = 1};
+    lt_text name = lt_text_of(word), why = T("no file has this pipeline any more; its last run:");
+    lt_run_records newest = {0}, open = {0};
+    lt_run_filter filter = {.pipeline = name, .limit = 1};
+    const lt_conf_wrong *wrong = wrong_file_of(workspace, name);
     LT_TRY(lt_state_runs_find(workspace->state, &filter, &app->arena, &newest, err));
-    *known = newest.len > 0;
+    *known = newest.len > 0 || (wrong && wrong->kind == LT_CONF_PIPELINE_FILE);
     if (!*known)
         return LT_OK;
-    lt_text cells[] = {(lt_text){0}, lt_text_of(word), T("-"),
-                       T("no file that can be read has this pipeline any more; its last run:")};
+    if (wrong)
+        why = lt_text_of(lt_arena_format(&app->arena, "its runs wait until this is mended: %.*s",
+                                         LT_ARG(wrong->said)));
+    lt_text cells[] = {(lt_text){0}, name, wrong ? T("wrong") : T("-"), why};
     lt_grid_row(grid, cells);
-    return why_run(app, workspace, &newest.items[0], grid, err);
+    LT_TRY(lt_state_runs_open(workspace->state, name, &app->arena, &open, err));
+    for (size_t i = 0; i < open.len; i++)
+        LT_TRY(why_run(app, workspace, &open.items[i], grid, err));
+    return open.len || !newest.len ? LT_OK : why_run(app, workspace, &newest.items[0], grid, err);
 }
 
 /* A task of a run that is under way, else of the newest. */

@@ -204,6 +204,23 @@ lt_status lt_conf_check_pools(const lt_project *project, const lt_conf_pipeline 
     return for_tasks(project, pipeline, check_pool, err);
 }
 
+lt_status lt_conf_check_targets(const lt_project *project, const lt_conf_pipeline *pipeline,
+                                lt_err *err)
+{
+    for (size_t i = 0; i < pipeline->triggers.len; i++) {
+        const lt_conf_trigger *trigger = &pipeline->triggers.items[i];
+        const lt_conf_target *none;
+        lt_err missing = {0};
+        if (!trigger->target.len ||
+            lt_project_target_get(project, trigger->target, &none, &missing) == LT_OK)
+            continue;
+        lt_ignore(lt_conf_fail(trigger->place, err, "the trigger '%.*s': %s", LT_ARG(trigger->name),
+                               missing.message));
+        return lt_hint(err, "%s", missing.hint);
+    }
+    return LT_OK;
+}
+
 /* The pipeline that a task calls, when that is written and no template; else empty. */
 static lt_text called_by(const lt_conf_task *task)
 {

@@ -372,7 +372,8 @@ static lt_status load_folders(loader *self, lt_err *err)
 {
     LT_AUTO(lt_map) secrets = {0};
     static check_pipeline *const checks[] = {check_days_off, lt_conf_check_pools,
-                                             lt_conf_check_calls, lt_conf_check_circle};
+                                             lt_conf_check_targets, lt_conf_check_calls,
+                                             lt_conf_check_circle};
     LT_TRY(load_folder(self, "sources", LT_CONF_SOURCE_FILE, add_source, err));
     LT_TRY(load_folder(self, "calendars", LT_CONF_CALENDAR_FILE, add_calendar, err));
     LT_TRY(load_folder(self, "pipelines", LT_CONF_PIPELINE_FILE, add_pipeline, err));

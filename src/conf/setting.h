@@ -106,10 +106,12 @@ LT_MUST_CHECK lt_status lt_conf_check_triggers(const lt_conf_triggers *triggers,
 /* What tasks say of each other: `after` in no circle, branches and tasks of items that are there. A word of `after` that is no task selects
  * nodes, and is looked at when a run is planned. */
 LT_MUST_CHECK lt_status lt_conf_check_order(const lt_conf_pipeline *pipeline, lt_err *err);
-/* What tasks name of the project: pools; pipelines that they call (those of `wrong` count);
+/* What tasks and triggers name of the project: pools; targets; pipelines that they call (those of `wrong` count);
  * pipelines that only call each other. */
 LT_MUST_CHECK lt_status lt_conf_check_pools(const lt_project *project,
                                             const lt_conf_pipeline *pipeline, lt_err *err);
+LT_MUST_CHECK lt_status lt_conf_check_targets(const lt_project *project,
+                                              const lt_conf_pipeline *pipeline, lt_err *err);
 LT_MUST_CHECK lt_status lt_conf_check_calls(const lt_project *project,
                                             const lt_conf_pipeline *pipeline, lt_err *err);
 LT_MUST_CHECK lt_status lt_conf_check_circle(const lt_project *project,

@@ -702,6 +702,7 @@ def test_users_and_tokens_are_managed_and_every_change_is_told(project, up):
         narrow.ask(method, path, status=403)
     assert [t["id"] for t in ada.get("/api/v1/tokens")["tokens"]] == [token["id"]]
     server.client("viewer").ask("DELETE", f"/api/v1/tokens/{token['id']}", status=404)
+    assert "'leat token create --role operator'" in server.client("viewer").ask("POST", "/api/v1/pipelines/quick/runs", {}, status=403).json()["hint"]
     ada.ask("DELETE", f"/api/v1/tokens/{token['id']}", status=204)
     narrow.ask("GET", "/api/v1/pipelines", status=401)
     assert admin.ask("PATCH", "/api/v1/users/ada", {"role": "viewer"}, status=200).json()["role"] == "viewer"

@@ -373,7 +373,14 @@ def test_why_knows_pipelines_that_are_gone_and_names_that_are_nearly_right(proje
     leat("run", "--pipeline", "gone", code=1)
     (leat.project / "pipelines/gone.yml").unlink()
     told = leat("why", "gone").out
-    assert "no file that can be read has this pipeline any more; its last run:" in told and "exit code 1" in told
+    (leat.project / "pipelines/never.yml").write_text("name: never\ntasks: {a: {shell: 'true', pool: apii}}\n")
+    (row,) = leat("why", "never", "--json").json()
+    assert row["status"] == "wrong" and "its runs wait until this is mended: pipelines/never.yml:2:9" in row["why"] and "no pool 'apii'" in row["why"]
+    (leat.project / "pipelines/never.yml").unlink()
+    (leat.project / "leat.yml").write_text("name: t\nstray\n")
+    assert leat("why", "gone", "--json").json()[0]["why"].startswith("its runs wait until this is mended: leat.yml:2:1")
+    (leat.project / "leat.yml").write_text("name: t\n")
+    assert "no file has this pipeline any more; its last run:" in told and "exit code 1" in told
     for words in (["why", "mornin"], ["run", "--pipeline", "mornin"]):
         leat.edge(leat(*words, code=2), "there is no pipeline 'mornin'", "did you mean 'morning'?")
     assert "'zzz' is no pipeline, and: run 1 has no task 'zzz'" in leat("why", "zzz", code=2).err

@@ -139,7 +139,12 @@ static lt_status check_role(lt_api_call *call, int *http, lt_err *err)
         *http = 403;
         lt_ignore(lt_fail(err, LT_DENIED, "%s needs the role %s; this is %s", route->id,
                           lt_role_name(route->role), lt_role_name(call->user.role)));
-        return lt_hint(err, "an admin can give it: 'leat user role'");
+        return !call->token_id.len
+                   ? lt_hint(err, "an admin can give it: 'leat user role'")
+                   : lt_hint(err,
+                             "'leat token create --role %s' makes a token that may, for a user "
+                             "with that role",
+                             lt_role_name(route->role));
     }
     return LT_OK;
 }

@@ -65,6 +65,8 @@ Test(zone, names_are_no_paths)
     lt_err err = {0};
     CHECK_STATUS(lt_zone_find(T("Europe/Londn"), &zone, &err), LT_NOT_FOUND, err);
     CHECK_HAS(err.hint, "did you mean 'Europe/London'?");
+    CHECK_STATUS(lt_zone_find(T("BST"), &zone, &err), LT_NOT_FOUND, err);
+    CHECK_HAS(err.hint, "names are like Europe/London");
     CHECK_STATUS(lt_zone_find(T("Olympus/Mons"), &zone, &err), LT_NOT_FOUND, err);
     CHECK_HAS(err.hint, "tzdata");
     CHECK_STATUS(lt_zone_find(T("Europe"), &zone, &err), LT_NOT_FOUND, err);

@@ -387,6 +387,26 @@ Test(conf, what_tasks_name_is_looked_for_when_the_file_is_read)
     }
 }
 
+Test(conf, a_trigger_asks_a_target_that_there_is)
+{
+    static const char form[] = "name: p\ntriggers:\n  grown: {sql: select 1, target: %s}\n"
+                               "tasks: {a: {shell: x}}\n";
+    const char *root = lt_test_folder();
+    put(root, "leat.yml", "name: x\ntargets: {dev: {engine: duckdb}}\n");
+    for (int known = 0; known < 2; known++) {
+        lt_err err = {0};
+        LT_AUTO(lt_arena) arena = {0};
+        lt_project *p = NULL;
+        LT_AUTO(lt_chars) text = lt_format(form, known ? "dev" : "dve");
+        put(root, "pipelines/p.yml", text);
+        CHECK(lt_project_load(root, NULL, &arena, &p, &err) == (known ? LT_OK : LT_INVALID));
+        if (!known)
+            CHECK_HAS(err.message, "3:3: the trigger 'grown': leat.yml has no target 'dve'");
+        if (!known)
+            CHECK_HAS(err.hint, "did you mean 'dev'?");
+    }
+}
+
 Test(conf, what_may_be_there_or_may_end_is_no_error)
 {
     static const char *const cases[] = {
