@@ -302,6 +302,14 @@ const lt_dbt_package *lt_dbt_package_find(const lt_dbt *dbt, lt_text name);
 
 /* ---- value.c: YAML to values, rendered ---- */
 
+/* Digests of 64 bits, of what this program makes itself: nobody is kept from making two that are equal. */
+static inline uint64_t lt_dbt_mix(uint64_t digest, uint64_t with)
+{
+    digest = (digest ^ (with + 0x9e3779b97f4a7c15u)) * 0xff51afd7ed558ccdu;
+    return digest ^ digest >> 32;
+}
+uint64_t lt_dbt_mix_text(uint64_t digest, lt_text text);
+
 typedef struct value_source {
     lt_dbt *dbt;
     const lt_dbt_package *package; /* may be NULL */

@@ -48,11 +48,14 @@ typedef struct node_state {
     bool is_again;
 } node_state;
 
+/* A place that the cache does not know is another node's the next time. */
 static uint64_t needs_of(const lt_dbt_node *node)
 {
-    uint64_t digest = lt_manifest_mix(node->place, node->no_relation);
+    uint64_t digest = lt_dbt_mix(node->place, node->no_relation);
+    if (node->is_again)
+        digest = lt_dbt_mix_text(digest, node->id);
     for (size_t i = 0; i < node->depends_on.len; i++)
-        digest = lt_manifest_mix(digest, node->depends_on.items[i]->place);
+        digest = lt_dbt_mix(digest, node->depends_on.items[i]->place);
     return digest;
 }
 
@@ -66,7 +69,7 @@ static node_state *states_of(lt_manifest *m)
         states[i].is_again |= node->is_again || node->is_compiled || node->compiled_path.len;
         for (size_t k = 0; node->kind == LT_DBT_GENERIC_TEST && k < node->depends_on.len; k++) {
             node_state *tested = &states[node->depends_on.items[k]->index];
-            tested->tests += lt_manifest_mix(node->place, 1);
+            tested->tests += lt_dbt_mix(node->place, 1);
             tested->is_again |= node->is_again;
         }
     }
@@ -75,7 +78,7 @@ static node_state *states_of(lt_manifest *m)
 
 static uint64_t state_digest(const node_state *state)
 {
-    return state->is_again ? 0 : lt_manifest_mix(state->needs, state->tests);
+    return state->is_again ? 0 : lt_dbt_mix(state->needs, state->tests);
 }
 
 /* ---- the file ---- */
@@ -123,7 +126,7 @@ static uint64_t digest_of_edges(const lt_manifest *m)
 {
     uint64_t digest = m->dbt->all.len;
     for (size_t i = 0; i < m->dbt->all.len; i++)
-        digest = lt_manifest_mix(digest, m->states[i].needs);
+        digest = lt_dbt_mix(digest, m->states[i].needs);
     return digest;
 }
 

@@ -99,11 +99,6 @@ void lt_manifest_copy(lt_manifest *m);
 /* When manifest.json has its name: write the index, or take it away. */
 void lt_manifest_pieces_keep(const lt_manifest *m, const char *folder);
 void lt_manifest_pieces_close(lt_manifest_pieces *pieces);
-static inline uint64_t lt_manifest_mix(uint64_t digest, uint64_t with)
-{
-    digest = (digest ^ (with + 0x9e3779b97f4a7c15u)) * 0xff51afd7ed558ccdu;
-    return digest ^ digest >> 32;
-}
 
 /* ---- manifest_macro.c, manifest_map.c: keys of the file ---- */
 

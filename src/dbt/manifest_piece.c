@@ -164,7 +164,7 @@ bool lt_manifest_piece_begin(lt_manifest *m, uint32_t tag, uint64_t digest)
 {
     lt_manifest_pieces *p = &m->pieces;
     p->tag = tag;
-    p->digest = digest ? lt_manifest_mix(digest, lt_json_has_items(&m->w)) : 0;
+    p->digest = digest ? lt_dbt_mix(digest, lt_json_has_items(&m->w)) : 0;
     uint32_t place = p->old && digest ? p->place_of[tag] : 0;
     uint64_t now = m->written + p->copy_len + m->buf.len;
     if (place && p->old[place - 1].digest == p->digest) {

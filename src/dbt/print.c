@@ -336,34 +336,17 @@ const lt_dbt_print *lt_dbt_print_of(lt_dbt_prints *prints, const lt_dbt_node *no
 
 /* ---- without making it ---- */
 
-static uint64_t mix(uint64_t mark, uint64_t with)
-{
-    mark = (mark ^ (with + 0x9e3779b97f4a7c15u)) * 0xff51afd7ed558ccdu;
-    return mark ^ mark >> 32;
-}
-
-static uint64_t mix_text(uint64_t mark, lt_text text)
-{
-    uint64_t word = 0;
-    for (size_t at = 0; at < text.len; at += sizeof(word)) {
-        word = 0;
-        memcpy(&word, text.ptr + at, LT_MIN(sizeof(word), text.len - at));
-        mark = mix(mark, word);
-    }
-    return mix(mark, text.len);
-}
-
 /* Variables are part of the parse cache's key. */
 static uint64_t around_of(const lt_dbt *dbt)
 {
     uint64_t mark = dbt->cache_stamp;
     for (size_t i = 0; i < dbt->env_reads.entries.len; i++) {
-        mark = mix_text(mark, dbt->env_reads.entries.items[i].key);
-        mark = mix_text(mark, *(const lt_text *)dbt->env_reads.entries.items[i].value);
+        mark = lt_dbt_mix_text(mark, dbt->env_reads.entries.items[i].key);
+        mark = lt_dbt_mix_text(mark, *(const lt_text *)dbt->env_reads.entries.items[i].value);
     }
     for (size_t i = 0; i < dbt->macros.len; i++)
         if (!dbt->macros.items[i]->package->is_built_in)
-            mark = mix_text(mark, dbt->macros.items[i]->sql);
+            mark = lt_dbt_mix_text(mark, dbt->macros.items[i]->sql);
     return mark | 1;
 }
 
@@ -371,10 +354,10 @@ static uint64_t around_of(const lt_dbt *dbt)
 static uint64_t mix_above(lt_dbt_prints *prints, uint64_t mark, lt_dbt_node *above)
 {
     const lt_relation *relation = &above->relation;
-    mark = mix_text(mark, above->id);
-    mark = mix_text(mark, relation->database);
-    mark = mix_text(mark, relation->schema);
-    mark = mix_text(mark, relation->name);
+    mark = lt_dbt_mix_text(mark, above->id);
+    mark = lt_dbt_mix_text(mark, relation->database);
+    mark = lt_dbt_mix_text(mark, relation->schema);
+    mark = lt_dbt_mix_text(mark, relation->name);
     if (lt_dbt_is_ephemeral(above))
         lt_push(&prints->open, above);
     return mark;
@@ -394,7 +377,7 @@ uint64_t lt_dbt_print_mark(lt_dbt_prints *prints, const lt_dbt_node *node)
     for (size_t next = 0;; at = prints->open.items[next++]) {
         if (at->is_again)
             return 0;
-        mark = mix(mark, at->place);
+        mark = lt_dbt_mix(mark, at->place);
         for (size_t i = 0; i < at->depends_on.len; i++) {
             lt_dbt_node *above = at->depends_on.items[i];
             if (prints->met[above->index] == self)

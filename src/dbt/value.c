@@ -284,6 +284,16 @@ lt_text lt_dbt_checksum(lt_dbt *dbt, lt_text content)
     return lt_arena_text(&dbt->arena, lt_text_of(sum));
 }
 
+uint64_t lt_dbt_mix_text(uint64_t digest, lt_text text)
+{
+    for (size_t at = 0; at < text.len; at += sizeof(uint64_t)) {
+        uint64_t word = 0;
+        memcpy(&word, text.ptr + at, LT_MIN(sizeof(word), text.len - at));
+        digest = lt_dbt_mix(digest, word);
+    }
+    return lt_dbt_mix(digest, text.len);
+}
+
 void lt_dbt_md5_hex(lt_text content, char out[33])
 {
     digest(EVP_md5(), content, out);

@@ -451,6 +451,26 @@ def test_a_change_reaches_what_looked_at_it_and_nothing_else(tmp_path, env):
     assert change("models/part_1/m_4.sql", "as id", "as number") == ["m_4"]
 
 
+def test_a_test_that_takes_the_place_of_another_is_not_taken_for_it(tmp_path, env):
+    """Few changes leave the cache as it is: pieces of the manifest are copied though nodes have come that it does not know."""
+    zoo = Zoo.__new__(Zoo)
+    zoo.root, zoo.env, zoo.options, zoo.ids = tmp_path, dict(env), [], set()
+    zoo.put("profiles.yml", PROFILES)
+    zoo.put("dbt_project.yml", "name: zoo\nprofile: zoo\n")
+    for number in range(30):
+        zoo.put(f"models/m_{number}.sql", "select 1 as id\n")
+    for values in ([], [1], [2], [3, 4], [2], []):
+        test = f"{{accepted_values: {{arguments: {{values: {values}}}}}}}" if values else ""
+        zoo.put("models/one.yml", f"models: [{{name: m_3, columns: [{{name: id, data_tests: [{test}]}}]}}]\n")
+        warm = zoo.parse("target")
+        assert warm[1] == zoo.parse("target_cold", "--no-partial-parse")[1]
+        if not values:
+            continue
+        assert "1 looked into, 2 evaluated again" in warm[2]
+        manifest = json.loads((tmp_path / "target/manifest.json").read_text(encoding="utf-8"))
+        assert set(manifest["child_map"]) == set(manifest["nodes"])
+
+
 def test_flags_that_a_template_asks_for_count_while_parsing(tmp_path, env):
     """As in dbt, `flags` has the command's values when models are read; what the cache kept for other values is not used."""
     (tmp_path / "models").mkdir()
