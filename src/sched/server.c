@@ -32,6 +32,7 @@ enum {
     SAVING_US =
         150000, /* so long after a change a wrong file may be one that is just being saved, */
     DOUBT_US = 2000000, /* and so long at most, when changes do not end */
+    AGAIN_US = 2000000, /* while they are wrong */
     SECOND_US = 1000000,
 };
 
@@ -64,6 +65,7 @@ struct lt_sched {
     LT_VEC(trouble) troubles;
     int64_t doubt_mono_us;  /* the files looked wrong: when to look again and believe it; 0: no */
     int64_t doubt_since_us; /* the first time that they did */
+    int64_t again_mono_us;  /* they are wrong: when to look again without being told; 0: no */
     lt_state_stamp stamp;
     pthread_mutex_t figures_lock;
     lt_sched_figures figures;
@@ -256,6 +258,13 @@ static lt_status take_files(lt_sched *self, lt_workspace *made, lt_err *err)
     return status;
 }
 
+/* Not all that mends a file is seen: rights, what a link leads to, files that could be opened again. */
+static void look_again_later(lt_sched *self, int64_t began_us)
+{
+    int64_t now_us = lt_mono_us(), pause_us = LT_MAX(AGAIN_US, 20 * (now_us - began_us));
+    self->again_mono_us = self->files_trouble ? now_us + pause_us : 0;
+}
+
 /* Without a right leat.yml the old files stay; of the others, wrong ones hold back only what needs them. */
 static lt_status load_files(lt_sched *self, bool changed, lt_err *err)
 {
@@ -263,6 +272,7 @@ static lt_status load_files(lt_sched *self, bool changed, lt_err *err)
         .root = self->options.root, .home = self->options.home, .files = LT_FILES_RUN};
     LT_AUTO(lt_workspace_ref) made = NULL;
     lt_err why = {0};
+    int64_t began_us = lt_mono_us();
     self->look = true;
     lt_status status = lt_workspace_open(&options, &made, &why);
     if (status != LT_OK && !self->files) {
@@ -282,6 +292,7 @@ static lt_status load_files(lt_sched *self, bool changed, lt_err *err)
     self->holds_all = !made;
     status = made ? take_files(self, LT_TAKE(made), err) : LT_OK;
     count_held(self);
+    look_again_later(self, began_us);
     (void)pthread_rwlock_unlock(&self->files_lock);
     return status;
 }
@@ -655,12 +666,17 @@ static void wait_for_news(lt_sched *self)
     lt_free(fds);
 }
 
+static bool is_over(int64_t mono_us)
+{
+    return mono_us && lt_mono_us() >= mono_us;
+}
+
 static lt_status step(lt_sched *self, lt_err *err)
 {
     bool changed_files = files_changed(self);
     if (changed_files)
         watch_files(self);
-    if (changed_files || (self->doubt_mono_us && lt_mono_us() >= self->doubt_mono_us))
+    if (changed_files || is_over(self->doubt_mono_us) || is_over(self->again_mono_us))
         LT_TRY(load_files(self, changed_files, err));
     look_at_clock(self);
     LT_TRY(collect_children(self, err));

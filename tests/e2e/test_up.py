@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import time
@@ -133,6 +134,21 @@ def test_a_file_that_is_just_being_saved_is_no_error(project, up):
     wait_for(lambda: len(beats(leat)) >= 1, "a beat of the new file")
     stop(server)
     assert longest > 0.1 or "mended" not in server.stderr.read()  # a half file that stays is wrong indeed
+
+
+def test_what_could_not_be_read_for_a_moment_holds_nobody_up_for_longer(project, up):
+    """No more open files are no wrong file, and no file tells when there are some again."""
+    leat = project({"leat.yml": "name: t\n", "pipelines/beat.yml": SECONDLY})
+    server = up(leat)
+    wait_for(lambda: beats(leat), "the first beat")
+    limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{server.pid}/fd")), limits[1]))
+    leat.write("leat.yml", "name: t\nthreads: 2\n")
+    line_with(server.stderr, "Too many open files")
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
+    had = len(beats(leat))
+    wait_for(lambda: len(beats(leat)) >= had + 2, "beats, though nobody has written a file")
+    stop(server)
 
 
 def test_pause_resume_and_status(project, up):
