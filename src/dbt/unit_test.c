@@ -229,7 +229,7 @@ static lt_status settle_rows(settling *s, lt_err *err)
     s->given = lt_jinja_list(&s->dbt->heap);
     s->expect = lt_dbt_at(s->test->raw, "expect");
     for (size_t i = 0; given.type == LT_JINJA_LIST && i < lt_jinja_len(given); i++) {
-        lt_jinja_value side;
+        lt_jinja_value side = {0};
         LT_TRY(settle_side(s, lt_jinja_at(given, i), false, &side, err));
         lt_jinja_add(s->given, side);
     }
