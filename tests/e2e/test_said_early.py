@@ -1,6 +1,7 @@
 """What is wrong with a pipeline is said when its file is read, in the same words wherever somebody looks."""
 
 import json
+import re
 
 import pytest
 
@@ -201,9 +202,12 @@ def test_a_trigger_that_cannot_work_says_so_in_the_same_words_everywhere(project
         assert f"it cannot do its work: {sentence})" in listed, (sentence, listed)
         assert sentence.split(";")[0] in told, (sentence, told)
     assert "nowhere" in rows["asked.changed"]["why"]
+    in_trouble = lambda: int(re.search(r'\nleat_triggers_in_trouble\{pipeline="asked"\} (\d+)\n', api.ask("GET", "/metrics", status=200).body.decode())[1])
+    wait_for(lambda: in_trouble() == len(TROUBLES), "the figure of all troubles")
     leat("store", "mb", "inbx")
     leat("secret", "set", "HOOK_SECRT", stdin="sixteen bytes or more", env={"LEAT_KEY": ""}, code=None)
     wait_for(lambda: why(leat, "asked")["asked.arrived"]["status"] == "waiting", "the bucket")
+    wait_for(lambda: in_trouble() < len(TROUBLES), "the figure without the bucket's")
 
 
 def test_the_log_has_a_trouble_once(project, up):

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "sched/ask.h"
 #include "sched/server.h"
+#include "state/trigger.h"
 #include "web/api/parts.h"
 
 #include <dirent.h>
@@ -147,6 +148,41 @@ static lt_status write_pauses(lt_buf *out, lt_api_call *call, lt_err *err)
     return LT_OK;
 }
 
+/* What is remembered of a trigger that the file has no more does not count. */
+static int64_t count_troubles(const lt_conf_pipeline *pipeline, const lt_trigger_records *known)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < known->len; i++) {
+        const lt_trigger_record *one = &known->items[i];
+        bool own = one->trouble.len && lt_text_eq(one->pipeline, pipeline->name);
+        for (size_t k = 0; own && k < pipeline->triggers.len; k++)
+            count += lt_text_eq(one->name, pipeline->triggers.items[k].name);
+    }
+    return count;
+}
+
+/* A trigger that cannot look begins no run, so no alert of a run ever tells of it. */
+static lt_status write_troubles(lt_buf *out, lt_api_call *call, lt_err *err)
+{
+    lt_text wrong;
+    size_t shown = 0;
+    lt_trigger_records known = {0};
+    LT_TRY(lt_state_triggers(call->state, (lt_text){0}, call->arena, &known, err));
+    begin(out, "leat_triggers_in_trouble", "gauge",
+          "Triggers that cannot do their work, of the first 200 pipelines that have some.");
+    const lt_project *project = lt_sched_project(call->api->options.sched, &wrong);
+    for (size_t i = 0; i < project->pipelines.len && shown < LT_FIGURE_PIPELINES; i++) {
+        const lt_conf_pipeline *pipeline = &project->pipelines.items[i];
+        if (!pipeline->triggers.len)
+            continue;
+        shown++;
+        counted(out, "leat_triggers_in_trouble", "pipeline", pipeline->name, NULL, (lt_text){0},
+                count_troubles(pipeline, &known));
+    }
+    lt_sched_project_done(call->api->options.sched);
+    return LT_OK;
+}
+
 static void write_requests(lt_buf *out, lt_api *api)
 {
     static const char *const classes[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
@@ -209,6 +245,7 @@ lt_status lt_api_get_metrics(lt_api_call *call, lt_err *err)
     write_lengths(out, call->api);
     write_scheduler(out, call->api->options.sched);
     LT_TRY(write_pauses(out, call, err));
+    LT_TRY(write_troubles(out, call, err));
     write_requests(out, call->api);
     write_process(out, call->api);
     lt_server_reply_header(call->request, call->reply, T("Content-Type"),
