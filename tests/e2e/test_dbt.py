@@ -127,7 +127,7 @@ def test_what_a_test_refuses_goes_no_further_and_retry_takes_it_up(small):
     ("models/m.yml", "models:\n  - name: [\n", ["models/m.yml:"]),
     ("models/m.yml", "models: {a: b}\n", ["models/m.yml:1:9", "must be a list"]),
     ("dbt_project.yml", "name: 1-x\nprofile: small\n", ["dbt_project.yml:1:7", "no name"]),
-    ("profiles.yml", "other: {}\n", ["profile 'small'", "other"]),
+    ("profiles.yml", "other: {}\n", ["profile named 'small'", "other"]),
     ("selectors.yml", "selectors: [{name: a}]\n", ["selectors.yml:1:", "definition"]),
 ])
 def test_wrong_files_are_exit_code_2_with_their_place(small, path, text, parts):
