@@ -17,11 +17,19 @@ static bool has_suffix(const char *path, const char *suffix)
     return lt_text_ends(lt_text_of(path), lt_text_of(suffix));
 }
 
+/* Docs blocks lie below docs-paths; where there are none, in every folder. */
+static bool has_docs(const project_file *file)
+{
+    const lt_texts *paths = &file->package->paths[LT_DBT_DOCS_PATHS];
+    return !paths->len || lt_dbt_texts_have(paths, lt_text_of(file->folder));
+}
+
 /* What lies in the folder and means something there. */
 static bool is_wanted(const project_file *file)
 {
-    if (has_suffix(file->path, ".yml") || has_suffix(file->path, ".yaml") ||
-        has_suffix(file->path, ".md"))
+    if (has_suffix(file->path, ".md"))
+        return has_docs(file);
+    if (has_suffix(file->path, ".yml") || has_suffix(file->path, ".yaml"))
         return true;
     if (file->kind == LT_DBT_OWN_TEST_PATHS)
         return false; /* nothing but those */

@@ -528,3 +528,13 @@ def test_an_empty_line_of_a_seed_is_a_row_of_nothing(shop):
                "{% endif %}select '{{ rows | map('list') | list | length }}' as n")
     shop("run", "-s", "m")
     assert artifact(shop, "manifest.json")["nodes"]["model.shop.m"]["compiled_code"] == "select '3' as n"
+
+
+def test_docs_lie_below_their_own_paths_where_there_are_any(shop):
+    shop.write("dbt_project.yml", PROJECT + "docs-paths: [docs, models/words]\n")
+    shop.write("docs/about.md", "{% docs about %}one{% enddocs %}")
+    shop.write("models/about.md", "{% docs about %}two{% enddocs %}")
+    shop.write("models/words/more.md", "{% docs more %}three{% enddocs %}")
+    shop("parse")
+    docs = artifact(shop, "manifest.json")["docs"]
+    assert {k: d["block_contents"] for k, d in docs.items() if ".shop." in k} == {"doc.shop.about": "one", "doc.shop.more": "three"}
