@@ -45,7 +45,7 @@ static lt_text external_of(const rendering *r, const lt_dbt_node *node, lt_jinja
     LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
     lt_text raw = lt_jinja_as_text(said);
     bool quoted = lt_text_find_byte(raw, '(', 0) == SIZE_MAX && !lt_text_starts(raw, T("'"));
-    if (!raw.len)
+    if (!raw.len || !lt_text_eq(r->dbt->settings.target_kind, T("duckdb")))
         return (lt_text){0};
     lt_buf_add_str(&text, quoted ? "'" : "");
     for (size_t i = 0; i < raw.len;) {

@@ -637,3 +637,13 @@ def test_a_changed_file_of_tests_is_seen(duck, watch):
     w = watch(duck)
     assert w.built("leat_tests/own.yml", OWN.replace("amount: 14}", "amount: 15}")) == ["big_ones"]
     assert w.built("leat_tests/own.yml", OWN) == ["big_ones"]
+
+
+# ---- what adapters have in common with dbt's ----
+
+def test_a_source_that_is_a_file_is_one_on_duckdb_alone(shop):
+    shop.write("models/s.yml", "sources: [{name: raw, tables: [{name: t, config: {meta: {external_location: \"read_csv('t.csv')\"}}}]}]\n")
+    shop.write("models/of_file.sql", "select * from {{ source('raw', 't') }}\n")
+    shop("compile", "-s", "of_file")
+    made = next((shop.root / "target/compiled").rglob("of_file.sql")).read_text()
+    assert made.startswith("select * from read_csv('t.csv')") == (shop.target == "dev")
