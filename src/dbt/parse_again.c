@@ -21,6 +21,7 @@ typedef struct refreshing {
     size_t changed;        /* homes */
     bool others;           /* files came or went */
     bool yaml;             /* a .yml file has to be read again */
+    bool is_shared; /* several packages have nodes: an entry of one may be for a node of another */
     lt_parse_work work;
 } refreshing;
 
@@ -190,6 +191,26 @@ static void move_nodes(refreshing *r, const uint32_t *to)
     dbt->parsed.len = kept;
 }
 
+static bool are_shared(const project_files *files)
+{
+    const lt_dbt_package *first = NULL;
+    for (size_t i = 0; i < files->len; i++) {
+        const project_file *file = &files->items[i];
+        if (file->kind != LT_DBT_MODEL_PATHS && file->kind != LT_DBT_SEED_PATHS &&
+            file->kind != LT_DBT_SNAPSHOT_PATHS)
+            continue;
+        if (first && file->package != first)
+            return true;
+        first = file->package;
+    }
+    return false;
+}
+
+static lt_status fail_shared(const lt_dbt_node *node, lt_err *err)
+{
+    return lt_fail(err, LT_INVALID, "another package may have an entry for %.*s", LT_ARG(node->id));
+}
+
 static lt_status find_files(refreshing *r, lt_err *err)
 {
     lt_dbt *dbt = r->dbt;
@@ -201,6 +222,9 @@ static lt_status find_files(refreshing *r, lt_err *err)
     r->others = !are_same_files(r);
     for (size_t i = 0; i < r->files->len && !r->others; i++)
         r->before[i] = (uint32_t)i + 1;
+    r->is_shared = are_shared(r->files);
+    if (r->others && r->is_shared)
+        return lt_fail(err, LT_INVALID, "there are other files");
     if (r->others) {
         uint32_t *to = lt_alloc_array(&dbt->arena, homes, sizeof(*to));
         LT_TRY(match_files(r, to, err));
@@ -382,6 +406,7 @@ static lt_status again(refreshing *r, lt_dbt_node *node, bool anew, lt_err *err)
     lt_dbt *dbt = r->dbt;
     const project_file *file = node->file_place ? &r->files->items[node->file_place - 1] : NULL;
     lt_text group = node->group;
+    bool is_disabled = node->config.disabled;
     dbt->home = node->home;
     dbt->phase = 0;
     if (file)
@@ -391,6 +416,8 @@ static lt_status again(refreshing *r, lt_dbt_node *node, bool anew, lt_err *err)
                            ? lt_dbt_node_again(dbt, node, file, anew, err)
                            : again_as_it_was(dbt, node, anew, err);
     LT_TRY(status);
+    if (r->is_shared && is_disabled != node->config.disabled)
+        return fail_shared(node, err);
     if (!anew && node->patch_home && !lt_text_eq(group, node->group)) /* tests have it too */
         mark(r, node->patch_home, LOOKED_AT);
     return LT_OK;
@@ -558,6 +585,8 @@ static lt_status nodes_anew(refreshing *r, lt_err *err)
             return fail_twice(given, err);
         if (!anew && !given)
             continue;
+        if (r->is_shared && (node->patch_home != 0) != (given != NULL))
+            return fail_shared(node, err);
         if (lt_dbt_is_set(node->version))
             return lt_fail(err, LT_INVALID, "%.*s has versions", LT_ARG(node->id));
         LT_TRY(again(r, node, true, err));
@@ -678,6 +707,11 @@ static lt_status refresh_yaml(refreshing *r, lt_err *err)
     LT_TRY(new_files(r, err));
     LT_TRY(nodes_anew(r, err));
     LT_TRY(lt_dbt_patches_apply(dbt, err));
+    for (size_t i = 0; i < dbt->patch_list.len; i++) {
+        const patch *given = dbt->patch_list.items[i];
+        if (given->node && given->node->package != given->package)
+            return fail_shared(given->node, err);
+    }
     LT_TRY(check_subjects(r, err));
     r->work.evaluated += dbt->parsed.len - r->kept_count;
     put_in_order(r);

@@ -48,6 +48,7 @@ class Zoo:
     def __init__(self, root, env, seed):
         self.root, self.env, self.chance = root, dict(env), random.Random(seed)
         self.options, self.ids, self.serial, self.parsed, self.used = [], set(), 0, 0, 0
+        self.shares = seed % 2 == 0  # the package has nodes too
         self.part_of = {number: number % PARTS for number in range(MODELS)}
         self.put("profiles.yml", PROFILES)
         self.project()
@@ -165,6 +166,8 @@ class Zoo:
             "snapshots:\n  - {name: yml_snap, relation: ref('m_0'), config: {strategy: check, unique_key: id, check_cols: all},"
             f" description: \"{{{{ doc('keys') }}}}\", columns: [{{name: id, data_tests: [{self.pick('unique', 'not_null')}]}}]}}\n",
             "models:\n  - {name: m_5, description: five, versions: [{v: 1, defined_in: m_5}]}\n",
+            "models:\n  - {name: h_model, description: of another package, columns: [{name: id, data_tests: [unique]}]}\n",
+            "seeds:\n  - {name: h_seed, config: {alias: h_other}}\n",
             "analyses:\n  - {name: look, description: \"{{ doc('places') }}\"}\n",
             "data_tests:\n  - {name: one, description: \"{{ doc('places') }}\"}\n",
             "sources:\n  - {name: far, overrides: helper, description: mine, tables: [{name: away, description: own}]}\n", ""))
@@ -191,8 +194,11 @@ class Zoo:
                  "{% macro shout(x) %}{{ quiet(x)|upper }}{% endmacro %}\n{% macro quiet(x) %}{{ x }}" + self.pick("1", "2", "3") + "{% endmacro %}\n"
                  "{% test is_loud(model, column_name) %}{{ config(" + self.pick("severity='warn'", "tags=['loud']") + ") }}"
                  "select '{{ shout('x') }}' from {{ model }}{% endtest %}\n")
+        if not self.shares:
+            return
         self.put("dbt_packages/helper/models/h.yml", "sources:\n  - name: far\n    tables: [{name: away, columns: [{name: id, data_tests: [unique]}]}]\n"
-                 f"models:\n  - {{name: h_model, description: h{self.pick(1, 2)}, columns: [{{name: id, data_tests: [is_loud]}}]}}\n")
+                 + self.pick("", f"models:\n  - {{name: h_model, description: h{self.pick(1, 2)}, columns: [{{name: id, data_tests: [is_loud]}}]}}\n"))
+        self.put("dbt_packages/helper/seeds/h_seed.csv", "id\n1\n")
 
     def sources(self):
         self.put("models/sources.yml", "sources:\n  - name: raw\n    schema: \"{{ var('colour') }}_raw\"\n    tables:\n"
@@ -225,7 +231,8 @@ class Zoo:
     def packages(self):
         self.put("dbt_packages/helper/dbt_project.yml", f"name: helper\nmodels: {{+tags: [{self.pick('h', 'i')}]}}\n")
         self.helper()
-        self.put("dbt_packages/helper/models/h_model.sql", f"select {self.next()} as id\n")
+        if self.shares:
+            self.put("dbt_packages/helper/models/h_model.sql", f"select {self.next()} as id\n")
 
     def singular(self):
         self.put("tests/one.sql", self.pick("", "{{ config(severity='warn') }}") + f"select {self.next()} from {{{{ ref('m_0') }}}}\n")
