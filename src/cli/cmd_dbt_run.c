@@ -550,6 +550,7 @@ lt_status dbt_run_operation(dbt_work *work, lt_err *err)
             return lt_fail(err, LT_INVALID, "--args must be a mapping: '{name: value}'");
     }
     LT_TRY(dbt_work_load(work, err));
+    LT_TRY(dbt_work_manifest(work, err));
     LT_TRY(dbt_run_open(work, LT_DBT_DO_COMPILE, NULL, &run, err));
     lt_status status =
         lt_dbt_operation(run, lt_text_of(work->flags->rest.items[0]), args, &out, err);
