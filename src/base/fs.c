@@ -281,22 +281,52 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*left, *right);
 }
 
+typedef struct listing {
+    const char *root, *suffix;
+    bool follows; /* links */
+    lt_path_list files, folders;
+} listing;
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* A link to a folder that it stands in would be followed without end. */
+static bool is_above(const listing *l, const char *folder, const struct stat *target)
+{
+    LT_AUTO(lt_chars) path = lt_path_join(l->root, folder);
+    size_t least = strlen(l->root);
+    struct stat info;
+    for (;;) {
+        if (stat(path, &info) == 0 && is_same_file(&info, target))
+            return true;
+        char *slash = strrchr(path, '/');
+        if (!slash || (size_t)(slash - path) < least)
+            return false;
+        *slash = '\0';
+    }
+}
+
 /* DT_REG, DT_DIR, or something else; some file systems do not tell unasked. */
-static unsigned char type_of(int folder, const struct dirent *entry)
+static unsigned char type_of(const listing *l, const char *folder, int fd,
+                             const struct dirent *entry)
 {
     struct stat info;
-    if (entry->d_type != DT_UNKNOWN)
-        return entry->d_type;
-    if (fstatat(folder, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
-        return DT_UNKNOWN;
-    return S_ISDIR(info.st_mode) ? DT_DIR : S_ISREG(info.st_mode) ? DT_REG : DT_UNKNOWN;
+    unsigned char type = entry->d_type;
+    if (type == DT_UNKNOWN && fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0)
+        type = (unsigned char)IFTODT(info.st_mode);
+    if (type != DT_LNK || !l->follows || fstatat(fd, entry->d_name, &info, 0) != 0)
+        return type;
+    return S_ISDIR(info.st_mode) && is_above(l, folder, &info)
+               ? DT_LNK
+               : (unsigned char)IFTODT(info.st_mode);
 }
 
 /* The names in root/folder: files that fit go to `files`, folders (relative) to `folders`. */
-static lt_status list_folder(const char *root, const char *folder, const char *suffix,
-                             lt_path_list *files, lt_path_list *folders, lt_err *err)
+static lt_status list_folder(listing *l, const char *folder, lt_err *err)
 {
-    LT_AUTO(lt_chars) path = lt_path_join(root, folder);
+    LT_AUTO(lt_chars) path = lt_path_join(l->root, folder);
     DIR *opened = opendir(path);
     if (!opened)
         return lt_fail_errno(err, errno, "cannot read the folder '%s'", path);
@@ -305,11 +335,11 @@ static lt_status list_folder(const char *root, const char *folder, const char *s
         if (entry->d_name[0] == '.')
             continue;
         char *name = folder[0] ? lt_path_join(folder, entry->d_name) : lt_xstrdup(entry->d_name);
-        unsigned char type = type_of(dirfd(opened), entry);
+        unsigned char type = type_of(l, folder, dirfd(opened), entry);
         if (type == DT_DIR)
-            lt_push(folders, name);
-        else if (type == DT_REG && lt_text_ends(lt_text_of(name), lt_text_of(suffix)))
-            lt_push(files, name);
+            lt_push(&l->folders, name);
+        else if (type == DT_REG && lt_text_ends(lt_text_of(name), lt_text_of(l->suffix)))
+            lt_push(&l->files, name);
         else
             lt_free(name);
     }
@@ -317,23 +347,42 @@ static lt_status list_folder(const char *root, const char *folder, const char *s
     return LT_OK;
 }
 
+static lt_status list_all(listing *l, size_t limit, lt_path_list *out, lt_err *err)
+{
+    lt_push(&l->folders, lt_xstrdup(""));
+    for (size_t i = 0; i < l->folders.len; i++) {
+        LT_TRY(list_folder(l, l->folders.items[i], err));
+        if (l->files.len > limit || l->folders.len > limit)
+            return lt_fail(err, LT_TOO_BIG, "'%s' holds more than %zu files or folders", l->root,
+                           limit);
+    }
+    if (l->files.len)
+        qsort(l->files.items, l->files.len, sizeof(*l->files.items), by_bytes);
+    for (size_t i = 0; i < l->files.len; i++)
+        lt_push(out, LT_TAKE(l->files.items[i]));
+    return LT_OK;
+}
+
+static lt_status list_below(const char *root, const char *suffix, bool follows, size_t limit,
+                            lt_path_list *out, lt_err *err)
+{
+    listing l = {.root = root, .suffix = suffix, .follows = follows};
+    lt_status status = list_all(&l, limit, out, err);
+    lt_path_list_cleanup(&l.files);
+    lt_path_list_cleanup(&l.folders);
+    return status;
+}
+
 lt_status lt_files_below(const char *root, const char *suffix, size_t limit, lt_path_list *out,
                          lt_err *err)
 {
-    LT_AUTO(lt_path_list) files = {0};
-    LT_AUTO(lt_path_list) folders = {0};
-    lt_push(&folders, lt_xstrdup(""));
-    for (size_t i = 0; i < folders.len; i++) {
-        LT_TRY(list_folder(root, folders.items[i], suffix, &files, &folders, err));
-        if (files.len > limit || folders.len > limit)
-            return lt_fail(err, LT_TOO_BIG, "'%s' holds more than %zu files or folders", root,
-                           limit);
-    }
-    if (files.len)
-        qsort(files.items, files.len, sizeof(*files.items), by_bytes);
-    for (size_t i = 0; i < files.len; i++)
-        lt_push(out, LT_TAKE(files.items[i]));
-    return LT_OK;
+    return list_below(root, suffix, false, limit, out, err);
+}
+
+lt_status lt_files_linked_below(const char *root, const char *suffix, size_t limit,
+                                lt_path_list *out, lt_err *err)
+{
+    return list_below(root, suffix, true, limit, out, err);
 }
 
 void lt_path_list_cleanup(lt_path_list *list)

@@ -82,6 +82,28 @@ static void bad(finding *f, grade how, const lt_err *err)
     f->status = err->status;
 }
 
+static void show(examination *e, const finding *f)
+{
+    static const char *const words[] = {"OK", "WARN", "FAIL", "DONE"};
+    static const lt_style styles[] = {LT_GREEN, LT_YELLOW, LT_RED, LT_GREEN};
+    LT_AUTO(lt_buf) safe = {0};
+    e->counts[f->grade]++;
+    e->machine_failed = e->machine_failed ||
+                        (f->grade == FAIL && f->status != LT_INVALID && f->status != LT_NOT_FOUND);
+    if (e->app->globals.json) {
+        lt_text cells[] = {lt_text_of(words[f->grade]), lt_text_of(f->what), lt_text_of(f->next)};
+        lt_grid_row(&e->grid, cells);
+        return;
+    }
+    lt_out_styled(&e->app->out, styles[f->grade], lt_text_of(words[f->grade]));
+    lt_out_printf(&e->app->out, "%*s", (int)(6 - strlen(words[f->grade])), "");
+    lt_buf_add_visible(&safe, lt_text_of(f->what));
+    lt_buf_add_byte(&safe, '\n');
+    if (f->next[0])
+        lt_buf_printf(&safe, "      %s: %s\n", f->grade == DONE ? "done" : "next", f->next);
+    lt_out_text(&e->app->out, lt_buf_text(&safe));
+}
+
 /* ---- the checks ---- */
 
 static void check_program(examination *e, finding *f)
@@ -130,6 +152,12 @@ static void check_project(examination *e, finding *f)
         return;
     }
     e->project = project;
+    for (size_t i = 0; i < project->wrong.len; i++) {
+        finding wrong = {0};
+        lt_ignore(lt_conf_wrong_fail(&project->wrong.items[i], &err));
+        bad(&wrong, FAIL, &err);
+        show(e, &wrong);
+    }
     (void)say(f, GOOD, "project '%.*s': %zu sources, %zu pipelines, %zu targets",
               LT_ARG(project->name), project->sources.len, project->pipelines.len,
               project->targets.len);
@@ -255,7 +283,7 @@ static void check_store(examination *e, finding *f)
     LT_AUTO(lt_store_ref) store = NULL;
     if (e->root && !e->project) {
         (void)say(f, WARN, "the store was not looked at");
-        then(f, "mend the project's files first: they say where it is");
+        then(f, "mend leat.yml first: it says where it is");
         return;
     }
     lt_status status = e->home ? lt_app_store(e->app, &store, &err) : LT_OK;
@@ -285,7 +313,7 @@ static lt_status ping(examination *e, const char *name, lt_target *target, lt_ta
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     LT_AUTO(lt_engine_ref) engine = NULL;
     LT_AUTO(lt_session_ref) session = NULL;
-    LT_TRY(lt_work_open(e->app, NULL, &workspace, err));
+    LT_TRY(lt_work_open_some(e->app, LT_FILES_LEAT, &workspace, err));
     LT_TRY(lt_workspace_target(workspace, lt_text_of(name), target, err));
     if (strcmp(target->kind, "duckdb") == 0 && (e->no_duckdb || !lt_path_exists(target->path)))
         return LT_OK; /* it is made by the first run */
@@ -335,28 +363,6 @@ static void check_target(examination *e, const lt_conf_target *conf, finding *f)
         then(f, "check its settings in leat.yml, and that the server runs");
 }
 
-static void show(examination *e, const finding *f)
-{
-    static const char *const words[] = {"OK", "WARN", "FAIL", "DONE"};
-    static const lt_style styles[] = {LT_GREEN, LT_YELLOW, LT_RED, LT_GREEN};
-    LT_AUTO(lt_buf) safe = {0};
-    e->counts[f->grade]++;
-    e->machine_failed = e->machine_failed ||
-                        (f->grade == FAIL && f->status != LT_INVALID && f->status != LT_NOT_FOUND);
-    if (e->app->globals.json) {
-        lt_text cells[] = {lt_text_of(words[f->grade]), lt_text_of(f->what), lt_text_of(f->next)};
-        lt_grid_row(&e->grid, cells);
-        return;
-    }
-    lt_out_styled(&e->app->out, styles[f->grade], lt_text_of(words[f->grade]));
-    lt_out_printf(&e->app->out, "%*s", (int)(6 - strlen(words[f->grade])), "");
-    lt_buf_add_visible(&safe, lt_text_of(f->what));
-    lt_buf_add_byte(&safe, '\n');
-    if (f->next[0])
-        lt_buf_printf(&safe, "      %s: %s\n", f->grade == DONE ? "done" : "next", f->next);
-    lt_out_text(&e->app->out, lt_buf_text(&safe));
-}
-
 /* ---- triggers ---- */
 
 static lt_status check_trigger(lt_workspace *workspace, const lt_conf_pipeline *pipeline,
@@ -394,7 +400,7 @@ static void check_warnings(examination *e)
     lt_err err = {0};
     LT_AUTO(lt_workspace_ref) workspace = NULL;
     const lt_project *project = e->project;
-    if (project && lt_work_open(e->app, NULL, &workspace, &err) == LT_OK) {
+    if (project && lt_work_open_run(e->app, NULL, &workspace, &err) == LT_OK) {
         lt_plan_foresee(workspace, true);
         project = workspace->project;
     }
@@ -438,7 +444,7 @@ static void check_triggers(examination *e)
     finding f = {0};
     size_t good = 0;
     LT_AUTO(lt_workspace_ref) workspace = NULL;
-    if (!e->project || lt_work_open(e->app, NULL, &workspace, &err) != LT_OK)
+    if (!e->project || lt_work_open_run(e->app, NULL, &workspace, &err) != LT_OK)
         return; /* what is wrong was told by the checks before */
     check_state(e, workspace);
     for (size_t i = 0; i < workspace->project->pipelines.len; i++)

@@ -49,7 +49,8 @@ static lt_status add_run(lt_app *app, lt_workspace *workspace, const lt_run_reco
     tally counted = count(tasks);
     LT_TRY(lt_why_run(workspace->state, run, &why, err));
     if (!why.len)
-        lt_buf_printf(&why, "%zu of %zu tasks have ended%s", counted.ended, counted.all,
+        lt_buf_printf(&why, "%s%zu of %zu tasks have ended%s",
+                      run->finished_at_us ? "it is over: " : "", counted.ended, counted.all,
                       counted.failed ? ", some have failed" : "");
     lt_text cells[] = {id_of(app, run->id), run->pipeline.len ? run->pipeline : run->selection,
                        lt_text_of(lt_run_status_name(run->status)), lt_buf_text(&why)};

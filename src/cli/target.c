@@ -8,7 +8,8 @@ lt_status lt_app_load(lt_app *app, lt_project **out, lt_err *err)
     const char *root;
     LT_TRY(lt_app_project(app, &root, err));
     LT_TRY(lt_workspace_read_env(root, err));
-    return lt_project_load(root, NULL, &app->arena, out, err);
+    static const lt_project_options leaves_out = {.leaves_out = true};
+    return lt_project_load(root, &leaves_out, &app->arena, out, err);
 }
 
 lt_status lt_duckdb_version(lt_arena *arena, lt_text *version, lt_err *err)

@@ -136,7 +136,7 @@ static lt_status list_files(const char *folder, lt_path_list *all, lt_err *err)
         return LT_OK;
     for (size_t i = 0; i < LT_COUNT(suffixes); i++) {
         LT_AUTO(lt_path_list) some = {0};
-        LT_TRY(lt_files_below(folder, suffixes[i], MOST_FILES, &some, err));
+        LT_TRY(lt_files_linked_below(folder, suffixes[i], MOST_FILES, &some, err));
         for (size_t j = 0; j < some.len; j++)
             lt_push(all, LT_TAKE(some.items[j]));
     }

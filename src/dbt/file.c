@@ -64,7 +64,7 @@ static lt_status list_folder(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_paths 
     LT_AUTO(lt_chars) full = lt_path_join(package->root, name);
     if (!lt_path_is_folder(full))
         return LT_OK;
-    LT_TRY(lt_files_below(full, "", LT_DBT_MOST_FILES, &files, err));
+    LT_TRY(lt_files_linked_below(full, "", LT_DBT_MOST_FILES, &files, err));
     for (size_t i = 0; i < files.len; i++) {
         project_file file = {.package = package, .kind = kind, .folder = name, .is_wanted = true};
         LT_AUTO(lt_chars) path = lt_path_join(name, files.items[i]);

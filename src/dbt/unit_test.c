@@ -58,7 +58,7 @@ static lt_status list_fixtures(settling *s, const lt_dbt_package *package, lt_er
                            LT_ARG(package->paths[LT_DBT_TEST_PATHS].items[i]));
         if (!lt_path_is_folder(folder))
             continue;
-        LT_TRY(lt_files_below(folder, "", LT_DBT_MOST_FILES, &files, err));
+        LT_TRY(lt_files_linked_below(folder, "", LT_DBT_MOST_FILES, &files, err));
         for (size_t k = 0; k < files.len; k++) {
             LT_AUTO(lt_chars) path = lt_path_join(folder, files.items[k]);
             LT_TRY(add_fixture(s, package, lt_arena_str(&s->dbt->arena, lt_text_of(path)), err));

@@ -109,7 +109,7 @@ typedef struct lt_server_options {
     unsigned
         connection_limit; /* [256]; some more are taken, only to be told so; further ones are closed at once */
     /* So many for one address [0: any number]. Then, too, who opens connections and says nothing holds nobody up: beyond its share an address
-     * loses the oldest one that has asked for nothing, and from three quarters of the limit on heads have 2 s and bodies 5 s. */
+     * loses the oldest one that has asked for nothing, or else has not said all, and from three quarters of the limit on heads have 2 s and bodies 5 s. */
     unsigned address_limit;
     unsigned idle_timeout_s; /* [60] */
     unsigned head_timeout_s; /* of the first head [idle_timeout_s] */

@@ -87,24 +87,33 @@ static struct in6_addr address_of(const struct sockaddr *client)
     return made;
 }
 
-/* With the lock held. Beyond its share an address makes room by itself: what has asked for nothing goes first, and where all are at work
- * the new one does. */
+/* It waits for its client: first those go that have asked for nothing, then those that have not said all; of these the oldest. */
+static bool goes_before(const lt_watched *w, const lt_watched *other)
+{
+    if (!atomic_load(&w->deadline_us))
+        return false;
+    if (!other || atomic_load(&w->is_head) != atomic_load(&other->is_head))
+        return !other || atomic_load(&w->is_head);
+    return atomic_load(&w->since_us) < atomic_load(&other->since_us);
+}
+
+/* With the lock held. Beyond its share an address makes room by itself; where all are at work the new one goes. */
 static void make_room(lt_watch *watch, lt_watched *made, unsigned most)
 {
     unsigned count = 0;
-    lt_watched *oldest = made;
+    lt_watched *least = NULL;
     for (lt_watched *w = watch->first; w && most; w = w->after) {
         if (w->is_cut || memcmp(&w->address, &made->address, sizeof(w->address)) != 0)
             continue;
         count++;
-        if (atomic_load(&w->deadline_us) && atomic_load(&w->is_head) &&
-            atomic_load(&w->since_us) < atomic_load(&oldest->since_us))
-            oldest = w;
+        if (goes_before(w, least))
+            least = w;
     }
     if (count < most || !most)
         return;
-    oldest->is_cut = true;
-    (void)shutdown(oldest->fd, SHUT_RDWR);
+    least = least ? least : made;
+    least->is_cut = true;
+    (void)shutdown(least->fd, SHUT_RDWR);
 }
 
 lt_watched *lt_watch_add(lt_watch *watch, int fd, const struct sockaddr *client, unsigned seconds,

@@ -2,7 +2,7 @@
  *
  * libmicrohttpd's own timeout begins anew with each byte. Here a connection has a moment by which it must have got further; a thread
  * looks every half second and shuts the sockets down that have not. When connections are scarce, those that wait for a client get little time,
- * and an address that has its share of connections loses the oldest one that has asked for nothing when it opens another. */
+ * and an address that has its share of connections loses the oldest one that has asked for nothing, or else has not said all, when it opens another. */
 #pragma once
 #include "base/base.h"
 

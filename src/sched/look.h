@@ -76,3 +76,6 @@ bool lt_look_item(const lt_watched *watched, lt_look *look, lt_text item, lt_tex
 void lt_look_gone(const lt_watched *watched, lt_look *look, const lt_map *there);
 /* SHA-256 in hex of two texts with a NUL between: the id of an event. In `arena`. */
 lt_text lt_look_id(lt_text item, lt_text stamp, lt_arena *arena);
+
+/* LT_NOT_FOUND, with what to do. */
+LT_MUST_CHECK lt_status lt_watch_no_folder(const char *name, lt_err *err);

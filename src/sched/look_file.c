@@ -128,7 +128,7 @@ lt_status lt_look_files(lt_watched *watched, lt_look *look, lt_err *err)
     LT_AUTO(lt_path_list) files = {0};
     LT_AUTO(lt_map) there = {0};
     if (!lt_path_is_folder(folder))
-        return lt_fail(err, LT_NOT_FOUND, "there is no folder '%s'", name);
+        return lt_watch_no_folder(name, err);
     LT_TRY(lt_files_below(folder, "", MOST_FILES, &files, err));
     watch_folders(watched, folder, &files);
     for (size_t i = 0; i < files.len; i++) {

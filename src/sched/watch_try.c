@@ -14,12 +14,17 @@ static lt_status try_bucket(lt_workspace *workspace, lt_text bucket, lt_err *err
     return lt_bucket_find(workspace->store, bucket, &versioning, err);
 }
 
+lt_status lt_watch_no_folder(const char *name, lt_err *err)
+{
+    lt_ignore(lt_fail(err, LT_NOT_FOUND, "there is no folder '%s'", name));
+    return lt_hint(err, "make it; a path is from the project's folder, unless it begins with '/'");
+}
+
 static lt_status try_folder(const lt_workspace *workspace, lt_text folder, lt_err *err)
 {
     LT_AUTO(lt_chars) name = lt_text_dup(folder);
     LT_AUTO(lt_chars) path = lt_path_join(workspace->root, name);
-    return lt_path_is_folder(path) ? LT_OK
-                                   : lt_fail(err, LT_NOT_FOUND, "there is no folder '%s'", name);
+    return lt_path_is_folder(path) ? LT_OK : lt_watch_no_folder(name, err);
 }
 
 lt_status lt_watch_try(lt_workspace *workspace, const lt_conf_trigger *trigger, lt_err *err)

@@ -152,3 +152,18 @@ def test_a_target_without_its_library_does_not_answer(home):
     home.env["LEAT_DUCKDB"] = str(home.project / "nothing.so")
     assert grades(home, "target 'dev'", code=3) == ["FAIL"]
     assert not any("answers" in what for _, what, _ in findings(home, code=3))
+
+
+def test_beside_a_wrong_file_everything_else_is_looked_at(project):
+    leat = project({"leat.yml": "name: t\n", "pipelines/good.yml": "name: good\ntasks: {one: {shell: 'true', env: {X: \"{{ env_var('NOT_THERE') }}\"}}}\n",
+                    "pipelines/a.yml": "name: a\ntask: {}\n", "pipelines/b.yml": "name: b\ntasks: {one: {shell: 'true', after: two}}\npools: 1\n"})
+    said = leat("doctor", code=2)
+    leat.edge(said, "pipelines/a.yml:2:1", "did you mean 'tasks'", "pipelines/b.yml:3:1", "project 't': 0 sources, 1 pipelines", "'NOT_THERE' is not set", "2 of ")
+    assert "was not looked at" not in said.out
+
+
+def test_a_linked_file_is_a_file_of_the_project(project, tmp_path):
+    (tmp_path / "far.yml").write_text("name: far\ntasks: {one: {shell: 'true'}}\n")
+    leat = project({"leat.yml": "name: t\n", "pipelines/near.yml": "name: near\ntasks: {one: {shell: 'true'}}\n"})
+    (leat.project / "pipelines" / "far.yml").symlink_to(tmp_path / "far.yml")
+    assert sorted(p["pipeline"] for p in leat("pipelines", "--json").json()) == ["far", "near"]

@@ -62,6 +62,7 @@ static lt_status refuse(lt_api_call *call, lt_status status, const lt_err *err)
     if (status != LT_DENIED)
         return status;
     call->status = err->reason ? 429 : 401;
+    call->title = err->reason ? NULL : "The name or the password is wrong";
     if (err->reason) {
         (void)snprintf(seconds, sizeof(seconds), "%d", err->reason);
         lt_server_reply_header(call->request, call->reply, T("Retry-After"), lt_text_of(seconds));

@@ -194,6 +194,30 @@ static lt_status act_list(const char *path, lt_err *err)
     return lt_files_below(path, "", 10, &list, err);
 }
 
+Test(fs, links_are_followed_where_that_is_asked_for_and_never_in_a_circle)
+{
+    lt_err err = {0};
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_chars) real = inside(folder, "real/deep");
+    LT_AUTO(lt_chars) file = inside(folder, "real/deep/a.yml");
+    LT_AUTO(lt_chars) linked = inside(folder, "b.yml");
+    LT_AUTO(lt_chars) again = inside(folder, "also");
+    LT_AUTO(lt_chars) circle = inside(folder, "real/deep/up");
+    LT_AUTO(lt_chars) nothing = inside(folder, "gone.yml");
+    LT_AUTO(lt_path_list) plain = {0}, followed = {0};
+    LT_AUTO(lt_buf) names = {0};
+    CHECK_OK(lt_folder_make(real, 0700, &err), err);
+    CHECK_OK(lt_file_write(file, T("x"), 0600, &err), err);
+    CHECK(symlink("real/deep/a.yml", linked) == 0 && symlink("real", again) == 0);
+    CHECK(symlink(folder, circle) == 0 && symlink("nowhere", nothing) == 0);
+    CHECK_OK(lt_files_below(folder, ".yml", 10, &plain, &err), err);
+    CHECK_OK(lt_files_linked_below(folder, ".yml", 10, &followed, &err), err);
+    for (size_t i = 0; i < followed.len; i++)
+        lt_buf_printf(&names, "%s ", followed.items[i]);
+    CHECK(plain.len == 1 && strcmp(plain.items[0], "real/deep/a.yml") == 0);
+    CHECK_STR(lt_buf_chars(&names), "also/deep/a.yml b.yml real/deep/a.yml ");
+}
+
 Test(fs, a_folder_without_rights_is_said_to_be_one)
 {
     lt_err err = {0};
