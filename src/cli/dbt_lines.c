@@ -119,7 +119,8 @@ static void hook_ended(dbt_work *work, const lt_dbt_node_result *result, size_t 
 static bool is_silent(const dbt_work *work)
 {
     dbt_verb verb = work->flags->verb;
-    return verb == DBT_COMPILE || verb == DBT_SHOW || verb == DBT_DOCS_GENERATE;
+    return verb == DBT_COMPILE || verb == DBT_SHOW || verb == DBT_DOCS_GENERATE ||
+           verb == DBT_CLONE;
 }
 
 void dbt_line_started(void *user, const lt_dbt_node_result *result, size_t total)
@@ -254,7 +255,8 @@ void dbt_line_ended(void *user, const lt_dbt_node_result *result, size_t total)
     char word[256];
     LT_AUTO(lt_buf) left = {.limit = 16 * LT_KIB};
     bool bad = result->outcome == LT_DBT_ERROR || result->outcome == LT_DBT_FAIL;
-    if ((is_silent(work) && !bad) || work->flags->verb == DBT_WATCH)
+    if ((is_silent(work) && !bad) || work->flags->verb == DBT_CLONE ||
+        work->flags->verb == DBT_WATCH)
         return;
     if (is_hook(result->node)) {
         hook_ended(work, result, total);
@@ -270,7 +272,10 @@ void dbt_line_batch(void *user, const lt_dbt_batch_line *one)
 {
     dbt_work *work = user;
     LT_AUTO(lt_buf) left = {.limit = 16 * LT_KIB};
+    char word[256] = "OK";
     bool begins = one->seconds < 0;
+    if (one->message.len)
+        (void)snprintf(word, sizeof(word), "%.*s", LT_ARG(one->message));
     const line said = {.level = one->has_failed ? LT_LOG_ERROR : LT_LOG_INFO,
                        .code = begins ? "Q045" : "Q044",
                        .event = begins ? "LogStartBatch" : "LogBatchResult",
@@ -279,7 +284,7 @@ void dbt_line_batch(void *user, const lt_dbt_batch_line *one)
                                                   : DBT_GREEN,
                        .word = begins            ? "RUN"
                                : one->has_failed ? "ERROR"
-                                                 : "OK",
+                                                 : word,
                        .seconds = one->seconds};
     if (work->flags->verb == DBT_WATCH)
         return;

@@ -316,6 +316,7 @@ static void tell(const batching *b, size_t i, const lt_dbt_batch *batch,
         .place = i + 1,
         .total = b->spans.len,
         .has_failed = made && made->outcome != LT_DBT_SUCCESS,
+        .message = made ? made->message : (lt_text){0},
         .seconds = made ? (double)(made->execute_ended_us - made->compile_started_us) / 1e6 : -1};
     if (request->batch) {
         request->batch(request->user, &line);

@@ -591,6 +591,25 @@ static void agree_on_failures(lt_dbt *dbt, lt_dbt_node *node)
                      lt_jinja_text(lt_jinja_truth(keep) ? T("table") : T("ephemeral")));
 }
 
+/* Words that dbt knows of functions; others are errors there too. */
+static lt_status check_udf(lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)
+{
+    static const char *const types[] = {"scalar", "aggregate", "table", NULL};
+    static const char *const volatilities[] = {"deterministic", "stable", "non-deterministic",
+                                               NULL};
+    const struct {
+        lt_text key;
+        const char *const *allowed;
+    } keys[] = {{T("type"), types}, {T("volatility"), volatilities}};
+    for (size_t i = 0; i < LT_COUNT(keys) && node->kind == LT_DBT_UDF; i++) {
+        lt_jinja_value said = lt_dbt_config_get(dbt, node, keys[i].key);
+        if (lt_dbt_is_set(said) &&
+            check_allowed(keys[i].key, keys[i].allowed, lt_dbt_text_of(dbt, said), err) != LT_OK)
+            return lt_wrap(err, "%.*s", LT_ARG(node->path));
+    }
+    return LT_OK;
+}
+
 lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entry,
                              lt_jinja_value raw_patch, const config_calls *call, lt_err *err)
 {
@@ -600,6 +619,7 @@ lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entr
     merge_folders(dbt, node, node->package->project, config->all, true);
     merge_folders(dbt, node, node->package->unrendered, config->unrendered, false);
     lt_dbt_config_merge(dbt, config->all, entry);
+    LT_TRY(check_udf(dbt, node, err)); /* also what the file itself says better */
     replace_all(config->unrendered, raw_patch.type == LT_JINJA_DICT ? raw_patch : entry);
     if (call) { /* an entry that configures makes dbt count the calls of a simple model once more, merged */
         bool again = call->is_simple && (lt_dbt_is_set(node->version) ||
@@ -753,25 +773,6 @@ static bool has_no_relation(const lt_dbt *dbt, const lt_dbt_node *node)
     default:
         return true;
     }
-}
-
-/* Words that dbt knows of functions; others are errors there too. */
-static lt_status check_udf(lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)
-{
-    static const char *const types[] = {"scalar", "aggregate", "table", NULL};
-    static const char *const volatilities[] = {"deterministic", "stable", "non-deterministic",
-                                               NULL};
-    const struct {
-        lt_text key;
-        const char *const *allowed;
-    } keys[] = {{T("type"), types}, {T("volatility"), volatilities}};
-    for (size_t i = 0; i < LT_COUNT(keys) && node->kind == LT_DBT_UDF; i++) {
-        lt_jinja_value said = lt_dbt_config_get(dbt, node, keys[i].key);
-        if (lt_dbt_is_set(said) &&
-            check_allowed(keys[i].key, keys[i].allowed, lt_dbt_text_of(dbt, said), err) != LT_OK)
-            return lt_wrap(err, "%.*s", LT_ARG(node->path));
-    }
-    return LT_OK;
 }
 
 /* What dbt refuses of a snapshot before anything runs. */

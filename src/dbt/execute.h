@@ -71,7 +71,8 @@ typedef struct lt_dbt_batch_line {
     const char *id; /* "2024-01-01" */
     size_t place, total;
     bool has_failed;
-    double seconds; /* < 0: it begins */
+    lt_text message; /* what the database said of it; empty: nothing */
+    double seconds;  /* < 0: it begins */
 } lt_dbt_batch_line;
 
 typedef struct lt_dbt_run_request {

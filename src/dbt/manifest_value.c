@@ -168,7 +168,9 @@ void lt_manifest_config(writer *w, const lt_dbt *dbt, const lt_dbt_node *node)
     for (size_t at = 0; lt_jinja_next(usual, &at, &key, &value);) {
         bool said = lt_jinja_find_value(node->config.all, key, &own) && own.type != LT_JINJA_NONE;
         lt_manifest_key(w, key);
-        if (is_filled_in(lt_jinja_as_text(key)))
+        if (node->is_disabled && lt_text_eq(lt_jinja_as_text(key), T("enabled")))
+            lt_dbt_write_value(w, lt_jinja_bool(false)); /* a test too, of what is disabled */
+        else if (is_filled_in(lt_jinja_as_text(key)))
             lt_manifest_over(w, value, said ? own : value);
         else
             write_setting(w, lt_jinja_as_text(key), said ? own : value);

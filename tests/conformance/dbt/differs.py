@@ -39,6 +39,23 @@ def more_tags(theirs, ours):
     return isinstance(theirs, list) and isinstance(ours, list) and set(map(str, theirs)) < set(map(str, ours))
 
 
+DEAD_THREAD = {"Exception on worker thread. Database Error", "Unhandled error while executing"}
+
+
+def only_more(lines):
+    """dbt has these lines more, and nothing else differs."""
+    return lambda theirs, ours: isinstance(theirs, list) and isinstance(ours, list) and sorted(set(theirs) - lines) == sorted(set(ours))
+
+
+def one_line_at(place):
+    """leat says one line, with the place in the file."""
+    def said(theirs, ours):
+        right = [line for line in ours if line not in theirs]
+        return any(line not in ours for line in theirs) and len(right) == 1 and re.match(rf"(\[WARNING\]: )?{place}:", right[0]) is not None
+
+    return said
+
+
 # "project", "engine", "area", "step", "thing", "key" are regular expressions for the whole word; "when" takes dbt's value and leat's
 DIFFERS = [
     {"area": "manifest", "thing": "selectors", "reason": "definitions of selectors are kept as they were written, where dbt writes out what they mean"},
@@ -51,6 +68,14 @@ DIFFERS = [
     {"area": "results|manifest|compiled", "project": "batches", "key": "|compiled|compiled_code|compiled_path|extra_ctes|extra_ctes_injected",
      "thing": r"model\.batches\.(daily|hourly|failing)", "reason": "the SQL of the last batch is kept, where dbt has none of a microbatch model"},
     {"area": "results", "key": "message", "when": lambda theirs, ours: str(ours).startswith(str(theirs) + ": "), "reason": "a partial success says what went wrong"},
+    {"area": "lines", "project": "batches", "engine": "postgres", "step": r"[24] run .*", "when": only_more(DEAD_THREAD),
+     "reason": "dbt's thread ends with an unhandled error of its own there"},
+    {"area": "results", "project": "batches", "engine": "postgres", "key": "message", "thing": r"model\.batches\.hourly", "when": lambda theirs, ours: theirs == "ERROR" and "Error in model hourly" in ours,
+     "reason": "dbt's thread ends with an unhandled error there, so that the message is the one word ERROR; ours says what went wrong"},
+    {"area": "lines", "project": "functions", "step": r"(17|20|21|22) parse", "when": one_line_at(r"(functions|tests)/\w+[.]\w+(:\d+:\d+)?"),
+     "reason": "what is wrong is said with its place in the file; dbt has its parser's traceback for two of them"},
+    {"area": "lines", "project": "semantic", "step": r"(8|10|14|15) parse", "when": one_line_at(r"models/bad[.]yml:\d+:\d+"),
+     "reason": "what is refused first is said in one line, with its place in the file; dbt has a traceback, a heading, or more of its checks"},
     {"area": "lines", "project": "batches", "step": r"5 run .*", "reason": "dbt's thread has an unhandled error of its own there"},
     {"area": ".*", "project": "batches", "step": r"8 run -s plain --sample .*", "reason": "a window of --sample may be made of days, which dbt refuses"},
     {"area": "lines", "step": r"\d+ compile -s .* .*", "reason": "all models that were asked for by name are shown, not only those of the first word"},
