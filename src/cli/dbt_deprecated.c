@@ -1,4 +1,4 @@
-/* Warnings of models whose deprecation_date is set: of each that is past it, and of each model that refers to one. */
+/* What is said of versions of models: of those whose deprecation_date is set and who refers to them, and of references to no version. */
 #include "cli/dbt_work.h"
 
 #include "base/time.h"
@@ -74,4 +74,30 @@ lt_status dbt_work_deprecations(dbt_work *work, lt_err *err)
         LT_TRY(say_of(work, node, &children[i], err));
     }
     return LT_OK;
+}
+
+void dbt_work_unpinned(dbt_work *work, const lt_dbt_node *node)
+{
+    for (size_t i = 0; i < node->refs.len; i++) {
+        const lt_dbt_node *newest = NULL, *found = lt_dbt_unpinned(work->dbt, node, i, &newest);
+        LT_AUTO(lt_buf) latest = {.limit = LT_KIB}, newer = {.limit = LT_KIB};
+        if (!found)
+            continue;
+        add_version(found->version, &latest);
+        add_version(newest->version, &newer);
+        const char *now = lt_buf_chars(&latest), *then = lt_buf_chars(&newer);
+        const lt_text name = found->name, package = found->package->name;
+        dbt_say(&work->log, LT_LOG_INFO, "I064", "UnpinnedRefNewVersionAvailable",
+                "While compiling '%.*s':\n"
+                "Found an unpinned reference to versioned model '%.*s' in project '%.*s'.\n"
+                "Resolving to latest version: %.*s.v%s\n"
+                "A prerelease version %s is available. It has not yet been marked 'latest' by its "
+                "maintainer.\n"
+                "When that happens, this reference will resolve to %.*s.v%s instead.\n\n"
+                "  Try out v%s: {{ ref('%.*s', '%.*s', v='%s') }}\n"
+                "  Pin to  v%s: {{ ref('%.*s', '%.*s', v='%s') }}\n",
+                LT_ARG(node->name), LT_ARG(name), LT_ARG(package), LT_ARG(name), now, then,
+                LT_ARG(name), then, then, LT_ARG(package), LT_ARG(name), then, now, LT_ARG(package),
+                LT_ARG(name), now);
+    }
 }

@@ -128,6 +128,8 @@ void dbt_line_started(void *user, const lt_dbt_node_result *result, size_t total
     dbt_work *work = user;
     const lt_dbt_node *node = result->node;
     LT_AUTO(lt_buf) left = {.limit = 16 * LT_KIB};
+    if (work->flags->verb != DBT_CLONE && work->flags->verb != DBT_WATCH)
+        dbt_work_unpinned(work, node);
     if (is_silent(work) || node->kind > LT_DBT_UNIT_TEST || work->flags->verb == DBT_WATCH)
         return;
     if (is_hook(node)) {

@@ -50,6 +50,8 @@ LT_MUST_CHECK lt_status dbt_work_warn(dbt_work *work, const char *code, const ch
                                       lt_err *err, const char *format, ...) LT_PRINTF(5, 6);
 /* Warnings of models that are past their deprecation_date, or will be, and of those that read them. */
 LT_MUST_CHECK lt_status dbt_work_deprecations(dbt_work *work, lt_err *err);
+/* References of a node that is compiled now which would mean another version, were that called the latest. */
+void dbt_work_unpinned(dbt_work *work, const lt_dbt_node *node);
 /* What --defer reads from: --defer-state, else --state. NULL: neither was given. */
 LT_MUST_CHECK lt_status dbt_work_deferred(dbt_work *work, const lt_dbt_state **out, lt_err *err);
 /* What --select, --exclude and --selector mean, among the kinds of `kinds` (bits) that --resource-type lets through. */

@@ -96,6 +96,10 @@ const char *lt_dbt_parse_note(const lt_dbt *dbt);
 /* Words to people that loading had: deprecations, patches of nothing. One line each. */
 const lt_texts *lt_dbt_warnings(const lt_dbt *dbt);
 
+/* What the i-th ref() of `node` means, where it names no version and a newer one than the latest is there (*newest); else NULL. */
+const lt_dbt_node *lt_dbt_unpinned(const lt_dbt *dbt, const lt_dbt_node *node, size_t i,
+                                   const lt_dbt_node **newest);
+
 /* Where a byte of rendered SQL was written: `offset` into the SQL -> path:line:col of the model, or of the {{ }} that made it. */
 typedef struct lt_dbt_compiled {
     lt_jinja_spans spans;         /* owned */

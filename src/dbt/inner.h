@@ -570,6 +570,8 @@ void lt_dbt_refable_add(lt_dbt *dbt, lt_map *map, lt_text key, lt_dbt_node *node
 /* NULL when there is none. *is_disabled: there is one, but it is disabled. */
 lt_dbt_node *lt_dbt_ref_find(const lt_dbt *dbt, const lt_dbt_package *from, const lt_dbt_ref *ref,
                              bool *is_disabled);
+/* <0, 0, >0: texts by bytes when one of the two is no number. */
+int lt_dbt_version_cmp(lt_jinja_value a, lt_jinja_value b);
 lt_dbt_node *lt_dbt_source_find(const lt_dbt *dbt, const lt_dbt_package *from, lt_text source,
                                 lt_text table);
 /* reference.c: the text "ref('x')", "ref('package', 'x', v=1)" or "source('s', 't')". False: it is none of these. */

@@ -152,13 +152,7 @@ static lt_jinja_value newest(const value_source *source, const lt_yaml *entry,
     lt_jinja_value best = lt_jinja_none();
     for (size_t i = 0; i < versions->count; i++) {
         lt_jinja_value v = lt_scope_value(heap, lt_yaml_find(versions->items[i], T("v")));
-        double a = v.type == LT_JINJA_INT ? (double)v.as.i : v.type == LT_JINJA_FLOAT ? v.as.f : 0;
-        double b = best.type == LT_JINJA_INT     ? (double)best.as.i
-                   : best.type == LT_JINJA_FLOAT ? best.as.f
-                                                 : 0;
-        bool texts = v.type == LT_JINJA_STR || best.type == LT_JINJA_STR;
-        if (best.type == LT_JINJA_NONE ||
-            (texts ? lt_text_cmp(lt_jinja_as_text(v), lt_jinja_as_text(best)) > 0 : a > b))
+        if (best.type == LT_JINJA_NONE || lt_dbt_version_cmp(v, best) > 0)
             best = v;
     }
     return best;

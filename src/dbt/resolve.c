@@ -29,6 +29,25 @@ static bool same_version(lt_jinja_value a, lt_jinja_value b)
     return lt_text_eq(lt_buf_text(&left), lt_buf_text(&right));
 }
 
+static double number_of(lt_jinja_value value)
+{
+    return value.type == LT_JINJA_INT     ? (double)value.as.i
+           : value.type == LT_JINJA_FLOAT ? value.as.f
+                                          : 0;
+}
+
+int lt_dbt_version_cmp(lt_jinja_value a, lt_jinja_value b)
+{
+    if (a.type == LT_JINJA_STR || b.type == LT_JINJA_STR) {
+        LT_AUTO(lt_buf) left = {.limit = 256};
+        LT_AUTO(lt_buf) right = {.limit = 256};
+        lt_jinja_str(a, &left);
+        lt_jinja_str(b, &right);
+        return lt_text_cmp(lt_buf_text(&left), lt_buf_text(&right));
+    }
+    return number_of(a) < number_of(b) ? -1 : number_of(a) > number_of(b);
+}
+
 static bool is_meant(const lt_dbt_node *node, const lt_dbt_ref *ref)
 {
     if (lt_dbt_is_set(ref->version))
@@ -85,6 +104,26 @@ lt_dbt_node *lt_dbt_ref_find(const lt_dbt *dbt, const lt_dbt_package *from, cons
                              bool *is_disabled)
 {
     return find_in(dbt, &dbt->refable, from, ref, is_disabled);
+}
+
+const lt_dbt_node *lt_dbt_unpinned(const lt_dbt *dbt, const lt_dbt_node *node, size_t i,
+                                   const lt_dbt_node **newest)
+{
+    bool is_disabled;
+    const lt_dbt_ref *ref = &node->refs.items[i];
+    const lt_dbt_node *found =
+        lt_dbt_is_set(ref->version) ? NULL : lt_dbt_ref_find(dbt, node->package, ref, &is_disabled);
+    if (!found || !lt_dbt_is_set(found->version))
+        return NULL;
+    const refable_list *list = lt_map_find(&dbt->refable, found->name);
+    *newest = found;
+    for (size_t k = 0; k < list->nodes.len; k++) {
+        const lt_dbt_node *other = list->nodes.items[k];
+        if (!other->is_disabled && lt_dbt_is_set(other->version) &&
+            lt_dbt_version_cmp(other->version, (*newest)->version) > 0)
+            *newest = other;
+    }
+    return *newest == found ? NULL : found;
 }
 
 lt_dbt_node *lt_dbt_udf_find(const lt_dbt *dbt, const lt_dbt_package *from, const lt_dbt_ref *ref,

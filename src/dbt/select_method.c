@@ -299,31 +299,11 @@ static lt_status by_test_type(const lt_dbt_method_context *context, const lt_dbt
     return lt_hint(err, "types are generic, singular, data and unit");
 }
 
-static double number_of(lt_jinja_value value)
-{
-    return value.type == LT_JINJA_INT     ? (double)value.as.i
-           : value.type == LT_JINJA_FLOAT ? value.as.f
-                                          : 0;
-}
-
-/* <0, 0, >0: texts by bytes when one of the two is no number. */
-static int compare_versions(lt_jinja_value a, lt_jinja_value b)
-{
-    if (a.type == LT_JINJA_STR || b.type == LT_JINJA_STR) {
-        LT_AUTO(lt_buf) left = {.limit = 256};
-        LT_AUTO(lt_buf) right = {.limit = 256};
-        lt_jinja_str(a, &left);
-        lt_jinja_str(b, &right);
-        return lt_text_cmp(lt_buf_text(&left), lt_buf_text(&right));
-    }
-    return number_of(a) < number_of(b) ? -1 : number_of(a) > number_of(b);
-}
-
 static lt_status by_version(const lt_dbt_method_context *context, const lt_dbt_term *term,
                             const lt_dbt_node *node, bool *fits, lt_err *err)
 {
     bool versioned = lt_dbt_is_set(node->version);
-    int order = versioned ? compare_versions(node->version, node->latest_version) : 0;
+    int order = versioned ? lt_dbt_version_cmp(node->version, node->latest_version) : 0;
     (void)context;
     if (lt_text_eq(term->value, T("latest")))
         *fits = versioned && order == 0;
