@@ -445,10 +445,11 @@ static void share_name(const char *name)
 {
     LT_AUTO(lt_chars) old = lt_format("DBT_%s", name);
     LT_AUTO(lt_chars) new = lt_format("DBT_ENGINE_%s", name);
-    if (getenv(new))
-        (void)setenv(old, getenv(new), 1);
-    else if (getenv(old))
-        (void)setenv(new, getenv(old), 1);
+    const char *value = getenv(new), *before = getenv(old);
+    if (value)
+        (void)setenv(old, value, 1);
+    else if (before)
+        (void)setenv(new, before, 1);
 }
 
 static void share_names(void)
