@@ -385,6 +385,17 @@ lt_status lt_files_linked_below(const char *root, const char *suffix, size_t lim
     return list_below(root, suffix, true, limit, out, err);
 }
 
+lt_status lt_folders_linked_below(const char *root, size_t limit, lt_path_list *out, lt_err *err)
+{
+    listing l = {.root = root, .suffix = "/", .follows = true}; /* no file's name ends so */
+    lt_status status = list_all(&l, limit, out, err);
+    for (size_t i = 0; i < l.folders.len && status == LT_OK; i++)
+        lt_push(out, LT_TAKE(l.folders.items[i]));
+    lt_path_list_cleanup(&l.files);
+    lt_path_list_cleanup(&l.folders);
+    return status;
+}
+
 void lt_path_list_cleanup(lt_path_list *list)
 {
     for (size_t i = 0; i < list->len; i++)

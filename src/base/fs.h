@@ -53,6 +53,9 @@ LT_MUST_CHECK lt_status lt_files_below(const char *root, const char *suffix, siz
 /* The same, and what links lead to, as files of a project may (a ConfigMap is made of links). A link to a folder above itself is skipped. */
 LT_MUST_CHECK lt_status lt_files_linked_below(const char *root, const char *suffix, size_t limit,
                                               lt_path_list *out, lt_err *err);
+/* The folders themselves, "" for `root` first. */
+LT_MUST_CHECK lt_status lt_folders_linked_below(const char *root, size_t limit, lt_path_list *out,
+                                                lt_err *err);
 void lt_path_list_cleanup(lt_path_list *list);
 
 /* `folder` + "/" + `name` as a heap string; `name` alone when it starts with '/'. */

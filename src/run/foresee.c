@@ -37,7 +37,8 @@ static void add_files(known *self, const lt_workspace *workspace)
         lt_err err;
         LT_AUTO(lt_chars) folder = lt_path_join(workspace->root, folders[i]);
         LT_AUTO(lt_path_list) files = {0};
-        if (!lt_path_is_folder(folder) || lt_files_below(folder, "", MOST, &files, &err) != LT_OK)
+        if (!lt_path_is_folder(folder) ||
+            lt_files_linked_below(folder, "", MOST, &files, &err) != LT_OK)
             continue;
         for (size_t k = 0; k < files.len; k++)
             add_path(self, lt_text_of(files.items[k]));

@@ -10,6 +10,7 @@
 #include "run/run.h"
 #include "run/workspace.h"
 #include "sched/ask.h"
+#include "sched/changes.h"
 #include "sched/due.h"
 #include "sched/watch.h"
 
@@ -19,16 +20,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum {
-    LOOK_MS = 50,        /* how often state.db is looked at for what others ask */
-    MOST_CLAIMS = 6,     /* a run whose process has died so often is given up */
-    MOST_BEGINS = 30,    /* processes that end before they have taken their run: for two minutes */
-    MOST_FOLDERS = 1000, /* that are watched */
+    LOOK_MS = 50,     /* how often state.db is looked at for what others ask */
+    MOST_CLAIMS = 6,  /* a run whose process has died so often is given up */
+    MOST_BEGINS = 30, /* processes that end before they have taken their run: for two minutes */
     SAVING_US =
         150000, /* so long after a change a wrong file may be one that is just being saved, */
     DOUBT_US = 2000000, /* and so long at most, when changes do not end */
@@ -51,7 +50,8 @@ typedef struct trouble {
 struct lt_sched {
     lt_sched_options options;
     lt_state *state; /* owned */
-    int lock, inotify;
+    int lock;
+    lt_changes changes;
     pthread_rwlock_t files_lock; /* guards files and files_trouble against readers elsewhere */
     lt_sched_files *files;       /* held */
     lt_watch *watch;             /* owned */
@@ -80,50 +80,6 @@ struct lt_sched {
 static lt_project *project_of(const lt_sched *self)
 {
     return lt_sched_files_workspace(self->files)->project;
-}
-
-static void watch_folder(lt_sched *self, const char *path, size_t *left)
-{
-    const uint32_t what = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
-    if (*left && inotify_add_watch(self->inotify, path, what | IN_ONLYDIR) >= 0)
-        --*left;
-}
-
-/* The folders of the project's files; again after each change, since folders come and go. */
-static void watch_files(lt_sched *self)
-{
-    static const char *const names[] = {"pipelines", "calendars", "sources"};
-    size_t left = MOST_FOLDERS;
-    lt_err err;
-    watch_folder(self, self->options.root, &left);
-    for (size_t i = 0; i < LT_COUNT(names); i++) {
-        LT_AUTO(lt_chars) folder = lt_path_join(self->options.root, names[i]);
-        LT_AUTO(lt_path_list) files = {0};
-        watch_folder(self, folder, &left);
-        if (lt_files_below(folder, "", 10 * MOST_FOLDERS, &files, &err) != LT_OK)
-            continue;
-        for (size_t k = 0; k < files.len; k++) {
-            char *slash = strrchr(files.items[k], '/');
-            if (!slash)
-                continue;
-            *slash = '\0';
-            LT_AUTO(lt_chars) inner = lt_path_join(folder, files.items[k]);
-            watch_folder(self, inner, &left);
-        }
-    }
-}
-
-/* Has anything been written? Editors write several files at once: the pause lets them end. */
-static bool files_changed(lt_sched *self)
-{
-    static const int64_t PAUSE_US = 30000;
-    char events[16 * 1024];
-    bool changed = false;
-    while (read(self->inotify, events, sizeof(events)) > 0) {
-        changed = true;
-        lt_sleep_us(PAUSE_US);
-    }
-    return changed;
 }
 
 /* A line for each file that is wrong; NULL: none. `project` NULL: none could be read, because of `why`. A heap string. */
@@ -415,10 +371,35 @@ static void forget_trouble(lt_sched *self, int64_t run_id)
         *one = self->troubles.items[--self->troubles.len];
 }
 
+static bool has_succeeded(const lt_task_records *tasks, lt_text name)
+{
+    for (size_t i = 0; i < tasks->len; i++)
+        if (lt_text_eq(tasks->items[i].name, name))
+            return tasks->items[i].status == LT_TASK_SUCCEEDED;
+    return false;
+}
+
+/* Nobody is left who could tell that the run has failed. */
+static lt_status tell_unsent(lt_sched *self, const lt_run_record *run, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_task_records tasks = {0};
+    const lt_conf_pipeline *pipeline = lt_project_pipeline(project_of(self), run->pipeline);
+    LT_TRY(lt_state_tasks(self->state, run->id, &arena, &tasks, err));
+    for (size_t i = 0; pipeline && i < pipeline->on_failure.len; i++)
+        if (!has_succeeded(&tasks, pipeline->on_failure.items[i].name))
+            lt_log(LT_LOG_WARNING,
+                   "run %lld of %.*s has failed, and '%.*s' of its on_failure was not done",
+                   (long long)run->id, LT_ARG(run->pipeline),
+                   LT_ARG(pipeline->on_failure.items[i].name));
+    return LT_OK;
+}
+
 static lt_status give_up(lt_sched *self, const lt_run_record *run, const char *why, lt_err *err)
 {
     forget_trouble(self, run->id);
     lt_log(LT_LOG_ERROR, "run %lld of %.*s: %s", (long long)run->id, LT_ARG(run->pipeline), why);
+    LT_TRY(tell_unsent(self, run, err));
     return lt_state_run_finish(self->state, run->id, LT_RUN_FAILED, lt_text_of(why), T(""), err);
 }
 
@@ -637,7 +618,9 @@ static lt_status begin_runs(lt_sched *self, lt_err *err)
     LT_AUTO(lt_arena) arena = {0};
     lt_run_records open = {0};
     self->begin_at_us = INT64_MAX;
-    if (self->doubt_mono_us) /* a run would read the same half file; load_files() looks again */
+    if (self->doubt_mono_us ||
+        lt_changes_are_coming(
+            &self->changes)) /* a run would read the same half file; step() looks again */
         return LT_OK;
     LT_TRY(lt_state_supervised(self->state, &arena, &open, err));
     lt_turns turns = {0};
@@ -657,7 +640,7 @@ static void wait_for_news(lt_sched *self)
 {
     size_t count = 0;
     struct pollfd *fds = lt_xcalloc(self->children.len + 1, sizeof(*fds));
-    fds[count++] = (struct pollfd){.fd = self->inotify, .events = POLLIN};
+    fds[count++] = (struct pollfd){.fd = lt_changes_fd(&self->changes), .events = POLLIN};
     for (size_t i = 0; i < self->children.len; i++)
         fds[count++] = (struct pollfd){.fd = self->children.items[i].pidfd, .events = POLLIN};
     int64_t rest_us = LT_MIN(self->begin_at_us, lt_due_next_us(self->due)) - lt_now_us();
@@ -673,11 +656,15 @@ static bool is_over(int64_t mono_us)
 
 static lt_status step(lt_sched *self, lt_err *err)
 {
-    bool changed_files = files_changed(self);
+    bool changed_files = lt_changes_are_due(&self->changes);
     if (changed_files)
-        watch_files(self);
-    if (changed_files || is_over(self->doubt_mono_us) || is_over(self->again_mono_us))
-        LT_TRY(load_files(self, changed_files, err));
+        lt_changes_watch(&self->changes);
+    if (changed_files || is_over(self->doubt_mono_us) || is_over(self->again_mono_us)) {
+        int64_t began_us = lt_mono_us();
+        lt_status status = load_files(self, changed_files || lt_changes_wait(&self->changes), err);
+        lt_changes_read(&self->changes, began_us);
+        LT_TRY(status);
+    }
     look_at_clock(self);
     LT_TRY(collect_children(self, err));
     bool changed = lt_state_changed(self->state, &self->stamp);
@@ -789,10 +776,8 @@ static lt_status open_all(lt_sched *self, lt_err *err)
     LT_TRY(lt_state_open(self->options.home, &self->state, err));
     LT_TRY(lt_state_reap(self->state, NULL, err));
     self->due = lt_due_new(self->state);
-    self->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (self->inotify < 0)
-        return lt_fail_errno(err, errno, "cannot watch files");
-    watch_files(self);
+    LT_TRY(lt_changes_open(&self->changes, self->options.root, err));
+    lt_changes_watch(&self->changes);
     LT_TRY(load_files(self, true, err));
     return lt_watch_start(self->state, self->files, &self->watch, err);
 }
@@ -803,7 +788,7 @@ lt_status lt_sched_open(const lt_sched_options *options, lt_sched **out, lt_err 
     self->options = *options;
     if (self->options.most_runs <= 0)
         self->options.most_runs = 16;
-    self->lock = self->inotify = -1;
+    self->lock = self->changes.fd = -1;
     self->begin_at_us = INT64_MAX;
     self->clock_us = lt_now_us() - lt_mono_us();
     (void)pthread_rwlock_init(&self->files_lock, NULL);
@@ -830,7 +815,7 @@ void lt_sched_close(lt_sched *self)
     lt_sched_files_leave(self->files);
     lt_arena_cleanup(&self->told_arena);
     lt_free(self->files_trouble);
-    lt_fd_close(self->inotify);
+    lt_changes_close(&self->changes);
     lt_state_close(self->state);
     lt_fd_close(self->lock);
     (void)pthread_rwlock_destroy(&self->files_lock);

@@ -151,6 +151,77 @@ def test_what_could_not_be_read_for_a_moment_holds_nobody_up_for_longer(project,
     stop(server)
 
 
+def test_who_writes_beside_the_files_without_pause_stops_no_tick(project, up):
+    """What was written is looked at when nobody writes any more, and that moment may never come."""
+    leat = project({"leat.yml": "name: t\n", "pipelines/beat.yml": SECONDLY, "pipelines/noise.yml": """\
+name: noise
+tasks: {write: {shell: "until [ -e enough ]; do echo x > out.csv; sleep 0.005; done"}}
+"""})
+    server = up(leat)
+    leat("trigger", "noise")
+    wait_for(lambda: (leat.project / "out.csv").exists(), "the one who writes")
+    had = len(beats(leat))
+    wait_for(lambda: len(beats(leat)) >= had + 3, "beats beside the one who writes")
+    leat.write("pipelines/late.yml", SECONDLY.replace("beat", "late"))
+    wait_for(lambda: (leat.project / "lates.txt").exists(), "a beat of a file that came meanwhile")
+    (leat.project / "enough").touch()
+    stop(server)
+
+
+def test_what_links_lead_to_is_watched(project, up, tmp_path):
+    """The server sees what is written behind links, as it does for the project's own files, and what comes into an empty folder."""
+    never = "name: {0}\nschedule: {{cron: '0 0 1 1 *'}}\ntasks: {{one: {{shell: 'touch seen.{0}'}}}}\n"
+    always = never.replace("0 0 1 1 *", "* * * * * *")
+    leat = project({"leat.yml": "name: t\n"})
+    (far, folder, mounted) = (tmp_path / name for name in ("far", "folder", "mounted"))
+    for made in (far, folder / "deep", mounted / "..1", mounted / "..2", leat.project / "pipelines" / "empty"):
+        made.mkdir(parents=True)
+    (far / "a.txt").write_text(never.format("a"))
+    (folder / "deep" / "b.yml").write_text(never.format("b"))
+    (mounted / "..1" / "c.yml").write_text(never.format("c"))
+    (mounted / "..2" / "c.yml").write_text(always.format("c"))
+    (mounted / "..data").symlink_to("..1")
+    (mounted / "c.yml").symlink_to("..data/c.yml")  # as Kubernetes does it
+    (leat.project / "pipelines" / "a.yml").symlink_to(far / "a.txt")
+    (leat.project / "pipelines" / "folder").symlink_to(f"{folder}/")
+    (leat.project / "pipelines" / "c.yml").symlink_to(mounted / "c.yml")
+    server = up(leat)
+
+    def seen(name):
+        wait_for(lambda: (leat.project / f"seen.{name}").exists(), f"a run of {name}")
+
+    (far / "a.txt").write_text(always.format("a"))
+    seen("a")
+    (folder / "deep" / "b.yml").write_text(always.format("b"))
+    seen("b")
+    (mounted / "..new").symlink_to("..2")
+    (mounted / "..new").rename(mounted / "..data")
+    seen("c")
+    leat.write("pipelines/empty/d.yml", always.format("d"))
+    seen("d")
+    stop(server)
+
+
+def test_alerts_that_nobody_is_left_to_send_are_named(project, up):
+    """Its process dies each time: the run is given up, and its handlers with it."""
+    leat = project({"leat.yml": "name: t\n", "pipelines/fragile.yml": """\
+name: fragile
+tasks: {one: {shell: "sleep 1000"}}
+on_failure: {tell: {shell: "true"}}
+"""})
+    server = up(leat)
+    leat("trigger", "fragile")
+    seen = set()
+    while leat.runs()[0]["status"] in ("queued", "running", "lost") and len(seen) < 20:
+        pid = pid_of_run(leat)
+        if pid and pid not in seen and leat.runs()[0]["status"] == "running":
+            os.kill(pid, signal.SIGKILL)
+            seen.add(pid)
+        time.sleep(0.02)
+    assert "run 1 of fragile has failed" in line_with(server.stderr, "'tell' of its on_failure was not done")
+    stop(server)
+
+
 def test_pause_resume_and_status(project, up):
     leat = project({"leat.yml": "name: t\n", "pipelines/beat.yml": SECONDLY.replace("catch_up: all", "catch_up: none")})
     leat("pause", "beat", "--why", "the source is closed")

@@ -216,6 +216,10 @@ Test(fs, links_are_followed_where_that_is_asked_for_and_never_in_a_circle)
         lt_buf_printf(&names, "%s ", followed.items[i]);
     CHECK(plain.len == 1 && strcmp(plain.items[0], "real/deep/a.yml") == 0);
     CHECK_STR(lt_buf_chars(&names), "also/deep/a.yml b.yml real/deep/a.yml ");
+    LT_AUTO(lt_path_list) folders = {0};
+    CHECK_OK(lt_folders_linked_below(folder, 10, &folders, &err), err);
+    CHECK(folders.len == 5 &&
+          folders.items[0][0] == '\0'); /* itself, real and also, and "deep" of both */
 }
 
 Test(fs, a_folder_without_rights_is_said_to_be_one)
