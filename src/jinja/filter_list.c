@@ -124,16 +124,19 @@ static lt_status key_of(lt_jinja_call *call, lt_jinja_value item, lt_jinja_value
     return LT_OK;
 }
 
-/* "a,b": a tuple of keys. */
+/* A tuple of keys, also where there is one: two that are undefined are equal there, and need no order. */
 static lt_status keys_of(lt_jinja_call *call, lt_jinja_value item, lt_jinja_value attribute,
                          bool keep_case, lt_jinja_value *out, lt_err *err)
 {
     lt_text rest = lt_jinja_as_text(attribute), part;
-    if (lt_text_find_byte(rest, ',', 0) == SIZE_MAX)
-        return key_of(call, item, attribute, keep_case, out, err);
+    lt_jinja_value key;
     *out = lt_jinja_tuple(call->heap, NULL, 0);
+    if (lt_text_find_byte(rest, ',', 0) == SIZE_MAX) {
+        LT_TRY(key_of(call, item, attribute, keep_case, &key, err));
+        lt_jinja_list_push(out->as.list, key);
+        return LT_OK;
+    }
     while (lt_text_cut(&rest, ',', &part)) {
-        lt_jinja_value key;
         LT_TRY(key_of(call, item, lt_jinja_text(lt_text_trim(part)), keep_case, &key, err));
         lt_jinja_list_push(out->as.list, key);
     }
@@ -147,8 +150,6 @@ FILTER(sort)
     LT_TRY(lt_jinja_to_list(call->render, args[0], out, err));
     for (size_t i = 0; i < out->as.list->len; i++) {
         LT_TRY(keys_of(call, out->as.list->items[i], args[3], lt_jinja_truth(args[2]), &key, err));
-        if (lt_jinja_is_undefined(key) && out->as.list->len > 1)
-            return lt_jinja_fail_undefined(call->render, key, err);
         lt_jinja_list_push(keys.as.list, key);
     }
     return lt_jinja_sort(call->render, keys.as.list, out->as.list->items, lt_jinja_truth(args[1]),
