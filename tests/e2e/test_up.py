@@ -206,7 +206,7 @@ def test_alerts_that_nobody_is_left_to_send_are_named(project, up):
     """Its process dies each time: the run is given up, and its handlers with it."""
     leat = project({"leat.yml": "name: t\n", "pipelines/fragile.yml": """\
 name: fragile
-tasks: {one: {shell: "sleep 1000"}}
+tasks: {one: {shell: "until [ -e over ]; do sleep 0.1; done"}}
 on_failure: {tell: {shell: "true"}}
 """})
     server = up(leat)
@@ -220,6 +220,7 @@ on_failure: {tell: {shell: "true"}}
         time.sleep(0.02)
     assert "run 1 of fragile has failed" in line_with(server.stderr, "'tell' of its on_failure was not done")
     stop(server)
+    (leat.project / "over").touch()
 
 
 def test_pause_resume_and_status(project, up):
