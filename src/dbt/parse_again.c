@@ -262,9 +262,9 @@ static void read_changed(refreshing *r)
 {
     for (size_t i = 0; i < r->files->len; i++) {
         project_file *file = &r->files->items[i];
-        const lt_parse_file *before = &r->parsed->files[r->before[i] - 1];
+        const lt_parse_file *before = r->before[i] ? &r->parsed->files[r->before[i] - 1] : NULL;
         const lt_dbt_node *owner = r->owners[i];
-        file->is_wanted = !r->before[i] || (owner && owner->reads_clock) ||
+        file->is_wanted = !before || (owner && owner->reads_clock) ||
                           !is_same_look(before, &file->look, r->parsed->head->written_us);
         r->work.read += file->is_wanted;
         if (!file->is_wanted)
