@@ -785,18 +785,22 @@ static lt_status make(lt_plan *plan, lt_workspace *workspace, lt_err *err)
     return lt_graph_order(&plan->graph, &plan->order, err);
 }
 
+/* The plan is the caller's, or gone. */
+static lt_status hand_out(lt_plan *plan, lt_status made, lt_plan **out)
+{
+    if (made == LT_OK)
+        *out = plan;
+    else
+        lt_plan_free(plan);
+    return made;
+}
+
 lt_status lt_plan_make(lt_workspace *workspace, const lt_plan_request *request, lt_plan **out,
                        lt_err *err)
 {
     lt_plan *plan = lt_xcalloc(1, sizeof(*plan));
     plan->request = *request;
-    lt_status status = make(plan, workspace, err);
-    if (status != LT_OK) {
-        lt_plan_free(plan);
-        return status;
-    }
-    *out = plan;
-    return LT_OK;
+    return hand_out(plan, make(plan, workspace, err), out);
 }
 
 /* What a handler comes after that is not among them never was: nothing to wait for. */
@@ -833,13 +837,7 @@ lt_status lt_plan_make_alert(const lt_plan_request *request, bool has_target, lt
 {
     lt_plan *plan = lt_xcalloc(1, sizeof(*plan));
     plan->request = *request;
-    lt_status status = make_alert(plan, has_target, err);
-    if (status != LT_OK) {
-        lt_plan_free(plan);
-        return status;
-    }
-    *out = plan;
-    return LT_OK;
+    return hand_out(plan, make_alert(plan, has_target, err), out);
 }
 
 /* ---- before there is a run ---- */
