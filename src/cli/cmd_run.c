@@ -13,6 +13,7 @@
 typedef struct run_opts {
     const char *pipeline, *select, *exclude, *vars;
     const char *key, *resume, *from;
+    bool give_up;
     lt_strings params;
     int64_t threads;
     bool full_refresh, dry_run, all;
@@ -83,6 +84,12 @@ static const lt_opt run_table[] = {
      LT_AT(run_opts, resume),
      .value = "RUN",
      .help = "go on with a run whose process has died, or begin one that is queued"},
+    {.name = "give-up",
+     .type = LT_OPT_FLAG,
+     LT_AT(run_opts, give_up),
+     .help =
+         "with --resume: only end what it has left running, tell whom its on_failure names, and "
+         "let it have failed"},
     COMMON_OPTS,
 };
 static const lt_opt part_table[] = {SELECTION_OPTS, COMMON_OPTS};
@@ -333,6 +340,7 @@ static lt_status resume(lt_app *app, const run_opts *opts, lt_err *err)
     LT_TRY(lt_work_open_run(app, *vars ? vars : NULL, &workspace, err));
     LT_TRY(lt_work_check_run(workspace, run.pipeline, err));
     request.run_id = run.id;
+    request.gives_up = opts->give_up;
     request.threads = opts->threads;
     LT_TRY(lt_work_only_kind(workspace, &run, &app->arena, &request.only_kind, err));
     return run_and_show(app, workspace, &request, err);
@@ -351,6 +359,9 @@ static lt_status run(lt_app *app, const void *opts, const lt_args *args, lt_err 
 {
     const run_opts *given = opts;
     lt_run_request request = {.command = T("run"), .select = selection_of(app, args)};
+    if (given->give_up && !given->resume)
+        return lt_fail(err, LT_INVALID,
+                       "--give-up says what --resume does with a run: give its number");
     return given->resume ? resume(app, opts, err) : start(app, opts, &request, err);
 }
 

@@ -664,6 +664,10 @@ typedef struct lt_project {
         size_t len, cap;
     } pipelines; /* by file name, in byte order */
     struct {
+        size_t *items;
+        size_t len, cap;
+    } pipelines_by_name; /* where they are in `pipelines` */
+    struct {
         lt_conf_calendar *items;
         size_t len, cap;
     } calendars; /* the same */

@@ -248,6 +248,32 @@ static lt_status add_source(loader *self, lt_text text, const char *file, lt_err
     return LT_OK;
 }
 
+/* Where a pipeline of this name is in pipelines_by_name, or would be. */
+static size_t place_by_name(const lt_project *project, lt_text name)
+{
+    size_t low = 0, high = project->pipelines_by_name.len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        size_t at = project->pipelines_by_name.items[middle];
+        if (lt_text_cmp(project->pipelines.items[at].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void add_name(loader *self, size_t at)
+{
+    lt_project *project = self->project;
+    size_t place = place_by_name(project, project->pipelines.items[at].name);
+    lt_push_in(self->arena, &project->pipelines_by_name, at);
+    size_t *list = project->pipelines_by_name.items;
+    memmove(list + place + 1, list + place,
+            (project->pipelines_by_name.len - 1 - place) * sizeof *list);
+    list[place] = at;
+}
+
 static lt_status add_pipeline(loader *self, lt_text text, const char *file, lt_err *err)
 {
     lt_conf_pipeline pipeline = {0};
@@ -256,6 +282,7 @@ static lt_status add_pipeline(loader *self, lt_text text, const char *file, lt_e
     if (first)
         return fail_twice("pipeline", pipeline.name, first->place, pipeline.place, err);
     lt_push_in(self->arena, &self->project->pipelines, pipeline);
+    add_name(self, self->project->pipelines.len - 1);
     return LT_OK;
 }
 
@@ -298,27 +325,41 @@ static lt_status check_days_off(const lt_project *project, const lt_conf_pipelin
                    LT_ARG(schedule->days_off));
 }
 
+static void leave_out_pipelines(loader *self, const lt_map *wrong)
+{
+    lt_project *project = self->project;
+    size_t count = project->pipelines.len;
+    project->pipelines.len = project->pipelines_by_name.len = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (lt_map_has(wrong, project->pipelines.items[i].name))
+            continue;
+        project->pipelines.items[project->pipelines.len++] = project->pipelines.items[i];
+        add_name(self, project->pipelines.len - 1);
+    }
+}
+
 /* A pipeline that names what is not there is wrong as a whole: its next time, say, would be another one. */
 static lt_status check_each(loader *self, check_pipeline *check, lt_err *err)
 {
     lt_project *project = self->project;
-    size_t good = 0;
+    LT_AUTO(lt_map) wrong = {0};
     for (size_t i = 0; i < project->pipelines.len; i++) {
         lt_conf_pipeline *one = &project->pipelines.items[i];
         lt_status status = check(project, one, err);
-        if (status != LT_OK && !leaves_out(self))
-            return status;
         if (status == LT_OK)
-            project->pipelines.items[good++] = *one;
-        else
-            add_wrong(self,
-                      (lt_conf_wrong){.kind = LT_CONF_PIPELINE_FILE,
-                                      .file = one->place.file,
-                                      .name = one->name,
-                                      .is_named = true},
-                      err);
+            continue;
+        if (!leaves_out(self))
+            return status;
+        (void)lt_map_put(&wrong, one->name, one);
+        add_wrong(self,
+                  (lt_conf_wrong){.kind = LT_CONF_PIPELINE_FILE,
+                                  .file = one->place.file,
+                                  .name = one->name,
+                                  .is_named = true},
+                  err);
     }
-    project->pipelines.len = good;
+    if (wrong.entries.len)
+        leave_out_pipelines(self, &wrong);
     return LT_OK;
 }
 
@@ -424,10 +465,12 @@ const lt_conf_source *lt_project_source(const lt_project *project, lt_text name)
 
 const lt_conf_pipeline *lt_project_pipeline(const lt_project *project, lt_text name)
 {
-    for (size_t i = 0; i < project->pipelines.len; i++)
-        if (lt_text_eq(project->pipelines.items[i].name, name))
-            return &project->pipelines.items[i];
-    return NULL;
+    size_t place = place_by_name(project, name);
+    if (place == project->pipelines_by_name.len)
+        return NULL;
+    const lt_conf_pipeline *found =
+        &project->pipelines.items[project->pipelines_by_name.items[place]];
+    return lt_text_eq(found->name, name) ? found : NULL;
 }
 
 const lt_conf_calendar *lt_project_calendar(const lt_project *project, lt_text name)

@@ -737,6 +737,21 @@ static lt_status end_orphans(executor *run, lt_err *err)
                  : LT_OK;
 }
 
+/* Its process has died again and again: nothing of it is to go on, and it cannot begin once more. */
+static lt_status end_what_is_left(const executor *run, lt_err *err)
+{
+    size_t stuck = 0;
+    size_t count =
+        lt_run_end_orphans(run->workspace->home, run->workspace->state, run->record->id, &stuck);
+    if (count)
+        lt_log(LT_LOG_WARNING, "%zu process%s that run %lld had left: ended", count,
+               count == 1 ? "" : "es", (long long)run->record->id);
+    if (stuck)
+        lt_log(LT_LOG_ERROR, "%zu processes of run %lld do not end", stuck,
+               (long long)run->record->id);
+    return lt_fail(err, LT_FAILED, "given up: its process has died again and again");
+}
+
 void lt_run_wait_for_room(const char *home)
 {
     static const int64_t AGAIN_US = 500000;
@@ -845,7 +860,9 @@ lt_status lt_run(lt_workspace *workspace, const lt_run_request *request, lt_run_
         describe_queued(workspace, request, &target, &report->record);
     executor_init(&run);
     const lt_target *known = status == LT_OK ? &target : NULL;
-    if (status == LT_OK)
+    if (request->gives_up)
+        status = end_what_is_left(&run, err);
+    else if (status == LT_OK)
         status = plan_run(&run, &target, err);
     if (status != LT_OK)
         status = plan_alert(&run, known, err);

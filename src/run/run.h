@@ -68,6 +68,8 @@ typedef struct lt_run_request {
     const lt_run_watch *watch; /* may be NULL */
     int64_t
         run_id; /* do this run, which is queued or whose process has died; the fields above are then as its record says */
+    bool
+        gives_up; /* with run_id: end what that run has left, tell whom its pipeline names, and record it as failed */
     lt_text run_key;     /* LT_CONFLICT when there is a run with it; may be empty */
     lt_texts params;     /* of the pipeline: "name=value" */
     lt_text params_json; /* the same as an object, from a record; instead of `params` */
@@ -97,8 +99,9 @@ LT_MUST_CHECK lt_status lt_run(lt_workspace *workspace, const lt_run_request *re
 
 /* Begin a run that is queued, or go on with one that was lost, in a process of its own (and a session of its own: it outlives us),
  * whose output goes to run.out among its logs. */
-LT_MUST_CHECK lt_status lt_run_spawn(const char *root, const char *home, int64_t run_id, int *pid,
-                                     lt_err *err);
+typedef enum lt_run_way { LT_RUN_GOES_ON, LT_RUN_GIVES_UP } lt_run_way;
+LT_MUST_CHECK lt_status lt_run_spawn(const char *root, const char *home, int64_t run_id,
+                                     lt_run_way way, int *pid, lt_err *err);
 /* The parameters of a run as JSON: those given as "name=value", and the defaults of others. */
 LT_MUST_CHECK lt_status lt_params_read(const lt_conf_pipeline *pipeline, const lt_texts *given,
                                        lt_buf *json, lt_err *err);

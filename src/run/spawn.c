@@ -26,14 +26,17 @@ static lt_status spawn(const char *path, const char *out, char *const *words, in
     return lt_proc_spawn(&run, pid, err);
 }
 
-lt_status lt_run_spawn(const char *root, const char *home, int64_t run_id, int *pid, lt_err *err)
+lt_status lt_run_spawn(const char *root, const char *home, int64_t run_id, lt_run_way way, int *pid,
+                       lt_err *err)
 {
     LT_AUTO(lt_chars) path = lt_proc_path();
     LT_AUTO(lt_chars) id = lt_format("%lld", (long long)run_id);
     LT_AUTO(lt_chars) log = lt_format("%s/logs/%lld", home, (long long)run_id);
     LT_TRY(lt_folder_make(log, 0750, err));
     LT_AUTO(lt_chars) out = lt_path_join(log, "run.out");
-    const char *const words[] = {path, "--quiet", "--project-dir", root, "--home",
-                                 home, "run",     "--resume",      id,   NULL};
+    const char *const words[] = {
+        path, "--quiet", "--project-dir", root, "--home",
+        home, "run",     "--resume",      id,   way == LT_RUN_GIVES_UP ? "--give-up" : NULL,
+        NULL};
     return spawn(path, out, (char *const *)(uintptr_t)words, pid, err);
 }

@@ -82,7 +82,8 @@ lt_status lt_step_approve(lt_work *work, lt_err *err)
 static lt_status spawn_run(lt_work *work, int64_t run_id, lt_err *err)
 {
     const lt_workspace *workspace = work->run->workspace;
-    return lt_run_spawn(workspace->root, workspace->home, run_id, &work->task->child, err);
+    return lt_run_spawn(workspace->root, workspace->home, run_id, LT_RUN_GOES_ON,
+                        &work->task->child, err);
 }
 
 static void ask_for_child(lt_run_task *task)

@@ -32,7 +32,8 @@ static lt_status begin(filling *self, active *one, lt_err *err)
 {
     const lt_workspace *workspace = self->fill->workspace;
     one->begins++;
-    return lt_run_spawn(workspace->root, workspace->home, one->run->id, &one->pid, err);
+    return lt_run_spawn(workspace->root, workspace->home, one->run->id, LT_RUN_GOES_ON, &one->pid,
+                        err);
 }
 
 static lt_status look_up(filling *self, int64_t run_id, lt_arena *arena, lt_run_record *out,

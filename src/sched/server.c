@@ -25,8 +25,9 @@
 #include <unistd.h>
 
 enum {
-    LOOK_MS = 50,     /* how often state.db is looked at for what others ask */
-    MOST_CLAIMS = 6,  /* a run whose process has died so often is given up */
+    LOOK_MS = 50, /* how often state.db is looked at for what others ask */
+    MOST_CLAIMS =
+        7, /* a run that is queued counts as one: when six processes have died, one more gives it up */
     MOST_BEGINS = 30, /* processes that end before they have taken their run: for two minutes */
     SAVING_US =
         150000, /* so long after a change a wrong file may be one that is just being saved, */
@@ -593,7 +594,7 @@ static lt_status begin_one(lt_sched *self, const lt_run_records *open, size_t in
         add_child(self, run->id, (int)run->pid, false);
         return LT_OK;
     }
-    if (run->claim >= MOST_CLAIMS)
+    if (run->claim > MOST_CLAIMS)
         return give_up(self, run, "its process has died again and again", err);
     if (self->holds_all)
         return wait_for_files(self, run, lt_text_of(self->files_trouble), err);
@@ -608,7 +609,8 @@ static lt_status begin_one(lt_sched *self, const lt_run_records *open, size_t in
         hold_back(open, index, behind, same, turns);
         return LT_OK;
     }
-    LT_TRY(lt_run_spawn(self->options.root, self->options.home, run->id, &pid, err));
+    lt_run_way way = run->claim == MOST_CLAIMS ? LT_RUN_GIVES_UP : LT_RUN_GOES_ON;
+    LT_TRY(lt_run_spawn(self->options.root, self->options.home, run->id, way, &pid, err));
     add_child(self, run->id, pid, true);
     return LT_OK;
 }

@@ -37,6 +37,9 @@ lt_status lt_state_write_run_wait(lt_tx *tx, int64_t run_id, const lt_waiting *w
 #define HAS_KEY "run_key = ? and run_key <> ''"
 #define HAS_PARENT "parent_run = ? and parent_run <> 0"
 
+/* Parameter number `n`, or whatever there is when that is empty, in a form that an index answers: a blob is greater than every text. */
+#define IS_OR_ANY(column, n) column " between ?" n " and coalesce(nullif(?" n ", ''), x'')"
+
 #define RUN_COLUMNS                                                                                \
     "id, command, pipeline, selection, exclusion, target, vars_json, clock_us, threads, "          \
     "full_refresh, retry_of, git_commit, git_branch, git_dirty, tree, engine, status, message, "   \

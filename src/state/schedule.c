@@ -25,8 +25,8 @@ static lt_status list_schedules(lt_tx *tx, void *context, lt_err *err)
     LT_AUTO(lt_query)
     q = lt_tx_query(tx,
                     "select " SCHEDULE_COLUMNS
-                    " from schedules where ? = '' or pipeline = ? order by pipeline",
-                    V(r->key), V(r->key));
+                    " from schedules where " IS_OR_ANY("pipeline", "1") " order by pipeline",
+                    V(r->key));
     while (lt_query_next(&q))
         lt_push_in(r->arena, out, read_schedule(&q, r->arena));
     return lt_query_check(&q, err);

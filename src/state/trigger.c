@@ -40,9 +40,9 @@ static lt_status list_triggers(lt_tx *tx, void *context, lt_err *err)
     lt_trigger_records *out = n->out;
     LT_AUTO(lt_query)
     q = lt_tx_query(tx,
-                    "select " TRIGGER_COLUMNS " from triggers where (? = '' or pipeline = ?) and "
-                    "(? = '' or name = ?) order by pipeline, name",
-                    V(n->pipeline), V(n->pipeline), V(n->name), V(n->name));
+                    "select " TRIGGER_COLUMNS " from triggers where " IS_OR_ANY(
+                        "pipeline", "1") " and " IS_OR_ANY("name", "2") " order by pipeline, name",
+                    V(n->pipeline), V(n->name));
     while (lt_query_next(&q))
         lt_push_in(n->arena, out, read_trigger(&q, n->arena));
     return lt_query_check(&q, err);

@@ -203,7 +203,7 @@ def test_what_links_lead_to_is_watched(project, up, tmp_path):
 
 
 def test_alerts_that_nobody_is_left_to_send_are_named(project, up):
-    """Its process dies each time: the run is given up, and its handlers with it."""
+    """Its process dies each time, also the one that is to give it up: its handlers are given up with it."""
     leat = project({"leat.yml": "name: t\n", "pipelines/fragile.yml": """\
 name: fragile
 tasks: {one: {shell: "until [ -e over ]; do sleep 0.1; done"}}
@@ -221,6 +221,31 @@ on_failure: {tell: {shell: "true"}}
     assert "run 1 of fragile has failed" in line_with(server.stderr, "'tell' of its on_failure was not done")
     stop(server)
     (leat.project / "over").touch()
+
+
+def test_a_run_that_is_given_up_leaves_nothing_and_tells(project, up):
+    """A command outlives the six processes that did its run; the seventh ends it, and then sends the alert."""
+    leat = project({"leat.yml": "name: t\n", "pipelines/fragile.yml": """\
+name: fragile
+tasks:
+  one: {shell: "echo $$ > command.pid; exec sleep 600"}
+  two: {shell: "true", after: one}
+on_failure: {tell: {shell: "kill -0 $(cat command.pid) && echo too early > told || echo told > told"}}
+"""})
+    server, command, told = up(leat), leat.project / "command.pid", leat.project / "told"
+    leat("trigger", "fragile")
+    seen = set()
+    while len(seen) < 6:
+        pid = pid_of_run(leat)
+        if pid and pid not in seen and leat.runs()[0]["status"] == "running" and command.exists():
+            os.kill(pid, signal.SIGKILL)
+            seen.add(pid)
+        time.sleep(0.02)
+    wait_for(lambda: leat.runs()[0]["status"] == "failed", "the end of the run")
+    assert told.read_text() == "told\n"
+    why = leat("why", "1").out
+    assert "its process has died again and again" in why, why
+    stop(server)
 
 
 def test_pause_resume_and_status(project, up):
