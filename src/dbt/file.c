@@ -60,7 +60,7 @@ static lt_status list_folder(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_paths 
                              lt_text folder, project_files *out, lt_err *err)
 {
     LT_AUTO(lt_path_list) files = {0};
-    const char *name = lt_arena_str(&dbt->arena, folder);
+    const char *name = lt_arena_str(&dbt->file_names, folder);
     LT_AUTO(lt_chars) full = lt_path_join(package->root, name);
     if (!lt_path_is_folder(full))
         return LT_OK;
@@ -68,7 +68,7 @@ static lt_status list_folder(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_paths 
     for (size_t i = 0; i < files.len; i++) {
         project_file file = {.package = package, .kind = kind, .folder = name, .is_wanted = true};
         LT_AUTO(lt_chars) path = lt_path_join(name, files.items[i]);
-        file.path = lt_arena_str(&dbt->arena, lt_text_of(path));
+        file.path = lt_arena_str(&dbt->file_names, lt_text_of(path));
         file.below = lt_text_of(file.path + strlen(file.path) - strlen(files.items[i]));
         if (has_suffix(file.path, ".md") && is_listed(package, kind, folder))
             continue;
@@ -105,8 +105,6 @@ typedef struct reading {
     atomic_size_t *next;
     size_t end;
     lt_arena arena, trees;
-    const lt_dbt_package *looked_in; /* whose root is `root_fd` */
-    int root_fd;
 } reading;
 
 static lt_status read_python(reading *r, project_file *file, lt_err *err)
@@ -159,34 +157,6 @@ static lt_status read_seed(project_file *file, lt_err *err)
     return LT_OK;
 }
 
-/* From the package's root on: thousands of paths need not be walked from the beginning. */
-static void look_at(reading *r, project_file *file)
-{
-    struct stat found;
-    file->look = (lt_file_look){0};
-    if (r->looked_in != file->package) {
-        lt_fd_close(r->root_fd);
-        r->root_fd = open(file->package->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        r->looked_in = file->package;
-    }
-    if (r->root_fd < 0 || fstatat(r->root_fd, file->path, &found, 0) != 0)
-        return;
-    file->look = (lt_file_look){
-        .size_bytes = found.st_size,
-        .changed_ns = found.st_mtim.tv_sec * INT64_C(1000000000) + found.st_mtim.tv_nsec,
-        .status_changed_ns = found.st_ctim.tv_sec * INT64_C(1000000000) + found.st_ctim.tv_nsec,
-        .inode = found.st_ino};
-}
-
-static void *look_at_some(void *context)
-{
-    reading *r = context;
-    for (size_t i; (i = atomic_fetch_add(r->next, 1)) < r->end;)
-        look_at(r, &r->files->items[i]);
-    lt_fd_close(r->root_fd);
-    return NULL;
-}
-
 static void *read_some(void *context)
 {
     reading *r = context;
@@ -212,9 +182,7 @@ static size_t thread_count(size_t files)
     return LT_MAX((size_t)1, LT_MIN(most, files / FILES_FOR_A_THREAD));
 }
 
-/* Do `work` with the files from `from` to `to`. */
-static void share_out(lt_dbt *dbt, project_files *files, size_t from, size_t to,
-                      void *(*work)(void *))
+void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to)
 {
     reading readings[MOST_THREADS];
     pthread_t threads[MOST_THREADS];
@@ -228,28 +196,17 @@ static void share_out(lt_dbt *dbt, project_files *files, size_t from, size_t to,
                                 .files = files,
                                 .next = &next,
                                 .end = to,
-                                .root_fd = -1,
                                 .arena = dbt->arenas.items[i].texts,
                                 .trees = dbt->arenas.items[i].trees};
         if (i)
-            started[i] = pthread_create(&threads[i], NULL, work, &readings[i]) == 0;
+            started[i] = pthread_create(&threads[i], NULL, read_some, &readings[i]) == 0;
     }
-    (void)work(&readings[0]);
+    (void)read_some(&readings[0]);
     for (size_t i = 0; i < count; i++) {
         if (started[i])
             (void)pthread_join(threads[i], NULL);
         dbt->arenas.items[i] = (file_arenas){readings[i].arena, readings[i].trees};
     }
-}
-
-void lt_dbt_files_look(lt_dbt *dbt, project_files *files)
-{
-    share_out(dbt, files, 0, files->len, look_at_some);
-}
-
-void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to)
-{
-    share_out(dbt, files, from, to, read_some);
 }
 
 void lt_dbt_trees_free(lt_dbt *dbt)
@@ -270,7 +227,7 @@ static bool is_early(const project_file *file)
 /* Files that say something about others come first; both parts keep their order. */
 static void put_early_first(lt_dbt *dbt, project_files *files, size_t *early)
 {
-    project_file *sorted = lt_alloc_array(&dbt->arena, files->len + 1, sizeof(*sorted));
+    project_file *sorted = lt_alloc_array(&dbt->file_names, files->len + 1, sizeof(*sorted));
     size_t count = 0;
     for (int late = 0; late < 2; late++) {
         for (size_t i = 0; i < files->len; i++)
@@ -282,11 +239,85 @@ static void put_early_first(lt_dbt *dbt, project_files *files, size_t *early)
     memcpy(files->items, sorted, count * sizeof(*sorted));
 }
 
-lt_status lt_dbt_files_list(lt_dbt *dbt, project_files *out, size_t *early, lt_err *err)
+/* ---- listing and looking ---- */
+
+struct files_listing {
+    lt_dbt *dbt;
+    bool looks;
+    project_files files;
+    size_t early;
+    lt_status status;
+    lt_err err;
+    pthread_t thread;
+    bool is_running;
+};
+
+/* From its folder on: thousands of paths need not be walked from the beginning. */
+typedef struct looking {
+    const lt_dbt_package *package;
+    lt_text folder; /* below the package's root */
+    int fd;
+} looking;
+
+static bool look_in(looking *l, const project_file *file)
 {
-    *early = 0;
-    LT_TRY(list_all(dbt, out, err));
-    if (out->len)
-        put_early_first(dbt, out, early);
-    return LT_OK;
+    size_t len = (size_t)(lt_path_name(file->path) - file->path);
+    lt_text folder = lt_text_at(file->path, len);
+    if (l->fd >= 0 && l->package == file->package && lt_text_eq(l->folder, folder))
+        return true;
+    lt_fd_close(l->fd);
+    LT_AUTO(lt_chars) relative = lt_text_dup(folder);
+    LT_AUTO(lt_chars) path = lt_path_join(file->package->root, relative);
+    *l = (looking){file->package, folder, open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    return l->fd >= 0;
+}
+
+static void look_at(looking *l, project_file *file)
+{
+    struct stat found;
+    if (!look_in(l, file) || fstatat(l->fd, lt_path_name(file->path), &found, 0) != 0)
+        return;
+    file->look = (lt_file_look){
+        .size_bytes = found.st_size,
+        .changed_ns = found.st_mtim.tv_sec * INT64_C(1000000000) + found.st_mtim.tv_nsec,
+        .status_changed_ns = found.st_ctim.tv_sec * INT64_C(1000000000) + found.st_ctim.tv_nsec,
+        .inode = found.st_ino};
+}
+
+static void *list_and_look(void *context)
+{
+    struct files_listing *l = context;
+    looking at = {.fd = -1};
+    l->status = list_all(l->dbt, &l->files, &l->err);
+    if (l->status == LT_OK && l->files.len)
+        put_early_first(l->dbt, &l->files, &l->early);
+    for (size_t i = 0; l->looks && l->status == LT_OK && i < l->files.len; i++)
+        look_at(&at, &l->files.items[i]);
+    lt_fd_close(at.fd);
+    return NULL;
+}
+
+struct files_listing *lt_dbt_files_begin(lt_dbt *dbt, bool looks)
+{
+    struct files_listing *l = lt_xcalloc(1, sizeof(*l));
+    l->dbt = dbt;
+    l->looks = looks;
+    l->is_running = looks && pthread_create(&l->thread, NULL, list_and_look, l) == 0;
+    if (!l->is_running)
+        (void)list_and_look(l);
+    return l;
+}
+
+lt_status lt_dbt_files_end(struct files_listing *listing, project_files *out, size_t *early,
+                           lt_err *err)
+{
+    if (listing->is_running)
+        (void)pthread_join(listing->thread, NULL);
+    lt_status status = listing->status;
+    *out = listing->files;
+    *early = listing->early;
+    if (status != LT_OK)
+        *err = listing->err;
+    lt_free(listing);
+    return status;
 }

@@ -62,6 +62,7 @@ typedef struct lt_dbt_macro_file {
 
 struct lt_dbt {
     lt_arena arena;
+    lt_arena file_names; /* of the thread that lists files */
     lt_dbt_settings settings;
     lt_jinja_env env;       /* of what runs, and of macros */
     lt_jinja_env yaml_env;  /* of texts in .yml files */
@@ -397,10 +398,12 @@ typedef struct project_file {
 } project_file;
 typedef LT_VEC(project_file) project_files;
 
-/* List the files of all packages' folders; the first *early of them are .yml and .md files. */
-lt_status lt_dbt_files_list(lt_dbt *dbt, project_files *out, size_t *early, lt_err *err);
-/* Look at all of them, with a few threads; one that is not there has an inode of 0. */
-void lt_dbt_files_look(lt_dbt *dbt, project_files *files);
+/* Begin to list the files of all packages' folders, on a thread of its own when they are looked at too: that needs nothing of the
+ * project but its packages. One that is not there when it is looked at has an inode of 0. */
+struct files_listing *lt_dbt_files_begin(lt_dbt *dbt, bool looks);
+/* Ends what was begun; the first *early of the files are .yml and .md files. The caller owns *out, also after a failure. */
+lt_status lt_dbt_files_end(struct files_listing *listing, project_files *out, size_t *early,
+                           lt_err *err);
 /* Read those that are wanted among some, with a few threads. What they hold lives in arenas of the project. */
 void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to);
 /* The trees of .yml files are of no more use; their texts are. */

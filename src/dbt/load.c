@@ -734,31 +734,45 @@ static lt_status add_everything(lt_dbt *dbt, project_files *files, size_t early,
     return LT_OK;
 }
 
-static lt_status read_listed(lt_dbt *dbt, project_files *files, lt_err *err)
+static bool caches(const lt_dbt *dbt)
 {
-    size_t early;
-    bool used = false, caches = dbt->settings.parse_cache && !dbt->is_strict;
-    LT_TRY(lt_dbt_files_list(dbt, files, &early, err));
-    dbt->first_warning = dbt->warnings.len;
-    if (caches)
-        lt_dbt_units_init(dbt, files->len);
-    if (caches)
-        lt_dbt_files_look(dbt, files);
-    if (caches && dbt->cache_reading)
-        LT_TRY(lt_parse_cache_use(dbt, files, &used, err));
-    if (!used)
+    return dbt->settings.parse_cache && !dbt->is_strict;
+}
+
+static lt_status read_listed(lt_dbt *dbt, project_files *files, size_t early, lt_parsed *cached,
+                             lt_err *err)
+{
+    if (cached)
+        LT_TRY(lt_parse_cache_refresh(dbt, files, cached, err));
+    else
         LT_TRY(add_everything(dbt, files, early, err));
     dbt->last_warning = dbt->warnings.len;
     LT_TRY(lt_dbt_resolve(dbt, err));
-    if (caches)
+    if (caches(dbt))
         lt_parse_cache_keep(dbt, files);
     return LT_OK;
 }
 
+/* What the cache has does not depend on which files there are: both go on at the same time. */
 static lt_status read_files(lt_dbt *dbt, lt_err *err)
 {
     project_files files = {0};
-    lt_status status = read_listed(dbt, &files, err);
+    lt_parsed cached;
+    lt_err listing_err = {0};
+    size_t early;
+    bool used = false;
+    struct files_listing *listing = lt_dbt_files_begin(dbt, caches(dbt));
+    dbt->first_warning = dbt->warnings.len;
+    lt_status status = dbt->cache_reading ? lt_parse_cache_use(dbt, &cached, &used, err) : LT_OK;
+    lt_status listed = lt_dbt_files_end(listing, &files, &early, &listing_err);
+    if (listed != LT_OK) {
+        *err = listing_err;
+        status = listed;
+    }
+    if (caches(dbt) && !used)
+        lt_dbt_units_init(dbt, files.len);
+    if (status == LT_OK)
+        status = read_listed(dbt, &files, early, used ? &cached : NULL, err);
     for (size_t i = 0; i < files.len; i++)
         lt_jinja_template_free(files.items[i].compiled);
     lt_vec_free(&files);
@@ -909,6 +923,7 @@ void lt_dbt_close(lt_dbt *dbt)
         lt_arena_cleanup(&dbt->arenas.items[i].texts);
     lt_dbt_rt_close(dbt->parse_rt);
     lt_jinja_heap_cleanup(&dbt->heap);
+    lt_arena_cleanup(&dbt->file_names);
     lt_arena_cleanup(&dbt->arena);
     lt_free(dbt);
 }

@@ -4,33 +4,40 @@
 #include "base/fs.h"
 #include "base/time.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
 typedef lt_json_writer writer;
 
-enum { FLUSH_BYTES = 1 << 20 };
+enum { FLUSH_BYTES = 1 << 20, MOST_PATCH = 16 << 20 };
+
+static bool patches(const lt_manifest *m)
+{
+    return m->pieces.way == LT_MANIFEST_PATCHED;
+}
 
 static void flush(lt_manifest *m)
 {
     if (m->status == LT_OK)
-        m->status = lt_fd_write(m->fd, lt_buf_text(&m->buf), m->path, m->err);
+        m->status = lt_buf_check(&m->buf, "the manifest", m->err);
+    if (m->status == LT_OK)
+        m->status = lt_fd_write(m->fd, lt_buf_text(&m->buf), m->place->fresh, m->err);
     m->written += m->buf.len;
     lt_buf_clear(&m->buf);
 }
 
+/* How much room there is for what is patched in is known when the next piece is. */
 void lt_manifest_flush(lt_manifest *m)
 {
-    if (m->buf.len >= FLUSH_BYTES)
+    if (m->buf.len >= FLUSH_BYTES && !patches(m))
         flush(m);
 }
 
 void lt_manifest_flush_all(lt_manifest *m)
 {
-    flush(m);
-    lt_manifest_copy(m);
+    if (!patches(m))
+        flush(m);
+    lt_manifest_run_end(m);
 }
 
 const lt_dbt_nodes *lt_manifest_children(lt_manifest *m)
@@ -101,7 +108,7 @@ static void write_kind(lt_manifest *m, const char *key, lt_dbt_kind first, lt_db
         const lt_dbt_node *node = all->items[i];
         bool of_another = node->kind == LT_DBT_SEMANTIC_MODEL; /* has the relation of its model */
         uint64_t digest = of_another ? 0 : state_digest(&m->states[i]);
-        if (node->kind < first || node->kind > last ||
+        if (node->kind < first || node->kind > last || m->status != LT_OK ||
             !lt_manifest_piece_begin(m, LT_MANIFEST_SECTIONS + node->place, digest))
             continue;
         write_node(m, node);
@@ -115,7 +122,7 @@ static void write_kind(lt_manifest *m, const char *key, lt_dbt_kind first, lt_db
 static void write_section(lt_manifest *m, unsigned section, uint64_t digest,
                           void (*write)(lt_manifest *m))
 {
-    if (lt_manifest_piece_begin(m, section, digest)) {
+    if (m->status == LT_OK && lt_manifest_piece_begin(m, section, digest)) {
         write(m);
         lt_manifest_piece_end(m);
     }
@@ -220,52 +227,85 @@ static void write_all(lt_manifest *m)
     write_kind(m, "unit_tests", LT_DBT_UNIT_TEST, LT_DBT_UNIT_TEST);
     write_kind(m, "functions", LT_DBT_UDF, LT_DBT_UDF);
     lt_json_end(w);
-    flush(m);
 }
 
-/* `copies`: what is there and as it was is taken over. */
-static lt_status write_file(lt_manifest *m, const char *folder, bool copies)
+/* ---- its three ways ---- */
+
+static lt_status open_file(lt_manifest *m, lt_manifest_way way)
 {
-    LT_AUTO(lt_fd) fd = open(m->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    LT_AUTO(lt_chars) path = lt_path_join(folder, "manifest.json");
-    if (fd < 0)
-        return lt_fail_errno(m->err, errno, "cannot create '%s'", m->path);
-    m->fd = fd;
-    m->buf.limit = LT_GIB;
-    m->w.out = &m->buf;
-    lt_manifest_pieces_open(&m->pieces, m->dbt, copies ? folder : NULL);
+    lt_buf_clear(&m->buf);
+    m->w = (lt_json_writer){.out = &m->buf};
+    m->status = LT_OK;
+    m->written = 0;
+    m->buf.limit = way == LT_MANIFEST_PATCHED ? MOST_PATCH : (size_t)LT_GIB;
+    if (way != LT_MANIFEST_PATCHED)
+        return lt_manifest_place_new(m->place, &m->fd, m->err);
+    m->fd = lt_manifest_place_take(m->place);
+    return m->fd >= 0 ? LT_OK : lt_fail(m->err, LT_NOT_FOUND, "there is no spare manifest");
+}
+
+static lt_status write_file(lt_manifest *m, lt_manifest_way way)
+{
+    LT_TRY(lt_manifest_pieces_open(m, way));
     write_all(m);
-    lt_status status = m->status;
-    if (status == LT_OK)
-        status = lt_buf_check(&m->buf, "the manifest", m->err);
-    if (status == LT_OK)
-        status = lt_file_name(m->path, path, m->err);
-    if (status == LT_OK)
-        lt_manifest_pieces_keep(m, folder);
+    if (patches(m))
+        lt_manifest_patch_end(m);
     else
-        (void)unlink(m->path);
+        flush(m);
+    LT_TRY(m->status);
+    LT_TRY(lt_manifest_place_name(m->place, m->pieces.stamp != 0, m->err));
+    lt_manifest_pieces_keep(m);
+    return LT_OK;
+}
+
+/* *again: it can be done in another way. */
+static lt_status try_write(lt_manifest *m, lt_manifest_way way, bool *again)
+{
+    lt_status status = open_file(m, way);
+    bool made = status == LT_OK;
+    if (made)
+        status = write_file(m, way);
+    if (made && status != LT_OK)
+        (void)unlink(m->place->fresh);
+    *again = way == LT_MANIFEST_PATCHED ? status != LT_OK : m->pieces.failed;
+    lt_manifest_pieces_close(&m->pieces);
+    lt_fd_close(m->fd);
+    m->fd = -1;
     return status;
 }
 
-static lt_status try_write(const lt_manifest *given, const char *folder, bool copies, bool *again)
+/* Patching pays while most of the file stays as it is. */
+static bool is_near(const lt_manifest *m)
 {
-    lt_manifest m = *given;
-    m.states = states_of(&m);
-    lt_status status = write_file(&m, folder, copies);
-    *again = m.pieces.failed;
-    lt_manifest_pieces_close(&m.pieces);
-    lt_buf_cleanup(&m.buf);
-    lt_arena_cleanup(&m.scratch);
-    return status;
+    enum { PART = 8 };
+    size_t again = 0;
+    for (size_t i = 0; i < m->dbt->all.len; i++)
+        again += m->states[i].is_again;
+    return m->dbt->cache_stamp && m->place->lock >= 0 && again <= m->dbt->all.len / PART;
+}
+
+static lt_status write_somehow(lt_manifest *m)
+{
+    bool again = true;
+    lt_status status = LT_OK;
+    m->states = states_of(m);
+    if (is_near(m))
+        status = try_write(m, LT_MANIFEST_PATCHED, &again);
+    if (again)
+        status = try_write(m, LT_MANIFEST_COPIED, &again);
+    return again ? try_write(m, LT_MANIFEST_ANEW, &again) : status;
 }
 
 lt_status lt_dbt_manifest_write(lt_dbt *dbt, const lt_dbt_invocation *invocation,
                                 const char *folder, lt_err *err)
 {
-    bool again = false;
-    LT_AUTO(lt_chars) fresh = lt_format("%s/manifest.json.new", folder);
+    lt_manifest_place place;
     LT_TRY(lt_folder_make(folder, 0755, err));
-    const lt_manifest m = {.path = fresh, .err = err, .dbt = dbt, .invocation = invocation};
-    lt_status status = try_write(&m, folder, true, &again);
-    return again ? try_write(&m, folder, false, &again) : status;
+    lt_manifest_place_open(&place, folder);
+    lt_manifest m = {.place = &place, .fd = -1, .err = err, .dbt = dbt, .invocation = invocation};
+    lt_status status = write_somehow(&m);
+    lt_buf_cleanup(&m.buf);
+    lt_arena_cleanup(&m.scratch);
+    lt_manifest_place_close(&place);
+    return status;
 }

@@ -278,33 +278,40 @@ void lt_parse_cache_end(lt_dbt *dbt)
     dbt->cache_reading = NULL;
 }
 
-lt_status lt_parse_cache_use(lt_dbt *dbt, project_files *files, bool *used, lt_err *err)
+lt_status lt_parse_cache_use(lt_dbt *dbt, lt_parsed *parsed, bool *used, lt_err *err)
 {
-    lt_parsed parsed;
     unsigned char key[LT_PARSE_KEY_BYTES];
     lt_err none = {0};
     *used = false;
+    if (dbt->is_strict || lt_parse_key(dbt, key, &none) != LT_OK)
+        return LT_OK;
     wait_for(dbt->cache_reading);
     lt_text content = dbt->cache_reading->content;
-    if (!content.len || lt_parse_key(dbt, key, &none) != LT_OK)
+    if (!content.len)
         return LT_OK;
-    lt_status status = lt_parse_unpack(dbt, content, dbt->cache_reading->sum, key, &parsed, err);
+    lt_status status = lt_parse_unpack(dbt, content, dbt->cache_reading->sum, key, parsed, err);
     if (status == LT_NOT_FOUND) {
         lt_parse_cache_end(dbt); /* nothing points into it */
         return LT_OK;
     }
     LT_TRY(status);
-    if (!is_same_env(dbt, &parsed))
+    if (!is_same_env(dbt, parsed))
         return lt_fail(err, LT_INVALID, "the environment is another, or the flags are");
-    keep_env(dbt, &parsed);
+    keep_env(dbt, parsed);
+    *used = true;
+    return LT_OK;
+}
+
+lt_status lt_parse_cache_refresh(lt_dbt *dbt, project_files *files, const lt_parsed *parsed,
+                                 lt_err *err)
+{
     lt_parse_work work = {0};
-    LT_TRY(lt_parse_refresh(dbt, files, &parsed, &work, err));
+    LT_TRY(lt_parse_refresh(dbt, files, parsed, &work, err));
     dbt->is_kept = is_near(dbt, &work);
-    dbt->cache_stamp = lt_parse_stamp(parsed.head);
+    dbt->cache_stamp = lt_parse_stamp(parsed->head);
     dbt->parse_note = lt_arena_format(
         &dbt->arena, "parsed from the cache: %zu files, %zu looked into, %zu evaluated again",
         files->len, work.read, work.evaluated);
-    *used = true;
     return LT_OK;
 }
 

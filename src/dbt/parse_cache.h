@@ -131,8 +131,11 @@ lt_status lt_parse_refresh(lt_dbt *dbt, project_files *files, const lt_parsed *p
 void lt_parse_cache_begin(lt_dbt *dbt);
 /* Also when lt_parse_cache_begin() was never called. */
 void lt_parse_cache_end(lt_dbt *dbt);
-/* Take what has not changed from settings.parse_cache. *used false: there is none that fits (`dbt` is as it was). LT_INVALID, and
- * any other failure: begin again with a new lt_dbt and without the cache. */
-lt_status lt_parse_cache_use(lt_dbt *dbt, project_files *files, bool *used, lt_err *err);
+/* Take what settings.parse_cache has. *used false: there is none that fits (`dbt` is as it was). LT_INVALID, and any other failure:
+ * begin again with a new lt_dbt and without the cache. */
+lt_status lt_parse_cache_use(lt_dbt *dbt, lt_parsed *parsed, bool *used, lt_err *err);
+/* What has changed is evaluated again. When it fails: as above. */
+lt_status lt_parse_cache_refresh(lt_dbt *dbt, project_files *files, const lt_parsed *parsed,
+                                 lt_err *err);
 /* Write the file, when the project can be kept and is not there as it is. What goes wrong is only noted. */
 void lt_parse_cache_keep(lt_dbt *dbt, const project_files *files);

@@ -280,5 +280,5 @@ lt_status lt_dbt_semantic_manifest_write(const lt_dbt *dbt, const char *folder, 
     lt_json_end(&w);
     LT_TRY(lt_buf_check(&text, "semantic_manifest.json", err));
     LT_TRY(lt_folder_make(folder, 0755, err));
-    return lt_file_write(path, lt_buf_text(&text), 0644, err);
+    return lt_file_update(path, lt_buf_text(&text), 0644, err);
 }

@@ -121,6 +121,7 @@ static inline void fuzz_view_cleanup(lt_dbt *view)
         macro->patch_home = 0;
     }
     lt_jinja_heap_cleanup(&view->heap);
+    lt_arena_cleanup(&view->file_names);
     lt_arena_cleanup(&view->arena);
 }
 

@@ -34,7 +34,7 @@ static lt_status refresh(lt_dbt *view, const lt_parsed *parsed)
     size_t early;
     project_files files = {0};
     lt_parse_work work;
-    lt_status status = lt_dbt_files_list(view, &files, &early, &err);
+    lt_status status = lt_dbt_files_end(lt_dbt_files_begin(view, false), &files, &early, &err);
     if (status == LT_OK)
         status = lt_parse_refresh(view, &files, parsed, &work, &err);
     for (size_t i = 0; i < files.len; i++)
