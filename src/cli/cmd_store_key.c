@@ -110,20 +110,9 @@ static lt_status read_rights(lt_app *app, const create_opts *o, lt_rights *out, 
 
 static void say_created(lt_app *app, const lt_access_key *key)
 {
-    if (!app->globals.json) {
-        lt_out_printf(&app->out,
-                      "the secret is shown only this once:\n"
-                      "  export AWS_ACCESS_KEY_ID=%.*s\n"
-                      "  export AWS_SECRET_ACCESS_KEY=%.*s\n",
-                      LT_ARG(key->id), LT_ARG(key->secret));
-        return;
-    }
-    lt_json_writer writer = {.out = &app->out.buf};
-    lt_json_begin(&writer, '{');
-    lt_json_set(&writer, "id", key->id);
-    lt_json_set(&writer, "secret", key->secret);
-    lt_json_end(&writer);
-    lt_out_str(&app->out, "\n");
+    if (!app->globals.json)
+        lt_out_str(&app->out, "the secret is shown only this once:\n");
+    lt_app_key_show(app, key->id, key->secret);
 }
 
 /* A key may come before its bucket; more often the name is wrong. */
@@ -243,7 +232,7 @@ static lt_status show(lt_app *app, const void *opts, const lt_args *args, lt_err
     lt_root_key root;
     (void)opts, (void)args;
     LT_TRY(lt_app_root_key(app, false, &root, err));
-    lt_app_root_key_show(app, &root);
+    lt_app_key_show(app, root.id, root.secret);
     return LT_OK;
 }
 

@@ -74,19 +74,19 @@ lt_status lt_app_root_key(lt_app *app, bool make, lt_root_key *out, lt_err *err)
     return status;
 }
 
-void lt_app_root_key_show(lt_app *app, const lt_root_key *key)
+void lt_app_key_show(lt_app *app, lt_text id, lt_text secret)
 {
     if (!app->globals.json) {
         lt_out_printf(&app->out,
                       "  export AWS_ACCESS_KEY_ID=%.*s\n"
                       "  export AWS_SECRET_ACCESS_KEY=%.*s\n",
-                      LT_ARG(key->id), LT_ARG(key->secret));
+                      LT_ARG(id), LT_ARG(secret));
         return;
     }
     lt_json_writer writer = {.out = &app->out.buf};
     lt_json_begin(&writer, '{');
-    lt_json_set(&writer, "id", key->id);
-    lt_json_set(&writer, "secret", key->secret);
+    lt_json_set(&writer, "id", id);
+    lt_json_set(&writer, "secret", secret);
     lt_json_end(&writer);
     lt_out_str(&app->out, "\n");
 }
@@ -128,7 +128,7 @@ lt_status lt_app_face_start(lt_app *app, const lt_listen *at, lt_s3_options *opt
     LT_TRY(lt_s3_start(options, &out->s3, err));
     if (root.is_new) {
         lt_out_str(&app->out, "made the root key; 'leat store key show' shows it again:\n");
-        lt_app_root_key_show(app, &root);
+        lt_app_key_show(app, root.id, root.secret);
     }
     return LT_OK;
 }

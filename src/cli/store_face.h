@@ -11,7 +11,7 @@ typedef struct lt_root_key {
 /* `make`: if there is none yet. LT_NOT_FOUND: there is none, and the hint says how to get one. LT_INVALID: half of it is set. */
 LT_MUST_CHECK lt_status lt_app_root_key(lt_app *app, bool make, lt_root_key *out, lt_err *err);
 /* As lines for a shell, or as JSON. */
-void lt_app_root_key_show(lt_app *app, const lt_root_key *key);
+void lt_app_key_show(lt_app *app, lt_text id, lt_text secret);
 
 /* An open store and the endpoint over it. */
 typedef struct lt_app_face {

@@ -68,6 +68,13 @@ static lt_status var(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
                    LT_ARG(name));
 }
 
+lt_status lt_scope_no_env(const char *name, lt_err *err)
+{
+    lt_ignore(lt_fail(err, LT_INVALID,
+                      "the environment variable '%s' is not set and has no default", name));
+    return lt_hint(err, "set it, put it into .env, or write env_var('%s', 'default')", name);
+}
+
 static lt_status env_var(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)
 {
     lt_jinja_value args[2];
@@ -80,11 +87,8 @@ static lt_status env_var(lt_jinja_call *call, lt_jinja_value *result, lt_err *er
         *result = lt_jinja_text_copy(call->heap, lt_text_of(value));
         return LT_OK;
     }
-    if (lt_jinja_is_absent(args[1])) {
-        lt_ignore(lt_fail(err, LT_INVALID,
-                          "the environment variable '%s' is not set and has no default", key));
-        return lt_hint(err, "set it, put it into .env, or write env_var('%s', 'default')", key);
-    }
+    if (lt_jinja_is_absent(args[1]))
+        return lt_scope_no_env(key, err);
     *result = args[1];
     return LT_OK;
 }

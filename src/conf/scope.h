@@ -34,6 +34,8 @@ LT_MUST_CHECK lt_status lt_scope_evaluate(lt_scope *scope, const lt_conf_text *t
                                           lt_jinja_heap *heap, lt_jinja_value *out, lt_err *err);
 /* The value of a name of the list above; false when it is none of them. */
 bool lt_scope_find(lt_scope *scope, lt_text name, lt_jinja_value *out);
+/* LT_INVALID: what env_var() says of a variable that is not set, without a default. */
+LT_MUST_CHECK lt_status lt_scope_no_env(const char *name, lt_err *err);
 
 /* An lt_conf_render_fn whose context is an lt_scope: renders texts of the project's files. */
 LT_MUST_CHECK lt_status lt_scope_render(void *scope, lt_conf_when when, const lt_conf_text *text,

@@ -301,11 +301,8 @@ static lt_status env_var(lt_jinja_call *call, lt_jinja_value *result, lt_err *er
         *result = lt_jinja_text_copy(call->heap, lt_text_of(value));
         return LT_OK;
     }
-    if (lt_jinja_is_absent(args[1])) {
-        lt_ignore(lt_fail(err, LT_INVALID,
-                          "the environment variable '%s' is not set and has no default", key));
-        return lt_hint(err, "set it, put it into .env, or write env_var('%s', 'default')", key);
-    }
+    if (lt_jinja_is_absent(args[1]))
+        return lt_scope_no_env(key, err);
     *result = args[1];
     return LT_OK;
 }

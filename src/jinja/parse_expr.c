@@ -617,10 +617,14 @@ static bool at_tuple_end(const lt_jinja_parser *p)
            lt_jinja_at_name(p, T("in")) || lt_jinja_at_name(p, T("recursive"));
 }
 
-lt_status lt_jinja_parse_tuple(lt_jinja_parser *p, unsigned how, lt_jinja_node **out, lt_err *err)
+typedef lt_status parse_one(lt_jinja_parser *p, unsigned how, lt_jinja_node **out, lt_err *err);
+
+/* One, or a tuple of them where a comma follows the first. */
+static lt_status parse_one_or_tuple(lt_jinja_parser *p, parse_one *one, unsigned how,
+                                    lt_jinja_node **out, lt_err *err)
 {
     uint32_t pos = p->token.pos;
-    LT_TRY(lt_jinja_parse_expr(p, how, out, err));
+    LT_TRY(one(p, how, out, err));
     if (!lt_jinja_at_op(p, ','))
         return LT_OK;
     lt_jinja_node *tuple = lt_jinja_node_new(p, NODE_TUPLE, pos);
@@ -631,7 +635,7 @@ lt_status lt_jinja_parse_tuple(lt_jinja_parser *p, unsigned how, lt_jinja_node *
         LT_TRY(lt_jinja_advance(p, err));
         if (at_tuple_end(p))
             break;
-        LT_TRY(lt_jinja_parse_expr(p, how, tail, err));
+        LT_TRY(one(p, how, tail, err));
         tail = &(*tail)->next;
         tuple->count++;
     }
@@ -639,9 +643,16 @@ lt_status lt_jinja_parse_tuple(lt_jinja_parser *p, unsigned how, lt_jinja_node *
     return LT_OK;
 }
 
+lt_status lt_jinja_parse_tuple(lt_jinja_parser *p, unsigned how, lt_jinja_node **out, lt_err *err)
+{
+    return parse_one_or_tuple(p, lt_jinja_parse_expr, how, out, err);
+}
+
 /* ---- targets of assignments */
 
-static lt_status parse_target_name(lt_jinja_parser *p, bool with_attr, lt_jinja_node **out,
+enum { WITH_ATTR = 1 }; /* `namespace.name` too */
+
+static lt_status parse_target_name(lt_jinja_parser *p, unsigned how, lt_jinja_node **out,
                                    lt_err *err)
 {
     if (p->token.kind != TOKEN_NAME)
@@ -652,7 +663,7 @@ static lt_status parse_target_name(lt_jinja_parser *p, bool with_attr, lt_jinja_
         return lt_jinja_fail_parse(p, p->token.pos, err, "can't assign to '%.*s'", LT_ARG(name));
     *out = lt_jinja_node_named(p, NODE_NAME, p->token.pos, name);
     LT_TRY(lt_jinja_advance(p, err));
-    if (!with_attr || !lt_jinja_at_op(p, '.'))
+    if (!(how & WITH_ATTR) || !lt_jinja_at_op(p, '.'))
         return LT_OK;
     LT_TRY(lt_jinja_advance(p, err));
     if (p->token.kind != TOKEN_NAME)
@@ -663,14 +674,14 @@ static lt_status parse_target_name(lt_jinja_parser *p, bool with_attr, lt_jinja_
     return lt_jinja_advance(p, err);
 }
 
-static lt_status parse_target_item(lt_jinja_parser *p, bool with_attr, lt_jinja_node **out,
+static lt_status parse_target_item(lt_jinja_parser *p, unsigned how, lt_jinja_node **out,
                                    lt_err *err)
 {
     if (!lt_jinja_at_op(p, '('))
-        return parse_target_name(p, with_attr, out, err);
+        return parse_target_name(p, how, out, err);
     LT_TRY(lt_jinja_deeper(p, err));
     LT_TRY(lt_jinja_advance(p, err));
-    LT_TRY(lt_jinja_parse_target(p, with_attr, true, out, err));
+    LT_TRY(parse_one_or_tuple(p, parse_target_item, how, out, err));
     p->depth--;
     return lt_jinja_expect_op(p, ')', err);
 }
@@ -678,22 +689,7 @@ static lt_status parse_target_item(lt_jinja_parser *p, bool with_attr, lt_jinja_
 lt_status lt_jinja_parse_target(lt_jinja_parser *p, bool with_attr, bool with_tuple,
                                 lt_jinja_node **out, lt_err *err)
 {
-    uint32_t pos = p->token.pos;
-    LT_TRY(parse_target_item(p, with_attr, out, err));
-    if (!with_tuple || !lt_jinja_at_op(p, ','))
-        return LT_OK;
-    lt_jinja_node *tuple = lt_jinja_node_new(p, NODE_TUPLE, pos);
-    tuple->a = *out;
-    tuple->count = 1;
-    lt_jinja_node **tail = &tuple->a->next;
-    while (lt_jinja_at_op(p, ',')) {
-        LT_TRY(lt_jinja_advance(p, err));
-        if (at_tuple_end(p))
-            break;
-        LT_TRY(parse_target_item(p, with_attr, tail, err));
-        tail = &(*tail)->next;
-        tuple->count++;
-    }
-    *out = tuple;
-    return LT_OK;
+    unsigned how = with_attr ? WITH_ATTR : 0;
+    return with_tuple ? parse_one_or_tuple(p, parse_target_item, how, out, err)
+                      : parse_target_item(p, how, out, err);
 }
