@@ -38,18 +38,25 @@ static const char *verdict(bool found, bool fine)
 
 /* ---- the parts ---- */
 
+/* Where profiles.yml is, or would be; a heap string. `path` "": it could not be read. */
+static char *profiles_dir(const report *r, const char *path)
+{
+    const char *said = r->work->flags->profiles_dir;
+    size_t len = strlen(path) - strlen(lt_path_name(path));
+    if (!path[0])
+        return lt_xstrdup(said ? said : ".");
+    return len > 1 ? lt_xstrndup(path, len - 1) : lt_xstrdup(len ? "/" : ".");
+}
+
 static bool check_profile(report *r, bool *found)
 {
     const char *said = r->work->flags->profiles_dir;
     lt_err why = {0};
     bool fine = dbt_work_profile(r->work, &why) == LT_OK;
-    LT_AUTO(lt_chars)
-    path =
-        fine ? lt_xstrdup(r->work->profile.path) : lt_path_join(said ? said : ".", "profiles.yml");
-    size_t name = strlen(lt_path_name(path));
-    LT_AUTO(lt_chars) folder = lt_xstrndup(path, LT_MAX(strlen(path) - name, (size_t)1) - 1);
+    const char *path = fine ? r->work->profile.path : "";
+    LT_AUTO(lt_chars) folder = profiles_dir(r, path);
     *found = fine || !lt_text_starts(lt_text_of(why.message), T("there is no profiles.yml"));
-    say(r, "Using profiles dir at %s", folder[0] ? folder : path[0] == '/' ? "/" : ".");
+    say(r, "Using profiles dir at %s", folder);
     if (fine)
         say(r, "Using profiles.yml file at %s", path);
     if (!fine && !*found)
@@ -140,9 +147,22 @@ static void check_all(report *r)
         say(r, "Connection test skipped since no profile was found");
 }
 
+static void say_config_dir(report *r)
+{
+    lt_err none;
+    bool fine = dbt_work_profile(r->work, &none) == LT_OK;
+    LT_AUTO(lt_chars) folder = profiles_dir(r, fine ? r->work->profile.path : "");
+    LT_AUTO(lt_chars) whole = lt_path_join(r->work->root, strcmp(folder, ".") ? folder : "");
+    say(r, "To view your profiles.yml file, run:\n\nxdg-open %s", whole);
+}
+
 lt_status dbt_run_debug(dbt_work *work, lt_err *err)
 {
     report r = {.work = work, .summary = {.limit = 256 * LT_KIB}};
+    if (work->flags->config_dir == 1) {
+        say_config_dir(&r);
+        return LT_OK;
+    }
     say_versions(&r);
     check_all(&r);
     unsigned failed = r.failed;

@@ -134,6 +134,8 @@ static const flag flags[] = {
     {"clean-project-files-only", NULL, 0, SWITCH, AT(clean_project_only),
      "CLEAN_PROJECT_FILES_ONLY", V(CLEAN), "remove nothing outside of the project"},
     {"connection", NULL, 0, SWITCH, AT(connection), NULL, V(DEBUG), "only try the connection"},
+    {"config-dir", NULL, 0, SWITCH, AT(config_dir), NULL, V(DEBUG),
+     "only say where profiles.yml is"},
     {"populate-cache", NULL, 0, SWITCH, AT(populate_cache), "POPULATE_CACHE", 0, NULL},
     {"single-threaded", NULL, 0, SWITCH, AT(single_threaded), "SINGLE_THREADED", 0,
      "one at a time"},
@@ -291,6 +293,8 @@ static const flag *find_long(lt_text name, bool *off)
 
 static const flag *find_letter(char letter)
 {
+    if (letter == 'V') /* dbt's -v and -V are one */
+        letter = 'v';
     for (size_t i = 0; i < LT_COUNT(flags); i++)
         if (flags[i].letter == letter)
             return &flags[i];

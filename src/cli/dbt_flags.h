@@ -42,7 +42,7 @@ typedef struct dbt_flags {
     int debug, quiet, fail_fast, full_refresh, defer, favor_state, empty, store_failures, print,
         use_colors, use_colors_file, warn_error, write_json, version_check, introspect, inject_ctes,
         compile, upgrade, lock, show, empty_catalog, populate_cache, clean_project_only, connection,
-        skip_profile_setup, version, help, partial_parse, single_threaded, stale_only,
+        config_dir, skip_profile_setup, version, help, partial_parse, single_threaded, stale_only,
         detailed_exitcode, fill_gaps, drop, yes, include_snapshots, children, static_page, browser;
     int inert[12];          /* options without effect here: what was said */
     lt_jinja_value project; /* `flags:` of dbt_project.yml: a dict, or undefined */

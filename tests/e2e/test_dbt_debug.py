@@ -12,6 +12,8 @@ def test_debug_says_what_is_well_and_what_is_not(tmp_path):
                  "  path: shop.duckdb", "Connection test: [OK connection ok]", "All checks passed!"):
         assert line in out, line
     assert "Skipping steps before connection verification" in dbt(tmp_path, "debug", "--connection")
+    assert f"To view your profiles.yml file, run:\n\nxdg-open {tmp_path}" in dbt(tmp_path, "debug", "--config-dir")
+    assert dbt(tmp_path, "-V") == dbt(tmp_path, "--version")
 
 
 def test_debug_counts_the_checks_that_fail(tmp_path):
