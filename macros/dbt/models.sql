@@ -10,9 +10,10 @@
 {#- The old relation goes to `backup`, the new one takes its name. -#}
 {% macro leat_swap(existing, beside, target_relation, backup) %}
     {% if existing is not none %}
-        {% set existing = load_cached_relation(existing) %}
-        {% if existing is not none %}
+        {% if load_cached_relation(existing) is not none %}
             {{ adapter.rename_relation(existing, backup) }}
+        {% else %}{# another node is dropping it along with what it read: wait for that #}
+            {{ adapter.drop_relation(existing) }}
         {% endif %}
     {% endif %}
     {{ adapter.rename_relation(beside, target_relation) }}

@@ -65,7 +65,7 @@ static lt_status copy_assets(const dbt_work *work, lt_err *err)
 static lt_status write_catalog(dbt_work *work, const lt_node_set *chosen, lt_err *err)
 {
     LT_AUTO(lt_dbt_run_ref) run = NULL;
-    size_t failures = 0;
+    lt_texts failures = {0};
     const lt_dbt_catalog_request request = {.selected = chosen,
                                             .empty = work->flags->empty_catalog == 1,
                                             .folder = work->target_folder};
@@ -77,15 +77,19 @@ static lt_status write_catalog(dbt_work *work, const lt_node_set *chosen, lt_err
     LT_TRY(status);
     if (!request.empty)
         dbt_say(&work->log, LT_LOG_INFO, "E044", "BuildingCatalog", "Building catalog");
-    LT_TRY(lt_dbt_catalog_write(run, &request, &failures, err));
-    if (failures)
+    LT_TRY(lt_dbt_catalog_write(run, &request, &work->app->arena, &failures, err));
+    for (size_t i = 0; i < failures.len; i++)
+        LT_TRY(dbt_work_warn(work, "E040", "CatalogGenerationError", err,
+                             "Encountered an error while generating catalog: %.*s",
+                             LT_ARG(failures.items[i])));
+    if (failures.len)
         dbt_say(&work->log, LT_LOG_ERROR, "E041", "WriteCatalogFailure",
-                "dbt encountered %zu failure%s while writing the catalog", failures,
-                failures == 1 ? "" : "s");
+                "dbt encountered %zu failure%s while writing the catalog", failures.len,
+                failures.len == 1 ? "" : "s");
     dbt_say(&work->log, LT_LOG_INFO, "E042", "CatalogWritten", "Catalog written to %s/catalog.json",
             work->target_folder);
-    work->has_said = failures > 0;
-    return failures ? lt_fail(err, LT_FAILED, "the catalog is not whole") : LT_OK;
+    work->has_said = failures.len > 0;
+    return failures.len ? lt_fail(err, LT_FAILED, "the catalog is not whole") : LT_OK;
 }
 
 lt_status dbt_run_docs(dbt_work *work, lt_err *err)

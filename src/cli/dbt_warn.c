@@ -97,6 +97,11 @@ static const struct {
               {"NodeNotFoundOrDisabled", T("there is no test")},
               {"NoNodeForYamlKey", T("there is no")},
               {"WrongResourceSchemaFile", T("but it is specified in the")},
+              {"ValidationWarning", T("Unable to parse")},
+              {"SeedIncreased", T("previous file was <=1MB")},
+              {"SeedExceedsLimitSamePath", T("cannot tell if it has changed")},
+              {"SeedExceedsLimitAndPathChanged", T("previous file was in a different location")},
+              {"MicrobatchModelNoEventTimeInputs", T("The microbatch model")},
               {"CustomTopLevelKeyDeprecation", T("unknown key")}};
 
 const char *dbt_warn_event(lt_text warning)
@@ -164,7 +169,12 @@ lt_status dbt_warn_read(const dbt_flags *flags, lt_jinja_heap *heap, dbt_warn_ru
 {
     static const lt_yaml_options options = {.yaml11 = true};
     lt_yaml *root = NULL;
-    *out = (dbt_warn_rules){.all = flags->warn_error == 1};
+    lt_jinja_value handles_all = lt_jinja_none();
+    if (flags->project.type == LT_JINJA_DICT)
+        (void)lt_jinja_find(flags->project, T("require_all_warnings_handled_by_warn_error"),
+                            &handles_all);
+    *out =
+        (dbt_warn_rules){.all = flags->warn_error == 1, .handles_all = lt_jinja_truth(handles_all)};
     if (!flags->warn_error_options)
         return LT_OK;
     if (flags->warn_error == 1)
@@ -187,6 +197,17 @@ lt_status dbt_warn_read(const dbt_flags *flags, lt_jinja_heap *heap, dbt_warn_ru
     return check_names(out->silence, err);
 }
 
+/* dbt makes no error of these without the flag require_all_warnings_handled_by_warn_error. */
+static bool is_only_said(const dbt_warn_rules *rules, lt_text event)
+{
+    static const char *const only_said[] = {"MicrobatchModelNoEventTimeInputs",
+                                            "SemanticValidationFailure", "WarnStateTargetEqual"};
+    for (size_t i = 0; i < LT_COUNT(only_said) && !rules->handles_all; i++)
+        if (lt_text_eq(lt_text_of(only_said[i]), event))
+            return true;
+    return false;
+}
+
 static bool has(lt_jinja_value list, lt_text name)
 {
     for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++)
@@ -207,7 +228,8 @@ static bool is_said_of(const dbt_warn_rules *rules, lt_text event, bool *is_erro
 static void judge(const dbt_warn_rules *rules, const char *event, bool *is_error, bool *is_silent)
 {
     lt_text name = lt_text_of(event);
-    if (is_said_of(rules, name, is_error, is_silent))
+    *is_error = *is_silent = false;
+    if (is_only_said(rules, name) || is_said_of(rules, name, is_error, is_silent))
         return;
     if (lt_text_ends(name, T("Deprecation")) &&
         is_said_of(rules, T("Deprecations"), is_error, is_silent))

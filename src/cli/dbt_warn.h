@@ -4,6 +4,7 @@
 
 typedef struct dbt_warn_rules {
     bool all;                            /* every warning is an error */
+    bool handles_all;                    /* also those that dbt otherwise only says */
     lt_jinja_value error, warn, silence; /* lists of names of events, or undefined */
 } dbt_warn_rules;
 

@@ -117,6 +117,9 @@ static lt_status check_flags(const dbt_flags *flags, lt_err *err)
     LT_TRY(check_word("indirect-selection", flags->indirect_selection, modes, err));
     if (flags->selector && flags->select.len)
         return lt_fail(err, LT_INVALID, "--selector and --select do not go together");
+    if (flags->inline_sql && (flags->select.len || flags->selector))
+        return lt_fail(err, LT_INVALID, "--inline and --%s do not go together",
+                       flags->selector ? "selector" : "select");
     return LT_OK;
 }
 

@@ -12,9 +12,9 @@ typedef struct lt_dbt_catalog_request {
     const char *folder;
 } lt_dbt_catalog_request;
 
-/* Write FOLDER/catalog.json. *failures: databases that could not be asked; they are named in the file. */
+/* Write FOLDER/catalog.json. *failures, in `arena`: why databases could not be asked; the file has it too. */
 LT_MUST_CHECK lt_status lt_dbt_catalog_write(lt_dbt_run *run, const lt_dbt_catalog_request *request,
-                                             size_t *failures, lt_err *err);
+                                             lt_arena *arena, lt_texts *failures, lt_err *err);
 
 /* ---- sources.json: how old the rows of sources are ---- */
 

@@ -288,13 +288,14 @@ static lt_status write_file(catalog *c, lt_err *err)
 }
 
 lt_status lt_dbt_catalog_write(lt_dbt_run *run, const lt_dbt_catalog_request *request,
-                               size_t *failures, lt_err *err)
+                               lt_arena *arena, lt_texts *failures, lt_err *err)
 {
     catalog c = {.run = run, .request = request};
     lt_status status = request->empty ? LT_OK : ask_all(&c, err);
     if (status == LT_OK)
         status = write_file(&c, err);
-    *failures = c.errors.len;
+    for (size_t i = 0; i < c.errors.len; i++)
+        lt_push_in(arena, failures, lt_arena_text(arena, c.errors.items[i]));
     lt_map_cleanup(&c.found);
     lt_jinja_heap_cleanup(&c.heap);
     return status;

@@ -78,6 +78,20 @@ static bool warns(const lt_dbt_node *node)
     return false;
 }
 
+/* A table that grows must not take columns of which the contract says nothing. */
+static lt_status check_schema_change(const lt_dbt_node *node, lt_err *err)
+{
+    lt_text how = node->config.on_schema_change;
+    if (!lt_text_eq(node->config.materialized, T("incremental")) ||
+        lt_text_eq(how, T("append_new_columns")) || lt_text_eq(how, T("fail")))
+        return LT_OK;
+    return lt_fail(err, LT_INVALID,
+                   "%.*s: Invalid value for on_schema_change: %.*s. Models materialized as "
+                   "incremental with contracts enabled must set on_schema_change to "
+                   "'append_new_columns' or 'fail'",
+                   LT_ARG(node->path), LT_ARG(how));
+}
+
 static lt_status check_contract(lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)
 {
     lt_text how = node->config.materialized;
@@ -91,6 +105,7 @@ static lt_status check_contract(lt_dbt *dbt, const lt_dbt_node *node, lt_err *er
     if (wrong)
         return lt_fail(err, LT_INVALID, "%.*s: Contract enforcement failed: %s", LT_ARG(node->path),
                        wrong);
+    LT_TRY(check_schema_change(node, err));
     LT_TRY(check_types(node, lt_dbt_at(node->raw, "constraints"), err));
     for (size_t i = 0; i < node->columns.len; i++)
         LT_TRY(check_types(node, lt_dbt_at(node->columns.items[i].raw, "constraints"), err));
@@ -104,11 +119,94 @@ static lt_status check_contract(lt_dbt *dbt, const lt_dbt_node *node, lt_err *er
     return LT_OK;
 }
 
+/* ---- access, freshness, microbatch ---- */
+
+/* Others could not read from it: it is nowhere. */
+static lt_status check_access(const lt_dbt_node *node, lt_err *err)
+{
+    if (!lt_text_eq(node->access, T("public")) ||
+        !lt_text_eq(node->config.materialized, T("ephemeral")))
+        return LT_OK;
+    return lt_fail(err, LT_INVALID,
+                   "%.*s: Node %.*s with 'ephemeral' materialization has an invalid value "
+                   "(public) for the access field",
+                   LT_ARG(node->path), LT_ARG(node->id));
+}
+
+/* `build_after` counts periods: one without the other says nothing. */
+static lt_status check_build_after(lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)
+{
+    lt_jinja_value freshness = lt_dbt_config_get(dbt, node, T("freshness"));
+    lt_jinja_value rule = lt_dbt_at(freshness, "build_after");
+    bool counts = lt_dbt_is_set(lt_dbt_at(rule, "count"));
+    bool has_period = lt_jinja_truth(lt_dbt_at(rule, "period"));
+    if (rule.type != LT_JINJA_DICT || counts == has_period)
+        return LT_OK;
+    return lt_fail(err, LT_INVALID,
+                   "%.*s: `freshness.build_after` must have a value for `%s` if a `%s` is provided",
+                   LT_ARG(node->path), counts ? "period" : "count", counts ? "count" : "period");
+}
+
+static void warn_of_unfiltered_batches(lt_dbt *dbt, const lt_dbt_node *node)
+{
+    if (!lt_dbt_builds_batches(dbt, node))
+        return;
+    for (size_t i = 0; i < node->depends_on.len; i++)
+        if (lt_jinja_truth(lt_dbt_config_get(dbt, node->depends_on.items[i], T("event_time"))))
+            return;
+    lt_dbt_warn(dbt,
+                "The microbatch model '%.*s' has no 'ref' or 'source' input with an 'event_time' "
+                "configuration. \nThis means no filtering can be applied and can result in "
+                "unexpected duplicate records in the resulting microbatch model.",
+                LT_ARG(node->name));
+}
+
+/* ---- entries that enable ---- */
+
+static lt_status check_enabled(const lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < dbt->disabled.len; i++)
+        count += lt_text_eq(dbt->disabled.items[i]->id, node->id);
+    if (count < 2 || lt_map_find(&dbt->by_id, node->id))
+        return LT_OK;
+    return lt_fail(err, LT_INVALID,
+                   "%.*s: Found %zu matching disabled nodes for %s '%.*s'. Multiple nodes for the "
+                   "same unique id cannot be enabled in the schema file. They must be enabled in "
+                   "`dbt_project.yml` or in the sql files.",
+                   LT_ARG(node->path), count, lt_dbt_kind_name(node->kind), LT_ARG(node->name));
+}
+
+/* An entry that enables one of several disabled nodes does not say which. */
+static lt_status check_disabled(const lt_dbt *dbt, lt_err *err)
+{
+    for (size_t i = 0; i < dbt->disabled.len; i++) {
+        const lt_dbt_node *node = dbt->disabled.items[i];
+        lt_jinja_value said = lt_dbt_at(node->config.entry, "enabled");
+        if (said.type == LT_JINJA_BOOL && said.as.b)
+            LT_TRY(check_enabled(dbt, node, err));
+    }
+    return LT_OK;
+}
+
 static lt_status check_models(lt_dbt *dbt, lt_err *err)
 {
     for (size_t i = 0; i < dbt->all.len; i++) {
         const lt_dbt_node *node = dbt->all.items[i];
-        if (node->kind != LT_DBT_MODEL || !node->patch_path.len)
+        if (node->kind != LT_DBT_MODEL)
+            continue;
+        LT_TRY(check_access(node, err));
+        LT_TRY(check_build_after(dbt, node, err));
+        warn_of_unfiltered_batches(dbt, node);
+    }
+    return LT_OK;
+}
+
+lt_status lt_dbt_check_contracts(lt_dbt *dbt, lt_err *err)
+{
+    for (size_t i = 0; i < dbt->parsed.len && !dbt->is_strict; i++) {
+        const lt_dbt_node *node = dbt->parsed.items[i];
+        if (node->kind != LT_DBT_MODEL || node->is_disabled || !node->patch_path.len)
             continue;
         if (is_enforced(dbt, node))
             LT_TRY(check_contract(dbt, node, err));
@@ -195,6 +293,7 @@ lt_status lt_dbt_check(lt_dbt *dbt, lt_err *err)
     if (dbt->is_strict)
         return LT_OK;
     LT_TRY(check_models(dbt, err));
+    LT_TRY(check_disabled(dbt, err));
     check_paths(dbt);
     return LT_OK;
 }

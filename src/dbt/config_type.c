@@ -219,7 +219,7 @@ lt_status lt_dbt_config_check_types(const lt_dbt_node *node, lt_err *err)
 /* ---- microbatch ---- */
 
 /* A strategy of the project's own under that name builds no batches, unless a flag says that it does. */
-static bool builds_batches(const lt_dbt *dbt)
+static bool has_core_batches(const lt_dbt *dbt)
 {
     lt_jinja_value flags = lt_dbt_at(dbt->root->project, "flags");
     return !lt_map_find(&dbt->root->macros, T("get_incremental_microbatch_sql")) ||
@@ -252,13 +252,18 @@ static bool is_moment(lt_jinja_value value)
                                       : lt_dbt_moment_of(value, &at_us);
 }
 
+bool lt_dbt_builds_batches(const lt_dbt *dbt, const lt_dbt_node *node)
+{
+    return node->kind == LT_DBT_MODEL && lt_text_eq(node->config.materialized, T("incremental")) &&
+           lt_text_eq(node->config.incremental_strategy, T("microbatch")) && has_core_batches(dbt);
+}
+
 lt_status lt_dbt_microbatch_check(const lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)
 {
     static const char *const wanted[] = {"event_time", "begin", "batch_size", "lookback",
                                          "concurrent_batches"};
     lt_jinja_value said[LT_COUNT(wanted)];
-    if (node->kind != LT_DBT_MODEL || !lt_text_eq(node->config.materialized, T("incremental")) ||
-        !lt_text_eq(node->config.incremental_strategy, T("microbatch")) || !builds_batches(dbt))
+    if (!lt_dbt_builds_batches(dbt, node))
         return LT_OK;
     for (size_t i = 0; i < LT_COUNT(wanted); i++) {
         said[i] = lt_dbt_config_get(dbt, node, lt_text_of(wanted[i]));

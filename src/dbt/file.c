@@ -47,7 +47,13 @@ static bool is_wanted(const project_file *file)
            has_suffix(file->path, ".sql");
 }
 
-/* A folder that is named for several purposes is read once for each; what is the same in all of them, once. */
+static bool is_early(const project_file *file)
+{
+    return has_suffix(file->path, ".yml") || has_suffix(file->path, ".yaml") ||
+           has_suffix(file->path, ".md");
+}
+
+/* A folder that is named for several purposes is walked once for each: here only the first counts. */
 static bool is_listed(const lt_dbt_package *package, size_t kind, lt_text folder)
 {
     for (size_t before = 0; before < kind; before++)
@@ -56,8 +62,14 @@ static bool is_listed(const lt_dbt_package *package, size_t kind, lt_text folder
     return false;
 }
 
+/* What means the same for every purpose of its folder is read once. */
+static bool is_again(lt_map *early, const project_file *file)
+{
+    return is_early(file) && lt_map_put(early, lt_text_of(file->path), early) != NULL;
+}
+
 static lt_status list_folder(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_paths kind,
-                             lt_text folder, project_files *out, lt_err *err)
+                             lt_text folder, lt_map *early, project_files *out, lt_err *err)
 {
     LT_AUTO(lt_path_list) files = {0};
     const char *name = lt_arena_str(&dbt->file_names, folder);
@@ -70,31 +82,39 @@ static lt_status list_folder(lt_dbt *dbt, lt_dbt_package *package, lt_dbt_paths 
         LT_AUTO(lt_chars) path = lt_path_join(name, files.items[i]);
         file.path = lt_arena_str(&dbt->file_names, lt_text_of(path));
         file.below = lt_text_of(file.path + strlen(file.path) - strlen(files.items[i]));
-        if (has_suffix(file.path, ".md") && is_listed(package, kind, folder))
-            continue;
-        if (is_wanted(&file) && !lt_dbt_ignores(&package->ignored, lt_text_of(file.path)))
+        if (is_wanted(&file) && !lt_dbt_ignores(&package->ignored, lt_text_of(file.path)) &&
+            !is_again(early, &file))
             lt_push(out, file);
     }
     return LT_OK;
 }
 
+static lt_status list_package(lt_dbt *dbt, lt_dbt_package *package, lt_map *early,
+                              project_files *out, lt_err *err)
+{
+    for (size_t kind = 0; !package->is_built_in && kind < LT_DBT_PATHS; kind++)
+        for (size_t i = 0; i < package->paths[kind].len; i++) {
+            lt_text folder = package->paths[kind].items[i];
+            if (kind == LT_DBT_OWN_TEST_PATHS && (dbt->is_strict || package != dbt->root))
+                continue;
+            if (kind == LT_DBT_UDF_PATHS && dbt->is_strict)
+                continue; /* a leat.yml says nothing of functions */
+            if (kind == LT_DBT_DOCS_PATHS && is_listed(package, kind, folder))
+                continue;
+            LT_TRY(list_folder(dbt, package, (lt_dbt_paths)kind, folder, early, out, err));
+        }
+    return LT_OK;
+}
+
 static lt_status list_all(lt_dbt *dbt, project_files *out, lt_err *err)
 {
-    for (size_t p = 0; p < dbt->packages.len; p++) {
-        lt_dbt_package *package = dbt->packages.items[p];
-        for (size_t kind = 0; !package->is_built_in && kind < LT_DBT_PATHS; kind++)
-            for (size_t i = 0; i < package->paths[kind].len; i++) {
-                lt_text folder = package->paths[kind].items[i];
-                if (kind == LT_DBT_OWN_TEST_PATHS && (dbt->is_strict || package != dbt->root))
-                    continue;
-                if (kind == LT_DBT_UDF_PATHS && dbt->is_strict)
-                    continue; /* a leat.yml says nothing of functions */
-                if (kind == LT_DBT_DOCS_PATHS && is_listed(package, kind, folder))
-                    continue;
-                LT_TRY(list_folder(dbt, package, (lt_dbt_paths)kind, folder, out, err));
-            }
+    lt_status status = LT_OK;
+    for (size_t p = 0; status == LT_OK && p < dbt->packages.len; p++) {
+        lt_map early = {0};
+        status = list_package(dbt, dbt->packages.items[p], &early, out, err);
+        lt_map_cleanup(&early);
     }
-    return LT_OK;
+    return status;
 }
 
 /* ---- reading ---- */
@@ -149,10 +169,8 @@ static lt_status read_seed(project_file *file, lt_err *err)
     LT_AUTO(lt_chars) full = lt_path_join(file->package->root, file->path);
     LT_TRY(lt_file_read(full, &text, err));
     lt_text whole = lt_buf_text(&text);
-    if (whole.len >= LT_MIB) /* dbt takes the path of a large one */
-        whole = lt_text_of(file->path);
-    else
-        whole = lt_text_trim(whole);
+    file->is_large = whole.len >= LT_MIB;
+    whole = file->is_large ? lt_text_of(file->path) : lt_text_trim(whole);
     lt_dbt_sha256(whole, file->checksum);
     return LT_OK;
 }
@@ -216,12 +234,6 @@ void lt_dbt_trees_free(lt_dbt *dbt)
     dbt->patch_list.len = dbt->source_tests.len = 0;
     lt_map_cleanup(&dbt->patches);
     lt_map_cleanup(&dbt->versions);
-}
-
-static bool is_early(const project_file *file)
-{
-    return has_suffix(file->path, ".yml") || has_suffix(file->path, ".yaml") ||
-           has_suffix(file->path, ".md");
 }
 
 /* Files that say something about others come first; both parts keep their order. */

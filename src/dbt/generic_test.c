@@ -383,7 +383,7 @@ static lt_dbt_node *make_node(const test_entry *t, lt_text *shortened)
     return node;
 }
 
-static const lt_dbt_macro *macro_of(const lt_dbt *dbt, const lt_dbt_node *node)
+const lt_dbt_macro *lt_dbt_test_macro(const lt_dbt *dbt, const lt_dbt_node *node)
 {
     LT_AUTO(lt_chars) name = lt_format("test_%.*s", LT_ARG(node->test_name));
     if (!node->test_namespace.len)
@@ -408,7 +408,8 @@ static lt_status put_written(lt_dbt *dbt, const lt_dbt_node *node, config_calls 
     LT_AUTO(lt_jinja_template_ref) compiled = NULL;
     lt_jinja_value written;
     call->written = call->merged;
-    if (is_simple(macro_of(dbt, node), node) || !lt_dbt_flag_read(dbt, LT_DBT_COMPARES_WRITTEN))
+    if (is_simple(lt_dbt_test_macro(dbt, node), node) ||
+        !lt_dbt_flag_read(dbt, LT_DBT_COMPARES_WRITTEN))
         return LT_OK;
     LT_TRY(lt_jinja_compile(&dbt->parse_env, node->path, node->raw_code, &compiled, NULL, err));
     if (lt_jinja_keywords_of(compiled, T("config"), &dbt->heap, &written))
@@ -636,7 +637,7 @@ static lt_status record_macro(lt_dbt *dbt, lt_dbt_node *node, rendering *r, lt_e
 lt_status lt_dbt_test_record(lt_dbt *dbt, lt_dbt_node *node, config_calls *config_call, lt_err *err)
 {
     rendering r;
-    const lt_dbt_macro *macro = macro_of(dbt, node);
+    const lt_dbt_macro *macro = lt_dbt_test_macro(dbt, node);
     if (!macro)
         LT_TRY(unknown_test(dbt, node, err));
     need_macro(dbt, node, macro);

@@ -358,6 +358,8 @@ void lt_dbt_config_merge(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value from);
 void lt_dbt_config_merge_calls(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value from);
 /* config_type.c: LT_INVALID for a value that dbt refuses of one of its own keys. */
 LT_MUST_CHECK lt_status lt_dbt_config_check_types(const lt_dbt_node *node, lt_err *err);
+/* Is it built batch by batch? */
+bool lt_dbt_builds_batches(const lt_dbt *dbt, const lt_dbt_node *node);
 /* LT_INVALID for a microbatch model that does not say what its batches are. */
 LT_MUST_CHECK lt_status lt_dbt_microbatch_check(const lt_dbt *dbt, const lt_dbt_node *node,
                                                 lt_err *err);
@@ -391,6 +393,7 @@ typedef struct project_file {
     char checksum[65];  /* of all that counts in it */
     lt_file_look look;  /* before it was read */
     bool is_wanted;     /* by lt_dbt_files_read() */
+    bool is_large;      /* a seed of which nothing counts but its path */
     lt_yaml *yaml;      /* of .yml */
     lt_jinja_template
         *compiled;  /* owned until a node takes it; NULL: there is nothing to evaluate */
@@ -463,6 +466,8 @@ lt_status lt_dbt_describe(const value_source *source, lt_dbt_node *node, const l
                           lt_err *err);
 lt_status lt_dbt_columns(const value_source *source, lt_dbt_node *node, const lt_yaml *holder,
                          lt_err *err);
+/* What a generic test calls; NULL when nobody has it. */
+const lt_dbt_macro *lt_dbt_test_macro(const lt_dbt *dbt, const lt_dbt_node *node);
 /* Tests of an entry and of its columns. */
 lt_status lt_dbt_tests_of(const value_source *source, lt_dbt_node *node, const lt_yaml *entry,
                           const char *yaml_key, lt_err *err);
@@ -593,8 +598,10 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err);
 
 /* ---- check.c ---- */
 
-/* When all is resolved: what dbt refuses of contracts, and its warnings of them and of paths that configure nothing. */
-lt_status lt_dbt_check(lt_dbt *dbt, lt_err *err);
+/* When all entries of .yml files are applied: what dbt refuses of contracts, and its warnings of them. */
+LT_MUST_CHECK lt_status lt_dbt_check_contracts(lt_dbt *dbt, lt_err *err);
+/* When all is resolved: what dbt refuses of models else, and its warnings of batches and of paths that configure nothing. */
+LT_MUST_CHECK lt_status lt_dbt_check(lt_dbt *dbt, lt_err *err);
 
 /* ---- node_value.c ---- */
 

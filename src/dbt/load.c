@@ -436,6 +436,12 @@ static void take_version(lt_dbt *dbt, lt_dbt_node *node)
                lt_text_of(lt_arena_format(&dbt->arena, "v%.*s", LT_ARG(version))));
 }
 
+/* As dbt has it: the path of a seed that is large. */
+static lt_text checksum_of(lt_dbt *dbt, const project_file *file)
+{
+    return lt_arena_text(&dbt->arena, lt_text_of(file->is_large ? file->path : file->checksum));
+}
+
 lt_status lt_dbt_node_add(lt_dbt *dbt, const project_file *file, unsigned place, lt_err *err)
 {
     lt_dbt_kind kind = kind_of(file->kind);
@@ -448,7 +454,7 @@ lt_status lt_dbt_node_add(lt_dbt *dbt, const project_file *file, unsigned place,
     if (kind == LT_DBT_ANALYSIS)
         node->file = lt_text_of(lt_arena_format(&dbt->arena, "analysis/%.*s", LT_ARG(file->below)));
     node->raw_code = kind == LT_DBT_SEED ? T("") : file->text;
-    node->checksum = lt_arena_text(&dbt->arena, lt_text_of(file->checksum));
+    node->checksum = checksum_of(dbt, file);
     lt_dbt_fqn(dbt, node, node->file, node->name);
     take_version(dbt, node);
     if (file->compiled)
@@ -523,7 +529,7 @@ lt_status lt_dbt_node_again(lt_dbt *dbt, lt_dbt_node *node, const project_file *
     config_calls call = {0};
     *node = before_evaluation(&before);
     node->raw_code = node->kind == LT_DBT_SEED ? T("") : file->text;
-    node->checksum = lt_arena_text(&dbt->arena, lt_text_of(file->checksum));
+    node->checksum = checksum_of(dbt, file);
     node->is_again = true;
     if (file->compiled)
         LT_TRY(record_with(dbt, node, file->compiled, &call, err));

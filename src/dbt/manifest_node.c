@@ -132,7 +132,8 @@ static void checksum(writer *w, const subject *s)
 {
     lt_json_key(w, T("checksum"));
     lt_json_begin(w, '{');
-    lt_json_set(w, "name", s->node->checksum.len ? T("sha256") : T("none"));
+    bool of_path = s->node->kind == LT_DBT_SEED && lt_text_eq(s->node->checksum, s->node->path);
+    lt_json_set(w, "name", of_path ? T("path") : s->node->checksum.len ? T("sha256") : T("none"));
     lt_json_set(w, "checksum", s->node->checksum);
     lt_json_end(w);
 }

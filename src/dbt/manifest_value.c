@@ -145,7 +145,7 @@ void lt_manifest_over(writer *w, lt_jinja_value usual, lt_jinja_value value)
     lt_json_end(w);
 }
 
-/* `begin` of a microbatch model is a moment, as Python writes it. */
+/* `begin` of a microbatch model is a date, or a moment as Python writes it. */
 static void write_setting(writer *w, lt_text key, lt_jinja_value value)
 {
     int64_t at_us;
@@ -153,7 +153,7 @@ static void write_setting(writer *w, lt_text key, lt_jinja_value value)
     LT_AUTO(lt_buf) said = {.limit = LT_KIB};
     if (lt_text_eq(key, T("begin")) && value.type != LT_JINJA_NONE) {
         lt_jinja_str(value, &said);
-        if (lt_time_read(lt_buf_text(&said), &at_us)) {
+        if (said.len > strlen("2020-01-01") && lt_time_read(lt_buf_text(&said), &at_us)) {
             lt_json_string(w, lt_text_sub(lt_text_of(lt_time_write(at_us, text)), 0, 19));
             return;
         }

@@ -242,8 +242,17 @@ static lt_status keep_macro(const value_source *source, const lt_yaml *entry, lt
 {
     return keep_patch(source, "macros", entry, err);
 }
+/* As dbt, which only warns where a test of one file has no name. */
 static lt_status keep_test(const value_source *source, const lt_yaml *entry, lt_err *err)
 {
+    if (entry->kind == LT_YAML_MAPPING && !lt_yaml_find(entry, T("name")) &&
+        !source->dbt->is_strict) {
+        lt_dbt_warn(source->dbt,
+                    "Unable to parse 'data_tests' section of file '%s'\n  Entry did not contain a "
+                    "name (line %u)",
+                    source->path, entry->line);
+        return LT_OK;
+    }
     return keep_patch(source, "data_tests", entry, err);
 }
 static lt_status keep_snapshot(const value_source *source, const lt_yaml *entry, lt_err *err)

@@ -701,6 +701,7 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err)
             LT_TRY(lt_dbt_microbatch_check(dbt, node, err));
     }
     LT_TRY(check_names(dbt, err));
+    LT_TRY(lt_dbt_check_contracts(dbt, err));
     LT_TRY(lt_dbt_unit_tests_settle(dbt, err));
     for (size_t i = 0; i < dbt->parsed.len; i++) {
         lt_dbt_node *node = dbt->parsed.items[i];

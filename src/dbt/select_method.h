@@ -30,6 +30,9 @@ LT_MUST_CHECK lt_status lt_dbt_state_check(const lt_dbt_method_context *context,
 /* Whether two trees are alike; none and null are. */
 bool lt_dbt_json_same(const lt_json *a, const lt_json *b);
 
+/* Say it with the project's warnings, once; `line` lives in its arena. */
+void lt_dbt_state_warn(const lt_dbt_method_context *context, const char *line);
+
 /* ---- state_contract.c ---- */
 
 /* A contract that was enforced and is broken now: LT_INVALID for a version of a model, else a warning. */

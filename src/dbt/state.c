@@ -59,6 +59,13 @@ static bool same_at_all(const lt_json *a, const lt_json *b, const char *const *k
     return true;
 }
 
+void lt_dbt_state_warn(const lt_dbt_method_context *context, const char *line)
+{
+    lt_dbt *dbt = (lt_dbt *)(uintptr_t)context->dbt; /* its arena: selection has one thread */
+    if (!lt_dbt_texts_have(&dbt->warnings, lt_text_of(line)))
+        lt_push_in(&dbt->arena, &dbt->warnings, lt_text_of(line));
+}
+
 /* ---- the parts of a change ---- */
 
 static bool has_no_body(const lt_dbt_node *node)
@@ -342,6 +349,54 @@ static lt_text check_name(const void *context, size_t i)
     return checks[i].name;
 }
 
+static bool is_of_path(const lt_json *node)
+{
+    return lt_text_eq(lt_json_text_or(lt_json_find(node, "checksum"), "name", (lt_text){0}),
+                      T("path"));
+}
+
+/* Of a large seed the state knows nothing but where it lies. */
+static void warn_of_seed(const change_check *c)
+{
+    lt_dbt *dbt = (lt_dbt *)(uintptr_t)c->context->dbt; /* its arena: selection has one thread */
+    const char *what = "The previous file was <=1MB, so it has changed";
+    if (c->node->kind != LT_DBT_SEED || !c->then || !is_of_path(c->now))
+        return;
+    if (is_of_path(c->then))
+        what = same_at(c->now, c->then, "checksum")
+                   ? "It is at the same path: dbt cannot tell if it has changed: assuming they are "
+                     "the same"
+                   : "The previous file was in a different location, assuming it has changed";
+    lt_dbt_state_warn(c->context,
+                      lt_arena_format(&dbt->arena, "Found a seed (%.*s.%.*s) >1MB in size. %s",
+                                      LT_ARG(c->node->package->name), LT_ARG(c->node->name), what));
+}
+
+/* What a test does cannot be compared without its macro. */
+static lt_status need_macro(const change_check *c, lt_err *err)
+{
+    if (c->node->kind != LT_DBT_GENERIC_TEST || lt_dbt_test_macro(c->context->dbt, c->node))
+        return LT_OK;
+    lt_ignore(
+        lt_fail(err, LT_INVALID, "%.*s:%u:%u: the macro or generic test '%.*s' does not exist",
+                LT_ARG(c->node->path), c->node->line, c->node->col, LT_ARG(c->node->test_name)));
+    return lt_hint(err, "take it out of the .yml file too, or put its macro back");
+}
+
+/* What is said or refused beside the answer. */
+static lt_status check_apart(const change_check *c, lt_text check, lt_err *err)
+{
+    bool whole = lt_text_eq(check, T("modified")) || lt_text_eq(check, T("unmodified"));
+    bool of_contract = whole || lt_text_eq(check, T("modified.contract"));
+    if (whole || lt_text_eq(check, T("modified.body")))
+        warn_of_seed(c);
+    if (whole || lt_text_eq(check, T("modified.macros")))
+        LT_TRY(need_macro(c, err));
+    if (of_contract && c->then && c->node->kind == LT_DBT_MODEL)
+        return lt_dbt_contract_check(c->context, c->now, c->then, err);
+    return LT_OK;
+}
+
 lt_status lt_dbt_state_check(const lt_dbt_method_context *context, lt_text check,
                              const lt_dbt_node *node, bool *fits, lt_err *err)
 {
@@ -359,10 +414,7 @@ lt_status lt_dbt_state_check(const lt_dbt_method_context *context, lt_text check
                           .node = node,
                           .now = now,
                           .then = lt_dbt_state_node_in(context->state, node->id, &scratch)};
-        bool of_contract =
-            lt_text_eq(check, T("modified")) || lt_text_eq(check, T("modified.contract"));
-        if (of_contract && c.then && node->kind == LT_DBT_MODEL)
-            LT_TRY(lt_dbt_contract_check(context, c.now, c.then, err));
+        LT_TRY(check_apart(&c, check, err));
         *fits = checks[i].fits(&c);
         return LT_OK;
     }

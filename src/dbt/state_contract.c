@@ -114,13 +114,13 @@ static lt_status tell(const lt_dbt_method_context *context, const lt_json *node,
                     LT_ARG(path), LT_ARG(breaks)));
         return lt_hint(err, "make a change that only adds, or a new version of the model");
     }
-    lt_text line = lt_text_of(lt_arena_format(
-        &dbt->arena,
-        "Breaking change to contracted, unversioned model %.*s (%.*s)\nWhile comparing to "
-        "previous project state, dbt detected a breaking change to an unversioned model.%.*s",
-        LT_ARG(name), LT_ARG(path), LT_ARG(breaks)));
-    if (!lt_dbt_texts_have(&dbt->warnings, line))
-        lt_push_in(&dbt->arena, &dbt->warnings, line);
+    lt_dbt_state_warn(
+        context,
+        lt_arena_format(
+            &dbt->arena,
+            "Breaking change to contracted, unversioned model %.*s (%.*s)\nWhile comparing to "
+            "previous project state, dbt detected a breaking change to an unversioned model.%.*s",
+            LT_ARG(name), LT_ARG(path), LT_ARG(breaks)));
     return LT_OK;
 }
 

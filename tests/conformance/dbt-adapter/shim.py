@@ -213,7 +213,7 @@ def event(line):
 def refusal(text):
     """What a person reads of a refusal, without the time of the lines."""
     lines = TIME.sub("", text).splitlines()
-    start = max((at for at, line in enumerate(lines) if "Encountered an error" in line), default=None)
+    start = max((at for at, line in enumerate(lines) if line.rstrip().endswith("Encountered an error:")), default=None)
     return "\n".join(lines if start is None else lines[start + 1:]).strip()
 
 
