@@ -1,9 +1,74 @@
 /* What the plan of a pipeline's run would stumble over, looked for before there is a run. */
 #include "base/fs.h"
 #include "base/map.h"
-#include "run/plan.h"
+#include "base/time.h"
+#include "run/plan_inner.h"
 
 #include <stdlib.h>
+
+/* ---- all of it ---- */
+
+static void warn_of(lt_workspace *workspace, lt_conf_pipeline *pipeline, lt_status status,
+                    const lt_err *why)
+{
+    if (status != LT_OK)
+        lt_push_in(&workspace->arena, &pipeline->warnings, lt_conf_say(why, &workspace->arena));
+}
+
+/* The graph holds the tasks of pipelines that were looked at before, too: a word that means one of those is found by the plan of the run. */
+static lt_status warn_of_words(lt_plan *plan, lt_workspace *workspace, lt_conf_pipeline *pipeline,
+                               lt_err *err)
+{
+    const lt_conf_tasks *lists[] = {&pipeline->tasks, &pipeline->on_success, &pipeline->on_failure,
+                                    &pipeline->on_late};
+    plan->request.pipeline = pipeline;
+    for (size_t i = 0; i < LT_COUNT(lists); i++)
+        for (size_t k = 0; k < lists[i]->len; k++)
+            LT_TRY(lt_plan_add_task(plan, pipeline, &lists[i]->items[k], LT_ROLE_MAIN, err));
+    LT_AUTO(lt_node_set) set;
+    lt_node_set_init(&set, plan->graph.nodes.len);
+    warn_of(workspace, pipeline, lt_plan_select_texts(plan, &pipeline->select, &set, err), err);
+    warn_of(workspace, pipeline, lt_plan_select_texts(plan, &pipeline->exclude, &set, err), err);
+    for (size_t i = 0; i < LT_COUNT(lists); i++)
+        for (size_t k = 0; k < lists[i]->len; k++) {
+            const lt_conf_task *task = &lists[i]->items[k];
+            for (size_t m = 0; m < task->after.len; m++)
+                warn_of(workspace, pipeline,
+                        lt_plan_find_after(plan, &task->after.items[m], &set, err), err);
+            warn_of(workspace, pipeline, lt_plan_select_of_task(plan, task, &set, err), err);
+        }
+    return LT_OK;
+}
+
+static lt_status warn_all(lt_plan *plan, lt_workspace *workspace, lt_err *err)
+{
+    lt_project *project = workspace->project;
+    lt_graph_init(&plan->graph, &plan->arena);
+    LT_TRY(lt_workspace_target(workspace, T(""), &plan->request.target, err));
+    plan->request.scope = lt_workspace_scope(workspace, lt_now_us(), T(""));
+    LT_TRY(lt_plan_add_graph(plan, workspace, err));
+    for (size_t i = 0; i < project->pipelines.len; i++)
+        if (lt_conf_reads_graph(&project->pipelines.items[i]))
+            LT_TRY(warn_of_words(plan, workspace, &project->pipelines.items[i], err));
+    return LT_OK;
+}
+
+void lt_plan_warn(lt_workspace *workspace)
+{
+    lt_plan *plan = lt_xcalloc(1, sizeof(*plan));
+    lt_project *project = workspace->project;
+    lt_err err = {0};
+    bool told = warn_all(plan, workspace, &err) == LT_OK;
+    for (size_t i = 0; i < project->pipelines.len && !told; i++) {
+        lt_conf_pipeline *pipeline = &project->pipelines.items[i];
+        if (!lt_conf_reads_graph(pipeline))
+            continue;
+        (void)lt_wrap(&err, "%s: no run that reads models can be planned", pipeline->place.file);
+        warn_of(workspace, pipeline, err.status, &err);
+        told = true;
+    }
+    lt_plan_free(plan);
+}
 
 /* ---- what is certainly there ---- */
 
