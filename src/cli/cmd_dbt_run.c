@@ -61,15 +61,21 @@ static lt_status read_moment(const char *option, const char *text, int64_t *out,
     return lt_hint(err, "write 2024-09-01 or 2024-09-01T12:00:00");
 }
 
-/* As dbt: an end without a start would begin at each model's lookback, which nobody means. */
-static lt_status read_span(const dbt_flags *flags, lt_dbt_run_request *out, lt_err *err)
+/* As dbt: an end without a start would begin at each model's lookback, which nobody means; and the batches of --sample are those of its
+ * window. */
+static lt_status read_span(const dbt_work *work, lt_dbt_run_request *out, lt_err *err)
 {
+    const dbt_flags *flags = work->flags;
     LT_TRY(read_moment("event-time-start", flags->event_time_start, &out->event_from_us, err));
     LT_TRY(read_moment("event-time-end", flags->event_time_end, &out->event_to_us, err));
     if (!flags->event_time_start != !flags->event_time_end)
         return lt_fail(err, LT_INVALID, "--event-time-start and --event-time-end go together");
     if (flags->event_time_start && out->event_from_us >= out->event_to_us)
         return lt_fail(err, LT_INVALID, "--event-time-start is not before --event-time-end");
+    if (work->sample.start[0]) {
+        out->event_from_us = work->sample.start_us;
+        out->event_to_us = work->sample.end_us;
+    }
     return LT_OK;
 }
 
@@ -118,7 +124,7 @@ lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *
                                   .user = work};
     if (action == LT_DBT_DO_SHOW) /* its rows are all that is said */
         request.started = request.ended = NULL;
-    LT_TRY(read_span(flags, &request, err));
+    LT_TRY(read_span(work, &request, err));
     if (flags->introspect == 0)
         request.target = NULL;
     return lt_dbt_run_open(&request, out, err);

@@ -61,7 +61,44 @@ typedef struct line {
     const char *color; /* of the word */
     const char *word;
     double seconds; /* < 0: none */
+    lt_text data;   /* for JSON */
 } line;
+
+/* Members of an event's `data` about a node; `total` 0: it is not one of a count. */
+static void add_data(const dbt_work *work, const lt_dbt_node_result *result,
+                     lt_dbt_moment_of_node moment, size_t total, lt_buf *out)
+{
+    if (!dbt_log_has_data(&work->log))
+        return;
+    LT_AUTO(lt_buf) text = {0};
+    lt_json_writer w = {.out = &text};
+    lt_json_begin(&w, '{');
+    if (total) {
+        lt_json_set_int(&w, "index", (int64_t)result->place);
+        lt_json_set_int(&w, "total", (int64_t)total);
+    }
+    if (total && moment == LT_DBT_NODE_ENDS) {
+        lt_json_key(&w, T("execution_time"));
+        lt_json_double(&w, (double)(result->execute_ended_us - result->compile_started_us) / 1e6);
+        lt_json_set(&w, "status", lt_text_of(lt_dbt_outcome_name(result->outcome)));
+    }
+    lt_dbt_write_node_info(work->dbt, result, moment, &w);
+    lt_json_end(&w);
+    lt_buf_add(out, lt_text_sub(lt_buf_text(&text), 1, text.len - 2));
+}
+
+/* For programs that follow a run: nothing of it in lines for people. */
+static void say_moment(dbt_work *work, const lt_dbt_node_result *result,
+                       lt_dbt_moment_of_node moment)
+{
+    bool begins = moment == LT_DBT_NODE_STARTS;
+    LT_AUTO(lt_buf) data = {0};
+    add_data(work, result, moment, 0, &data);
+    if (data.len)
+        dbt_say_of(&work->log, LT_LOG_DEBUG, begins ? "Q024" : "Q025",
+                   begins ? "NodeStart" : "NodeFinished", lt_buf_text(&data),
+                   "%s running node %.*s", begins ? "Began" : "Finished", LT_ARG(result->node->id));
+}
 
 /* "1 of 7 OK created sql view model main.x ........ [OK in 0.05s]" */
 static void say_line(dbt_work *work, const line *said, const lt_buf *left)
@@ -75,7 +112,8 @@ static void say_line(dbt_work *work, const line *said, const lt_buf *left)
     lt_buf_printf(&text, " [%s%s%s", said->color, said->word, said->color[0] ? DBT_PLAIN : "");
     if (said->seconds >= 0)
         lt_buf_printf(&text, " in %.2fs", said->seconds);
-    dbt_say(&work->log, said->level, said->code, said->event, "%s]", lt_buf_chars(&text));
+    dbt_say_of(&work->log, said->level, said->code, said->event, said->data, "%s]",
+               lt_buf_chars(&text));
 }
 
 /* "3 of 3 OK hook: shop.on-run-start.2 ........ [OK in 0.01s]" */
@@ -92,7 +130,12 @@ static void say_hook(dbt_work *work, const lt_dbt_node_result *result, size_t to
 
 static void hook_started(dbt_work *work, const lt_dbt_node_result *result, size_t total)
 {
-    const line said = {LT_LOG_INFO, "Q032", "LogHookStartLine", "", "RUN", -1};
+    const line said = {.level = LT_LOG_INFO,
+                       .code = "Q032",
+                       .event = "LogHookStartLine",
+                       .color = "",
+                       .word = "RUN",
+                       .seconds = -1};
     if (result->place == 1 && lt_text_eq(result->node->config.tags.items[0], T("on-run-end")))
         dbt_say_blank(work);
     say_hook(work, result, total, "START", &said);
@@ -128,8 +171,11 @@ void dbt_line_started(void *user, const lt_dbt_node_result *result, size_t total
     dbt_work *work = user;
     const lt_dbt_node *node = result->node;
     LT_AUTO(lt_buf) left = {.limit = 16 * LT_KIB};
+    LT_AUTO(lt_buf) data = {0};
     if (work->flags->verb != DBT_CLONE && work->flags->verb != DBT_WATCH)
         dbt_work_unpinned(work, node);
+    if (!is_hook(node))
+        say_moment(work, result, LT_DBT_NODE_STARTS);
     if (is_silent(work) || node->kind > LT_DBT_UNIT_TEST || work->flags->verb == DBT_WATCH)
         return;
     if (is_hook(node)) {
@@ -141,12 +187,14 @@ void dbt_line_started(void *user, const lt_dbt_node_result *result, size_t total
                   : dbt_is_test(node)            ? "test "
                                                  : "");
     describe(node, &left);
+    add_data(work, result, LT_DBT_NODE_STARTS, total, &data);
     const line said = {.code = "Q011",
                        .event = "LogStartLine",
                        .level = LT_LOG_INFO,
                        .word = "RUN",
                        .color = "",
-                       .seconds = -1};
+                       .seconds = -1,
+                       .data = lt_buf_text(&data)};
     say_line(work, &said, &left);
 }
 
@@ -216,8 +264,18 @@ static line line_of(const lt_dbt_node_result *result, char *word, size_t size)
     switch (result->outcome) {
     case LT_DBT_SKIPPED:
         if (result->err)
-            return (line){LT_LOG_ERROR, "Z034", "LogSkipBecauseError", DBT_RED, "ERROR SKIP", -1};
-        return (line){LT_LOG_INFO, "Q034", "SkippingDetails", DBT_YELLOW, "SKIP", -1};
+            return (line){.level = LT_LOG_ERROR,
+                          .code = "Z034",
+                          .event = "LogSkipBecauseError",
+                          .color = DBT_RED,
+                          .word = "ERROR SKIP",
+                          .seconds = -1};
+        return (line){.code = "Q034",
+                      .event = "SkippingDetails",
+                      .level = LT_LOG_INFO,
+                      .color = DBT_YELLOW,
+                      .word = "SKIP",
+                      .seconds = -1};
     case LT_DBT_PARTIAL_SUCCESS:
         (void)snprintf(word, size, "PARTIAL SUCCESS (%zu/%zu)", result->done.len,
                        result->done.len + result->failed.len);
@@ -225,7 +283,11 @@ static line line_of(const lt_dbt_node_result *result, char *word, size_t size)
         made.level = LT_LOG_ERROR;
         return made;
     case LT_DBT_NO_OP:
-        return (line){LT_LOG_INFO, "Q019", "LogNodeNoOpResult", DBT_YELLOW, "NO-OP", seconds};
+        made.code = "Q019";
+        made.event = "LogNodeNoOpResult";
+        made.color = DBT_YELLOW;
+        made.word = "NO-OP";
+        return made;
     case LT_DBT_ERROR:
         (void)snprintf(word, size, "ERROR");
         made.color = DBT_RED;
@@ -251,10 +313,10 @@ static line line_of(const lt_dbt_node_result *result, char *word, size_t size)
     }
 }
 
-void dbt_line_ended(void *user, const lt_dbt_node_result *result, size_t total)
+static void say_ended(dbt_work *work, const lt_dbt_node_result *result, size_t total)
 {
-    dbt_work *work = user;
     char word[256];
+    LT_AUTO(lt_buf) data = {0};
     LT_AUTO(lt_buf) left = {.limit = 16 * LT_KIB};
     bool bad = result->outcome == LT_DBT_ERROR || result->outcome == LT_DBT_FAIL;
     if ((is_silent(work) && !bad) || work->flags->verb == DBT_CLONE ||
@@ -266,8 +328,17 @@ void dbt_line_ended(void *user, const lt_dbt_node_result *result, size_t total)
     }
     lt_buf_printf(&left, "%zu of %zu ", result->place, total);
     add_outcome(result, &left);
-    const line said = line_of(result, word, sizeof(word));
+    add_data(work, result, LT_DBT_NODE_ENDS, total, &data);
+    line said = line_of(result, word, sizeof(word));
+    said.data = lt_buf_text(&data);
     say_line(work, &said, &left);
+}
+
+void dbt_line_ended(void *user, const lt_dbt_node_result *result, size_t total)
+{
+    say_ended(user, result, total);
+    if (!is_hook(result->node))
+        say_moment(user, result, LT_DBT_NODE_FINISHED);
 }
 
 void dbt_line_batch(void *user, const lt_dbt_batch_line *one)
@@ -305,8 +376,13 @@ void dbt_line_said(void *user, bool warning, bool info, lt_text message)
             warning ? LT_LOG_WARNING
             : info  ? LT_LOG_INFO
                     : LT_LOG_DEBUG,
-            warning ? "I046" : "I062", warning ? "JinjaLogWarning" : "JinjaLogInfo", "%.*s",
-            LT_ARG(message));
+            warning ? "I046"
+            : info  ? "I062"
+                    : "I063",
+            warning ? "JinjaLogWarning"
+            : info  ? "JinjaLogInfo"
+                    : "JinjaLogDebug",
+            "%.*s", LT_ARG(message));
 }
 
 /* ---- what there is ---- */
@@ -448,16 +524,20 @@ static void say_problem(dbt_work *work, const lt_dbt_run *run, const lt_dbt_node
     const lt_dbt_node *node = result->node;
     bool warned = result->outcome == LT_DBT_WARN;
     LT_AUTO(lt_buf) said = {.limit = LT_MIB};
+    LT_AUTO(lt_buf) data = {0};
+    add_data(work, result, LT_DBT_NODE_ENDS, 0, &data);
     lt_dbt_result_say(run, result, &said);
     if (result->outcome == LT_DBT_SKIPPED)
         lt_buf_printf(&said, "\n  %s", result->err->message);
     dbt_say_blank(work);
-    dbt_say(&work->log, warned ? LT_LOG_WARNING : LT_LOG_ERROR, warned ? "Z021" : "Z022",
-            warned ? "RunResultWarning" : "RunResultFailure", "%s%s in %s %.*s (%.*s)%s",
-            warned ? DBT_YELLOW : DBT_RED, warned ? "Warning" : "Failure",
-            lt_dbt_kind_name(node->kind), LT_ARG(node->name), LT_ARG(node->path), DBT_PLAIN);
-    dbt_say(&work->log, warned ? LT_LOG_WARNING : LT_LOG_ERROR, "Z024", "RunResultError", "%s%s",
-            warned ? "" : "  ", lt_buf_chars(&said));
+    dbt_say_of(&work->log, warned ? LT_LOG_WARNING : LT_LOG_ERROR, warned ? "Z021" : "Z022",
+               warned ? "RunResultWarning" : "RunResultFailure", lt_buf_text(&data),
+               "%s%s in %s %.*s (%.*s)%s", warned ? DBT_YELLOW : DBT_RED,
+               warned ? "Warning" : "Failure", lt_dbt_kind_name(node->kind), LT_ARG(node->name),
+               LT_ARG(node->path), DBT_PLAIN);
+    dbt_say_of(&work->log, warned ? LT_LOG_WARNING : LT_LOG_ERROR, warned ? "Z046" : "Z024",
+               warned ? "RunResultWarningMessage" : "RunResultError", lt_buf_text(&data), "%s%s",
+               warned ? "" : "  ", lt_buf_chars(&said));
     if (node->compiled_path.len) {
         dbt_say_blank(work);
         dbt_say(&work->log, LT_LOG_INFO, "Z026", "SQLCompiledPath", "  compiled code at %.*s",
@@ -552,7 +632,12 @@ static void say_fresh(dbt_work *work, const lt_dbt_fresh *one, size_t total, con
 
 void dbt_line_fresh_started(void *user, const lt_dbt_fresh *one, size_t total)
 {
-    const line said = {LT_LOG_INFO, "Q011", "LogStartLine", "", "RUN", -1};
+    const line said = {.level = LT_LOG_INFO,
+                       .code = "Q011",
+                       .event = "LogStartLine",
+                       .color = "",
+                       .word = "RUN",
+                       .seconds = -1};
     say_fresh(user, one, total, "START", &said);
 }
 

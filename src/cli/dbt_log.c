@@ -27,7 +27,7 @@ static void add_time(lt_buf *out)
 typedef struct event {
     lt_log_level level;
     const char *code, *name;
-    lt_text message;
+    lt_text message, data;
 } event;
 
 static void add_json(const dbt_log *log, const event *e, lt_buf *out)
@@ -38,6 +38,10 @@ static void add_json(const dbt_log *log, const event *e, lt_buf *out)
     lt_json_key(&w, T("data"));
     lt_json_begin(&w, '{');
     lt_json_set(&w, "msg", e->message);
+    if (e->data.len) {
+        lt_buf_add_byte(out, ',');
+        lt_buf_add(out, e->data);
+    }
     lt_json_end(&w);
     lt_json_key(&w, T("info"));
     lt_json_begin(&w, '{');
@@ -145,6 +149,24 @@ void dbt_say(dbt_log *log, lt_log_level level, const char *code, const char *nam
     va_end(args);
     event e = {.level = level, .code = code, .name = name, .message = lt_buf_text(&text)};
     write_event(log, &e);
+}
+
+void dbt_say_of(dbt_log *log, lt_log_level level, const char *code, const char *name, lt_text data,
+                const char *format, ...)
+{
+    LT_AUTO(lt_buf) text = {.limit = 2 * LT_MIB};
+    va_list args;
+    va_start(args, format);
+    lt_buf_vprintf(&text, format, args);
+    va_end(args);
+    event e = {
+        .level = level, .code = code, .name = name, .message = lt_buf_text(&text), .data = data};
+    write_event(log, &e);
+}
+
+bool dbt_log_has_data(const dbt_log *log)
+{
+    return (log->json && !log->is_silent) || (log->json_file && log->fd >= 0);
 }
 
 /* Also when quiet. */

@@ -31,6 +31,11 @@ typedef struct dbt_log {
 /* One line. `code` and `name` are those of dbt's event ("Z023", "StatsLine"). */
 void dbt_say(dbt_log *log, lt_log_level level, const char *code, const char *name,
              const char *format, ...) LT_PRINTF(5, 6);
+/* The same about something: `data` is what `data` of a line of JSON has beside the message, members without the braces. */
+void dbt_say_of(dbt_log *log, lt_log_level level, const char *code, const char *name, lt_text data,
+                const char *format, ...) LT_PRINTF(6, 7);
+/* Whether `data` is written anywhere. */
+bool dbt_log_has_data(const dbt_log *log);
 /* A result for programs: shown even when quiet, without a time. */
 void dbt_say_plain(dbt_log *log, lt_text line);
 /* The same under dbt's event: `head` (may be empty) goes before it, a line, unless quiet. */

@@ -22,6 +22,14 @@ static void write_moment(int64_t at_us, char out[DBT_MOMENT_CHARS])
         *t = ' ';
 }
 
+static void write_window(int64_t start_us, int64_t end_us, dbt_sample *out)
+{
+    out->start_us = start_us;
+    out->end_us = end_us;
+    write_moment(start_us, out->start);
+    write_moment(end_us, out->end);
+}
+
 /* The same day of an earlier month, or that month's last. */
 static int64_t months_before(int64_t at_us, int64_t count)
 {
@@ -57,10 +65,9 @@ static lt_status read_relative(lt_text text, int64_t now_us, dbt_sample *out, lt
         if (!lt_text_eq_nocase(grain, grains[i].name) ||
             !lt_text_to_i64(lt_text_sub(text, 0, blank), &count) || count < 0 || count > MOST)
             continue;
-        write_moment(grains[i].months ? months_before(now_us, count * grains[i].months)
+        write_window(grains[i].months ? months_before(now_us, count * grains[i].months)
                                       : now_us - count * grains[i].us,
-                     out->start);
-        write_moment(now_us, out->end);
+                     now_us, out);
         return LT_OK;
     }
     lt_ignore(lt_fail(err, LT_INVALID, "--sample: '%.*s' is no window", LT_ARG(text)));
@@ -89,7 +96,6 @@ lt_status dbt_sample_read(const char *text, int64_t now_us, dbt_sample *out, lt_
     LT_TRY(lt_yaml_read(said, "--sample", &options, &scratch, &root, err));
     LT_TRY(read_end(root, T("start"), &start, err));
     LT_TRY(read_end(root, T("end"), &end, err));
-    write_moment(start, out->start);
-    write_moment(end, out->end);
+    write_window(start, end, out);
     return LT_OK;
 }

@@ -5,6 +5,7 @@
 enum { DBT_MOMENT_CHARS = 40 };
 
 typedef struct dbt_sample {
+    int64_t start_us, end_us;
     char start[DBT_MOMENT_CHARS],
         end[DBT_MOMENT_CHARS]; /* "2026-11-22 08:00:00+00:00"; empty: none */
 } dbt_sample;

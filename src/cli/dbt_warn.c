@@ -95,6 +95,7 @@ static const struct {
               {"FreshnessConfigProblem", T("does not support metadata-based freshness")},
               {"MacroNotFoundForPatch", T("there is no macro")},
               {"NodeNotFoundOrDisabled", T("there is no test")},
+              {"PackageNodeDependsOnRootProjectNode", T("depends on the root project node")},
               {"NoNodeForYamlKey", T("there is no")},
               {"WrongResourceSchemaFile", T("but it is specified in the")},
               {"ValidationWarning", T("Unable to parse")},

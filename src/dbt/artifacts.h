@@ -54,6 +54,18 @@ bool lt_dbt_has_freshness(const lt_dbt *dbt, const lt_dbt_node *source);
 LT_MUST_CHECK lt_status lt_dbt_freshness(lt_dbt_run *run, const lt_dbt_freshness_request *request,
                                          const lt_dbt_fresh **out, size_t *count, lt_err *err);
 
+/* ---- lines of JSON ---- */
+
+typedef enum lt_dbt_moment_of_node {
+    LT_DBT_NODE_STARTS,
+    LT_DBT_NODE_ENDS,
+    LT_DBT_NODE_FINISHED, /* the last word on it: with the result */
+} lt_dbt_moment_of_node;
+
+/* What an event's `data` says of its node, as dbt's does: `group` (where it has one), `node_info` and, in the end, `run_result`. */
+void lt_dbt_write_node_info(const lt_dbt *dbt, const lt_dbt_node_result *result,
+                            lt_dbt_moment_of_node moment, lt_json_writer *w);
+
 /* ---- without a database ---- */
 
 /* FOLDER/graph_summary.json: names, kinds and edges. */

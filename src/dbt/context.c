@@ -73,13 +73,16 @@ lt_text lt_dbt_database_of(const rendering *r)
 
 static lt_dbt_relation relation_of(const rendering *r, const lt_dbt_node *node, lt_jinja_heap *heap)
 {
-    const lt_relation *at = &node->relation;
+    /* While it is read, it has the usual place: where it goes in the end is not configured yet. */
+    const lt_relation usual = {.database = r->dbt->settings.target_database,
+                               .schema = r->dbt->settings.target_schema,
+                               .name = node->name};
+    const lt_relation *at = node->relation.schema.len || !r->loading ? &node->relation : &usual;
     bool ephemeral =
         node->kind == LT_DBT_MODEL && lt_text_eq(node->config.materialized, T("ephemeral"));
     lt_text name = at->name;
     if (ephemeral)
-        name = lt_text_of(
-            lt_arena_format(&heap->arena, "__dbt__cte__%.*s", LT_ARG(node->relation.name)));
+        name = lt_text_of(lt_arena_format(&heap->arena, "__dbt__cte__%.*s", LT_ARG(at->name)));
     lt_text database = at->database.len ? at->database : lt_dbt_rt_settings_of(rt_of(r))->database;
     lt_dbt_relation made =
         lt_dbt_relation_init(rt_of(r), none_or(database), none_or(at->schema), none_or(name),

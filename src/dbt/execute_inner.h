@@ -133,4 +133,7 @@ void lt_dbt_write_result(lt_json_writer *w, const lt_dbt_run *run,
 lt_jinja_value lt_dbt_result_value(const lt_dbt_run *run, const lt_dbt_node_result *result,
                                    lt_jinja_heap *heap);
 /* "key": [["2024-01-01T00:00:00+00:00", "2024-01-02T00:00:00+00:00"], ...] */
+/* {"name": "compile", "started_at": ..., "completed_at": ...} */
+void lt_dbt_write_timing(lt_json_writer *w, const char *name, int64_t started_us,
+                         int64_t ended_us);
 void lt_dbt_write_spans(lt_json_writer *w, const char *key, const lt_dbt_spans *spans);

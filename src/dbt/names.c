@@ -743,6 +743,19 @@ static lt_jinja_value batch_value(const lt_dbt_batch *batch, lt_jinja_heap *heap
     return made;
 }
 
+/* `model.batch`; and where macros from before it looked, in the configuration. */
+static void put_batch(const lt_dbt_batch *batch, lt_jinja_value model, lt_jinja_heap *heap)
+{
+    lt_jinja_value made = batch_value(batch, heap), config = lt_dbt_at(model, "config");
+    lt_jinja_put(model, "batch", made);
+    if (config.type != LT_JINJA_DICT)
+        return;
+    lt_jinja_put(config, "__dbt_internal_microbatch_event_time_start",
+                 lt_dbt_at(made, "event_time_start"));
+    lt_jinja_put(config, "__dbt_internal_microbatch_event_time_end",
+                 lt_dbt_at(made, "event_time_end"));
+}
+
 /* A contract may promise a "string", which no engine has, unless it says alias_types: false. */
 static void translate_types(const lt_dbt_node *node, lt_jinja_value model)
 {
@@ -766,7 +779,7 @@ static lt_jinja_value model_value(const rendering *r, lt_jinja_heap *heap)
     if (!r->node->relation.database.len)
         lt_jinja_put(made, "database", lt_jinja_text(lt_dbt_database_of(r)));
     if (r->batch)
-        lt_jinja_put(made, "batch", batch_value(r->batch, heap));
+        put_batch(r->batch, made, heap);
     if (r->compiled.len)
         lt_jinja_put(made, "compiled_code", lt_jinja_text(r->compiled));
     return made;

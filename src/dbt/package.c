@@ -71,8 +71,7 @@ static const char *const project_keys[] = {"name",
                                            "query-comment",
                                            "restrict-access",
                                            "dbt-cloud",
-                                           "flags",
-                                           "anchors"};
+                                           "flags"};
 
 const lt_dbt_package *lt_dbt_package_find(const lt_dbt *dbt, lt_text name)
 {
@@ -154,18 +153,28 @@ static lt_text project_key(const void *context, size_t i)
     return lt_text_of(project_keys[i]);
 }
 
-static void warn_of_key(lt_dbt *dbt, const value_source *source, const lt_yaml *key)
+static lt_status check_keys(const value_source *source, const lt_yaml *root, lt_err *err)
 {
-    lt_text nearest;
-    for (size_t i = 0; i < LT_COUNT(project_keys); i++)
-        if (lt_text_eq(key->text, lt_text_of(project_keys[i])))
-            return;
-    if (lt_text_nearest(key->text, LT_COUNT(project_keys), project_key, NULL, &nearest))
-        lt_dbt_warn(dbt, "%s:%u:%u: unknown key '%.*s', did you mean '%.*s'?", source->path,
-                    key->line, key->col, LT_ARG(key->text), LT_ARG(nearest));
-    else
-        lt_dbt_warn(dbt, "%s:%u:%u: unknown key '%.*s'", source->path, key->line, key->col,
-                    LT_ARG(key->text));
+    for (size_t i = 0; i < root->count; i++) {
+        const lt_yaml *key = root->keys[i];
+        size_t k = 0;
+        lt_text nearest;
+        while (k < LT_COUNT(project_keys) && !lt_text_eq(key->text, lt_text_of(project_keys[k])))
+            k++;
+        if (k < LT_COUNT(project_keys))
+            continue;
+        lt_ignore(lt_yaml_fail(key, source->path, err,
+                               "unknown key '%.*s': Additional properties are not allowed",
+                               LT_ARG(key->text)));
+        if (lt_text_nearest(key->text, LT_COUNT(project_keys), project_key, NULL, &nearest))
+            return lt_hint(err, "did you mean '%.*s'?", LT_ARG(nearest));
+        return err->status;
+    }
+    const lt_yaml *cloud = lt_yaml_find(root, T("dbt-cloud"));
+    if (lt_dbt_is_null(cloud) || cloud->kind == LT_YAML_MAPPING)
+        return LT_OK;
+    return lt_yaml_fail(cloud, source->path, err, "dbt-cloud must be a mapping, not %s",
+                        lt_yaml_name(cloud));
 }
 
 static bool is_identifier(lt_text name)
@@ -211,6 +220,59 @@ static lt_status read_vars_file(const value_source *source, const char *root,
     return LT_OK;
 }
 
+/* ---- require-dbt-version ---- */
+
+/* A text with commas, or a list of texts. */
+static lt_status read_required(lt_dbt *dbt, const lt_dbt_package *package, lt_dbt_versions *out,
+                               lt_err *err)
+{
+    lt_texts said = {0};
+    lt_dbt_texts_of(dbt, lt_dbt_at(package->project, "require-dbt-version"), &said);
+    for (size_t i = 0; i < said.len; i++) {
+        lt_text rest = said.items[i], part;
+        while (lt_text_cut(&rest, ',', &part)) {
+            lt_dbt_version one;
+            if (lt_dbt_version_read(part, &one, err) != LT_OK)
+                return lt_wrap(err, "require-dbt-version of '%.*s'", LT_ARG(package->name));
+            lt_push_in(&dbt->arena, out, one);
+        }
+    }
+    return LT_OK;
+}
+
+static lt_status check_version(lt_dbt *dbt, const lt_dbt_package *package, lt_err *err)
+{
+    lt_dbt_versions required = {0};
+    lt_dbt_version installed;
+    lt_dbt_version_range range;
+    LT_AUTO(lt_buf) list = {.limit = LT_KIB};
+    LT_TRY(read_required(dbt, package, &required, err));
+    for (size_t i = 0; i < required.len; i++)
+        lt_buf_printf(&list, "%s%.*s", i ? ", " : "", LT_ARG(required.items[i].text));
+    LT_TRY(lt_dbt_version_read(T(LT_DBT_VERSION), &installed, err));
+    if (!lt_dbt_versions_join(required.items, required.len, &range)) {
+        lt_ignore(lt_fail(err, LT_INVALID,
+                          "The package version requirement can never be satisfied for the '%.*s' "
+                          "package. Required versions of dbt for '%.*s': %s",
+                          LT_ARG(package->name), LT_ARG(package->name), lt_buf_chars(&list)));
+    } else {
+        lt_push_in(&dbt->arena, &required, installed);
+        if (lt_dbt_versions_join(required.items, required.len, &range))
+            return LT_OK;
+        lt_ignore(lt_fail(err, LT_INVALID,
+                          "This version of dbt is not supported with the '%.*s' package. Installed "
+                          "version of dbt: =%s. Required version of dbt for '%.*s': %s",
+                          LT_ARG(package->name), LT_DBT_VERSION, LT_ARG(package->name),
+                          lt_buf_chars(&list)));
+    }
+    return lt_hint(err,
+                   "check for a different version of the '%.*s' package, or run again with "
+                   "--no-version-check",
+                   LT_ARG(package->name));
+}
+
+/* ---- a project ---- */
+
 static lt_status read_project(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
 {
     lt_yaml *root = NULL;
@@ -228,8 +290,6 @@ static lt_status read_project(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
     for (size_t i = 0; i < root->count; i++) {
         const lt_yaml *key = root->keys[i];
         lt_jinja_value value;
-        if (package->is_root)
-            warn_of_key(dbt, &source, key);
         if (is_rendered(key->text))
             LT_TRY(render_tree(&source, root->items[i], &value, err));
         else
@@ -238,6 +298,9 @@ static lt_status read_project(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
     }
     package->name = lt_dbt_text_at(dbt, package->project, "name");
     package->version = lt_dbt_text_at(dbt, package->project, "version");
+    if (dbt->settings.checks_version) /* first: another version may know other keys */
+        LT_TRY(check_version(dbt, package, err));
+    LT_TRY(check_keys(&source, root, err));
     return read_vars_file(&source, package->root, package->project, err);
 }
 
@@ -437,63 +500,7 @@ static lt_status add_all_built_in(lt_dbt *dbt, lt_err *err)
     return LT_OK;
 }
 
-/* ---- require-dbt-version ---- */
-
-/* A text with commas, or a list of texts. */
-static lt_status read_required(lt_dbt *dbt, const lt_dbt_package *package, lt_dbt_versions *out,
-                               lt_err *err)
-{
-    lt_texts said = {0};
-    lt_dbt_texts_of(dbt, lt_dbt_at(package->project, "require-dbt-version"), &said);
-    for (size_t i = 0; i < said.len; i++) {
-        lt_text rest = said.items[i], part;
-        while (lt_text_cut(&rest, ',', &part)) {
-            lt_dbt_version one;
-            if (lt_dbt_version_read(part, &one, err) != LT_OK)
-                return lt_wrap(err, "require-dbt-version of '%.*s'", LT_ARG(package->name));
-            lt_push_in(&dbt->arena, out, one);
-        }
-    }
-    return LT_OK;
-}
-
-static lt_status check_version(lt_dbt *dbt, const lt_dbt_package *package, lt_err *err)
-{
-    lt_dbt_versions required = {0};
-    lt_dbt_version installed;
-    lt_dbt_version_range range;
-    LT_AUTO(lt_buf) list = {.limit = LT_KIB};
-    LT_TRY(read_required(dbt, package, &required, err));
-    for (size_t i = 0; i < required.len; i++)
-        lt_buf_printf(&list, "%s%.*s", i ? ", " : "", LT_ARG(required.items[i].text));
-    LT_TRY(lt_dbt_version_read(T(LT_DBT_VERSION), &installed, err));
-    if (!lt_dbt_versions_join(required.items, required.len, &range)) {
-        lt_ignore(lt_fail(err, LT_INVALID,
-                          "The package version requirement can never be satisfied for the '%.*s' "
-                          "package. Required versions of dbt for '%.*s': %s",
-                          LT_ARG(package->name), LT_ARG(package->name), lt_buf_chars(&list)));
-    } else {
-        lt_push_in(&dbt->arena, &required, installed);
-        if (lt_dbt_versions_join(required.items, required.len, &range))
-            return LT_OK;
-        lt_ignore(lt_fail(err, LT_INVALID,
-                          "This version of dbt is not supported with the '%.*s' package. Installed "
-                          "version of dbt: =%s. Required version of dbt for '%.*s': %s",
-                          LT_ARG(package->name), LT_DBT_VERSION, LT_ARG(package->name),
-                          lt_buf_chars(&list)));
-    }
-    return lt_hint(err,
-                   "check for a different version of the '%.*s' package, or run again with "
-                   "--no-version-check",
-                   LT_ARG(package->name));
-}
-
-static lt_status check_versions(lt_dbt *dbt, lt_err *err)
-{
-    for (size_t i = 0; i < dbt->packages.len && dbt->settings.checks_version; i++)
-        LT_TRY(check_version(dbt, dbt->packages.items[i], err));
-    return LT_OK;
-}
+/* ---- all of them ---- */
 
 lt_status lt_dbt_packages_load(lt_dbt *dbt, lt_err *err)
 {
@@ -506,7 +513,6 @@ lt_status lt_dbt_packages_load(lt_dbt *dbt, lt_err *err)
     set_paths(dbt, root);
     LT_TRY(enlist(dbt, root, err));
     LT_TRY(add_all_installed(dbt, err));
-    LT_TRY(check_versions(dbt, err));
     LT_TRY(check_installed(dbt, err));
     LT_TRY(add_all_built_in(dbt, err));
     for (size_t i = 0; i < dbt->packages.len; i++)

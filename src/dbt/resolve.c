@@ -1,6 +1,8 @@
 /* From what nodes name to the nodes that are meant; twins, cycles and who may read what. */
 #include "dbt/semantic.h"
 
+#define OWN_PACKAGE_FIRST T("require_ref_searches_node_package_before_root")
+
 void lt_dbt_refable_add(lt_dbt *dbt, lt_map *map, lt_text key, lt_dbt_node *node)
 {
     refable_list *list = lt_map_find(map, key);
@@ -83,6 +85,19 @@ static lt_dbt_node *pick(const refable_list *list, const lt_dbt_package *package
     return found;
 }
 
+/* As dbt: the root's before the package's own, unless a flag says otherwise; then anybody's. */
+static lt_dbt_node *pick_in_order(const lt_dbt *dbt, const refable_list *list,
+                                  const lt_dbt_package *from, const lt_dbt_ref *ref,
+                                  bool *is_disabled)
+{
+    bool own_first = lt_dbt_flag_is_on(dbt, OWN_PACKAGE_FIRST);
+    const lt_dbt_package *order[] = {own_first ? from : dbt->root, own_first ? dbt->root : from};
+    lt_dbt_node *found = NULL;
+    for (size_t i = 0; i < LT_COUNT(order) && !found; i++)
+        found = order[i] ? pick(list, order[i], ref, is_disabled) : NULL;
+    return found ? found : pick(list, NULL, ref, is_disabled);
+}
+
 static lt_dbt_node *find_in(const lt_dbt *dbt, const lt_map *map, const lt_dbt_package *from,
                             const lt_dbt_ref *ref, bool *is_disabled)
 {
@@ -94,10 +109,7 @@ static lt_dbt_node *find_in(const lt_dbt *dbt, const lt_map *map, const lt_dbt_p
         const lt_dbt_package *package = lt_dbt_package_find(dbt, ref->package);
         return package ? pick(list, package, ref, is_disabled) : NULL;
     }
-    lt_dbt_node *found = from ? pick(list, from, ref, is_disabled) : NULL;
-    if (!found)
-        found = pick(list, dbt->root, ref, is_disabled);
-    return found ? found : pick(list, NULL, ref, is_disabled);
+    return pick_in_order(dbt, list, from, ref, is_disabled);
 }
 
 lt_dbt_node *lt_dbt_ref_find(const lt_dbt *dbt, const lt_dbt_package *from, const lt_dbt_ref *ref,
@@ -141,8 +153,7 @@ lt_dbt_node *lt_dbt_source_find(const lt_dbt *dbt, const lt_dbt_package *from, l
     const refable_list *list = lt_map_find(&dbt->sources, lt_text_of(key));
     if (!list)
         return NULL;
-    lt_dbt_node *found = from ? pick(list, from, &any, &is_disabled) : NULL;
-    return found ? found : pick(list, NULL, &any, &is_disabled);
+    return pick_in_order(dbt, list, from, &any, &is_disabled);
 }
 
 /* ---- messages ---- */
@@ -360,6 +371,20 @@ static lt_status add_constraint_refs(lt_dbt *dbt, lt_dbt_node *node, lt_err *err
     return LT_OK;
 }
 
+/* A package whose reference a node of the root takes. */
+static void warn_of_inversion(lt_dbt *dbt, const lt_dbt_node *node, const lt_dbt_node *found,
+                              const lt_dbt_ref *ref)
+{
+    if (node->package == dbt->root || found->package != dbt->root || !dbt->root ||
+        lt_text_eq(ref->package, dbt->root->name) || lt_dbt_flag_is_on(dbt, OWN_PACKAGE_FIRST))
+        return;
+    lt_dbt_warn(dbt,
+                "The node '%.*s' in package '%.*s' depends on the root project node '%.*s'. This "
+                "may lead to unexpected cycles downstream. Set the flag "
+                "'require_ref_searches_node_package_before_root' to True to avoid this.",
+                LT_ARG(node->name), LT_ARG(node->package->name), LT_ARG(found->id));
+}
+
 static lt_status link_node(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
 {
     LT_TRY(add_constraint_refs(dbt, node, err));
@@ -388,6 +413,7 @@ static lt_status link_node(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
         }
         if (!is_test(node))
             LT_TRY(check_access(dbt, node, found, err));
+        warn_of_inversion(dbt, node, found, ref);
         need(dbt, node, found);
     }
     return LT_OK;

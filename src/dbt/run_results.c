@@ -4,7 +4,7 @@
 #include "base/fs.h"
 #include "base/time.h"
 
-static void write_timing(lt_json_writer *w, const char *name, int64_t started_us, int64_t ended_us)
+void lt_dbt_write_timing(lt_json_writer *w, const char *name, int64_t started_us, int64_t ended_us)
 {
     char text[LT_TIME_CHARS];
     lt_json_begin(w, '{');
@@ -107,8 +107,8 @@ void lt_dbt_write_result(lt_json_writer *w, const lt_dbt_run *run, const lt_dbt_
     lt_json_key(w, T("timing"));
     lt_json_begin(w, '[');
     if (ran) {
-        write_timing(w, "compile", result->compile_started_us, result->compile_ended_us);
-        write_timing(w, "execute", result->execute_started_us, result->execute_ended_us);
+        lt_dbt_write_timing(w, "compile", result->compile_started_us, result->compile_ended_us);
+        lt_dbt_write_timing(w, "execute", result->execute_started_us, result->execute_ended_us);
     }
     lt_json_end(w);
     bool called = lt_text_starts(node->id, T("macro.")); /* run-operation */

@@ -403,3 +403,53 @@ def test_a_clone_into_the_folder_of_the_state_is_warned_of(tmp_path):
     assert results(tmp_path)["model.shop.a"]["compiled_code"] is None
     assert "skipping clone for relation" in dbt(tmp_path, "clone", "--state", "kept", "--full-refresh")
     assert rows(tmp_path, "select x from {{ ref('a') }}") == [(1,)]
+
+
+def test_this_has_the_usual_place_while_a_model_is_read(tmp_path):
+    project(tmp_path, {"models/a.sql": "select '{{ this.schema + '/' + this.identifier }}' as x\n",
+                       "models/eph.sql": "{{ config(materialized='ephemeral') }}select '{{ this.schema ~ 'z' }}' as x\n"})
+    dbt(tmp_path, "run")
+    assert rows(tmp_path, "select x from {{ ref('a') }}") == [("main/a",)]
+
+
+def test_a_package_finds_the_models_of_the_root_first_unless_a_flag_says_otherwise(tmp_path):
+    inner = {"packages.yml": "packages: [{local: inner}]\n", "inner/dbt_project.yml": "name: inner\n", "inner/models/a.sql": "select 'inner' as x\n",
+             "inner/models/b.sql": "{{ config(schema='in') }}select x from {{ ref('a') }}\n", "models/a.sql": "{{ config(alias='own') }}select 'root' as x\n"}
+    project(tmp_path, {**inner, "dbt_project.yml": "name: shop\nprofile: shop\n"})
+    dbt(tmp_path, "deps")
+    said = dbt(tmp_path, "run")
+    assert "The node 'b' in package 'inner' depends on the root project node 'model.shop.a'" in said
+    assert rows(tmp_path, "select x from main_in.b") == [("root",)]
+    project(tmp_path, {"dbt_project.yml": "name: shop\nprofile: shop\nflags: {require_ref_searches_node_package_before_root: true}\n"})
+    assert "depends on the root project node" not in dbt(tmp_path, "run")
+    assert rows(tmp_path, "select x from main_in.b") == [("inner",)]
+
+
+def test_a_key_that_dbt_project_yml_does_not_have_is_refused_after_the_version_of_dbt(tmp_path):
+    project(tmp_path, {"dbt_project.yml": "name: shop\nprofile: shop\nmodel_paths: [models]\n"})
+    said = dbt(tmp_path, "parse", code=2)
+    assert "dbt_project.yml:3:1: unknown key 'model_paths'" in said and "did you mean 'model-paths'?" in said
+    project(tmp_path, {"dbt_project.yml": "name: shop\nprofile: shop\nnewer-key: 1\nrequire-dbt-version: '>=3.0.0'\n"})
+    assert "This version of dbt is not supported" in dbt(tmp_path, "parse", code=2)
+    project(tmp_path, {"dbt_project.yml": "name: shop\nprofile: shop\ndbt-cloud: text\n"})
+    assert "dbt_project.yml:3:12: dbt-cloud must be a mapping" in dbt(tmp_path, "parse", code=2)
+
+
+def test_lines_of_json_about_a_node_say_which_it_is_and_whose(tmp_path):
+    project(tmp_path, {"models/a.sql": "select 1 as x\n", "models/bad.sql": "select nothing\n",
+                       "models/s.yml": "groups: [{name: team, owner: {name: ann, email: [a@x, b@x]}}]\n"
+                       "models: [{name: bad, config: {group: team, meta: {k: [1]}}}]\n"})
+    events = [json.loads(line) for line in dbt(tmp_path, "--log-format", "json", "--log-level", "debug", "run", code=1).splitlines()]
+    of = {}
+    for event in events:
+        of.setdefault(event["info"]["name"], []).append(event["data"])
+    assert [d["node_info"]["node_status"] for d in of["NodeStart"]] == ["started", "started"]
+    over = {d["node_info"]["unique_id"]: d for d in of["NodeFinished"]}
+    assert over["model.shop.a"]["node_info"]["node_status"] == over["model.shop.a"]["run_result"]["status"] == "success"
+    assert over["model.shop.a"]["node_info"]["node_relation"] == {"alias": "a", "database": "shop", "relation_name": '"shop"."main"."a"', "schema": "main"}
+    assert over["model.shop.a"]["node_info"]["node_started_at"] < over["model.shop.a"]["node_info"]["node_finished_at"]
+    assert "group" not in over["model.shop.a"]
+    assert over["model.shop.bad"]["node_info"]["meta"] == {"k": [1]} and over["model.shop.bad"]["run_result"]["status"] == "error"
+    team = {"name": "team", "owner": {"name": "ann", "email": "['a@x', 'b@x']"}, "package_name": "shop"}
+    assert [d["group"] for d in of["RunResultError"]] == [team]
+    assert {(d["index"], d["total"], d["status"]) for d in of["LogModelResult"]} == {(1, 2, "success"), (2, 2, "error")}

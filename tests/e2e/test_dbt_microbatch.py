@@ -6,7 +6,7 @@ import json
 import pytest
 
 from harness import write_files
-from test_dbt_details import dbt, project as dbt_project
+from test_dbt_details import dbt, project as dbt_project, rows
 
 DAY = datetime.timedelta(days=1)
 TODAY = datetime.datetime.now(datetime.timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -244,3 +244,15 @@ def test_a_microbatch_model_that_does_not_say_its_batches_is_refused_when_it_is_
     (tmp_path / "macros").mkdir()  # with a strategy of its own under that name there are no batches
     (tmp_path / "macros/own.sql").write_text("{% macro get_incremental_microbatch_sql(arg_dict) %}select 1{% endmacro %}\n")
     dbt(tmp_path, "parse")
+
+
+def test_a_sample_builds_the_batches_of_its_window_and_macros_find_the_span_in_the_configuration(tmp_path):
+    begin = datetime.datetime(2024, 1, 1)
+    dbt_project(tmp_path, {"seeds/events.csv": "id,ts\n" + "".join(f"{n},{begin + n * DAY}\n" for n in range(10)),
+                           "dbt_project.yml": "name: shop\nprofile: shop\nseeds: {shop: {+event_time: ts, +column_types: {ts: timestamp}}}\n",
+                           "models/m.sql": "{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='ts', begin='2024-01-01',"
+                           " batch_size='day') }}\nselect *, '{{ model.config.__dbt_internal_microbatch_event_time_start }}' as since from {{ ref('events') }}\n"})
+    dbt(tmp_path, "seed")
+    said = dbt(tmp_path, "run", "--sample", "{start: 2024-01-03 06:00, end: 2024-01-06}")
+    assert "Batch 1 of 3 START batch 2024-01-03 " in said and "Batch 3 of 3 START batch 2024-01-05 " in said
+    assert rows(tmp_path, "select id, since from {{ ref('m') }} order by id") == [(3, "2024-01-04 00:00:00+00:00"), (4, "2024-01-05 00:00:00+00:00")]
