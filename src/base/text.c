@@ -41,6 +41,12 @@ bool lt_text_ends(lt_text text, lt_text suffix)
            lt_text_eq(lt_text_sub(text, text.len - suffix.len, suffix.len), suffix);
 }
 
+bool lt_text_ends_nocase(lt_text text, lt_text suffix)
+{
+    return text.len >= suffix.len &&
+           lt_text_eq_nocase(lt_text_sub(text, text.len - suffix.len, SIZE_MAX), suffix);
+}
+
 bool lt_text_has(lt_text text, lt_text part)
 {
     return lt_text_find(text, part, 0) != SIZE_MAX;

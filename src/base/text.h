@@ -33,6 +33,7 @@ int lt_text_cmp(lt_text a,
                 lt_text b); /* by bytes: < 0, 0, > 0; usable with qsort by a thin wrapper */
 bool lt_text_starts(lt_text text, lt_text prefix);
 bool lt_text_ends(lt_text text, lt_text suffix);
+bool lt_text_ends_nocase(lt_text text, lt_text suffix); /* ASCII */
 bool lt_text_has(lt_text text, lt_text part);
 bool lt_has(const char *string, const char *part); /* for tests and messages */
 

@@ -3,6 +3,7 @@
 
 #include "base/fs.h"
 
+#include <stdlib.h>
 #include <sys/utsname.h>
 
 typedef struct report {
@@ -43,8 +44,9 @@ static char *profiles_dir(const report *r, const char *path)
 {
     const char *said = r->work->flags->profiles_dir;
     size_t len = strlen(path) - strlen(lt_path_name(path));
+    const char *home = getenv("HOME");
     if (!path[0])
-        return lt_xstrdup(said ? said : ".");
+        return said ? lt_xstrdup(said) : lt_path_join(home ? home : "/", ".dbt");
     return len > 1 ? lt_xstrndup(path, len - 1) : lt_xstrdup(len ? "/" : ".");
 }
 
@@ -59,6 +61,8 @@ static bool check_profile(report *r, bool *found)
     say(r, "Using profiles dir at %s", folder);
     if (fine)
         say(r, "Using profiles.yml file at %s", path);
+    else
+        say(r, "Using profiles.yml file at %s/profiles.yml", folder);
     if (!fine && !*found)
         lt_wrap(&why, "dbt looked for a profiles.yml file in %s, but did not find one",
                 said ? said : "this folder, the project's and ~/.dbt");

@@ -212,6 +212,12 @@ static lt_status of_this_project(making *m, lt_err *err)
     lt_jinja_heap_cleanup(&heap);
     if (!profile.len)
         return lt_fail(err, LT_INVALID, "dbt_project.yml names no profile");
+    if (m->flags->profile) {
+        lt_ignore(lt_fail(err, LT_INVALID,
+                          "Can not init existing project with specified profile, edit "
+                          "dbt_project.yml instead"));
+        return lt_hint(err, "its profile is '%s'", m->profile);
+    }
     return set_up_profile(m, err);
 }
 

@@ -496,7 +496,7 @@ static lt_status choose_shown(dbt_work *work, lt_node_set *chosen, lt_err *err)
     LT_TRY(dbt_work_select(work, kinds_of(DBT_SHOW) & ~tests, chosen, err));
     const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
     for (size_t i = 0; i < all->len; i++)
-        if (lt_node_set_has(chosen, i) && lt_text_ends(all->items[i]->path, T(".py")))
+        if (lt_node_set_has(chosen, i) && lt_text_ends_nocase(all->items[i]->path, T(".py")))
             return cannot_show(all->items[i], err);
     return LT_OK;
 }

@@ -48,7 +48,8 @@ static void describe(const lt_dbt_node *node, lt_buf *out)
     if (node->kind == LT_DBT_UDF)
         lt_buf_add_str(out, "function ");
     else if (node->kind == LT_DBT_MODEL)
-        lt_buf_printf(out, "%s %.*s model ", lt_text_ends(node->path, T(".py")) ? "python" : "sql",
+        lt_buf_printf(out, "%s %.*s model ",
+                      lt_text_ends_nocase(node->path, T(".py")) ? "python" : "sql",
                       LT_ARG(is_microbatch(node) ? T("microbatch") : node->config.materialized));
     else
         lt_buf_printf(out, "%s ", node->kind == LT_DBT_SEED ? "seed file" : "snapshot");

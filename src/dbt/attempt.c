@@ -227,7 +227,7 @@ static bool is_in(lt_jinja_value list, lt_jinja_value item)
 static lt_status check_language(const attempt *a, lt_text materialization, lt_err *err)
 {
     const lt_dbt_macro *macro = lt_dbt_materialization_find(a->run->request.dbt, materialization);
-    bool python = lt_text_ends(a->node->path, T(".py"));
+    bool python = lt_text_ends_nocase(a->node->path, T(".py"));
     lt_jinja_value language = lt_jinja_text(python ? T("python") : T("sql"));
     LT_AUTO(lt_buf) known = {.limit = LT_KIB};
     bool judged = a->node->kind == LT_DBT_MODEL || a->node->kind == LT_DBT_UDF;
@@ -464,6 +464,15 @@ static lt_dbt_node_result *operation_result(lt_dbt_run *run, const lt_dbt_macro 
     return result;
 }
 
+/* That of whichever package has it. */
+static const lt_dbt_macro *of_any_package(const lt_dbt *dbt, lt_text name)
+{
+    const lt_dbt_macro *found = NULL;
+    for (size_t i = 0; i < dbt->packages.len && !found; i++)
+        found = lt_map_find(&dbt->packages.items[i]->macros, name);
+    return found;
+}
+
 /* Found before it is called: what is not there has no result. */
 static lt_status find_operation(rendering *r, lt_text name, const lt_dbt_macro **out, lt_err *err)
 {
@@ -475,6 +484,10 @@ static lt_status find_operation(rendering *r, lt_text name, const lt_dbt_macro *
         r->package = package; /* a macro of a package means its own names first */
     *out =
         package ? lt_map_find(&package->macros, rest) : lt_dbt_macro_find(r->dbt, r->package, rest);
+    if (!*out && !package)
+        *out = of_any_package(r->dbt, rest);
+    if (*out && !(*out)->package->is_built_in)
+        r->package = (*out)->package;
     return *out ? LT_OK
                 : lt_fail(err, LT_NOT_FOUND,
                           "dbt could not find a macro with the name '%.*s' in any package",
@@ -507,6 +520,9 @@ lt_status lt_dbt_operation(lt_dbt_run *run, lt_text macro, lt_jinja_value args, 
     graph_turn turn = {.graph = &run->graph, .session = session};
     r.turn = &turn;
     lt_dbt_node_result *result = operation_result(run, found);
+    if (!found->package->is_built_in && lt_text_find_byte(macro, '.', 0) == SIZE_MAX)
+        macro = lt_text_of(lt_arena_format(&heap->arena, "%.*s.%.*s", LT_ARG(found->package->name),
+                                           LT_ARG(macro)));
     LT_TRY(lt_dbt_exec_attach(&r, heap, (lt_text){0}, err));
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &r};
     lt_status status =

@@ -215,6 +215,73 @@ lt_status lt_dbt_check_contracts(lt_dbt *dbt, lt_err *err)
     return LT_OK;
 }
 
+/* ---- microbatch models ---- */
+
+static void check_batches(lt_dbt *dbt)
+{
+    size_t forced = 0, others = 0;
+    bool builds = lt_dbt_has_core_batches(dbt);
+    for (size_t i = 0; i < dbt->all.len; i++) {
+        const lt_dbt_node *node = dbt->all.items[i];
+        lt_jinja_value side_by_side;
+        if (node->kind != LT_DBT_MODEL)
+            continue;
+        side_by_side = lt_dbt_config_get(dbt, node, T("concurrent_batches"));
+        forced += side_by_side.type == LT_JINJA_BOOL && side_by_side.as.b;
+        others += !builds && lt_text_eq(node->config.materialized, T("incremental")) &&
+                  lt_text_eq(node->config.incremental_strategy, T("microbatch"));
+    }
+    if (builds && forced && lt_text_eq(dbt->settings.target_kind, T("postgres")))
+        lt_dbt_warn(dbt,
+                    "Found %zu microbatch model%s with the `concurrent_batches` config set to "
+                    "true, but the postgres adapter does not support running batches "
+                    "concurrently. Batches will be run sequentially.",
+                    forced, forced == 1 ? "" : "s");
+    if (others)
+        lt_dbt_warn(dbt,
+                    "The use of a custom microbatch macro outside of batched execution is "
+                    "deprecated. To use it with batched execution, set "
+                    "`flags.require_batched_execution_for_custom_microbatch_strategy` to `True` in "
+                    "`dbt_project.yml`. In the future this will be the default behavior.");
+}
+
+/* ---- names ---- */
+
+static bool is_in_nodes(lt_dbt_kind kind)
+{
+    return kind == LT_DBT_MODEL || kind == LT_DBT_SEED || kind == LT_DBT_SNAPSHOT ||
+           kind == LT_DBT_ANALYSIS || kind == LT_DBT_GENERIC_TEST || kind == LT_DBT_SINGULAR_TEST;
+}
+
+/* Refused, unless a flag says otherwise: then the first one is warned of, with --debug each. */
+static lt_status check_spaces(lt_dbt *dbt, lt_err *err)
+{
+    bool refuses = lt_dbt_flag_is_on(dbt, T("require_resource_names_without_spaces"));
+    bool all = lt_dbt_flag_is_on(dbt, T("debug"));
+    size_t count = 0;
+    LT_AUTO(lt_buf) list = {.limit = 64 * LT_KIB};
+    for (size_t i = 0; i < dbt->all.len; i++) {
+        const lt_dbt_node *node = dbt->all.items[i];
+        if (!is_in_nodes(node->kind) || lt_text_find_byte(node->name, ' ', 0) == SIZE_MAX)
+            continue;
+        lt_buf_printf(&list, "%s'%.*s' (%.*s)", count++ ? ", " : "", LT_ARG(node->id),
+                      LT_ARG(node->path));
+        if (!refuses && (all || count == 1))
+            lt_dbt_warn(dbt, "Found spaces in the name of `%.*s`", LT_ARG(node->id));
+    }
+    if (count && !refuses)
+        lt_dbt_warn(dbt,
+                    "Spaces found in %zu resource name(s). This is deprecated, and may lead to "
+                    "errors when using dbt.%s",
+                    count, all ? "" : " Run again with `--debug` to see them all.");
+    if (!count || !refuses)
+        return LT_OK;
+    lt_ignore(
+        lt_fail(err, LT_INVALID, "Resource names cannot contain spaces: %s", lt_buf_chars(&list)));
+    return lt_hint(err, "rename them, or set require_resource_names_without_spaces: false below "
+                        "flags: in dbt_project.yml");
+}
+
 /* ---- paths of configuration ---- */
 
 typedef struct path_walk {
@@ -294,6 +361,8 @@ lt_status lt_dbt_check(lt_dbt *dbt, lt_err *err)
         return LT_OK;
     LT_TRY(check_models(dbt, err));
     LT_TRY(check_disabled(dbt, err));
+    LT_TRY(check_spaces(dbt, err));
+    check_batches(dbt);
     check_paths(dbt);
     return LT_OK;
 }

@@ -13,7 +13,7 @@ void lt_dbt_compiled_cleanup(lt_dbt_compiled *compiled)
 lt_text lt_dbt_write_path(const lt_dbt_node *node, const lt_dbt_batch *batch, lt_arena *arena)
 {
     lt_text package = node->package->name, path = lt_dbt_batch_path(batch, node->path, arena);
-    bool in_yaml = node->kind == LT_DBT_SNAPSHOT && !lt_text_ends(path, T(".sql"));
+    bool in_yaml = node->kind == LT_DBT_SNAPSHOT && !lt_text_ends_nocase(path, T(".sql"));
     if (node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_OPERATION ||
         in_yaml) /* a file of the .yml file's folder */
         return lt_text_of(lt_arena_format(arena, "%.*s/%.*s/%.*s", LT_ARG(package), LT_ARG(path),

@@ -218,8 +218,7 @@ lt_status lt_dbt_config_check_types(const lt_dbt_node *node, lt_err *err)
 
 /* ---- microbatch ---- */
 
-/* A strategy of the project's own under that name builds no batches, unless a flag says that it does. */
-static bool has_core_batches(const lt_dbt *dbt)
+bool lt_dbt_has_core_batches(const lt_dbt *dbt)
 {
     lt_jinja_value flags = lt_dbt_at(dbt->root->project, "flags");
     return !lt_map_find(&dbt->root->macros, T("get_incremental_microbatch_sql")) ||
@@ -255,7 +254,8 @@ static bool is_moment(lt_jinja_value value)
 bool lt_dbt_builds_batches(const lt_dbt *dbt, const lt_dbt_node *node)
 {
     return node->kind == LT_DBT_MODEL && lt_text_eq(node->config.materialized, T("incremental")) &&
-           lt_text_eq(node->config.incremental_strategy, T("microbatch")) && has_core_batches(dbt);
+           lt_text_eq(node->config.incremental_strategy, T("microbatch")) &&
+           lt_dbt_has_core_batches(dbt);
 }
 
 lt_status lt_dbt_microbatch_check(const lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)

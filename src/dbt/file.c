@@ -14,7 +14,7 @@ enum { MOST_THREADS = 8, FILES_FOR_A_THREAD = 64 };
 
 static bool has_suffix(const char *path, const char *suffix)
 {
-    return lt_text_ends(lt_text_of(path), lt_text_of(suffix));
+    return lt_text_ends_nocase(lt_text_of(path), lt_text_of(suffix));
 }
 
 /* Docs blocks lie below docs-paths; where there are none, in every folder. */

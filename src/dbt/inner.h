@@ -360,6 +360,8 @@ void lt_dbt_config_merge_calls(lt_dbt *dbt, lt_jinja_value into, lt_jinja_value 
 LT_MUST_CHECK lt_status lt_dbt_config_check_types(const lt_dbt_node *node, lt_err *err);
 /* Is it built batch by batch? */
 bool lt_dbt_builds_batches(const lt_dbt *dbt, const lt_dbt_node *node);
+/* A strategy of the project's own under the name of ours builds no batches, unless a flag says that it does. */
+bool lt_dbt_has_core_batches(const lt_dbt *dbt);
 /* LT_INVALID for a microbatch model that does not say what its batches are. */
 LT_MUST_CHECK lt_status lt_dbt_microbatch_check(const lt_dbt *dbt, const lt_dbt_node *node,
                                                 lt_err *err);

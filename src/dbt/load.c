@@ -683,7 +683,7 @@ lt_status lt_dbt_file_properties(lt_dbt *dbt, const project_file *file, lt_err *
 static lt_status add_file(lt_dbt *dbt, project_files *files, size_t i, int pass, lt_err *err)
 {
     const project_file *file = &files->items[i];
-    bool markdown = lt_text_ends(lt_text_of(file->path), T(".md"));
+    bool markdown = lt_text_ends_nocase(lt_text_of(file->path), T(".md"));
     dbt->home = (unsigned)i + 1;
     if (file->failed) {
         *err = *file->failed;

@@ -178,8 +178,10 @@ static lt_status load_folder(lt_dbt *dbt, lt_dbt_package *package, const char *f
     LT_AUTO(lt_chars) full = lt_path_join(package->root, folder);
     if (!lt_path_is_folder(full))
         return LT_OK;
-    LT_TRY(lt_files_linked_below(full, ".sql", LT_DBT_MOST_FILES, &files, err));
+    LT_TRY(lt_files_linked_below(full, "", LT_DBT_MOST_FILES, &files, err));
     for (size_t i = 0; i < files.len; i++) {
+        if (!lt_text_ends_nocase(lt_text_of(files.items[i]), T(".sql")))
+            continue;
         LT_AUTO(lt_buf) text = {0};
         LT_AUTO(lt_chars) path = lt_path_join(folder, files.items[i]);
         if (lt_dbt_ignores(&package->ignored, lt_text_of(path)))

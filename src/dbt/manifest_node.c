@@ -408,7 +408,8 @@ static void executable(writer *w, const subject *s)
         depends_on_macros(w, s);
         return;
     }
-    lt_json_set(w, "language", lt_text_ends(s->node->path, T(".py")) ? T("python") : T("sql"));
+    lt_json_set(w, "language",
+                lt_text_ends_nocase(s->node->path, T(".py")) ? T("python") : T("sql"));
     WRITE_FIELDS(w, s, sql_fields);
     if (s->node->kind == LT_DBT_MODEL)
         WRITE_FIELDS(w, s, model_fields);

@@ -40,6 +40,10 @@ static lt_status note(lt_dbt *dbt, const char *path, const lt_yaml *entry, lt_er
                             LT_ARG(made.name), LT_ARG(made.package), before->path);
     struct source_override *kept = LT_NEW(&dbt->arena, struct source_override);
     *kept = made;
+    lt_dbt_warn(dbt,
+                "The source property `overrides` is deprecated but was found on source `%.*s` in "
+                "file `%s`. Instead, `enabled` should be used to disable the unwanted source.",
+                LT_ARG(made.name), path);
     lt_push_in(&dbt->arena, &dbt->overrides, kept);
     return LT_OK;
 }

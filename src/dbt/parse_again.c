@@ -28,12 +28,12 @@ typedef struct refreshing {
 static bool is_yaml(const project_file *file)
 {
     lt_text path = lt_text_of(file->path);
-    return lt_text_ends(path, T(".yml")) || lt_text_ends(path, T(".yaml"));
+    return lt_text_ends_nocase(path, T(".yml")) || lt_text_ends_nocase(path, T(".yaml"));
 }
 
 static bool is_markdown(const project_file *file)
 {
-    return lt_text_ends(lt_text_of(file->path), T(".md"));
+    return lt_text_ends_nocase(lt_text_of(file->path), T(".md"));
 }
 
 /* A file that is one node. */

@@ -350,7 +350,7 @@ static bool reads_clock_elsewhere(const lt_dbt *dbt)
     for (size_t i = 0; i < dbt->parsed.len && !found; i++) {
         const lt_dbt_node *node = dbt->parsed.items[i];
         bool alone = node->file_place || node->kind == LT_DBT_OPERATION ||
-                     (node->kind == LT_DBT_SNAPSHOT && lt_text_ends(node->path, T(".sql")));
+                     (node->kind == LT_DBT_SNAPSHOT && lt_text_ends_nocase(node->path, T(".sql")));
         found = node->reads_clock && !alone;
     }
     return found;

@@ -256,10 +256,29 @@ static void hide_secrets(profile_reading *r)
             lt_jinja_put_value(r->out->values, key, value);
 }
 
+/* A password may hold braces that are no template: then it is meant as it stands. */
+static lt_status render_target(profile_reading *r, const lt_yaml *target, lt_jinja_value *out,
+                               lt_err *err)
+{
+    *out = lt_jinja_dict(&r->dbt->heap);
+    for (size_t i = 0; i < target->count; i++) {
+        lt_jinja_value value = {0};
+        const lt_yaml *said = target->items[i];
+        bool literal =
+            said->kind == LT_YAML_SCALAR && lt_text_eq(target->keys[i]->text, T("password"));
+        if (render(r, said, &value, err) != LT_OK && !literal)
+            return err->status;
+        if (value.type == LT_JINJA_UNDEFINED)
+            value = lt_jinja_text(said->text);
+        lt_jinja_put_value(*out, lt_jinja_text(target->keys[i]->text), value);
+    }
+    return LT_OK;
+}
+
 static lt_status use_target(profile_reading *r, const lt_yaml *target, lt_err *err)
 {
     lt_dbt_profile *out = r->out;
-    LT_TRY(render(r, target, &out->credentials, err));
+    LT_TRY(render_target(r, target, &out->credentials, err));
     out->kind = text_at(r, "type");
     out->schema = text_at(r, "schema");
     lt_jinja_value threads = lt_dbt_at(out->credentials, "threads");

@@ -467,9 +467,22 @@ static void add_subject_tags(const test_subject *on, lt_texts *tags)
         lt_dbt_texts_of(on->source->dbt, places[i], tags);
 }
 
+/* What the entry says of all its columns: `quote_columns`, of a source `quoting: {column: ...}` of the table before that of the source. */
+static bool quotes_columns(const test_subject *on)
+{
+    const lt_dbt_node *node = on->node;
+    if (node->kind != LT_DBT_SOURCE)
+        return lt_jinja_truth(lt_dbt_at(node->raw, "quote_columns"));
+    lt_jinja_value of_table = lt_dbt_at(lt_dbt_at(node->raw, "quoting"), "column");
+    return lt_jinja_truth(lt_dbt_is_set(of_table)
+                              ? of_table
+                              : lt_dbt_at(lt_dbt_at(node->source_raw, "quoting"), "column"));
+}
+
 static lt_status column_tests(const test_subject *on, const lt_yaml *columns,
                               const lt_yaml *version, lt_err *err)
 {
+    bool all_quoted = quotes_columns(on);
     for (size_t i = 0; columns && i < columns->count; i++) {
         const lt_yaml *column = columns->items[i], *name = lt_yaml_find(column, T("name"));
         const lt_yaml *quote = lt_yaml_find(column, T("quote"));
@@ -477,7 +490,7 @@ static lt_status column_tests(const test_subject *on, const lt_yaml *columns,
         if (!name || (version && !is_included(version, name->text)))
             continue;
         lt_text column_name = name->text;
-        if (quote && quote->type == LT_YAML_BOOL && quote->truth)
+        if (lt_dbt_is_null(quote) ? all_quoted : quote->type == LT_YAML_BOOL && quote->truth)
             column_name = lt_text_of(
                 lt_arena_format(&on->source->dbt->arena, "\"%.*s\"", LT_ARG(column_name)));
         add_subject_tags(on, &tags);

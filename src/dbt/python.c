@@ -30,7 +30,7 @@ typedef struct scan {
 
 bool lt_dbt_is_python(const lt_dbt_node *node)
 {
-    return node->kind == LT_DBT_MODEL && lt_text_ends(node->path, T(".py"));
+    return node->kind == LT_DBT_MODEL && lt_text_ends_nocase(node->path, T(".py"));
 }
 
 /* ---- tokens ---- */

@@ -453,3 +453,74 @@ def test_lines_of_json_about_a_node_say_which_it_is_and_whose(tmp_path):
     team = {"name": "team", "owner": {"name": "ann", "email": "['a@x', 'b@x']"}, "package_name": "shop"}
     assert [d["group"] for d in of["RunResultError"]] == [team]
     assert {(d["index"], d["total"], d["status"]) for d in of["LogModelResult"]} == {(1, 2, "success"), (2, 2, "error")}
+
+
+def test_endings_of_files_may_have_letters_of_any_size(tmp_path):
+    project(tmp_path, {"models/a.SQL": "select {{ one() }} as x\n", "macros/m.SQL": "{% macro one() %}1{% endmacro %}\n", "seeds/s.CSV": "x\n2\n",
+                       "models/s.YML": "models: [{name: a, columns: [{name: x, data_tests: [not_null]}]}]\n"})
+    assert "PASS=3 WARN=0 ERROR=0" in dbt(tmp_path, "build")
+    assert rows(tmp_path, "select a.x, s.x as y from {{ ref('a') }} a, {{ ref('s') }} s") == [(1, 2)]
+
+
+def test_columns_of_tests_are_quoted_as_the_model_or_the_source_says(tmp_path):
+    columns = "columns: [{name: order, data_tests: [not_null]}]"
+    project(tmp_path, {"models/a.sql": "select 1 as \"order\"\n",
+                       "models/s.yml": "models: [{name: a, quote_columns: true, %s}]\n" % columns +
+                       "sources: [{name: raw, schema: main, quoting: {column: true}, tables: [{name: a, %s}]}]\n" % columns})
+    dbt(tmp_path, "run")
+    assert "PASS=2" in dbt(tmp_path, "test")
+    project(tmp_path, {"models/s.yml": "models: [{name: a, quote_columns: true, columns: [{name: order, quote: false, data_tests: [not_null]}]}]\n"})
+    assert "ERROR=1" in dbt(tmp_path, "test", code=1)
+
+
+def test_a_result_of_a_test_that_is_no_boolean_is_an_error(tmp_path):
+    macro = "{%% macro get_test_sql(main_sql, fail_calc, warn_if, error_if, limit) %%}select 0 as failures, %s as should_warn, false as should_error{%% endmacro %%}\n"
+    project(tmp_path, {"models/a.sql": "select 1 as x\n", "models/s.yml": "models: [{name: a, columns: [{name: x, data_tests: [not_null]}]}]\n",
+                       "macros/m.sql": macro % "'x'"})
+    dbt(tmp_path, "run")
+    assert "macro 'get_test_sql' returns 'x'" in dbt(tmp_path, "test", code=1)
+    project(tmp_path, {"macros/m.sql": macro % "'yes'"})
+    assert "WARN 0" in dbt(tmp_path, "test")
+
+
+def test_a_macro_of_a_package_is_called_by_its_bare_name_and_a_test_of_one_is_read_though_it_cannot_run(tmp_path):
+    project(tmp_path, {"packages.yml": "packages: [{local: inner}]\n", "inner/dbt_project.yml": "name: inner\n",
+                       "inner/macros/m.sql": "{% macro speak(x) %}{{ log('heard ' ~ x ~ ' ' ~ inside(), info=true) }}{% endmacro %}\n"
+                       "{% macro inside() %}within{% endmacro %}\n{% macro default__test_odd(model) %}select 1 where false{% endmacro %}\n"
+                       "{% test odd(model) %}{{ return(adapter.dispatch('test_odd')(model)) }}{% endtest %}\n",
+                       "models/a.sql": "select 1 as x\n", "models/s.yml": "models: [{name: a, data_tests: [inner.odd]}]\n"})
+    dbt(tmp_path, "deps")
+    assert "heard me within" in dbt(tmp_path, "run-operation", "speak", "--args", "{x: me}")
+    assert "could not find a macro with the name 'silent'" in dbt(tmp_path, "run-operation", "silent", code=2)
+    assert "PASS=1" in dbt(tmp_path, "run")
+    assert "No macro named 'test_odd' found" in dbt(tmp_path, "test", code=1)
+
+
+def test_microbatch_models_that_filter_nothing_and_names_with_spaces_are_told(tmp_path):
+    model = "{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='ts', begin='2024-01-01', batch_size='year') }}" \
+            "select * from {{ ref('e') }}\n"
+    project(tmp_path, {"models/m.sql": model, "models/e.sql": "select timestamp '2024-01-01' as ts\n"})
+    assert "The microbatch model 'm' has no 'ref' or 'source' input with an 'event_time' configuration" in dbt(tmp_path, "parse")
+    assert "MicrobatchModelNoEventTimeInputs" in dbt(tmp_path, "--warn-error", "parse", code=2)
+    own = {"macros/m.sql": "{% macro get_incremental_microbatch_sql(arg_dict) %}select 1{% endmacro %}\n"}
+    project(tmp_path, own)
+    said = dbt(tmp_path, "parse")
+    assert "The use of a custom microbatch macro outside of batched execution is deprecated" in said and "has no 'ref'" not in said
+    project(tmp_path, {"models/my model.sql": "select 1 as x\n", "models/my other.sql": "select 1 as x\n"})
+    said = dbt(tmp_path, "parse", code=2)
+    assert "Resource names cannot contain spaces: 'model.shop.my model' (models/my model.sql), 'model.shop.my other'" in said
+    project(tmp_path, {"dbt_project.yml": "name: shop\nprofile: shop\nflags: {require_resource_names_without_spaces: false}\n"})
+    said = dbt(tmp_path, "parse")
+    assert "Found spaces in the name of `model.shop.my model`" in said and "`model.shop.my other`" not in said
+    assert "Spaces found in 2 resource name(s)" in said and "Run again with `--debug`" in said
+    said = dbt(tmp_path, "--debug", "parse")
+    assert "`model.shop.my other`" in said and "Run again" not in said
+
+
+def test_a_password_with_braces_is_taken_as_it_stands_and_init_in_a_project_takes_no_profile(tmp_path):
+    project(tmp_path, {"models/a.sql": "select 1 as x\n",
+                       "profiles.yml": "shop: {target: dev, outputs: {dev: {type: duckdb, path: shop.duckdb, password: 'no{{jinja{%re{#ndering'}}}\n"})
+    assert "no{{jinja" not in dbt(tmp_path, "run")
+    assert "Can not init existing project with specified profile" in dbt(tmp_path, "init", "--profile", "shop", code=2)
+    (tmp_path / "profiles.yml").unlink()
+    assert "Using profiles.yml file at ./profiles.yml" in dbt(tmp_path, "debug", code=1)

@@ -47,13 +47,25 @@ static bool as_count(lt_jinja_heap *heap, lt_jinja_value value, int64_t *out)
     return true;
 }
 
-static bool as_bool(lt_jinja_heap *heap, lt_jinja_value value)
+/* A boolean, or one of the words that Python's strtobool() knows. */
+static lt_status as_bool(lt_jinja_heap *heap, lt_jinja_value value, bool *out, lt_err *err)
 {
-    if (value.type == LT_JINJA_BOOL)
-        return value.as.b;
+    static const lt_text yes[] = {T("y"), T("yes"), T("t"), T("true"), T("on"), T("1")};
+    static const lt_text no[] = {T("n"), T("no"), T("f"), T("false"), T("off"), T("0")};
     lt_text text = lt_dbt_str(heap, value);
-    return lt_text_eq_nocase(text, T("true")) || lt_text_eq_nocase(text, T("t")) ||
-           lt_text_eq(text, T("1"));
+    if (value.type != LT_JINJA_STR) {
+        *out = lt_jinja_truth(value);
+        return LT_OK;
+    }
+    for (size_t i = 0; i < LT_COUNT(yes); i++) {
+        *out = lt_text_eq_nocase(text, yes[i]);
+        if (*out || lt_text_eq_nocase(text, no[i]))
+            return LT_OK;
+    }
+    return lt_fail(err, LT_INVALID,
+                   "Expected type boolean (or a type that can be converted to one) but macro "
+                   "'get_test_sql' returns '%.*s'",
+                   LT_ARG(text));
 }
 
 /* One row: failures, should_warn, should_error. */
@@ -77,9 +89,8 @@ static lt_status read_test(lt_dbt_exec *exec, lt_dbt_run_result *result, lt_err 
                        "Couldn't validate test result: fail_calc must give a "
                        "number, not '%.*s'",
                        LT_ARG(lt_dbt_str(exec->heap, failures)));
-    result->should_warn = as_bool(exec->heap, warn);
-    result->should_error = as_bool(exec->heap, error);
-    return LT_OK;
+    LT_TRY(as_bool(exec->heap, warn, &result->should_warn, err));
+    return as_bool(exec->heap, error, &result->should_error, err);
 }
 
 static lt_status read_relations(lt_dbt_exec *exec, lt_text materialization, lt_jinja_value given,

@@ -134,7 +134,8 @@ def run_result(manifest, entry):
     if entry["unique_id"].startswith("unit_test.") and getattr(node, "depends_on", None) and node.depends_on.nodes:
         object.__setattr__(node, "tested_node_unique_id", node.depends_on.nodes[0])
     if entry["unique_id"].startswith("macro."):
-        return SimpleNamespace(**{**entry, "status": status_of(entry["status"], ""), "node": node})
+        timing = [TimingInfo.from_dict(t) for t in entry["timing"]]
+        return SimpleNamespace(**{**entry, "status": status_of(entry["status"], ""), "node": node, "timing": timing})
     batches = entry.get("batch_results")
     return RunResult(
         status=status_of(entry["status"], entry["unique_id"]), timing=[TimingInfo.from_dict(t) for t in entry["timing"]], thread_id=entry["thread_id"],
@@ -235,7 +236,7 @@ class Runner:
         start = log.stat().st_size if log.exists() else 0
         code, self.text = call(args, env)
         sys.stdout.write(self.text)
-        if self.callbacks:
+        if self.callbacks and log.exists():  # outside a project there is none
             with open(log, "rb") as stream:
                 stream.seek(start)
                 events = [event(line) for line in stream.read().decode("utf-8", "replace").splitlines() if line.startswith("{")]
