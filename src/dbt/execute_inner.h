@@ -134,6 +134,5 @@ lt_jinja_value lt_dbt_result_value(const lt_dbt_run *run, const lt_dbt_node_resu
                                    lt_jinja_heap *heap);
 /* "key": [["2024-01-01T00:00:00+00:00", "2024-01-02T00:00:00+00:00"], ...] */
 /* {"name": "compile", "started_at": ..., "completed_at": ...} */
-void lt_dbt_write_timing(lt_json_writer *w, const char *name, int64_t started_us,
-                         int64_t ended_us);
+void lt_dbt_write_timing(lt_json_writer *w, const char *name, int64_t started_us, int64_t ended_us);
 void lt_dbt_write_spans(lt_json_writer *w, const char *key, const lt_dbt_spans *spans);
