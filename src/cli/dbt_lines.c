@@ -83,6 +83,12 @@ static void add_data(const dbt_work *work, const lt_dbt_node_result *result,
         lt_json_double(&w, (double)(result->execute_ended_us - result->compile_started_us) / 1e6);
         lt_json_set(&w, "status", lt_text_of(lt_dbt_outcome_name(result->outcome)));
     }
+    if (total && moment == LT_DBT_NODE_ENDS && dbt_is_test(result->node)) {
+        const lt_dbt_node *attached = result->node->attached;
+        lt_json_set(&w, "name", result->node->name);
+        lt_json_set(&w, "attached_node", attached ? attached->id : (lt_text){0});
+        lt_json_set_int(&w, "num_failures", LT_MAX(result->failures, (int64_t)0));
+    }
     lt_dbt_write_node_info(work->dbt, result, moment, &w);
     lt_json_end(&w);
     lt_buf_add(out, lt_text_sub(lt_buf_text(&text), 1, text.len - 2));
@@ -247,21 +253,27 @@ static void add_outcome(const lt_dbt_node_result *result, lt_buf *out)
         describe(result->node, out);
 }
 
+/* dbt's event of a node that has ended. */
+static void name_event(lt_dbt_kind kind, line *out)
+{
+    static const struct {
+        const char *code, *event;
+    } events[LT_DBT_KINDS] = {[LT_DBT_SEED] = {"Q016", "LogSeedResult"},
+                              [LT_DBT_SNAPSHOT] = {"Q015", "LogSnapshotResult"},
+                              [LT_DBT_UDF] = {"Q047", "LogFunctionResult"},
+                              [LT_DBT_GENERIC_TEST] = {"Q007", "LogTestResult"},
+                              [LT_DBT_SINGULAR_TEST] = {"Q007", "LogTestResult"},
+                              [LT_DBT_UNIT_TEST] = {"Q007", "LogTestResult"}};
+    out->code = events[kind].code ? events[kind].code : "Q012";
+    out->event = events[kind].event ? events[kind].event : "LogModelResult";
+}
+
 /* What stands in the brackets, its color, and the level of the line. */
 static line line_of(const lt_dbt_node_result *result, char *word, size_t size)
 {
     double seconds = (double)(result->execute_ended_us - result->compile_started_us) / 1e6;
-    bool test = dbt_is_test(result->node), is_udf = result->node->kind == LT_DBT_UDF;
-    line made = {.level = LT_LOG_INFO,
-                 .code = test     ? "Q007"
-                         : is_udf ? "Q047"
-                                  : "Q012",
-                 .event = test     ? "LogTestResult"
-                          : is_udf ? "LogFunctionResult"
-                                   : "LogModelResult",
-                 .color = DBT_GREEN,
-                 .word = word,
-                 .seconds = seconds};
+    line made = {.level = LT_LOG_INFO, .color = DBT_GREEN, .word = word, .seconds = seconds};
+    name_event(result->node->kind, &made);
     switch (result->outcome) {
     case LT_DBT_SKIPPED:
         if (result->err)

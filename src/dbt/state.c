@@ -73,10 +73,21 @@ static bool has_no_body(const lt_dbt_node *node)
     return node->kind >= LT_DBT_SOURCE;
 }
 
+/* dbt before 1.3 calls it `raw_sql`. */
 static bool same_body(const lt_dbt_node *node, const lt_json *now, const lt_json *then)
 {
-    return node->kind == LT_DBT_SEED ? same_at(now, then, "checksum")
-                                     : same_at(now, then, "raw_code");
+    const lt_json *code = lt_json_find(then, "raw_code");
+    if (node->kind == LT_DBT_SEED)
+        return same_at(now, then, "checksum");
+    return lt_dbt_json_same(lt_json_find(now, "raw_code"),
+                            code ? code : lt_json_find(then, "raw_sql"));
+}
+
+/* dbt before 1.5 does not write it. */
+static bool same_access(const lt_json *now, const lt_json *then)
+{
+    return lt_text_eq(lt_json_text_or(now, "access", T("protected")),
+                      lt_json_text_or(then, "access", T("protected")));
 }
 
 /* Where a relation lies, and what only selects, is no configuration of a node. */
@@ -263,14 +274,15 @@ static bool same_resource(const lt_dbt *dbt, const lt_dbt_node *node, const lt_j
 static bool same_contents(const lt_dbt *dbt, const lt_dbt_node *node, const lt_json *now,
                           const lt_json *then)
 {
-    static const char *const of_model[] = {"latest_version", "access", "deprecation_date"};
+    static const char *const of_model[] = {"latest_version", "deprecation_date"};
     static const char *const of_udf[] = {"arguments", "returns"};
     if (compared[node->kind][0])
         return same_resource(dbt, node, now, then);
     return same_body(node, now, then) && same_config(node, now, then) &&
            same_descriptions(now, then) && same_at(now, then, "fqn") &&
            same_relation(dbt, node, now, then) && same_contract(now, then) &&
-           (node->kind != LT_DBT_MODEL || same_at_all(now, then, of_model, LT_COUNT(of_model))) &&
+           (node->kind != LT_DBT_MODEL ||
+            (same_at_all(now, then, of_model, LT_COUNT(of_model)) && same_access(now, then))) &&
            (node->kind != LT_DBT_UDF || same_at_all(now, then, of_udf, LT_COUNT(of_udf)));
 }
 

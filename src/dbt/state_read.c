@@ -53,11 +53,29 @@ static lt_status take_macro(reading *r, lt_text id, lt_text raw)
     return LT_OK;
 }
 
+/* Before version 4, that of dbt 1.0, nodes had other keys. */
+static lt_status check_version(const char *path, const lt_json *metadata, lt_err *err)
+{
+    enum { OLDEST = 4 };
+    static const lt_text start = T("https://schemas.getdbt.com/dbt/manifest/v");
+    lt_text said = lt_json_text_or(metadata, "dbt_schema_version", (lt_text){0});
+    lt_text number = lt_text_sub(said, start.len, SIZE_MAX);
+    if (!lt_text_starts(said, start) || number.len < 2 || number.ptr[0] > '0' + OLDEST - 1 ||
+        number.ptr[1] != '.')
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_INVALID,
+                      "%s: Expected a schema version of \"https://schemas.getdbt.com/dbt/manifest/"
+                      "v12.json\" or one from v%d on, but found \"%.*s\"",
+                      path, OLDEST, LT_ARG(said)));
+    return lt_hint(err, "make the state anew with dbt 1.0 or newer");
+}
+
 static lt_status take_metadata(reading *r, lt_text raw)
 {
     LT_AUTO(lt_arena) scratch = {0};
     lt_json *metadata = NULL;
     LT_TRY(lt_json_read(raw, r->reader.name, &generous, &scratch, &metadata, r->err));
+    LT_TRY(check_version(r->reader.name, metadata, r->err));
     r->manifest->invocation = lt_arena_text(
         &r->manifest->arena, lt_json_text_or(metadata, "invocation_id", (lt_text){0}));
     return LT_OK;

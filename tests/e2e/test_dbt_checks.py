@@ -157,3 +157,35 @@ def test_a_relation_that_another_node_drops_meanwhile_is_built_all_the_same(shop
     shop.write("models/m.sql", "{{ config(pre_hook='{% do adapter.cache_dropped(this) %}') }} select 2 as id")
     shop("run")
     assert json.loads(shop("show", "--quiet", "--output", "json", "--inline", "select id from {{ ref('m') }}"))["show"] == [{"id": 2}]
+
+
+# ---- lines of JSON
+
+
+def test_lines_of_json_have_the_event_of_their_kind_and_of_a_test_what_it_tests(shop):
+    shop.write("models/m.yml", "groups:\n  - {name: g, owner: {name: ann, level: 1}}\nmodels:\n  - name: m\n    config: {group: g, meta: {a: 1}}\n"
+                               "    columns: [{name: id, data_tests: [{unique: {name: u}}]}]\n")
+    shop.write("seeds/s.csv", "id\n1\n")
+    events = [json.loads(line) for line in shop("--log-format", "json", "build").splitlines()]
+    of = {(e["info"]["name"], e["data"]["node_info"]["unique_id"].split(".")[2]): e["data"] for e in events if "node_info" in e["data"]}
+    model, test = of["LogModelResult", "m"], of["LogTestResult", "u"]
+    assert (model["node_info"]["node_status"], model["node_info"]["materialized"], model["node_info"]["meta"]) == ("success", "view", {"a": 1})
+    assert model["group"] == {"name": "g", "owner": {"name": "ann", "level": "1"}, "package_name": "shop"}
+    assert (test["attached_node"], test["status"], test["num_failures"], test["name"], test["group"]["name"]) == ("model.shop.m", "pass", 0, "u", "g")
+    assert of["LogSeedResult", "s"]["node_info"]["node_status"] == "success"
+
+
+def test_a_state_of_an_older_dbt_is_read_from_1_0_on(shop):
+    shop("parse", "--target-path", "kept")
+    file = shop.root / "kept/manifest.json"
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    node = kept["nodes"]["model.shop.m"]
+    node["raw_sql"] = node.pop("raw_code")
+    for key in ("access", "contract", "latest_version"):
+        del node[key]
+    kept["metadata"]["dbt_schema_version"] = "https://schemas.getdbt.com/dbt/manifest/v4.json"
+    file.write_text(json.dumps(kept), encoding="utf-8")
+    assert changed(shop).splitlines()[-1] != "m"
+    kept["metadata"]["dbt_schema_version"] = "https://schemas.getdbt.com/dbt/manifest/v3.json"
+    file.write_text(json.dumps(kept), encoding="utf-8")
+    assert 'found "https://schemas.getdbt.com/dbt/manifest/v3.json"' in changed(shop, code=2)

@@ -39,9 +39,10 @@ def test_a_text_of_the_command_line_is_shown_and_is_a_result(shop):
     assert '"d": 3.0' in dbt(shop, "show", "--output", "json", "-s", "e")  # numbers as Python writes them
 
 
-def test_inline_comes_before_select(shop):
-    assert shown(shop, "--inline", "select 1 as x", "--select", "a") == {"show": [{"x": 1}]}
-    out = dbt(shop, "compile", "--inline", "select * from {{ ref('a') }}", "--select", "h")
+def test_inline_is_alone(shop):
+    assert "--inline and --select do not go together" in dbt(shop, "show", "--inline", "select 1 as x", "--select", "a", code=2)
+    assert shown(shop, "--inline", "select 1 as x", "--exclude", "a") == {"show": [{"x": 1}]}
+    out = dbt(shop, "compile", "--inline", "select * from {{ ref('a') }}", "--exclude", "h")
     assert "Compiled inline node is:\nselect * from " in out and "'h'" not in out
     assert list(results(shop)) == ["sql_operation.shop.inline_query"]
 

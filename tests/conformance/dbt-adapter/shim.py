@@ -133,6 +133,8 @@ def run_result(manifest, entry):
             setattr(node, key, entry[key])
     if entry["unique_id"].startswith("unit_test.") and getattr(node, "depends_on", None) and node.depends_on.nodes:
         object.__setattr__(node, "tested_node_unique_id", node.depends_on.nodes[0])
+    if hasattr(node, "update_event_status"):
+        node.update_event_status(node_status=entry["status"])
     if entry["unique_id"].startswith("macro."):
         timing = [TimingInfo.from_dict(t) for t in entry["timing"]]
         return SimpleNamespace(**{**entry, "status": status_of(entry["status"], ""), "node": node, "timing": timing})
