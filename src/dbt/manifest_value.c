@@ -145,15 +145,17 @@ void lt_manifest_over(writer *w, lt_jinja_value usual, lt_jinja_value value)
     lt_json_end(w);
 }
 
-/* `begin` of a microbatch model is a date, or a moment as Python writes it. */
-static void write_setting(writer *w, lt_text key, lt_jinja_value value)
+/* `begin` of a microbatch model is a moment, as Python writes it; elsewhere a day stays one. */
+static void write_setting(writer *w, const lt_dbt *dbt, const lt_dbt_node *node, lt_text key,
+                          lt_jinja_value value)
 {
     int64_t at_us;
     char text[LT_TIME_CHARS];
     LT_AUTO(lt_buf) said = {.limit = LT_KIB};
     if (lt_text_eq(key, T("begin")) && value.type != LT_JINJA_NONE) {
         lt_jinja_str(value, &said);
-        if (said.len > strlen("2020-01-01") && lt_time_read(lt_buf_text(&said), &at_us)) {
+        bool is_moment = said.len > strlen("2020-01-01") || lt_dbt_builds_batches(dbt, node);
+        if (is_moment && lt_time_read(lt_buf_text(&said), &at_us)) {
             lt_json_string(w, lt_text_sub(lt_text_of(lt_time_write(at_us, text)), 0, 19));
             return;
         }
@@ -173,7 +175,7 @@ void lt_manifest_config(writer *w, const lt_dbt *dbt, const lt_dbt_node *node)
         else if (is_filled_in(lt_jinja_as_text(key)))
             lt_manifest_over(w, value, said ? own : value);
         else
-            write_setting(w, lt_jinja_as_text(key), said ? own : value);
+            write_setting(w, dbt, node, lt_jinja_as_text(key), said ? own : value);
     }
     for (size_t at = 0; lt_jinja_next(node->config.all, &at, &key, &value);)
         if (!lt_jinja_find_value(usual, key, &known)) {

@@ -183,6 +183,16 @@ static lt_jinja_value plain_scalar(lt_dbt *dbt, const lt_yaml *node)
     return lt_scope_value(&dbt->heap, node);
 }
 
+/* dbt renders every text, and a template ends without the line end behind it. */
+static lt_jinja_value rendered_scalar(lt_dbt *dbt, const lt_yaml *node)
+{
+    lt_text text = node->text;
+    if (node->type != LT_YAML_STRING || !lt_text_ends(text, T("\n")))
+        return plain_scalar(dbt, node);
+    text.len--;
+    return lt_jinja_text(text);
+}
+
 /* The depth of a tree is limited by its reader (64). */
 lt_status lt_dbt_value(const value_source *source, const lt_yaml *node, lt_jinja_value *out,
                        lt_err *err)
@@ -195,7 +205,7 @@ lt_status lt_dbt_value(const value_source *source, const lt_yaml *node, lt_jinja
     if (node->kind == LT_YAML_SCALAR) {
         if (node->type == LT_YAML_STRING && lt_dbt_is_template(node->text))
             return render(source, node, true, NULL, out, err);
-        *out = plain_scalar(dbt, node);
+        *out = rendered_scalar(dbt, node);
         return LT_OK;
     }
     bool list = node->kind == LT_YAML_SEQUENCE;
@@ -220,7 +230,10 @@ lt_status lt_dbt_value_text(const value_source *source, const lt_yaml *node, lt_
 {
     if (node && node->kind == LT_YAML_SCALAR && lt_dbt_is_template(node->text))
         return render(source, node, false, doc_blocks, out, err);
-    return lt_dbt_value(source, node, out, err);
+    if (!node || node->kind != LT_YAML_SCALAR)
+        return lt_dbt_value(source, node, out, err);
+    *out = plain_scalar(source->dbt, node); /* a description: dbt looks for doc() alone */
+    return LT_OK;
 }
 
 lt_text lt_dbt_text_of(lt_dbt *dbt, lt_jinja_value value)

@@ -98,6 +98,9 @@ def test_a_beginning_is_a_day_or_a_moment(shop, written, kept):
     shop.write("models/m.yml", "models:\n  - name: m\n    config: {begin: " + written + "}\n")
     shop("parse")
     assert shop.json("manifest.json")["nodes"]["model.shop.m"]["config"]["begin"] == kept
+    shop.write("models/m.sql", "{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='id', batch_size='day') }} select 1 as id")
+    shop("parse")
+    assert shop.json("manifest.json")["nodes"]["model.shop.m"]["config"]["begin"] == (kept + "T00:00:00")[:19]
 
 
 def test_a_catalog_that_cannot_be_made_says_why(shop):
@@ -189,3 +192,15 @@ def test_a_state_of_an_older_dbt_is_read_from_1_0_on(shop):
     kept["metadata"]["dbt_schema_version"] = "https://schemas.getdbt.com/dbt/manifest/v3.json"
     file.write_text(json.dumps(kept), encoding="utf-8")
     assert 'found "https://schemas.getdbt.com/dbt/manifest/v3.json"' in changed(shop, code=2)
+
+
+def test_a_text_of_a_yml_file_ends_without_its_line_end_but_a_description_keeps_it(shop):
+    shop.write("models/m.yml", "models:\n  - name: m\n    description: |\n      said\n    config: {meta: {a: \"x\\n\", b: \"y\\n\\n\"}}\n"
+                               "    columns:\n      - name: id\n        data_tests:\n          - unique:\n              config:\n                where: |\n                  id > 0\n"
+                               "unit_tests:\n  - name: u\n    model: m\n    given: []\n    expect:\n      format: sql\n      rows: |\n        select 1 as id\n")
+    shop("parse")
+    made = shop.json("manifest.json")
+    model = made["nodes"]["model.shop.m"]
+    test = next(node for name, node in made["nodes"].items() if name.startswith("test."))
+    assert (model["description"], model["config"]["meta"]) == ("said\n", {"a": "x", "b": "y\n"})
+    assert (test["config"]["where"], made["unit_tests"]["unit_test.shop.m.u"]["expect"]["rows"]) == ("id > 0", "select 1 as id")
