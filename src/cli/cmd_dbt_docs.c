@@ -21,10 +21,21 @@ static lt_status compile_chosen(dbt_work *work, const lt_node_set *chosen, lt_er
 {
     const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
     LT_AUTO(lt_node_set) compiled = {0};
+    bool has_seeds = false;
     lt_node_set_init(&compiled, all->len);
-    for (size_t i = 0; i < all->len; i++)
-        if (lt_node_set_has(chosen, i) && (COMPILED & (1u << all->items[i]->kind)))
+    for (size_t i = 0; i < all->len; i++) {
+        if (!lt_node_set_has(chosen, i))
+            continue;
+        has_seeds = has_seeds || all->items[i]->kind == LT_DBT_SEED;
+        if (COMPILED & (1u << all->items[i]->kind))
             lt_node_set_add(&compiled, i);
+    }
+    if (!lt_node_set_size(&compiled) && has_seeds)
+        dbt_say_concurrency(work);
+    else if (!lt_node_set_size(&compiled))
+        LT_TRY(dbt_work_warn(work, "Q024", "NothingToDo", err,
+                             "Nothing to do. Try checking your model configs and model "
+                             "specification args"));
     return dbt_run_nodes(work, LT_DBT_DO_COMPILE, &compiled, err);
 }
 

@@ -169,7 +169,7 @@ static lt_status read_seed(project_file *file, lt_err *err)
     LT_AUTO(lt_chars) full = lt_path_join(file->package->root, file->path);
     LT_TRY(lt_file_read(full, &text, err));
     lt_text whole = lt_buf_text(&text);
-    file->is_large = whole.len >= LT_MIB;
+    file->is_large = whole.len > LT_MIB;
     whole = file->is_large ? lt_text_of(file->path) : lt_text_trim(whole);
     lt_dbt_sha256(whole, file->checksum);
     return LT_OK;

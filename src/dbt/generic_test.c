@@ -588,7 +588,8 @@ static void need_subject(lt_dbt *dbt, lt_dbt_node *node)
     lt_dbt_ref self = {.version = lt_jinja_none()};
     if (node->attached) {
         self.name = node->attached->name;
-        self.version = node->attached->version;
+        if (lt_dbt_is_set(node->attached->version)) /* a text, as in the test's own SQL */
+            self.version = lt_jinja_text(lt_dbt_text_of(dbt, node->attached->version));
         lt_push_in(&dbt->arena, &node->refs, self);
         return;
     }

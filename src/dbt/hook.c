@@ -13,7 +13,8 @@ static bool is_in(lt_jinja_value list, lt_jinja_value item)
 
 /* ---- what they see ---- */
 
-/* results, schemas, database_schemas: what on-run-end sees; of hooks, as in dbt, only those that failed. */
+/* results, schemas, database_schemas: what on-run-end sees; of hooks, as in dbt, only those that failed, of schemas those that something
+ * was built in. */
 static lt_jinja_value end_names(const lt_dbt_run *run, lt_jinja_heap *heap)
 {
     lt_jinja_value names = lt_jinja_dict(heap), results = lt_jinja_list(heap);
@@ -27,7 +28,8 @@ static lt_jinja_value end_names(const lt_dbt_run *run, lt_jinja_heap *heap)
         lt_jinja_value pair[2] = {lt_jinja_text(node->relation.database), schema};
         lt_jinja_value both = lt_jinja_tuple(heap, pair, 2);
         lt_jinja_add(results, lt_dbt_result_value(run, result, heap));
-        if (node->no_relation || result->outcome == LT_DBT_SKIPPED)
+        if (node->no_relation || result->outcome == LT_DBT_SKIPPED ||
+            result->outcome == LT_DBT_ERROR)
             continue;
         if (!is_in(schemas, schema))
             lt_jinja_add(schemas, schema);

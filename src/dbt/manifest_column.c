@@ -134,6 +134,24 @@ static void write_tags_of(writer *w, lt_jinja_value loose, lt_jinja_value inside
     lt_json_end(w);
 }
 
+/* Keys that dbt does not know stay: macros read them. */
+static void write_others(writer *w, lt_jinja_value raw)
+{
+    static const lt_text known[] = {T("name"),  T("description"), T("meta"),   T("data_type"),
+                                    T("docs"),  T("constraints"), T("config"), T("granularity"),
+                                    T("quote"), T("tags"),        T("doc_blocks")};
+    lt_jinja_value key, value;
+    for (size_t at = 0; lt_jinja_next(raw, &at, &key, &value);) {
+        bool is_other = true;
+        for (size_t i = 0; is_other && i < LT_COUNT(known); i++)
+            is_other = !lt_text_eq(lt_jinja_as_text(key), known[i]);
+        if (!is_other)
+            continue;
+        lt_json_key(w, lt_jinja_as_text(key));
+        lt_dbt_write_value(w, value);
+    }
+}
+
 static void write_column(writer *w, const lt_dbt *dbt, const lt_dbt_node *node,
                          const lt_dbt_column *column)
 {
@@ -158,6 +176,7 @@ static void write_column(writer *w, const lt_dbt *dbt, const lt_dbt_node *node,
     write_tags_of(w, lt_dbt_at(column->raw, "tags"), lt_dbt_at(config, "tags"));
     lt_manifest_value(w, "granularity", lt_dbt_at(column->raw, "granularity"));
     lt_manifest_texts(w, "doc_blocks", &column->doc_blocks);
+    write_others(w, column->raw);
     lt_json_end(w);
 }
 

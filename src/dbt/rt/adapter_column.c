@@ -170,7 +170,7 @@ static bool has_decimals(lt_jinja_value table, size_t column)
         lt_jinja_value cell = lt_dbt_table_cell(table, row, column);
         if (cell.type != LT_JINJA_NONE)
             lt_jinja_str(cell, &text);
-        if (lt_text_find_byte(lt_buf_text(&text), '.', 0) != SIZE_MAX)
+        if (lt_dbt_number_has_decimals(lt_buf_text(&text)))
             return true;
     }
     return false;

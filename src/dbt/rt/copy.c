@@ -12,6 +12,17 @@ typedef struct row_source {
     size_t rows, columns, next;
 } row_source;
 
+static void add_cell(lt_jinja_value cell, lt_dbt_cell_kind kind, lt_buf *out)
+{
+    LT_AUTO(lt_buf) number = {0};
+    if (kind != LT_DBT_CELL_NUMBER || cell.type == LT_JINJA_INT) {
+        lt_jinja_str(cell, out);
+        return;
+    }
+    lt_jinja_str(cell, &number);
+    lt_dbt_number_write(lt_buf_text(&number), out);
+}
+
 static lt_status text_column(const row_source *from, size_t column, size_t rows,
                              struct ArrowArray *out, lt_err *err)
 {
@@ -26,7 +37,7 @@ static lt_status text_column(const row_source *from, size_t column, size_t rows,
         if (cell.type == LT_JINJA_NONE) {
             out->null_count++;
         } else {
-            lt_jinja_str(cell, &text);
+            add_cell(cell, lt_dbt_table_kind(from->table, column), &text);
             valid[i / 8] = (unsigned char)(valid[i / 8] | 1u << i % 8);
         }
         offsets[i + 1] = (int32_t)text.len;

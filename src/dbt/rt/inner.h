@@ -201,6 +201,23 @@ lt_status lt_dbt_copy_rows(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text relat
 lt_status lt_dbt_python_submit(lt_dbt_exec *exec, lt_jinja_call *call, lt_jinja_value model,
                                lt_text code, lt_jinja_value *out, lt_err *err);
 
+/* seed_cell.c: what a cell of a seed can be. A column has the first form that all its cells have, null or not; else it is one of texts. */
+enum { LT_DBT_CELL_FORMS = 5 };
+typedef struct lt_dbt_cell_form {
+    lt_dbt_cell_kind kind;
+    bool (*fits)(lt_text cell);
+} lt_dbt_cell_form;
+extern const lt_dbt_cell_form lt_dbt_cell_forms[LT_DBT_CELL_FORMS];
+bool lt_dbt_cell_is_null(lt_text cell);
+/* The cell as Decimal reads it, without currency, groups and percent; false: no number. */
+bool lt_dbt_cell_number(lt_text cell, lt_buf *out);
+bool lt_dbt_cell_date(lt_text cell, int64_t *days);
+bool lt_dbt_cell_moment(lt_text cell, int64_t *us); /* in UTC where it names a zone */
+/* Of a number as Decimal or a float writes it: is it no whole one (21.0 is). */
+bool lt_dbt_number_has_decimals(lt_text number);
+/* A whole number as digits alone ("2E+3" and "21.0" are none of PostgreSQL's integers); another as it is. */
+void lt_dbt_number_write(lt_text number, lt_buf *out);
+
 /* seed.c: load_agate_table() */
 lt_status lt_dbt_seed_table(lt_dbt_exec *exec, lt_jinja_value *out, lt_err *err);
 

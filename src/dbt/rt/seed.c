@@ -2,7 +2,6 @@
 #include "dbt/rt/inner.h"
 
 #include "base/fs.h"
-#include "base/time.h"
 
 enum { MAX_SEED = 256 * 1024 * 1024, MAX_COLUMNS = 4096 };
 
@@ -76,80 +75,18 @@ static lt_status read_rows(csv_reader *r, bool blanks, lt_arena *arena, text_row
 
 /* ---- types ---- */
 
-static bool is_null(lt_text cell)
-{
-    lt_text bare = lt_text_trim(cell);
-    return !bare.len || lt_text_eq_nocase(bare, T("null"));
-}
-
-/* agate's numbers: a sign or a currency in front, groups of digits with commas, a percent sign behind. */
-static bool read_number(lt_text cell, lt_buf *out)
-{
-    double ignored;
-    lt_text bare = lt_text_trim(cell);
-    lt_buf_clear(out);
-    if (bare.len && bare.ptr[bare.len - 1] == '%')
-        bare.len--;
-    for (size_t i = 0; i < bare.len; i++) {
-        char c = bare.ptr[i];
-        if (c == ',' || (c == '$' && i <= 1) || (c == '+' && i == 0))
-            continue;
-        if (!lt_is_digit(c) && !strchr("-.eE+", c))
-            return false;
-        lt_buf_add_byte(out, c);
-    }
-    return lt_text_to_double(lt_buf_text(out), &ignored);
-}
-
-static bool is_date(lt_text cell)
-{
-    int64_t us;
-    return lt_text_trim(cell).len == 10 && lt_time_read(lt_text_trim(cell), &us);
-}
-
-static bool is_moment(lt_text cell)
-{
-    int64_t us;
-    return lt_text_trim(cell).len > 10 && lt_time_read(lt_text_trim(cell), &us);
-}
-
-static bool is_bool(lt_text cell)
-{
-    lt_text bare = lt_text_trim(cell);
-    return lt_text_eq_nocase(bare, T("true")) || lt_text_eq_nocase(bare, T("false"));
-}
-
-static bool fits(lt_text cell, lt_dbt_cell_kind kind)
-{
-    LT_AUTO(lt_buf) number = {0};
-    switch (kind) {
-    case LT_DBT_CELL_NUMBER:
-        return read_number(cell, &number);
-    case LT_DBT_CELL_DATE:
-        return is_date(cell);
-    case LT_DBT_CELL_DATETIME:
-        return is_moment(cell);
-    case LT_DBT_CELL_BOOL:
-        return is_bool(cell);
-    default:
-        return true;
-    }
-}
-
-/* The first type that all cells have; a column without any value is one of numbers, as in dbt. */
+/* A column without any value is one of numbers, as in dbt. */
 static lt_dbt_cell_kind infer(const text_rows *rows, size_t column)
 {
-    static const lt_dbt_cell_kind tried[] = {LT_DBT_CELL_NUMBER, LT_DBT_CELL_DATE,
-                                             LT_DBT_CELL_DATETIME, LT_DBT_CELL_BOOL};
-    for (size_t k = 0; k < LT_COUNT(tried); k++) {
+    for (size_t k = 0; k < LT_DBT_CELL_FORMS; k++) {
         bool all = true;
         for (size_t i = 1; all && i < rows->len; i++) {
             lt_text cell =
                 column < rows->items[i].len ? rows->items[i].items[column] : (lt_text){0};
-            all = is_null(cell) || fits(cell, tried[k]);
+            all = lt_dbt_cell_is_null(cell) || lt_dbt_cell_forms[k].fits(cell);
         }
         if (all)
-            return tried[k];
+            return lt_dbt_cell_forms[k].kind;
     }
     return LT_DBT_CELL_TEXT;
 }
@@ -158,7 +95,7 @@ static lt_jinja_value number_value(lt_jinja_heap *heap, lt_text cell)
 {
     LT_AUTO(lt_buf) digits = {0};
     int64_t whole;
-    (void)read_number(cell, &digits);
+    (void)lt_dbt_cell_number(cell, &digits);
     if (lt_text_to_i64(lt_buf_text(&digits), &whole))
         return lt_jinja_int(whole);
     return lt_dbt_decimal_value(heap, lt_buf_text(&digits));
@@ -167,9 +104,8 @@ static lt_jinja_value number_value(lt_jinja_heap *heap, lt_text cell)
 static lt_jinja_value cell_value(lt_jinja_heap *heap, lt_text cell, lt_dbt_cell_kind kind,
                                  bool as_text)
 {
-    int64_t us = 0;
-    lt_text bare = lt_text_trim(cell);
-    if (is_null(cell))
+    int64_t moment = 0;
+    if (lt_dbt_cell_is_null(cell))
         return lt_jinja_none();
     if (as_text)
         return lt_jinja_text_copy(heap, cell);
@@ -177,12 +113,13 @@ static lt_jinja_value cell_value(lt_jinja_heap *heap, lt_text cell, lt_dbt_cell_
     case LT_DBT_CELL_NUMBER:
         return number_value(heap, cell);
     case LT_DBT_CELL_DATE:
-        return lt_time_read(bare, &us) ? lt_dbt_date_value(heap, lt_divide_down(us, 86400000000))
-                                       : lt_jinja_none();
+        (void)lt_dbt_cell_date(cell, &moment);
+        return lt_dbt_date_value(heap, moment);
     case LT_DBT_CELL_DATETIME:
-        return lt_time_read(bare, &us) ? lt_dbt_naive_value(heap, us) : lt_jinja_none();
+        (void)lt_dbt_cell_moment(cell, &moment);
+        return lt_dbt_naive_value(heap, moment);
     case LT_DBT_CELL_BOOL:
-        return lt_jinja_bool(lt_text_eq_nocase(bare, T("true")));
+        return lt_jinja_bool(lt_text_eq_nocase(lt_text_trim(cell), T("true")));
     default:
         return lt_jinja_text_copy(heap, cell);
     }

@@ -1,0 +1,54 @@
+"""leat dbt on DuckDB: what projects of other people were found to rely on."""
+
+import json
+
+from test_dbt_details import dbt, project, results, rows
+
+
+def manifest(folder):
+    return json.loads((folder / "target/manifest.json").read_text())
+
+
+def test_hooks_at_the_end_see_the_schemas_that_something_was_built_in(tmp_path):
+    project(tmp_path, {"dbt_project.yml": "name: shop\nprofile: shop\non-run-end: [\"{{ log('built: ' ~ schemas, true) }}\"]\n",
+                       "models/good.sql": "select 1 as x\n", "models/bad.sql": "{{ config(schema='lost') }} select nowhere\n"})
+    assert "built: ['main']" in dbt(tmp_path, "run", code=1)
+
+
+def test_keys_of_a_column_that_dbt_does_not_know_stay(tmp_path):
+    project(tmp_path, {"models/a.sql": "select 1 as x {% if execute %}{{ log(model.columns['x']['policy_tags'], true) }}{% endif %}\n",
+                       "models/s.yml": "models: [{name: a, columns: [{name: x, docs: {show: false}, policy_tags: [secret], tests: [not_null]}]}]\n"})
+    assert "['secret']" in dbt(tmp_path, "run")
+    column = manifest(tmp_path)["nodes"]["model.shop.a"]["columns"]["x"]
+    assert column["policy_tags"] == ["secret"] and "tests" not in column and "docs" not in column
+
+
+def test_a_large_seed_is_known_by_its_path(tmp_path):
+    project(tmp_path, {"seeds/big.csv": "x\n" + "1234567\n" * (2**20 // 8), "seeds/small.csv": "x\n" + "1234567\n" * (2**20 // 8 - 1)})
+    dbt(tmp_path, "parse")
+    nodes = manifest(tmp_path)["nodes"]
+    assert nodes["seed.shop.big"]["checksum"] == {"name": "path", "checksum": "seeds/big.csv"}
+    assert nodes["seed.shop.small"]["checksum"]["name"] == "sha256"
+
+
+def test_numbers_of_a_seed_with_a_point_may_be_whole(tmp_path):
+    project(tmp_path, {"seeds/s.csv": "hours,share,at\n21.0,0.5,2020-01-05 10:00:00.5\n67.00,1,2020-01-05 10:00:00.5\n"})
+    dbt(tmp_path, "seed")
+    assert rows(tmp_path, "select typeof(hours), typeof(share), typeof(\"at\"), sum(hours) from {{ ref('s') }} group by all") == [
+        ("INTEGER", "DOUBLE", "VARCHAR", 88)]
+
+
+def test_docs_generate_says_when_there_is_nothing_to_compile(tmp_path):
+    project(tmp_path, {})
+    assert "Nothing to do. Try checking your model configs" in dbt(tmp_path, "docs", "generate")
+    project(tmp_path, {"seeds/s.csv": "x\n1\n"})
+    assert "Concurrency: 2 threads (target='dev')" in dbt(tmp_path, "docs", "generate")
+
+
+def test_a_test_refers_to_a_version_by_a_text(tmp_path):
+    project(tmp_path, {"models/a_v1.sql": "select 1 as x\n",
+                       "models/s.yml": "models: [{name: a, latest_version: 1, versions: [{v: 1}], columns: [{name: x, data_tests: [not_null]}]}]\n"})
+    assert "PASS=2" in dbt(tmp_path, "build")
+    assert results(tmp_path)
+    refs = [node["refs"] for name, node in manifest(tmp_path)["nodes"].items() if name.startswith("test.")]
+    assert refs == [[{"name": "a", "package": None, "version": "1"}]]
