@@ -41,6 +41,24 @@ static lt_text materialization_name(lt_dbt *dbt, const lt_jinja_block *block)
         lt_arena_format(&dbt->arena, "%.*s_%.*s", LT_ARG(block->name), LT_ARG(adapter)));
 }
 
+/* How many bytes of `written` are the first `len` of a template's source, where every line end is one. */
+static size_t written_len(lt_text written, size_t len)
+{
+    size_t at = 0;
+    for (; len && at < written.len; len--, at++)
+        at += written.ptr[at] == '\r' && at + 1 < written.len && written.ptr[at + 1] == '\n';
+    return at;
+}
+
+/* The part of a file that a part of its template is, with its line ends. */
+static lt_text as_written(lt_dbt *dbt, lt_text file, lt_text source, lt_text part)
+{
+    if (lt_text_find_byte(file, '\r', 0) == SIZE_MAX)
+        return part;
+    lt_text rest = lt_text_sub(file, written_len(file, (size_t)(part.ptr - source.ptr)), SIZE_MAX);
+    return lt_arena_text(&dbt->arena, lt_text_sub(rest, 0, written_len(rest, part.len)));
+}
+
 static lt_status add_block(lt_dbt *dbt, lt_dbt_package *package, lt_text path,
                            const lt_jinja_template *home, const lt_jinja_block *block, lt_err *err)
 {
@@ -138,8 +156,10 @@ static void keep_blocks(lt_text text, lt_buf *out)
                 keep |= lt_text_eq(kept[i], word);
             end = keep ? block_end(text, at, word) : tag_end(text, at);
         }
-        for (; at < end; at++)
-            lt_buf_add_byte(out, keep || text.ptr[at] == '\n' ? text.ptr[at] : ' ');
+        for (; at < end; at++) {
+            char c = text.ptr[at];
+            lt_buf_add_byte(out, keep || c == '\n' || c == '\r' ? c : ' ');
+        }
     }
 }
 
@@ -167,8 +187,10 @@ lt_status lt_dbt_macros_add(lt_dbt *dbt, lt_dbt_package *package, lt_text path, 
     lt_push_in(&dbt->arena, &dbt->templates, compiled);
     lt_jinja_set_tag(compiled, package);
     for (size_t i = 0; lt_jinja_block_at(compiled, i, &block); i++)
-        if (!block.tag || block.tag->kind != LT_JINJA_TAG_RAW)
+        if (!block.tag || block.tag->kind != LT_JINJA_TAG_RAW) {
+            block.whole = as_written(dbt, source, lt_jinja_source(compiled), block.whole);
             LT_TRY(add_block(dbt, package, path, compiled, &block, err));
+        }
     return LT_OK;
 }
 
