@@ -28,12 +28,11 @@ static lt_text none_or(lt_text text) /* an empty part is None */
 }
 
 /* DuckDB: a source may be a file; {name} and its like stand for parts of the source. */
-static lt_text external_of(const rendering *r, const lt_dbt_node *node, lt_jinja_heap *heap)
+void lt_dbt_external_name(const lt_dbt *dbt, const lt_dbt_node *node, lt_buf *out)
 {
-    lt_jinja_value said =
-        lt_dbt_at(lt_dbt_config_get(r->dbt, node, T("meta")), "external_location");
+    lt_jinja_value said = lt_dbt_at(lt_dbt_config_get(dbt, node, T("meta")), "external_location");
     if (!lt_dbt_is_set(said))
-        said = lt_dbt_config_get(r->dbt, node, T("external_location"));
+        said = lt_dbt_config_get(dbt, node, T("external_location"));
     if (!lt_dbt_is_set(said))
         said = lt_dbt_at(lt_dbt_at(node->source_raw, "config"), "external_location");
     const struct {
@@ -42,25 +41,31 @@ static lt_text external_of(const rendering *r, const lt_dbt_node *node, lt_jinja
                  {T("{identifier}"), node->identifier},
                  {T("{schema}"), node->relation.schema},
                  {T("{source_name}"), node->source_name}};
-    LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
     lt_text raw = lt_jinja_as_text(said);
     bool quoted = lt_text_find_byte(raw, '(', 0) == SIZE_MAX && !lt_text_starts(raw, T("'"));
-    if (!raw.len || !lt_text_eq(r->dbt->settings.target_kind, T("duckdb")))
-        return (lt_text){0};
-    lt_buf_add_str(&text, quoted ? "'" : "");
+    if (!raw.len || !lt_text_eq(dbt->settings.target_kind, T("duckdb")))
+        return;
+    lt_buf_add_str(out, quoted ? "'" : "");
     for (size_t i = 0; i < raw.len;) {
         size_t step = 1;
         for (size_t k = 0; k < LT_COUNT(parts) && step == 1; k++)
             if (lt_text_starts(lt_text_sub(raw, i, SIZE_MAX), parts[k].name)) {
-                lt_buf_add(&text, parts[k].value);
+                lt_buf_add(out, parts[k].value);
                 step = parts[k].name.len;
             }
         if (step == 1)
-            lt_buf_add_byte(&text, raw.ptr[i]);
+            lt_buf_add_byte(out, raw.ptr[i]);
         i += step;
     }
-    lt_buf_add_str(&text, quoted ? "'" : "");
-    return lt_jinja_as_text(lt_jinja_text_copy(heap, lt_buf_text(&text)));
+    lt_buf_add_str(out, quoted ? "'" : "");
+}
+
+static lt_text external_of(const rendering *r, const lt_dbt_node *node, lt_jinja_heap *heap)
+{
+    LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
+    lt_dbt_external_name(r->dbt, node, &text);
+    return lt_buf_text(&text).len ? lt_jinja_as_text(lt_jinja_text_copy(heap, lt_buf_text(&text)))
+                                  : (lt_text){0};
 }
 
 lt_text lt_dbt_database_of(const rendering *r)

@@ -577,6 +577,26 @@ static lt_status add_snapshots(lt_dbt *dbt, const project_file *file, lt_err *er
     return LT_OK;
 }
 
+/* A docs block is a template without names: comments go, {% raw %} keeps what looks like one, what is undefined is nothing. */
+static lt_status render_doc(lt_dbt *dbt, lt_dbt_doc *doc, lt_err *err)
+{
+    static const char *const marks[] = {"{{", "{%", "{#"};
+    LT_AUTO(lt_jinja_template_ref) made = NULL;
+    LT_AUTO(lt_buf) out = {.limit = LT_DBT_FILE_BYTES};
+    LT_AUTO(lt_chars) path = lt_text_dup(doc->path);
+    lt_jinja_heap heap = {0};
+    if (!has_any(doc->text, marks, LT_COUNT(marks)))
+        return LT_OK;
+    LT_TRY(lt_jinja_compile(&dbt->parse_env, doc->path, doc->text, &made, NULL, err));
+    const lt_jinja_context context = {.vars = lt_jinja_dict(&heap)};
+    lt_status status = lt_jinja_render_text(made, &context, &heap, &out, NULL, err);
+    lt_jinja_heap_cleanup(&heap);
+    if (status != LT_OK)
+        return lt_wrap(err, "%s: the docs block '%.*s'", path, LT_ARG(doc->name));
+    doc->text = lt_text_trim(lt_arena_text(&dbt->arena, lt_buf_text(&out)));
+    return LT_OK;
+}
+
 /* {% docs name %} text {% enddocs %}; what stands between the blocks of a .md file is nobody's. */
 lt_status lt_dbt_file_docs(lt_dbt *dbt, const project_file *file, lt_err *err)
 {
@@ -622,6 +642,7 @@ lt_status lt_dbt_file_docs(lt_dbt *dbt, const project_file *file, lt_err *err)
         if (before)
             return lt_fail(err, LT_INVALID, "%s: the docs block '%.*s' is there already, in %.*s",
                            file->path, LT_ARG(doc->name), LT_ARG(before->path));
+        LT_TRY(render_doc(dbt, doc, err));
         at = stop;
     }
     return LT_OK;

@@ -137,8 +137,8 @@ static void write_tags_of(writer *w, lt_jinja_value loose, lt_jinja_value inside
 /* Keys that dbt does not know stay: macros read them. */
 static void write_others(writer *w, lt_jinja_value raw)
 {
-    static const lt_text known[] = {T("name"),  T("description"), T("meta"),   T("data_type"),
-                                    T("docs"),  T("constraints"), T("config"), T("granularity"),
+    static const lt_text known[] = {T("name"),  T("description"), T("meta"),      T("data_type"),
+                                    T("docs"),  T("constraints"), T("config"),    T("granularity"),
                                     T("quote"), T("tags"),        T("doc_blocks")};
     lt_jinja_value key, value;
     for (size_t at = 0; lt_jinja_next(raw, &at, &key, &value);) {

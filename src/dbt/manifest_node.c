@@ -164,7 +164,9 @@ static void created(writer *w, const subject *s)
 static void relation_name(writer *w, const subject *s)
 {
     LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
-    if (!s->node->no_relation)
+    if (s->node->kind == LT_DBT_SOURCE)
+        lt_dbt_external_name(s->dbt, s->node, &text);
+    if (!s->node->no_relation && !text.len)
         lt_dbt_relation_name(s->dbt, s->node, &text);
     lt_manifest_text(w, "relation_name", lt_buf_text(&text));
 }

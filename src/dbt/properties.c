@@ -317,7 +317,6 @@ static const struct {
     {"analyses", keep_analysis},
     {"macros", keep_macro},
     {"data_tests", keep_test},
-    {"tests", keep_test},
     {"functions", keep_function},
     {"sources", lt_dbt_add_source},
     {"exposures", lt_dbt_add_exposure},

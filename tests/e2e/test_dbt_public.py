@@ -52,3 +52,37 @@ def test_a_test_refers_to_a_version_by_a_text(tmp_path):
     assert results(tmp_path)
     refs = [node["refs"] for name, node in manifest(tmp_path)["nodes"].items() if name.startswith("test.")]
     assert refs == [[{"name": "a", "package": None, "version": "1"}]]
+
+
+def test_a_docs_block_is_a_template_without_names(tmp_path):
+    project(tmp_path, {"models/d.md": "{% docs d %}\none {# a note #} {{ 1 + 1 }} {% raw %}{{ kept }}{% endraw %}{{ nobody }}\n{% enddocs %}\n",
+                       "models/a.sql": "select 1 as x\n", "models/s.yml": "models: [{name: a, description: \"{{ doc('d') }}\"}]\n"})
+    for _ in range(2):
+        dbt(tmp_path, "parse")
+        assert manifest(tmp_path)["docs"]["doc.shop.d"]["block_contents"] == "one  2 {{ kept }}"
+        assert manifest(tmp_path)["nodes"]["model.shop.a"]["description"] == "one  2 {{ kept }}"
+    (tmp_path / "models/d.md").write_text("{% docs d %}\n{{ 1 +\n{% enddocs %}\n")
+    assert "models/d.md" in dbt(tmp_path, "parse", code=2)
+
+
+def test_tests_at_the_top_of_a_file_are_nobodys(tmp_path):
+    project(tmp_path, {"models/a.sql": "select 1 as x\n", "models/s.yml": "models: [{name: a}]\ntests: [{shop.positive: {column: x}}]\n"})
+    dbt(tmp_path, "parse")
+
+
+def test_a_source_that_is_a_file_has_it_for_a_name(tmp_path):
+    project(tmp_path, {"models/s.yml": "sources: [{name: raw, meta: {external_location: 'in/{name}.csv'}, tables: [{name: t}, "
+                       "{name: u, meta: {external_location: read_csv('x')}}]}]\n", "models/a.sql": "select * from {{ source('raw', 't') }}\n",
+                       "in/t.csv": "x\n5\n"})
+    dbt(tmp_path, "run")
+    names = {name: source["relation_name"] for name, source in manifest(tmp_path)["sources"].items()}
+    assert names == {"source.shop.raw.t": "'in/t.csv'", "source.shop.raw.u": "read_csv('x')"}
+
+
+def test_macros_keep_the_line_ends_of_their_file(tmp_path):
+    project(tmp_path, {"macros/m.sql": "{# a #}\r\n{%- macro one() -%}\r\n  1\r\n{%- endmacro %}\r\n\r\n{% macro two() %}\r\n2{% endmacro %}",
+                       "macros/n.sql": "text {% nothing at all %}\r\n{% macro three() %}\r\n3{% endmacro %}\r\n", "models/a.sql": "select {{ one() }} as x\n"})
+    dbt(tmp_path, "run")
+    macros = {name: manifest(tmp_path)["macros"]["macro.shop." + name]["macro_sql"].strip() for name in ("one", "two", "three")}
+    assert macros == {"one": "{%- macro one() -%}\r\n  1\r\n{%- endmacro %}", "two": "{% macro two() %}\r\n2{% endmacro %}",
+                      "three": "{% macro three() %}\r\n3{% endmacro %}"}
