@@ -588,7 +588,10 @@ static void need_subject(lt_dbt *dbt, lt_dbt_node *node)
     lt_dbt_ref self = {.version = lt_jinja_none()};
     if (node->attached) {
         self.name = node->attached->name;
-        if (lt_dbt_is_set(node->attached->version)) /* a text, as in the test's own SQL */
+        self.version = node->attached->version;
+        /* A text, as in the test's own SQL; dbt does not render that of these two. */
+        if (lt_dbt_is_set(node->attached->version) && !lt_text_eq(node->test_name, T("unique")) &&
+            !lt_text_eq(node->test_name, T("not_null")))
             self.version = lt_jinja_text(lt_dbt_text_of(dbt, node->attached->version));
         lt_push_in(&dbt->arena, &node->refs, self);
         return;
