@@ -233,6 +233,29 @@ static lt_status check_clean_targets(const dbt_work *work, lt_jinja_value projec
     return LT_OK;
 }
 
+static bool has_text(lt_jinja_value list, const char *wanted)
+{
+    for (size_t i = 0; list.type == LT_JINJA_LIST && i < lt_jinja_len(list); i++)
+        if (lt_text_eq(lt_jinja_as_text(lt_jinja_at(list, i)), lt_text_of(wanted)))
+            return true;
+    return false;
+}
+
+/* Packages are not in dbt_modules any more. */
+static lt_status warn_of_modules(dbt_work *work, lt_jinja_value project, lt_jinja_value targets,
+                                 lt_err *err)
+{
+    lt_text place = lt_jinja_as_text(lt_dbt_at(project, "packages-install-path"));
+    LT_AUTO(lt_chars) folder = lt_text_dup(place.len ? place : T("dbt_packages"));
+    if (!has_text(targets, "dbt_modules") || has_text(targets, folder))
+        return LT_OK;
+    return dbt_work_warn(
+        work, LT_DBT_INSTALL_PATH, err,
+        "The default package install path has changed from `dbt_modules` to `dbt_packages`. Please "
+        "update `clean-targets` in `dbt_project.yml` and check `.gitignore` as well. Or, set "
+        "`packages-install-path: dbt_modules` if you'd like to keep the current value.");
+}
+
 static lt_status run_clean(dbt_work *work, lt_err *err)
 {
     lt_jinja_value project = {0};
@@ -240,6 +263,7 @@ static lt_status run_clean(dbt_work *work, lt_err *err)
     LT_TRY(lt_dbt_yaml_value(file, &work->heap, &project, err));
     lt_jinja_value list = lt_dbt_at(project, "clean-targets");
     size_t count = list.type == LT_JINJA_LIST ? lt_jinja_len(list) : 0;
+    LT_TRY(warn_of_modules(work, project, list, err));
     if (count)
         LT_TRY(check_clean_targets(work, project, list, err));
     else
@@ -259,6 +283,14 @@ static void say_package(void *user, bool warning, lt_text line)
     dbt_work *work = user;
     dbt_say(&work->log, warning ? LT_LOG_WARNING : LT_LOG_INFO, "M014", "DepsStartPackageInstall",
             "%.*s", LT_ARG(line));
+}
+
+static lt_status warn_of_move(void *user, lt_text old, lt_text now, lt_err *err)
+{
+    return dbt_work_warn(user, LT_DBT_PACKAGE_REDIRECT, err,
+                         "The `%.*s` package is deprecated in favor of `%.*s`. Please update your "
+                         "`packages.yml` configuration to use `%.*s` instead.",
+                         LT_ARG(old), LT_ARG(now), LT_ARG(now));
 }
 
 /* "dbt-labs/dbt_utils@1.0.0" */
@@ -309,6 +341,7 @@ static lt_status run_deps(dbt_work *work, lt_err *err)
         .lock_only = work->flags->lock == 1,
         .upgrade = work->flags->upgrade == 1,
         .say = say_package,
+        .moved = warn_of_move,
         .user = work};
     return lt_dbt_deps(&request, err);
 }
@@ -379,6 +412,30 @@ static lt_status detailed(lt_app *app, const dbt_work *work, lt_status status, l
                    status == LT_OK ? "there are changes" : "the plan could not be made");
 }
 
+static void say_error(dbt_work *work, const lt_err *err)
+{
+    dbt_say(&work->log, LT_LOG_ERROR, "A002", "MainEncounteredError",
+            "Encountered an error%s:\n%s%s%s",
+            work->flags->verb == DBT_OPERATION && work->dbt ? " while running operation" : "",
+            err->message, err->hint[0] ? "\n  " : "", err->hint);
+}
+
+/* What the command ends with, and the summary, which may be an error itself (--warn-error-options). */
+static lt_status finish(dbt_work *work, lt_status status, lt_err *err)
+{
+    lt_err refused = {0};
+    if (status != LT_OK && !work->has_said)
+        say_error(work, err);
+    lt_status summed = dbt_work_summary(work, &refused);
+    if (summed == LT_OK)
+        return status;
+    say_error(work, &refused);
+    if (status != LT_OK)
+        return status;
+    *err = refused;
+    return summed;
+}
+
 static lt_status dbt(lt_app *app, const void *opts, const lt_args *args, lt_err *err)
 {
     dbt_flags flags;
@@ -407,11 +464,7 @@ static lt_status dbt(lt_app *app, const void *opts, const lt_args *args, lt_err 
     work.said = &said;
     if (status == LT_OK)
         status = run_verb(&work, verb, err);
-    if (status != LT_OK && !work.has_said)
-        dbt_say(&work.log, LT_LOG_ERROR, "A002", "MainEncounteredError",
-                "Encountered an error%s:\n%s%s%s",
-                flags.verb == DBT_OPERATION && work.dbt ? " while running operation" : "",
-                err->message, err->hint[0] ? "\n  " : "", err->hint);
+    status = finish(&work, status, err);
     app->has_said = status != LT_OK && !work.log.is_silent;
     dbt_work_close(&work);
     return flags.detailed_exitcode == 1 ? detailed(app, &work, status, err)

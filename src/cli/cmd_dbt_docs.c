@@ -33,7 +33,7 @@ static lt_status compile_chosen(dbt_work *work, const lt_node_set *chosen, lt_er
     if (!lt_node_set_size(&compiled) && has_seeds)
         dbt_say_concurrency(work);
     else if (!lt_node_set_size(&compiled))
-        LT_TRY(dbt_work_warn(work, "Q024", "NothingToDo", err,
+        LT_TRY(dbt_work_warn(work, LT_DBT_NOTHING_TO_DO, err,
                              "Nothing to do. Try checking your model configs and model "
                              "specification args"));
     return dbt_run_nodes(work, LT_DBT_DO_COMPILE, &compiled, err);
@@ -90,7 +90,7 @@ static lt_status write_catalog(dbt_work *work, const lt_node_set *chosen, lt_err
         dbt_say(&work->log, LT_LOG_INFO, "E044", "BuildingCatalog", "Building catalog");
     LT_TRY(lt_dbt_catalog_write(run, &request, &work->app->arena, &failures, err));
     for (size_t i = 0; i < failures.len; i++)
-        LT_TRY(dbt_work_warn(work, "E040", "CatalogGenerationError", err,
+        LT_TRY(dbt_work_warn(work, LT_DBT_CATALOG_ERROR, err,
                              "Encountered an error while generating catalog: %.*s",
                              LT_ARG(failures.items[i])));
     if (failures.len)
@@ -131,6 +131,22 @@ static const char *place_of(const dbt_work *work)
     return lt_arena_format(&work->app->arena, "%s/%s", work->root, said);
 }
 
+static lt_status warn_of_freshness(dbt_work *work, lt_err *err)
+{
+    if (work->flags->output)
+        LT_TRY(dbt_work_warn(work, LT_DBT_FRESHNESS_OUTPUT, err,
+                             "Custom output path usage `--output %s` usage detected in `dbt source "
+                             "freshness` command.",
+                             work->flags->output));
+    if (lt_dbt_freshness_runs_hooks(work->dbt) || !lt_dbt_has_hooks(work->dbt))
+        return LT_OK;
+    return dbt_work_warn(work, LT_DBT_FRESHNESS_HOOKS, err,
+                         "In a future version of dbt, the `source freshness` command will start "
+                         "running `on-run-start` and `on-run-end` hooks by default. For more "
+                         "information: "
+                         "https://docs.getdbt.com/reference/global-configs/legacy-behaviors");
+}
+
 lt_status dbt_run_freshness(dbt_work *work, lt_err *err)
 {
     LT_AUTO(lt_node_set) chosen = {0};
@@ -140,6 +156,7 @@ lt_status dbt_run_freshness(dbt_work *work, lt_err *err)
     LT_TRY(dbt_work_load(work, err));
     dbt_say_found(work);
     LT_TRY(dbt_work_manifest(work, err));
+    LT_TRY(warn_of_freshness(work, err));
     LT_TRY(dbt_work_select(work, 1u << LT_DBT_SOURCE, &chosen, err));
     for (size_t i = 0; i < lt_dbt_all(work->dbt)->len; i++)
         wanted += lt_node_set_has(&chosen, i) &&

@@ -83,6 +83,7 @@ lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *
                        lt_dbt_run **out, lt_err *err)
 {
     enum { SEED_ROWS = 10 };
+    static const lt_dbt_event_facts test_result = {.name = "LogTestResult", .code = "Q007"};
     const dbt_flags *flags = work->flags;
     const lt_dbt_state *deferred = NULL;
     if (flags->defer == 1)
@@ -99,7 +100,7 @@ lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *
                                   .selected = selected,
                                   .threads = dbt_threads(work),
                                   .fail_fast = flags->fail_fast == 1,
-                                  .warn_error = dbt_warn_is_error(&work->warnings, "LogTestResult"),
+                                  .warn_error = dbt_warn_is_error(&work->warnings, &test_result),
                                   .empty = flags->empty == 1,
                                   .favor_state = flags->favor_state == 1,
                                   .tests_gate =
@@ -243,7 +244,7 @@ lt_status dbt_load_and_choose(dbt_work *work, lt_node_set *chosen, lt_err *err)
     LT_TRY(dbt_choose(work, chosen, err));
     if (lt_node_set_size(chosen))
         return LT_OK;
-    return dbt_work_warn(work, "Q024", "NothingToDo", err,
+    return dbt_work_warn(work, LT_DBT_NOTHING_TO_DO, err,
                          "Nothing to do. Try checking your model configs and model specification "
                          "args");
 }

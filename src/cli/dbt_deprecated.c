@@ -29,8 +29,7 @@ static lt_status say_reference(dbt_work *work, const deprecated *d, const lt_dbt
                       LT_ARG(node->name), d->is_past ? "Migrate now" : "Try it out",
                       LT_ARG(node->package->name), LT_ARG(node->name), LT_ARG(latest));
     return dbt_work_warn(
-        work, d->is_past ? "I067" : "I066",
-        d->is_past ? "DeprecatedReference" : "UpcomingReferenceDeprecation", err,
+        work, d->is_past ? LT_DBT_DEPRECATED_REFERENCE : LT_DBT_UPCOMING_REFERENCE, err,
         "While compiling '%.*s': Found a reference to %.*s%s, which %s on '%.*s'. %s",
         LT_ARG(reader->name), LT_ARG(node->name), d->version,
         d->is_past ? "was deprecated" : "is slated for deprecation", LT_ARG(node->deprecation_date),
@@ -50,7 +49,7 @@ static lt_status say_of(dbt_work *work, const lt_dbt_node *node, const lt_dbt_no
     d.is_latest = lt_text_eq(lt_buf_text(&version), lt_buf_text(&latest));
     d.is_past = lt_time_read(node->deprecation_date, &when_us) && when_us < work->started_at_us;
     if (d.is_past)
-        LT_TRY(dbt_work_warn(work, "I065", "DeprecatedModel", err,
+        LT_TRY(dbt_work_warn(work, LT_DBT_DEPRECATED_MODEL, err,
                              "Model %.*s%s has passed its deprecation date of %.*s. This model "
                              "should be disabled or removed.",
                              LT_ARG(node->name), d.version, LT_ARG(node->deprecation_date)));

@@ -58,6 +58,8 @@ static const flag flags[] = {
     {"warn-error", NULL, 0, SWITCH, AT(warn_error), "WARN_ERROR", 0, "warnings are errors"},
     {"warn-error-options", NULL, 0, TEXT, AT(warn_error_options), "WARN_ERROR_OPTIONS", 0,
      "which warnings are: '{error: all}'"},
+    {"show-all-deprecations", NULL, 0, SWITCH, AT(show_all_deprecations), "SHOW_ALL_DEPRECATIONS",
+     0, "say each deprecation, not only the first of its kind"},
     {"write-json", NULL, 0, SWITCH, AT(write_json), "WRITE_JSON", 0, "write artifacts"},
     {"version-check", NULL, 0, SWITCH, AT(version_check), "VERSION_CHECK", 0,
      "check require-dbt-version"},
@@ -154,10 +156,9 @@ static const flag flags[] = {
     {"macro-debugging", NULL, 0, INERT, AT(inert[6]), NULL, 0, NULL},
     {"record-timing-info", NULL, 'r', INERT_TEXT, 0, NULL, 0, NULL},
     {"show-resource-report", NULL, 0, INERT, AT(inert[7]), NULL, 0, NULL},
-    {"show-all-deprecations", NULL, 0, INERT, AT(inert[8]), NULL, 0, NULL},
-    {"use-fast-test-edges", NULL, 0, INERT, AT(inert[9]), NULL, 0, NULL},
-    {"upload-to-artifacts-ingest-api", NULL, 0, INERT, AT(inert[10]), NULL, 0, NULL},
-    {"export-saved-queries", NULL, 0, INERT, AT(inert[11]), NULL, V(BUILD), NULL},
+    {"use-fast-test-edges", NULL, 0, INERT, AT(inert[8]), NULL, 0, NULL},
+    {"upload-to-artifacts-ingest-api", NULL, 0, INERT, AT(inert[9]), NULL, 0, NULL},
+    {"export-saved-queries", NULL, 0, INERT, AT(inert[10]), NULL, V(BUILD), NULL},
     {"sqlparse", NULL, 0, INERT_TEXT, 0, NULL, 0, NULL},
 };
 #undef AT
@@ -421,6 +422,7 @@ static lt_status read_words(word_reader *r, lt_err *err)
 static lt_status settle_models(dbt_flags *out, lt_arena *arena, lt_err *err)
 {
     bool list = out->verb == DBT_LIST && out->models.len;
+    out->names_models = out->models.len > 0;
     if (list && (out->select.len || out->resource_type.len))
         return lt_fail(err, LT_INVALID, "--models and --%s do not go together",
                        out->select.len ? "select" : "resource-type");
@@ -466,9 +468,46 @@ static void share_names(void)
         share_name(others[i]);
 }
 
+/* Variables that have a new name; what is in one of them goes before the new one. */
+static const struct {
+    const char *old, *flag;
+    bool is_opposite;
+} renamed[] = {{"DBT_DEFER_TO_STATE", "defer", false},
+               {"DBT_FAVOR_STATE_MODE", "favor-state", false},
+               {"DBT_NO_PRINT", "print", true},
+               {"DBT_ARTIFACT_STATE_PATH", "state", false}};
+
+static lt_status from_renamed(dbt_flags *out, lt_arena *arena, lt_err *err)
+{
+    for (size_t i = 0; i < LT_COUNT(renamed); i++) {
+        const char *value = getenv(renamed[i].old);
+        for (size_t k = 0; value && k < LT_COUNT(flags); k++) {
+            if (strcmp(flags[k].name, renamed[i].flag) != 0)
+                continue;
+            const char *now = lt_arena_format(arena, "DBT_ENGINE_%s", flags[k].env);
+            const dbt_renamed found = {renamed[i].old, now};
+            lt_push_in(arena, &out->renamed, found);
+            if (renamed[i].is_opposite)
+                value = is_true(value) ? "false" : "true";
+            if (!is_said(out, &flags[k]))
+                LT_TRY(set(out, &flags[k], value, arena, err));
+        }
+    }
+    return LT_OK;
+}
+
+bool dbt_flags_has_variable(lt_text name)
+{
+    for (size_t i = 0; i < LT_COUNT(flags); i++)
+        if (flags[i].env && lt_text_eq(lt_text_of(flags[i].env), name))
+            return true;
+    return false;
+}
+
 static lt_status from_environment(dbt_flags *out, lt_arena *arena, lt_err *err)
 {
     share_names();
+    LT_TRY(from_renamed(out, arena, err));
     for (size_t i = 0; i < LT_COUNT(flags); i++) {
         if (!flags[i].env || is_said(out, &flags[i]))
             continue;

@@ -31,6 +31,11 @@ typedef enum dbt_verb {
 } dbt_verb;
 
 /* Texts are borrowed from the command line, the environment or the project's file. Switches: -1 is not said. */
+/* A variable of the environment under its old name. */
+typedef struct dbt_renamed {
+    const char *old, *now;
+} dbt_renamed;
+
 typedef struct dbt_flags {
     dbt_verb verb;
     const char *project_dir, *profiles_dir, *profile, *target, *target_path, *vars, *log_format,
@@ -40,13 +45,16 @@ typedef struct dbt_flags {
     lt_strings select, models, exclude, resource_type, exclude_resource_type, output_keys;
     int64_t threads, limit, printer_width, log_file_max_bytes, port;
     int debug, quiet, fail_fast, full_refresh, defer, favor_state, empty, store_failures, print,
-        use_colors, use_colors_file, warn_error, write_json, version_check, introspect, inject_ctes,
-        compile, upgrade, lock, show, empty_catalog, populate_cache, clean_project_only, connection,
-        config_dir, skip_profile_setup, version, help, partial_parse, single_threaded, stale_only,
-        detailed_exitcode, fill_gaps, drop, yes, include_snapshots, children, static_page, browser;
-    int inert[12];          /* options without effect here: what was said */
-    lt_jinja_value project; /* `flags:` of dbt_project.yml: a dict, or undefined */
-    lt_strings rest;        /* arguments: the macro of run-operation, relations of orphans */
+        use_colors, use_colors_file, warn_error, show_all_deprecations, write_json, version_check,
+        introspect, inject_ctes, compile, upgrade, lock, show, empty_catalog, populate_cache,
+        clean_project_only, connection, config_dir, skip_profile_setup, version, help,
+        partial_parse, single_threaded, stale_only, detailed_exitcode, fill_gaps, drop, yes,
+        include_snapshots, children, static_page, browser;
+    int inert[12];               /* options without effect here: what was said */
+    lt_jinja_value project;      /* `flags:` of dbt_project.yml: a dict, or undefined */
+    bool names_models;           /* --models was given */
+    LT_VEC(dbt_renamed) renamed; /* variables of the environment that were set */
+    lt_strings rest;             /* arguments: the macro of run-operation, relations of orphans */
 } dbt_flags;
 
 /* Read the words behind `dbt`. LT_INVALID names the option and the nearest one. */
@@ -60,6 +68,8 @@ LT_MUST_CHECK lt_status dbt_flags_from_run(dbt_flags *out, const lt_json *args, 
                                            lt_err *err);
 /* Numbers that nobody said get their usual value. */
 void dbt_flags_finish(dbt_flags *out);
+/* Is DBT_ENGINE_... of this name an option? */
+bool dbt_flags_has_variable(lt_text name);
 const char *dbt_verb_name(dbt_verb verb);
 /* Has `leat dbt` a command that begins with this word? */
 bool dbt_has_verb(const char *word);

@@ -85,39 +85,6 @@ static const char *const names[] = {"AdapterDeprecationWarning",
                                     "WarnStateTargetEqual",
                                     "WrongResourceSchemaFile"};
 
-/* Of the text of a warning of reading the project. */
-static const struct {
-    const char *event;
-    lt_text part;
-} events[] = {{"UnversionedBreakingChange", T("Breaking change to contracted")},
-              {"UnsupportedConstraintMaterialization", T("Constraint types are not supported")},
-              {"UnusedResourceConfigPath", T("Configuration paths exist")},
-              {"FreshnessConfigProblem", T("does not support metadata-based freshness")},
-              {"MacroNotFoundForPatch", T("there is no macro")},
-              {"NodeNotFoundOrDisabled", T("there is no test")},
-              {"InvalidConcurrentBatchesConfig", T("with the `concurrent_batches` config")},
-              {"MicrobatchMacroOutsideOfBatchesDeprecation", T("custom microbatch macro outside")},
-              {"SpacesInResourceNameDeprecation", T("Found spaces in the name of")},
-              {"ResourceNamesWithSpacesDeprecation", T("Spaces found in")},
-              {"SourceOverrideDeprecation", T("The source property `overrides` is")},
-              {"PackageNodeDependsOnRootProjectNode", T("depends on the root project node")},
-              {"NoNodeForYamlKey", T("there is no")},
-              {"WrongResourceSchemaFile", T("but it is specified in the")},
-              {"ValidationWarning", T("Unable to parse")},
-              {"SeedIncreased", T("previous file was <=1MB")},
-              {"SeedExceedsLimitSamePath", T("cannot tell if it has changed")},
-              {"SeedExceedsLimitAndPathChanged", T("previous file was in a different location")},
-              {"MicrobatchModelNoEventTimeInputs", T("The microbatch model")},
-              {"CustomTopLevelKeyDeprecation", T("unknown key")}};
-
-const char *dbt_warn_event(lt_text warning)
-{
-    for (size_t i = 0; i < LT_COUNT(events); i++)
-        if (lt_text_has(warning, events[i].part))
-            return events[i].event;
-    return "Note";
-}
-
 static lt_text event_name(const void *context, size_t i)
 {
     (void)context;
@@ -192,6 +159,9 @@ lt_status dbt_warn_read(const dbt_flags *flags, lt_jinja_heap *heap, dbt_warn_ru
         lt_ignore(lt_fail(err, LT_INVALID, "--warn-error-options must be a mapping"));
         return lt_hint(err, "write '{error: all}' or '{error: [NoNodesForSelectionCriteria]}'");
     }
+    lt_jinja_value older;
+    out->has_include = lt_jinja_find(said, T("include"), &older);
+    out->has_exclude = lt_jinja_find(said, T("exclude"), &older);
     LT_TRY(either(said, "error", "include", &out->error, err));
     LT_TRY(either(said, "warn", "exclude", &out->warn, err));
     if (!lt_jinja_find(said, T("silence"), &out->silence))
@@ -231,27 +201,27 @@ static bool is_said_of(const dbt_warn_rules *rules, lt_text event, bool *is_erro
     return *is_silent || warns || errs;
 }
 
-static void judge(const dbt_warn_rules *rules, const char *event, bool *is_error, bool *is_silent)
+static void judge(const dbt_warn_rules *rules, const lt_dbt_event_facts *event, bool *is_error,
+                  bool *is_silent)
 {
-    lt_text name = lt_text_of(event);
+    lt_text name = lt_text_of(event->name);
     *is_error = *is_silent = false;
     if (is_only_said(rules, name) || is_said_of(rules, name, is_error, is_silent))
         return;
-    if (lt_text_ends(name, T("Deprecation")) &&
-        is_said_of(rules, T("Deprecations"), is_error, is_silent))
+    if (event->code[0] == 'D' && is_said_of(rules, T("Deprecations"), is_error, is_silent))
         return;
     *is_error = rules->all;
     *is_silent = false;
 }
 
-bool dbt_warn_is_silent(const dbt_warn_rules *rules, const char *event)
+bool dbt_warn_is_silent(const dbt_warn_rules *rules, const lt_dbt_event_facts *event)
 {
     bool is_error, is_silent;
     judge(rules, event, &is_error, &is_silent);
     return is_silent;
 }
 
-bool dbt_warn_is_error(const dbt_warn_rules *rules, const char *event)
+bool dbt_warn_is_error(const dbt_warn_rules *rules, const lt_dbt_event_facts *event)
 {
     bool is_error, is_silent;
     judge(rules, event, &is_error, &is_silent);

@@ -76,18 +76,37 @@ static void read_path(dbt_work *work, lt_jinja_value project, const char *key, c
         *path = lt_arena_str(&work->app->arena, made);
 }
 
-static void read_project_flags(dbt_work *work)
+/* Flags stand in dbt_project.yml; `config` of profiles.yml is their old place. */
+static lt_status choose_flags(dbt_work *work, lt_jinja_value project, lt_err *err)
 {
-    lt_err err = {0};
+    const lt_dbt_profile_request request = {.folder = work->flags->profiles_dir,
+                                            .project_root = work->root};
+    lt_jinja_value flags = lt_dbt_at(project, "flags");
+    lt_jinja_value older = lt_dbt_profile_flags(&request, &work->heap);
+    work->has_old_flags = older.type == LT_JINJA_DICT;
+    if (work->has_old_flags && lt_dbt_is_set(flags) && lt_jinja_len(flags)) {
+        lt_ignore(lt_fail(err, LT_INVALID,
+                          "Do not specify both 'config' in profiles.yml and 'flags' in "
+                          "dbt_project.yml"));
+        return lt_hint(err, "using 'config' in profiles.yml is deprecated: move what it says");
+    }
+    dbt_flags_from_project(work->flags, work->has_old_flags ? older : flags, &work->app->arena);
+    return LT_OK;
+}
+
+static lt_status read_project_flags(dbt_work *work, lt_err *err)
+{
+    lt_err later = {0};
     lt_jinja_value project = {0};
     LT_AUTO(lt_chars) file = lt_path_join(work->root, "dbt_project.yml");
-    if (lt_dbt_yaml_value(file, &work->heap, &project, &err) != LT_OK)
-        return; /* said again, as an error, when the project is read */
-    dbt_flags_from_project(work->flags, lt_dbt_at(project, "flags"), &work->app->arena);
-    if (read_vars(work, &err) != LT_OK)
-        return; /* said again too */
+    if (lt_dbt_yaml_value(file, &work->heap, &project, &later) != LT_OK)
+        return LT_OK; /* said again, as an error, when the project is read */
+    LT_TRY(choose_flags(work, project, err));
+    if (read_vars(work, &later) != LT_OK)
+        return LT_OK; /* said again too */
     read_path(work, project, "target-path", &work->flags->target_path);
     read_path(work, project, "log-path", &work->flags->log_path);
+    return LT_OK;
 }
 
 static lt_status check_word(const char *option, const char *word, const char *const *allowed,
@@ -221,14 +240,17 @@ static const char *target_folder_of(const dbt_work *work)
 
 lt_status dbt_work_open(lt_app *app, dbt_flags *flags, dbt_work *out, lt_err *err)
 {
-    *out = (dbt_work){.app = app, .flags = flags, .started_at_us = lt_now_us()};
+    *out = (dbt_work){.app = app,
+                      .flags = flags,
+                      .started_at_us = lt_now_us(),
+                      .counting = PTHREAD_MUTEX_INITIALIZER};
     out->log = (dbt_log){
         .out = &app->out, .fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER, .level = LT_LOG_INFO};
     make_id(out->id);
     out->log.invocation_id = out->id;
     LT_TRY(check_flags(flags, err));
     LT_TRY(find_root(out, err));
-    read_project_flags(out);
+    LT_TRY(read_project_flags(out, err));
     out->target_folder = target_folder_of(out);
     if (flags->verb == DBT_RETRY)
         LT_TRY(dbt_retry_read(out, out->target_folder, err));
@@ -247,7 +269,7 @@ lt_status dbt_work_open(lt_app *app, dbt_flags *flags, dbt_work *out, lt_err *er
         LT_TRY(dbt_sample_read(flags->sample, out->started_at_us, &out->sample, err));
     dbt_say(&out->log, LT_LOG_INFO, "A001", "MainReportVersion", "Running with dbt=%s",
             LT_DBT_VERSION);
-    return LT_OK;
+    return dbt_work_old_ways(out, err);
 }
 
 /* ---- loading ---- */
@@ -270,40 +292,6 @@ lt_status dbt_work_profile(dbt_work *work, lt_err *err)
     return LT_OK;
 }
 
-lt_status dbt_work_warn(dbt_work *work, const char *code, const char *name, lt_err *err,
-                        const char *format, ...)
-{
-    LT_AUTO(lt_buf) text = {.limit = 64 * LT_KIB};
-    va_list args;
-    va_start(args, format);
-    lt_buf_vprintf(&text, format, args);
-    va_end(args);
-    if (dbt_warn_is_silent(&work->warnings, name))
-        return LT_OK;
-    if (!dbt_warn_is_error(&work->warnings, name)) {
-        bool is_plain =
-            strcmp(name, "NothingToDo") == 0 || strcmp(name, "NoNodesForSelectionCriteria") == 0;
-        dbt_say(&work->log, LT_LOG_WARNING, code, name, "%s%s%s%s%s", is_plain ? "" : DBT_YELLOW,
-                is_plain ? "" : "[WARNING]", is_plain ? "" : DBT_PLAIN, is_plain ? "" : ": ",
-                lt_buf_chars(&text));
-        return LT_OK;
-    }
-    lt_ignore(lt_fail(err, LT_INVALID, "%s", lt_buf_chars(&text)));
-    return lt_hint(err,
-                   "this is a warning (%s) that --warn-error or --warn-error-options made an "
-                   "error",
-                   name);
-}
-
-static lt_status say_warnings(dbt_work *work, size_t first, lt_err *err)
-{
-    const lt_texts *warnings = lt_dbt_warnings(work->dbt);
-    for (size_t i = first; i < warnings->len; i++)
-        LT_TRY(dbt_work_warn(work, "D001", dbt_warn_event(warnings->items[i]), err, "%.*s",
-                             LT_ARG(warnings->items[i])));
-    return LT_OK;
-}
-
 /* dbt_metadata_envs: the variables of the environment that every artifact holds too. */
 static lt_jinja_value metadata_envs(dbt_work *work)
 {
@@ -313,6 +301,13 @@ static lt_jinja_value metadata_envs(dbt_work *work)
         lt_jinja_put(made, invocation->env_names[i],
                      lt_jinja_text(lt_text_of(invocation->env_values[i])));
     return made;
+}
+
+/* Other commands of dbt do not look at catalogs.yml. */
+static bool writes_catalogs(dbt_verb verb)
+{
+    return verb == DBT_PARSE || verb == DBT_COMPILE || verb == DBT_BUILD || verb == DBT_RUN ||
+           verb == DBT_SEED || verb == DBT_SNAPSHOT || verb == DBT_TEST;
 }
 
 lt_status dbt_work_load(dbt_work *work, lt_err *err)
@@ -338,8 +333,10 @@ lt_status dbt_work_load(dbt_work *work, lt_err *err)
                                 .metadata_envs = metadata_envs(work),
                                 .checks_version = work->flags->version_check != 0};
     LT_TRY(lt_dbt_load(&settings, &work->dbt, err));
+    if (writes_catalogs(work->flags->verb))
+        LT_TRY(lt_dbt_catalogs_check(work->dbt, err));
     dbt_say(&work->log, LT_LOG_DEBUG, "I040", "PartialParsing", "%s", lt_dbt_parse_note(work->dbt));
-    LT_TRY(say_warnings(work, 0, err));
+    LT_TRY(dbt_work_say_warnings(work, 0, err));
     return dbt_work_deprecations(work, err);
 }
 
@@ -364,6 +361,7 @@ void dbt_work_close(dbt_work *work)
     lt_dbt_close(work->dbt);
     lt_dbt_profile_cleanup(&work->profile);
     lt_jinja_heap_cleanup(&work->heap);
+    (void)pthread_mutex_destroy(&work->counting);
     dbt_log_close(&work->log);
 }
 
@@ -487,9 +485,9 @@ lt_status dbt_work_select(dbt_work *work, unsigned kinds, lt_node_set *out, lt_e
                                   .kinds = kinds};
     size_t said = lt_dbt_warnings(work->dbt)->len;
     LT_TRY(lt_dbt_select(&selecting, &work->app->arena, out, &unmatched, err));
-    LT_TRY(say_warnings(work, said, err));
+    LT_TRY(dbt_work_say_warnings(work, said, err));
     for (size_t i = 0; i < unmatched.len; i++)
-        LT_TRY(dbt_work_warn(work, "M030", "NoNodesForSelectionCriteria", err,
+        LT_TRY(dbt_work_warn(work, LT_DBT_NO_CRITERION, err,
                              "The selection criterion '%.*s' does not match any enabled nodes",
                              LT_ARG(unmatched.items[i])));
     return LT_OK;

@@ -34,7 +34,12 @@ typedef struct dbt_work {
     LT_VEC(lt_dbt_again) again; /* of retry: the batches that are left */
     lt_dbt_builds builds;       /* --fill-gaps: before the run */
     bool has_changes;           /* plan: something would be built */
-    bool has_said;              /* what went wrong stands in the summary already */
+    bool has_old_flags;         /* those of profiles.yml */
+    unsigned counted[LT_DBT_EVENTS];
+    lt_dbt_event first_counted[LT_DBT_EVENTS]; /* those that were, in their order */
+    size_t counted_events;
+    pthread_mutex_t counting;
+    bool has_said; /* what went wrong stands in the summary already */
 } dbt_work;
 
 /* Find the project, its flags, its vars; begin the log. */
@@ -45,9 +50,16 @@ LT_MUST_CHECK lt_status dbt_work_profile(dbt_work *work, lt_err *err);
 LT_MUST_CHECK lt_status dbt_work_load(dbt_work *work, lt_err *err);
 /* manifest.json, and the small files beside it. */
 LT_MUST_CHECK lt_status dbt_work_manifest(dbt_work *work, lt_err *err);
-/* A warning of dbt's event `name`: said, left out, or an error, as --warn-error and its like want it. */
-LT_MUST_CHECK lt_status dbt_work_warn(dbt_work *work, const char *code, const char *name,
-                                      lt_err *err, const char *format, ...) LT_PRINTF(5, 6);
+/* A warning: said, left out, or an error, as --warn-error and its like want it. Of one that is counted only the first is said,
+ * unless --show-all-deprecations. Any thread may call. */
+LT_MUST_CHECK lt_status dbt_work_warn(dbt_work *work, lt_dbt_event event, lt_err *err,
+                                      const char *format, ...) LT_PRINTF(4, 5);
+/* Those of the project, from the one at `first` on. */
+LT_MUST_CHECK lt_status dbt_work_say_warnings(dbt_work *work, size_t first, lt_err *err);
+/* What was counted, at the end of a command. */
+LT_MUST_CHECK lt_status dbt_work_summary(dbt_work *work, lt_err *err);
+/* Words of the command line, variables of the environment and places of flags that dbt gives up. */
+LT_MUST_CHECK lt_status dbt_work_old_ways(dbt_work *work, lt_err *err);
 /* Warnings of models that are past their deprecation_date, or will be, and of those that read them. */
 LT_MUST_CHECK lt_status dbt_work_deprecations(dbt_work *work, lt_err *err);
 /* References of a node that is compiled now which would mean another version, were that called the latest. */

@@ -49,6 +49,9 @@ typedef struct lt_dbt_freshness_request {
 
 /* Whether a source has a rule for its age. */
 bool lt_dbt_has_freshness(const lt_dbt *dbt, const lt_dbt_node *source);
+/* Do on-run-start and on-run-end count for it, too? A flag of the project may say no. */
+bool lt_dbt_freshness_runs_hooks(const lt_dbt *dbt);
+bool lt_dbt_has_hooks(const lt_dbt *dbt);
 /* Ask each chosen source that has a rule. *out, *count: what was found, in the order of ids; they live with the run. LT_FAILED: something is
  * too old, or could not be asked. */
 LT_MUST_CHECK lt_status lt_dbt_freshness(lt_dbt_run *run, const lt_dbt_freshness_request *request,

@@ -111,7 +111,7 @@ static lt_status check_contract(lt_dbt *dbt, const lt_dbt_node *node, lt_err *er
         LT_TRY(check_types(node, lt_dbt_at(node->columns.items[i].raw, "constraints"), err));
     if (!keeps && warns(node))
         lt_dbt_warn(
-            dbt,
+            dbt, LT_DBT_CONSTRAINT_IGNORED,
             "%.*s: Constraint types are not supported for %.*s materializations and will be "
             "ignored.  Set 'warn_unsupported: false' on this constraint to ignore this "
             "warning.",
@@ -154,7 +154,7 @@ static void warn_of_unfiltered_batches(lt_dbt *dbt, const lt_dbt_node *node)
     for (size_t i = 0; i < node->depends_on.len; i++)
         if (lt_jinja_truth(lt_dbt_config_get(dbt, node->depends_on.items[i], T("event_time"))))
             return;
-    lt_dbt_warn(dbt,
+    lt_dbt_warn(dbt, LT_DBT_UNFILTERED_BATCHES,
                 "The microbatch model '%.*s' has no 'ref' or 'source' input with an 'event_time' "
                 "configuration. \nThis means no filtering can be applied and can result in "
                 "unexpected duplicate records in the resulting microbatch model.",
@@ -232,13 +232,13 @@ static void check_batches(lt_dbt *dbt)
                   lt_text_eq(node->config.incremental_strategy, T("microbatch"));
     }
     if (builds && forced && lt_text_eq(dbt->settings.target_kind, T("postgres")))
-        lt_dbt_warn(dbt,
+        lt_dbt_warn(dbt, LT_DBT_CONCURRENT_BATCHES,
                     "Found %zu microbatch model%s with the `concurrent_batches` config set to "
                     "true, but the postgres adapter does not support running batches "
                     "concurrently. Batches will be run sequentially.",
                     forced, forced == 1 ? "" : "s");
     if (others)
-        lt_dbt_warn(dbt,
+        lt_dbt_warn(dbt, LT_DBT_MICROBATCH_MACRO,
                     "The use of a custom microbatch macro outside of batched execution is "
                     "deprecated. To use it with batched execution, set "
                     "`flags.require_batched_execution_for_custom_microbatch_strategy` to `True` in "
@@ -267,12 +267,14 @@ static lt_status check_spaces(lt_dbt *dbt, lt_err *err)
         lt_buf_printf(&list, "%s'%.*s' (%.*s)", count++ ? ", " : "", LT_ARG(node->id),
                       LT_ARG(node->path));
         if (!refuses && (all || count == 1))
-            lt_dbt_warn(dbt, "Found spaces in the name of `%.*s`", LT_ARG(node->id));
+            lt_dbt_warn(dbt, LT_DBT_SPACES_IN_NAME, "Found spaces in the name of `%.*s`",
+                        LT_ARG(node->id));
     }
     if (count && !refuses)
-        lt_dbt_warn(dbt,
+        lt_dbt_warn(dbt, LT_DBT_SPACES,
                     "Spaces found in %zu resource name(s). This is deprecated, and may lead to "
-                    "errors when using dbt.%s",
+                    "errors when using dbt.%s For more information: "
+                    "https://docs.getdbt.com/reference/global-configs/legacy-behaviors",
                     count, all ? "" : " Run again with `--debug` to see them all.");
     if (!count || !refuses)
         return LT_OK;
@@ -328,7 +330,7 @@ static void walk_paths(path_walk *w, lt_jinja_value level)
     }
     if (!configures || is_used_by(w, &w->dbt->all, false) || is_used_by(w, &w->dbt->disabled, true))
         return;
-    lt_buf_printf(w->unused, "\n- %s", w->key);
+    lt_buf_printf(w->unused, "\n- %s", strcmp(w->key, "tests") == 0 ? "data_tests" : w->key);
     for (size_t i = 0; i < w->path.len; i++)
         lt_buf_printf(w->unused, ".%.*s", LT_ARG(w->path.items[i]));
     w->count++;
@@ -349,7 +351,7 @@ static void check_paths(lt_dbt *dbt)
     }
     lt_vec_free(&w.path);
     if (w.count)
-        lt_dbt_warn(dbt,
+        lt_dbt_warn(dbt, LT_DBT_UNUSED_PATHS,
                     "Configuration paths exist in your dbt_project.yml file which do not apply to "
                     "any resources.\nThere are %zu unused configuration paths:%s",
                     w.count, lt_buf_chars(&unused));
@@ -364,5 +366,6 @@ lt_status lt_dbt_check(lt_dbt *dbt, lt_err *err)
     LT_TRY(check_spaces(dbt, err));
     check_batches(dbt);
     check_paths(dbt);
+    lt_dbt_old_materializations(dbt);
     return LT_OK;
 }

@@ -16,6 +16,7 @@
 #include "base/vec.h"
 #include "conf/scope.h"
 #include "dbt/node.h"
+#include "dbt/warning.h"
 #include "engine/engine.h"
 #include "engine/write.h"
 #include "fmt/yaml.h"
@@ -90,11 +91,14 @@ static inline bool lt_dbt_is_set(lt_jinja_value value) /* neither none nor undef
 /* As if every test said store_failures: true: --store-failures. Before a run. */
 void lt_dbt_store_failures(lt_dbt *dbt);
 
+/* What catalogs.yml says, checked; LT_INVALID also where it is fine, since neither DuckDB nor PostgreSQL writes to a catalog. */
+LT_MUST_CHECK lt_status lt_dbt_catalogs_check(lt_dbt *dbt, lt_err *err);
+
 /* How the parse cache served, in a line: "1 of 12 files evaluated again", "parsed from scratch: ...". */
 const char *lt_dbt_parse_note(const lt_dbt *dbt);
 
-/* Words to people that loading had: deprecations, patches of nothing. One line each. */
-const lt_texts *lt_dbt_warnings(const lt_dbt *dbt);
+/* What loading warns of: deprecations, patches of nothing. */
+const lt_dbt_warning_list *lt_dbt_warnings(const lt_dbt *dbt);
 
 /* What the i-th ref() of `node` means, where it names no version and a newer one than the latest is there (*newest); else NULL. */
 const lt_dbt_node *lt_dbt_unpinned(const lt_dbt *dbt, const lt_dbt_node *node, size_t i,

@@ -15,6 +15,8 @@ typedef struct lt_dbt_deps_request {
     bool lock_only; /* write package-lock.yml and install nothing */
     bool upgrade;   /* resolve anew */
     void (*say)(void *user, bool warning, lt_text line);
+    /* The hub has a package under another name now. What it fails with ends the command. */
+    lt_status (*moved)(void *user, lt_text old, lt_text now, lt_err *err);
     void *user;
 } lt_dbt_deps_request;
 

@@ -243,6 +243,10 @@ static lt_status pin_hub(deps *d, const wanted *package, pinned *out, lt_err *er
                                   .version_count = package->versions.len,
                                   .candidates = package->candidates};
     LT_TRY(lt_dbt_hub_find(d->hub, &wish, &found, err));
+    if (found.moved_to.len && !lt_dbt_texts_have(&d->moved, package->key)) {
+        lt_push_in(&d->arena, &d->moved, package->key);
+        LT_TRY(d->request->moved(d->request->user, package->key, found.moved_to, err));
+    }
     out->name = found.name;
     out->version = found.version;
     out->latest = found.latest;

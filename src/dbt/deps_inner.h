@@ -38,6 +38,7 @@ typedef struct deps {
     lt_arena arena;
     lt_dbt_hub *hub;
     const char *fresh;        /* becomes dbt_packages/; .downloads below it */
+    lt_texts moved;           /* packages with a new name, of which that is said */
     wanted_list list;         /* of the project */
     lt_jinja_value contracts; /* the same as dbt sees it, for the hash: a list of dicts */
 } deps;

@@ -487,6 +487,7 @@ lt_status lt_dbt_run_open(const lt_dbt_run_request *request, lt_dbt_run **out, l
     size_t count = lt_dbt_all(request->dbt)->len;
     run->request = *request;
     run->started_us = lt_now_us();
+    request->dbt->defer = request->defer;
     run->settings = (run_settings){.empty = request->empty,
                                    .defer = request->defer,
                                    .favor_state = request->favor_state,

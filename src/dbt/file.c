@@ -146,7 +146,8 @@ static lt_status read_text(reading *r, project_file *file, lt_err *err)
         lt_dbt_sha256(whole, file->checksum);
         while (whole.len && lt_is_space(whole.ptr[whole.len - 1]))
             whole.len--; /* as dbt reads it: a folded text at the end has no line end */
-        const lt_yaml_options options = {.yaml11 = true, .texts = &r->arena};
+        const lt_yaml_options options = {
+            .yaml11 = true, .texts = &r->arena, .doubles = &file->doubles};
         return lt_yaml_read(whole, file->path, &options, &r->trees, &file->yaml, err);
     }
     lt_text trimmed = lt_text_trim(whole);

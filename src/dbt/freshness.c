@@ -292,11 +292,19 @@ static lt_status write_file(const asking *a, lt_err *err)
 }
 
 /* Unless a flag of the project says that they are for builds only. */
-static bool runs_hooks(const lt_dbt *dbt)
+bool lt_dbt_freshness_runs_hooks(const lt_dbt *dbt)
 {
     lt_jinja_value flags = lt_dbt_at(dbt->root->project, "flags");
     lt_jinja_value said = lt_dbt_at(flags, "source_freshness_run_project_hooks");
     return !lt_dbt_is_set(said) || lt_jinja_truth(said);
+}
+
+bool lt_dbt_has_hooks(const lt_dbt *dbt)
+{
+    for (size_t i = 0; i < dbt->all.len; i++)
+        if (dbt->all.items[i]->kind == LT_DBT_OPERATION)
+            return true;
+    return false;
 }
 
 lt_status lt_dbt_freshness(lt_dbt_run *run, const lt_dbt_freshness_request *request,
@@ -305,7 +313,7 @@ lt_status lt_dbt_freshness(lt_dbt_run *run, const lt_dbt_freshness_request *requ
     asking a = {.run = run, .request = request};
     size_t bad = 0;
     choose(&a);
-    bool hooks = a.count && runs_hooks(run->request.dbt);
+    bool hooks = a.count && lt_dbt_freshness_runs_hooks(run->request.dbt);
     if (hooks)
         LT_TRY(lt_dbt_run_hooks(run, "on-run-start", NULL, err));
     LT_TRY(lt_each(LT_MIN(request->threads, (unsigned)MOST_THREADS), a.count, look_at, &a, err));

@@ -430,6 +430,8 @@ static lt_status add_test(const test_subject *on, lt_text column, const lt_texts
     LT_TRY(read_form(&t, entry, err));
     const lt_yaml *own = lt_yaml_find(t.body, T("name"));
     t.own_name = lt_dbt_is_null(own) ? (lt_text){0} : own->text;
+    const old_test written = {t.name, t.body, config_args, LT_COUNT(config_args)};
+    lt_dbt_old_test(on, &written);
     LT_TRY(read_config(&t, err));
     LT_TRY(read_arguments(&t, err));
     lt_dbt_node *node = make_node(&t, &shortened);
@@ -455,7 +457,11 @@ lt_status lt_dbt_tests_add(lt_dbt *dbt, const test_subject *on, lt_text column,
                            const lt_texts *tags, const lt_yaml *holder, lt_err *err)
 {
     static const lt_text keys[] = {T("tests"), T("data_tests")};
-    (void)dbt;
+    const lt_yaml *older = lt_yaml_find(holder, keys[0]), *now = lt_yaml_find(holder, keys[1]);
+    if (older && now && !dbt->is_strict)
+        return lt_yaml_fail(older, on->source->path, err,
+                            "Invalid test config: cannot have both 'tests' and 'data_tests' "
+                            "defined");
     for (size_t k = 0; k < LT_COUNT(keys); k++) {
         const lt_yaml *list = lt_yaml_find(holder, keys[k]);
         if (lt_dbt_is_null(list))
@@ -561,9 +567,10 @@ static lt_status unknown_test(lt_dbt *dbt, const lt_dbt_node *node, lt_err *err)
         lt_text_nearest(node->test_name, dbt->macros.len, test_macro_name, dbt, &nearest) &&
         nearest.len;
     if (!dbt->is_strict) { /* dbt says so when the test runs */
-        lt_dbt_warn(dbt, "%.*s:%u:%u: there is no test '%.*s'%s%.*s%s", LT_ARG(node->path),
-                    node->line, node->col, LT_ARG(node->test_name), found ? ", did you mean '" : "",
-                    found ? (int)nearest.len : 0, found ? nearest.ptr : "", found ? "'?" : "");
+        lt_dbt_warn(dbt, LT_DBT_NOT_FOUND, "%.*s:%u:%u: there is no test '%.*s'%s%.*s%s",
+                    LT_ARG(node->path), node->line, node->col, LT_ARG(node->test_name),
+                    found ? ", did you mean '" : "", found ? (int)nearest.len : 0,
+                    found ? nearest.ptr : "", found ? "'?" : "");
         return LT_OK;
     }
     lt_ignore(lt_fail(err, LT_INVALID, "%.*s:%u:%u: there is no test '%.*s'", LT_ARG(node->path),

@@ -110,7 +110,18 @@ static void say(void *user, lt_dbt_exec *exec, bool warning, bool info, lt_text 
                "%.*s", LT_ARG(message));
 }
 
-static const lt_dbt_host host = {.dispatch = dispatch,
+static void itertools_used(void *user, lt_dbt_exec *exec)
+{
+    lt_dbt *loading = rendering_of(exec)->loading;
+    (void)user;
+    if (loading)
+        lt_dbt_warn(loading, LT_DBT_ITERTOOLS,
+                    "Usage of itertools modules is deprecated. Please use the built-in functions "
+                    "instead.");
+}
+
+static const lt_dbt_host host = {.itertools_used = itertools_used,
+                                 .dispatch = dispatch,
                                  .find_macro = find_macro,
                                  .find_materialization = find_materialization,
                                  .find_name = find_name,

@@ -175,6 +175,21 @@ static lt_status no_version(const lt_dbt_hub *hub, const lt_dbt_hub_wish *wish,
                         "--no-version-check' takes them, too");
 }
 
+/* "dbt-labs/dbt_utils", where the registry says that a package has another name now. */
+static lt_text new_name(lt_dbt_hub *hub, lt_text package)
+{
+    const lt_json *entry = lt_map_find(&hub->packages, package);
+    lt_text home = lt_json_text_or(entry, "redirectnamespace", (lt_text){0});
+    lt_text name = lt_json_text_or(entry, "redirectname", (lt_text){0});
+    if (!home.len && !name.len)
+        return (lt_text){0};
+    if (!home.len)
+        home = lt_json_text_or(entry, "namespace", (lt_text){0});
+    if (!name.len)
+        name = lt_json_text_or(entry, "name", (lt_text){0});
+    return lt_text_of(lt_arena_format(&hub->arena, "%.*s/%.*s", LT_ARG(home), LT_ARG(name)));
+}
+
 static void tell(const lt_json *version, lt_dbt_hub_found *out)
 {
     out->name = lt_json_text_or(version, "name", (lt_text){0});
@@ -214,6 +229,7 @@ lt_status lt_dbt_hub_find(lt_dbt_hub *hub, const lt_dbt_hub_wish *wish, lt_dbt_h
         return no_version(hub, wish, &range, &there, err);
     *out = (lt_dbt_hub_found){.version = best->text, .latest = there.items[there.len - 1].text};
     tell(lt_json_find_text(versions, best->text), out);
+    out->moved_to = new_name(hub, wish->package);
     return LT_OK;
 }
 

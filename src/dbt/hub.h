@@ -23,6 +23,7 @@ typedef struct lt_dbt_hub_found {
     lt_text version, latest;
     lt_text name;            /* of the project */
     lt_text archive;         /* URL */
+    lt_text moved_to;        /* its new name; empty: it has none */
     const lt_json *packages; /* that it needs; may be NULL */
 } lt_dbt_hub_found;
 

@@ -99,7 +99,7 @@ struct lt_dbt {
     void *say_user;
     lt_jinja_value selectors;                  /* selectors.yml: a dict, or undefined */
     lt_jinja_value defaults[LT_DBT_KINDS + 1]; /* of configuration: dicts in dbt's order */
-    lt_texts warnings;
+    lt_dbt_warning_list warnings;
     lt_map versions;                            /* "package.stem" of a file -> patch of a version */
     LT_VEC(struct source_tests *) source_tests; /* made when all models are known */
     LT_VEC(struct source_override *) overrides; /* of sources, while files are read */
@@ -107,17 +107,19 @@ struct lt_dbt {
     bool is_strict;                             /* the root is a leat.yml */
     lt_map
         env_reads; /* what env_var() was asked for while loading, and flags (LT_DBT_FLAG_READ before their names) -> lt_text: digest of the value */
-    parse_unit *units;                   /* by home - 1; NULL: nobody will ask */
-    uint32_t unit_count;                 /* files and one for the project's hooks */
-    unsigned home, phase;                /* what is evaluated now; 0: nothing */
-    LT_VEC(warning_place) warned;        /* for `warnings` from first_warning on */
-    uint32_t place_count;                /* of nodes */
-    bool macros_again, docs_again;       /* they are not as the parse cache has them */
-    bool reads_clock;                    /* something that cannot be evaluated alone did */
-    bool is_kept;                        /* the parse cache is as the project is */
-    size_t first_warning, last_warning;  /* those that the parse cache keeps */
-    uint64_t cache_stamp;                /* of the parse cache that is as the project is; 0: none */
-    const char *parse_note;              /* for lt_dbt_parse_note() */
+    parse_unit *units;                  /* by home - 1; NULL: nobody will ask */
+    uint32_t unit_count;                /* files and one for the project's hooks */
+    unsigned home, phase;               /* what is evaluated now; 0: nothing */
+    LT_VEC(warning_place) warned;       /* for `warnings` from first_warning on */
+    uint32_t place_count;               /* of nodes */
+    bool macros_again, docs_again;      /* they are not as the parse cache has them */
+    bool reads_clock;                   /* something that cannot be evaluated alone did */
+    bool is_kept;                       /* the parse cache is as the project is */
+    size_t first_warning, last_warning; /* those that the parse cache keeps */
+    uint64_t cache_stamp;               /* of the parse cache that is as the project is; 0: none */
+    const struct lt_dbt_state
+        *defer;             /* of a run that defers: what keys of constraints point at; or NULL */
+    const char *parse_note; /* for lt_dbt_parse_note() */
     struct cache_reading *cache_reading; /* owned; NULL: it has not begun */
 };
 
@@ -290,6 +292,8 @@ const lt_dbt_macro *lt_dbt_macro_find(const lt_dbt *dbt, const lt_dbt_package *p
 const lt_dbt_macro *lt_dbt_macro_dispatch(const lt_dbt *dbt, const lt_dbt_package *package,
                                           lt_text name, lt_text namespace, lt_buf *tried);
 const lt_dbt_macro *lt_dbt_materialization_find(const lt_dbt *dbt, lt_text name);
+/* Is there a built-in one, whoever else has one of that name? */
+bool lt_dbt_materialization_is_ours(const lt_dbt *dbt, lt_text name);
 /* True when the project (not we) says how names of schemas ("schema"), databases or aliases are made. */
 /* generate_..._name() of a node of `package`: its own, or the root project's; NULL: what is built in. */
 const lt_dbt_macro *lt_dbt_generate_macro(const lt_dbt *dbt, const lt_dbt_package *package,
@@ -389,16 +393,17 @@ typedef struct lt_file_look {
 /* A file of a package, read and taken apart by one of several threads. */
 typedef struct project_file {
     lt_dbt_package *package;
-    lt_dbt_paths kind;  /* of the folder that it was found in */
-    const char *folder; /* "models" */
-    const char *path;   /* "models/marts/orders.sql" */
-    lt_text below;      /* "marts/orders.sql" */
-    lt_text text;       /* without white space at both ends */
-    char checksum[65];  /* of all that counts in it */
-    lt_file_look look;  /* before it was read */
-    bool is_wanted;     /* by lt_dbt_files_read() */
-    bool is_large;      /* a seed of which nothing counts but its path */
-    lt_yaml *yaml;      /* of .yml */
+    lt_dbt_paths kind;       /* of the folder that it was found in */
+    const char *folder;      /* "models" */
+    const char *path;        /* "models/marts/orders.sql" */
+    lt_text below;           /* "marts/orders.sql" */
+    lt_text text;            /* without white space at both ends */
+    char checksum[65];       /* of all that counts in it */
+    lt_file_look look;       /* before it was read */
+    bool is_wanted;          /* by lt_dbt_files_read() */
+    bool is_large;           /* a seed of which nothing counts but its path */
+    lt_yaml *yaml;           /* of .yml */
+    lt_yaml_doubles doubles; /* and its keys that stand twice */
     lt_jinja_template
         *compiled;  /* owned until a node takes it; NULL: there is nothing to evaluate */
     lt_err *failed; /* reading it failed */
@@ -446,7 +451,7 @@ void lt_dbt_fqn(lt_dbt *dbt, lt_dbt_node *node, lt_text file, lt_text name);
 lt_status lt_dbt_record(lt_dbt *dbt, lt_dbt_node *node, config_calls *config_call, lt_err *err);
 lt_status lt_dbt_compile_template(const lt_dbt *dbt, const lt_dbt_node *node, bool parsing,
                                   lt_jinja_template **out, lt_err *err);
-void lt_dbt_warn(lt_dbt *dbt, const char *format, ...) LT_PRINTF(2, 3);
+void lt_dbt_warn(lt_dbt *dbt, lt_dbt_event event, const char *format, ...) LT_PRINTF(3, 4);
 lt_status lt_dbt_read(const lt_dbt_package *package, const char *path, lt_buf *out, lt_err *err);
 /* Merge the configuration of a node with that of its .yml entry, and decide its names; `config_call` as lt_dbt_record() gave it. */
 lt_status lt_dbt_settle(lt_dbt *dbt, lt_dbt_node *node, const value_source *source,
@@ -606,6 +611,27 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err);
 LT_MUST_CHECK lt_status lt_dbt_check_contracts(lt_dbt *dbt, lt_err *err);
 /* When all is resolved: what dbt refuses of models else, and its warnings of batches and of paths that configure nothing. */
 LT_MUST_CHECK lt_status lt_dbt_check(lt_dbt *dbt, lt_err *err);
+
+/* ---- deprecation.c ---- */
+
+/* Keys of dbt_project.yml (a dict) that have a new name. */
+lt_status lt_dbt_old_keys(lt_dbt *dbt, lt_jinja_value project, lt_err *err);
+/* Keys of a .yml file that stand twice. */
+void lt_dbt_old_doubles(lt_dbt *dbt, const project_file *file);
+/* The entry of a test as it is written. */
+typedef struct old_test {
+    lt_text name;
+    const lt_yaml *body; /* may be NULL */
+    const lt_text *config_keys;
+    size_t config_key_count;
+} old_test;
+void lt_dbt_old_test(const test_subject *on, const old_test *test);
+void lt_dbt_old_exposure(lt_dbt *dbt, lt_text name);
+/* Tags of a file that stand in none of its `blocks`. */
+void lt_dbt_old_blocks(lt_dbt *dbt, lt_text path, lt_text text, const lt_text *blocks,
+                       size_t count);
+/* When all is resolved. */
+void lt_dbt_old_materializations(lt_dbt *dbt);
 
 /* ---- node_value.c ---- */
 

@@ -35,13 +35,14 @@ const char *lt_dbt_kind_name(lt_dbt_kind kind)
     return kind_names[kind];
 }
 
-void lt_dbt_warn(lt_dbt *dbt, const char *format, ...)
+void lt_dbt_warn(lt_dbt *dbt, lt_dbt_event event, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     char *line = lt_arena_vformat(&dbt->arena, format, args);
     va_end(args);
-    lt_push_in(&dbt->arena, &dbt->warnings, lt_text_of(line));
+    const lt_dbt_warning warning = {.text = lt_text_of(line), .event = event};
+    lt_push_in(&dbt->arena, &dbt->warnings, warning);
     const warning_place place = {.phase = dbt->phase, .home = dbt->home};
     if (dbt->units)
         lt_push_in(&dbt->arena, &dbt->warned, place);
@@ -567,10 +568,12 @@ static lt_status add_snapshot(lt_dbt *dbt, const project_file *file, const lt_ji
 
 static lt_status add_snapshots(lt_dbt *dbt, const project_file *file, lt_err *err)
 {
+    static const lt_text blocks[] = {T("snapshot")};
     lt_jinja_block block;
     LT_AUTO(lt_jinja_template_ref) compiled = NULL;
     LT_TRY(lt_jinja_compile(&dbt->parse_env, lt_text_of(file->path), file->text, &compiled, NULL,
                             err));
+    lt_dbt_old_blocks(dbt, lt_text_of(file->path), file->text, blocks, LT_COUNT(blocks));
     for (size_t i = 0; lt_jinja_block_at(compiled, i, &block); i++)
         if (block.tag && lt_text_eq(lt_text_of(block.tag->name), T("snapshot")))
             LT_TRY(add_snapshot(dbt, file, &block, err));
@@ -696,6 +699,7 @@ static bool is_yaml(const project_file *file)
 
 lt_status lt_dbt_file_properties(lt_dbt *dbt, const project_file *file, lt_err *err)
 {
+    lt_dbt_old_doubles(dbt, file);
     if (file->kind == LT_DBT_OWN_TEST_PATHS)
         return lt_dbt_own_tests(dbt, file, err);
     return lt_dbt_properties(dbt, file->package, file->path, file->yaml, err);
@@ -985,7 +989,7 @@ size_t lt_dbt_macro_count(const lt_dbt *dbt)
     return dbt->macros.len;
 }
 
-const lt_texts *lt_dbt_warnings(const lt_dbt *dbt)
+const lt_dbt_warning_list *lt_dbt_warnings(const lt_dbt *dbt)
 {
     return &dbt->warnings;
 }

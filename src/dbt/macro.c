@@ -139,11 +139,12 @@ static size_t block_end(lt_text text, size_t at, lt_text word)
     return text.len;
 }
 
+static const lt_text kept[] = {T("macro"), T("test"), T("data_test"), T("materialization")};
+
 /* dbt reads the blocks of a macro file one by one and never looks at what stands between them. Here the whole file is a template;
  * when it is none, what stands between the blocks gives way to blanks, so that every place stays. */
 static void keep_blocks(lt_text text, lt_buf *out)
 {
-    static const lt_text kept[] = {T("macro"), T("test"), T("data_test"), T("materialization")};
     for (size_t at = 0; at < text.len;) {
         size_t end = at + 1;
         bool keep = false;
@@ -160,6 +161,51 @@ static void keep_blocks(lt_text text, lt_buf *out)
             char c = text.ptr[at];
             lt_buf_add_byte(out, keep || c == '\n' || c == '\r' ? c : ' ');
         }
+    }
+}
+
+/* Where the comment, the expression or the raw text that begins at `at` ends; 0: it is none of them. */
+static size_t passage_end(lt_text text, size_t at)
+{
+    lt_text two = lt_text_sub(text, at, 2);
+    size_t end = 0;
+    if (lt_text_eq(two, T("{#")))
+        end = lt_text_find(text, T("#}"), at + 2);
+    else if (lt_text_eq(two, T("{{")))
+        end = lt_text_find(text, T("}}"), at + 2);
+    else if (lt_text_eq(two, T("{%")) && lt_text_eq(tag_word(text, at), T("raw")))
+        return block_end(text, at, T("raw"));
+    return end ? LT_MIN(end, text.len - 2) + 2 : 0;
+}
+
+static void warn_of_block(lt_dbt *dbt, lt_text path, lt_text text, size_t at)
+{
+    size_t line = 1, start = 0;
+    for (size_t i = 0; i < at; i++)
+        if (text.ptr[i] == '\n') {
+            line++;
+            start = i + 1;
+        }
+    lt_dbt_warn(dbt, LT_DBT_UNEXPECTED_BLOCK,
+                "Found unexpected '%.*s' block tag. in file `%.*s:%zu:%zu`",
+                LT_ARG(tag_word(text, at)), LT_ARG(path), line, at - start + 1);
+}
+
+void lt_dbt_old_blocks(lt_dbt *dbt, lt_text path, lt_text text, const lt_text *blocks, size_t count)
+{
+    for (size_t at = 0; (at = lt_text_find_byte(text, '{', at)) != SIZE_MAX;) {
+        size_t end = passage_end(text, at);
+        bool is_tag = !end && lt_text_starts(lt_text_sub(text, at, 2), T("{%"));
+        bool is_known = false;
+        for (size_t i = 0; is_tag && i < count; i++)
+            is_known |= lt_text_eq(blocks[i], tag_word(text, at));
+        if (is_known)
+            end = block_end(text, at, tag_word(text, at));
+        else if (is_tag) {
+            warn_of_block(dbt, path, text, at);
+            end = tag_end(text, at);
+        }
+        at = end ? end : at + 1;
     }
 }
 
@@ -210,6 +256,7 @@ static lt_status load_folder(lt_dbt *dbt, lt_dbt_package *package, const char *f
             continue;
         LT_TRY(lt_dbt_read(package, path, &text, err));
         LT_TRY(lt_dbt_macros_add(dbt, package, lt_text_of(path), lt_buf_text(&text), err));
+        lt_dbt_old_blocks(dbt, lt_text_of(path), lt_buf_text(&text), kept, LT_COUNT(kept));
     }
     return LT_OK;
 }
@@ -338,6 +385,18 @@ static const lt_dbt_macro *find_materialization(const lt_dbt *dbt, lt_text name,
         }
     }
     return NULL;
+}
+
+bool lt_dbt_materialization_is_ours(const lt_dbt *dbt, lt_text name)
+{
+    for (size_t i = 0; i <= dbt->adapter_types.len; i++) {
+        lt_text adapter = i < dbt->adapter_types.len ? dbt->adapter_types.items[i] : T("default");
+        LT_AUTO(lt_chars)
+        full = lt_format("materialization_%.*s_%.*s", LT_ARG(name), LT_ARG(adapter));
+        if (find_internal(dbt, lt_text_of(full)))
+            return true;
+    }
+    return false;
 }
 
 const lt_dbt_macro *lt_dbt_materialization_find(const lt_dbt *dbt, lt_text name)

@@ -1,5 +1,6 @@
 /* Columns of the manifest: their constraints, tags and meta, and which of them make a row unique. */
 #include "dbt/manifest_inner.h"
+#include "dbt/select.h"
 
 #include <stdlib.h>
 
@@ -11,7 +12,11 @@ static void write_target(writer *w, const lt_dbt *dbt, const lt_dbt_node *node, 
     LT_AUTO(lt_buf) name = {.limit = 64 * LT_KIB};
     const lt_dbt_node *found =
         node->is_compiled ? lt_dbt_reference_find(dbt, node, lt_jinja_as_text(to)) : NULL;
-    if (found) {
+    const lt_json *there = found && dbt->defer ? lt_dbt_state_node(dbt->defer, found->id) : NULL;
+    lt_text deferred = there ? lt_json_text_or(there, "relation_name", (lt_text){0}) : (lt_text){0};
+    if (deferred.len && found->kind != LT_DBT_SOURCE) {
+        lt_json_set(w, "to", deferred); /* as dbt, whether or not it is here too */
+    } else if (found) {
         lt_dbt_relation_name(dbt, found, &name);
         lt_json_set(w, "to", lt_buf_text(&name));
     } else {

@@ -40,7 +40,7 @@ static lt_status note(lt_dbt *dbt, const char *path, const lt_yaml *entry, lt_er
                             LT_ARG(made.name), LT_ARG(made.package), before->path);
     struct source_override *kept = LT_NEW(&dbt->arena, struct source_override);
     *kept = made;
-    lt_dbt_warn(dbt,
+    lt_dbt_warn(dbt, LT_DBT_SOURCE_OVERRIDE,
                 "The source property `overrides` is deprecated but was found on source `%.*s` in "
                 "file `%s`. Instead, `enabled` should be used to disable the unwanted source.",
                 LT_ARG(made.name), path);
@@ -133,6 +133,7 @@ void lt_dbt_overrides_warn(lt_dbt *dbt)
     }
     dbt->overrides.len = 0; /* their trees go */
     if (list.len)
-        lt_dbt_warn(dbt, "During parsing, dbt encountered source overrides that had no target:%s",
+        lt_dbt_warn(dbt, LT_DBT_UNUSED_OVERRIDES,
+                    "During parsing, dbt encountered source overrides that had no target:%s",
                     lt_buf_chars(&list));
 }

@@ -296,6 +296,11 @@ static lt_status read_project(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
             value = lt_scope_value(&dbt->heap, root->items[i]);
         lt_jinja_put_value(package->project, lt_jinja_text(key->text), value);
     }
+    if (lt_yaml_find(root, T("tests")) && lt_yaml_find(root, T("data_tests")))
+        return lt_yaml_fail(lt_yaml_find(root, T("tests")), source.path, err,
+                            "Invalid project config: cannot have both 'tests' and 'data_tests' "
+                            "defined");
+    LT_TRY(lt_dbt_old_keys(dbt, package->project, err));
     package->name = lt_dbt_text_at(dbt, package->project, "name");
     package->version = lt_dbt_text_at(dbt, package->project, "version");
     if (dbt->settings.checks_version) /* first: another version may know other keys */

@@ -663,7 +663,7 @@ static void put_in_order(refreshing *r)
 }
 
 typedef struct told {
-    lt_text text;
+    lt_dbt_warning warning;
     warning_place place;
     size_t nth;
 } told;
@@ -688,7 +688,7 @@ static void put_warnings_in_order(lt_dbt *dbt)
     if (count)
         qsort(all, count, sizeof(*all), by_place);
     for (size_t i = 0; i < count; i++) {
-        dbt->warnings.items[dbt->first_warning + i] = all[i].text;
+        dbt->warnings.items[dbt->first_warning + i] = all[i].warning;
         dbt->warned.items[i] = all[i].place;
     }
 }

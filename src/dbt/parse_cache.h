@@ -12,7 +12,7 @@
 #include "dbt/inner.h"
 
 enum {
-    LT_PARSE_FORMAT = 3,
+    LT_PARSE_FORMAT = 4,
     LT_PARSE_SEGMENT = 2048, /* nodes that one thread reads */
     LT_PARSE_MOST_BYTES = 256 << 20,
     LT_PARSE_KEY_BYTES = 32,

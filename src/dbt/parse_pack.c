@@ -369,12 +369,24 @@ static void put_macros(packing *p)
     }
 }
 
+/* As with dbt, a deprecation is said when its file is evaluated, and not again. */
+static bool is_kept(const lt_dbt *dbt, size_t i)
+{
+    return !lt_dbt_event_facts_of(dbt->warnings.items[i].event)->counts;
+}
+
 static void put_warnings(packing *p)
 {
     const lt_dbt *dbt = p->dbt;
-    add_word(&p->words, (uint32_t)(dbt->last_warning - dbt->first_warning));
+    uint32_t count = 0;
+    for (size_t i = dbt->first_warning; i < dbt->last_warning; i++)
+        count += is_kept(dbt, i);
+    add_word(&p->words, count);
     for (size_t i = dbt->first_warning; i < dbt->last_warning; i++) {
-        put_text(p, dbt->warnings.items[i]);
+        if (!is_kept(dbt, i))
+            continue;
+        put_text(p, dbt->warnings.items[i].text);
+        add_word(&p->words, dbt->warnings.items[i].event);
         add_word(&p->words, dbt->warned.items[i - dbt->first_warning].phase);
         add_word(&p->words, dbt->warned.items[i - dbt->first_warning].home);
     }

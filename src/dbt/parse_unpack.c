@@ -581,9 +581,13 @@ static void read_macros(unpacking *u, lt_parsed *out)
 
 static void read_warnings(unpacking *u)
 {
-    uint32_t count = next_count(u, 3);
+    uint32_t count = next_count(u, 4);
     for (uint32_t i = 0; i < count && !u->bad; i++) {
-        lt_push_in(&u->dbt->arena, &u->dbt->warnings, next_text(u));
+        lt_dbt_warning warning = {.text = next_text(u)};
+        uint32_t event = next(u);
+        u->bad |= event >= LT_DBT_EVENTS;
+        warning.event = u->bad ? LT_DBT_NOTE : (lt_dbt_event)event;
+        lt_push_in(&u->dbt->arena, &u->dbt->warnings, warning);
         const warning_place place = {.phase = next(u), .home = next_home(u)};
         lt_push_in(&u->dbt->arena, &u->dbt->warned, place);
     }

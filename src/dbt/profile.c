@@ -361,6 +361,18 @@ lt_status lt_dbt_profile_read(const lt_dbt_profile_request *request, lt_jinja_he
     return LT_OK;
 }
 
+lt_jinja_value lt_dbt_profile_flags(const lt_dbt_profile_request *request, lt_jinja_heap *heap)
+{
+    lt_err err = {0};
+    lt_jinja_value all = {0};
+    LT_AUTO(lt_chars) path = NULL;
+    if (find_file(request, &path, &err) != LT_OK ||
+        lt_dbt_yaml_value(path, heap, &all, &err) != LT_OK)
+        return (lt_jinja_value){0}; /* said again, as an error, when the profile is read */
+    lt_jinja_value flags = lt_dbt_at(all, "config");
+    return flags.type == LT_JINJA_DICT && lt_jinja_len(flags) ? flags : (lt_jinja_value){0};
+}
+
 void lt_dbt_profile_cleanup(lt_dbt_profile *profile)
 {
     if (!profile->bare)

@@ -22,6 +22,9 @@ typedef struct lt_dbt_profile_request {
     const lt_scope *scope; /* var() of --vars */
 } lt_dbt_profile_request;
 
+/* `config:` of profiles.yml, the old place of flags, in `heap`; undefined when there is none, or no such file. */
+lt_jinja_value lt_dbt_profile_flags(const lt_dbt_profile_request *request, lt_jinja_heap *heap);
+
 void lt_dbt_profile_cleanup(lt_dbt_profile *profile);
 
 /* Read the profile; it lives until lt_dbt_profile_cleanup(), and not longer than `heap`. LT_NOT_FOUND: there is no profiles.yml, or no such target in it; LT_INVALID says what is wrong in it. */

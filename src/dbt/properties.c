@@ -247,7 +247,7 @@ static lt_status keep_test(const value_source *source, const lt_yaml *entry, lt_
 {
     if (entry->kind == LT_YAML_MAPPING && !lt_yaml_find(entry, T("name")) &&
         !source->dbt->is_strict) {
-        lt_dbt_warn(source->dbt,
+        lt_dbt_warn(source->dbt, LT_DBT_BAD_ENTRY,
                     "Unable to parse 'data_tests' section of file '%s'\n  Entry did not contain a "
                     "name (line %u)",
                     source->path, entry->line);
@@ -528,7 +528,7 @@ static lt_status version_tests(const value_source *source, const patch *given, l
                        .yaml_key = "models",
                        .version = node->version};
     for (size_t i = 0; i < LT_COUNT(keys); i++)
-        if (lt_yaml_find(given->version, keys[i]))
+        if (!lt_dbt_is_null(lt_yaml_find(given->version, keys[i])))
             holder = given->version; /* its own tests replace the model's */
     LT_TRY(lt_dbt_tests_add(source->dbt, &on, (lt_text){0}, &tags, holder, err));
     LT_TRY(column_tests(&on, lt_yaml_find(given->entry, T("columns")), given->version, err));
@@ -549,8 +549,8 @@ static lt_status patch_of_nothing(lt_dbt *dbt, const patch *given, lt_err *err)
     lt_text nearest;
     bool found = lt_text_nearest(name->text, dbt->parsed.len, model_name, dbt, &nearest);
     if (!dbt->is_strict) {
-        lt_dbt_warn(dbt, "%s:%u:%u: there is no %.*s '%.*s'%s%.*s%s", given->path, name->line,
-                    name->col, (int)strlen(given->yaml_key) - 1, given->yaml_key,
+        lt_dbt_warn(dbt, LT_DBT_NO_NODE, "%s:%u:%u: there is no %.*s '%.*s'%s%.*s%s", given->path,
+                    name->line, name->col, (int)strlen(given->yaml_key) - 1, given->yaml_key,
                     LT_ARG(name->text), found ? ", did you mean '" : "",
                     found ? (int)nearest.len : 0, found ? nearest.ptr : "", found ? "'?" : "");
         return LT_OK;
@@ -584,7 +584,7 @@ static lt_status apply_to_other(const value_source *source, const patch *given, 
 {
     const lt_yaml *name = lt_yaml_find(given->entry, T("name"));
     int singular = (int)strlen(yaml_keys[node->kind]) - 1;
-    lt_dbt_warn(source->dbt,
+    lt_dbt_warn(source->dbt, LT_DBT_WRONG_FILE,
                 "%s:%u:%u: '%.*s' is a %.*s node, but it is specified in the %s section; "
                 "put it under %s",
                 given->path, name->line, name->col, LT_ARG(name->text), singular,
@@ -608,8 +608,8 @@ static lt_status apply_to_macro(const value_source *source, const patch *given, 
     lt_dbt_macro *macro = lt_map_find(&given->package->macros, name->text);
     if (!macro) {
         lt_dbt_seen_loose(dbt, lt_dbt_patch_key(dbt, given));
-        lt_dbt_warn(dbt, "%s:%u:%u: there is no macro '%.*s'", given->path, name->line, name->col,
-                    LT_ARG(name->text));
+        lt_dbt_warn(dbt, LT_DBT_NO_MACRO, "%s:%u:%u: there is no macro '%.*s'", given->path,
+                    name->line, name->col, LT_ARG(name->text));
         return LT_OK;
     }
     macro->patch_home = given->home;

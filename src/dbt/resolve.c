@@ -291,8 +291,8 @@ static lt_status missing(lt_dbt *dbt, lt_dbt_node *node, bool is_disabled, lt_er
     if (is_test(node) && (is_disabled || !dbt->is_strict)) {
         node->is_disabled = true;
         if (!is_disabled)
-            lt_dbt_warn(dbt, "%.*s: %.*s: %s", LT_ARG(node->path), LT_ARG(node->name),
-                        err->message);
+            lt_dbt_warn(dbt, LT_DBT_NOT_FOUND, "%.*s: %.*s: %s", LT_ARG(node->path),
+                        LT_ARG(node->name), err->message);
         return LT_OK;
     }
     lt_err at_call = {0};
@@ -378,7 +378,7 @@ static void warn_of_inversion(lt_dbt *dbt, const lt_dbt_node *node, const lt_dbt
     if (node->package == dbt->root || found->package != dbt->root || !dbt->root ||
         lt_text_eq(ref->package, dbt->root->name) || lt_dbt_flag_is_on(dbt, OWN_PACKAGE_FIRST))
         return;
-    lt_dbt_warn(dbt,
+    lt_dbt_warn(dbt, LT_DBT_ROOT_DEPENDENCY,
                 "The node '%.*s' in package '%.*s' depends on the root project node '%.*s'. This "
                 "may lead to unexpected cycles downstream. Set the flag "
                 "'require_ref_searches_node_package_before_root' to True to avoid this.",
@@ -556,11 +556,12 @@ static lt_status check_names(lt_dbt *dbt, lt_err *err)
                 continue;
             bool twins = first && first->package == node->package;
             if (twins && !refuses)
-                lt_dbt_warn(dbt,
-                            "%.*s: the name '%.*s' is there already, of the %s at %.*s: "
-                            "ref('%.*s') means the %s",
-                            LT_ARG(node->path), LT_ARG(node->name), lt_dbt_kind_name(first->kind),
-                            LT_ARG(first->path), LT_ARG(node->name),
+                lt_dbt_warn(dbt, LT_DBT_SHARED_NAME,
+                            "Found resources with the same name '%.*s' in package '%.*s': '%.*s' "
+                            "and '%.*s'. Please update one of the resources to have a unique name. "
+                            "Until then ref('%.*s') means the %s.",
+                            LT_ARG(node->name), LT_ARG(node->package->name), LT_ARG(first->id),
+                            LT_ARG(node->id), LT_ARG(node->name),
                             lt_dbt_kind_name(is_before(node, first) ? node->kind : first->kind));
             if (twins && refuses) {
                 lt_ignore(lt_fail(err, LT_INVALID,

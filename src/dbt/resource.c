@@ -295,7 +295,7 @@ static void warn_of_freshness(lt_dbt *dbt, const lt_dbt_node *node)
     if (!node->config.disabled && lt_dbt_has_freshness(dbt, node) &&
         !lt_dbt_is_set(lt_dbt_config_get(dbt, node, T("loaded_at_field"))) &&
         !lt_dbt_is_set(lt_dbt_config_get(dbt, node, T("loaded_at_query"))))
-        lt_dbt_warn(dbt,
+        lt_dbt_warn(dbt, LT_DBT_FRESHNESS_PROBLEM,
                     "The configured adapter does not support metadata-based freshness. A "
                     "loaded_at_field must be specified for source '%.*s.%.*s'.",
                     LT_ARG(node->source_name), LT_ARG(node->name));
@@ -428,6 +428,7 @@ lt_status lt_dbt_add_exposure(const value_source *source, const lt_yaml *entry, 
     LT_TRY(lt_dbt_need_text(source->path, entry, T("type"), &kind, err));
     if (!lt_yaml_find(entry, T("owner")))
         return lt_yaml_fail(entry, source->path, err, "'owner' is missing");
+    lt_dbt_old_exposure(source->dbt, name);
     lt_dbt_node *node = node_of(source, LT_DBT_EXPOSURE, name, entry);
     LT_TRY(rendered_entry(source, node, entry, err));
     LT_TRY(settle_entry(source, node, err));

@@ -31,7 +31,7 @@ LT_MUST_CHECK lt_status lt_dbt_state_check(const lt_dbt_method_context *context,
 bool lt_dbt_json_same(const lt_json *a, const lt_json *b);
 
 /* Say it with the project's warnings, once; `line` lives in its arena. */
-void lt_dbt_state_warn(const lt_dbt_method_context *context, const char *line);
+void lt_dbt_state_warn(const lt_dbt_method_context *context, lt_dbt_event event, const char *line);
 
 /* ---- state_contract.c ---- */
 

@@ -254,6 +254,64 @@ static lt_status check_spines(const lt_dbt *dbt, bool needed, lt_err *err)
     return lt_hint(err, "give a model with a row for each day a 'time_spine:'");
 }
 
+/* Windows of cumulative metrics have a place of their own now. */
+static lt_status check_cumulative(lt_dbt *dbt, lt_err *err)
+{
+    LT_AUTO(lt_buf) names = {.limit = 16 * LT_KIB};
+    for (size_t i = 0; i < dbt->all.len; i++) {
+        const lt_dbt_node *node = dbt->all.items[i];
+        lt_jinja_value params = lt_dbt_at(node->raw, "type_params");
+        if (node->kind == LT_DBT_METRIC && (lt_dbt_is_set(lt_dbt_at(params, "window")) ||
+                                            lt_dbt_is_set(lt_dbt_at(params, "grain_to_date"))))
+            lt_buf_printf(&names, "%s%.*s", names.len ? ", " : "", LT_ARG(node->name));
+    }
+    if (!names.len)
+        return LT_OK;
+    if (lt_dbt_flag_is_on(dbt, T("require_nested_cumulative_type_params")))
+        return lt_fail(err, LT_INVALID,
+                       "Cumulative fields `type_params.window` and `type_params.grain_to_date` "
+                       "should be nested under `type_params.cumulative_type_params.window` and "
+                       "`type_params.cumulative_type_params.grain_to_date`. Invalid metrics: %s",
+                       lt_buf_chars(&names));
+    lt_dbt_warn(dbt, LT_DBT_CUMULATIVE_PARAMS,
+                "Cumulative fields `type_params.window` and `type_params.grain_to_date` have been "
+                "moved and will soon be deprecated. Please nest those values under "
+                "`type_params.cumulative_type_params.window` and "
+                "`type_params.cumulative_type_params.grain_to_date`. See documentation on behavior "
+                "changes: https://docs.getdbt.com/reference/global-configs/behavior-changes.");
+    return LT_OK;
+}
+
+/* The model that MetricFlow knows by its name alone. */
+static void warn_of_bare_spine(lt_dbt *dbt)
+{
+    bool is_bare = false;
+    if (lt_dbt_flag_is_on(dbt, T("require_yaml_configuration_for_mf_time_spines")))
+        return;
+    for (size_t i = 0; i < dbt->all.len; i++) {
+        const lt_dbt_node *node = dbt->all.items[i];
+        lt_jinja_value said = lt_dbt_at(node->raw, "time_spine");
+        if (node->kind != LT_DBT_MODEL)
+            continue;
+        is_bare |= said.type != LT_JINJA_DICT && lt_text_eq(node->name, T("metricflow_time_spine"));
+        if (said.type != LT_JINJA_DICT)
+            continue;
+        const lt_dbt_column *column =
+            column_named(node, lt_jinja_as_text(lt_dbt_at(said, "standard_granularity_column")));
+        if (column &&
+            lt_text_eq_nocase(lt_jinja_as_text(lt_dbt_at(column->raw, "granularity")), T("day")))
+            return; /* it does the work of the other */
+    }
+    if (is_bare)
+        lt_dbt_warn(dbt, LT_DBT_BARE_TIME_SPINE,
+                    "Time spines without YAML configuration are in the process of deprecation. "
+                    "Please add YAML configuration for your 'metricflow_time_spine' model. See "
+                    "documentation on MetricFlow time spines: "
+                    "https://docs.getdbt.com/docs/build/metricflow-time-spine and behavior change "
+                    "documentation: "
+                    "https://docs.getdbt.com/reference/global-configs/behavior-changes.");
+}
+
 lt_status lt_dbt_semantic_finish(lt_dbt *dbt, lt_err *err)
 {
     size_t metrics = 0, models = 0;
@@ -270,5 +328,9 @@ lt_status lt_dbt_semantic_finish(lt_dbt *dbt, lt_err *err)
         if (node->kind == LT_DBT_SEMANTIC_MODEL)
             LT_TRY(check_model(node, err));
     }
-    return metrics && models ? lt_dbt_semantic_names(dbt, err) : LT_OK;
+    if (!metrics || !models)
+        return LT_OK;
+    LT_TRY(check_cumulative(dbt, err));
+    warn_of_bare_spine(dbt);
+    return lt_dbt_semantic_names(dbt, err);
 }

@@ -59,11 +59,14 @@ static bool same_at_all(const lt_json *a, const lt_json *b, const char *const *k
     return true;
 }
 
-void lt_dbt_state_warn(const lt_dbt_method_context *context, const char *line)
+void lt_dbt_state_warn(const lt_dbt_method_context *context, lt_dbt_event event, const char *line)
 {
     lt_dbt *dbt = (lt_dbt *)(uintptr_t)context->dbt; /* its arena: selection has one thread */
-    if (!lt_dbt_texts_have(&dbt->warnings, lt_text_of(line)))
-        lt_push_in(&dbt->arena, &dbt->warnings, lt_text_of(line));
+    for (size_t i = 0; i < dbt->warnings.len; i++)
+        if (lt_text_eq(dbt->warnings.items[i].text, lt_text_of(line)))
+            return;
+    const lt_dbt_warning warning = {.text = lt_text_of(line), .event = event};
+    lt_push_in(&dbt->arena, &dbt->warnings, warning);
 }
 
 /* ---- the parts of a change ---- */
@@ -372,14 +375,18 @@ static void warn_of_seed(const change_check *c)
 {
     lt_dbt *dbt = (lt_dbt *)(uintptr_t)c->context->dbt; /* its arena: selection has one thread */
     const char *what = "The previous file was <=1MB, so it has changed";
+    lt_dbt_event event = LT_DBT_SEED_GREW;
     if (c->node->kind != LT_DBT_SEED || !c->then || !is_of_path(c->now))
         return;
-    if (is_of_path(c->then))
-        what = same_at(c->now, c->then, "checksum")
-                   ? "It is at the same path: dbt cannot tell if it has changed: assuming they are "
-                     "the same"
-                   : "The previous file was in a different location, assuming it has changed";
-    lt_dbt_state_warn(c->context,
+    if (is_of_path(c->then) && same_at(c->now, c->then, "checksum")) {
+        event = LT_DBT_SEED_IS_LARGE;
+        what = "It is at the same path: dbt cannot tell if it has changed: assuming they are the "
+               "same";
+    } else if (is_of_path(c->then)) {
+        event = LT_DBT_SEED_MOVED;
+        what = "The previous file was in a different location, assuming it has changed";
+    }
+    lt_dbt_state_warn(c->context, event,
                       lt_arena_format(&dbt->arena, "Found a seed (%.*s.%.*s) >1MB in size. %s",
                                       LT_ARG(c->node->package->name), LT_ARG(c->node->name), what));
 }

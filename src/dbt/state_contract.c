@@ -115,7 +115,7 @@ static lt_status tell(const lt_dbt_method_context *context, const lt_json *node,
         return lt_hint(err, "make a change that only adds, or a new version of the model");
     }
     lt_dbt_state_warn(
-        context,
+        context, LT_DBT_BREAKING_CHANGE,
         lt_arena_format(
             &dbt->arena,
             "Breaking change to contracted, unversioned model %.*s (%.*s)\nWhile comparing to "

@@ -445,7 +445,7 @@ typedef struct pairs {
 } pairs;
 
 /* Keep one pair for each key: the last value in the place of the first (as a dict in Python does), or fail. */
-static lt_status keep_one_each(builder *self, pairs *all, lt_map *seen, lt_err *err)
+static lt_status keep_one_each(builder *self, pairs *all, bool is_merged, lt_map *seen, lt_err *err)
 {
     size_t kept = 0;
     for (size_t i = 0; i < all->len; i++) {
@@ -460,6 +460,10 @@ static lt_status keep_one_each(builder *self, pairs *all, lt_map *seen, lt_err *
             return fail_at(self, now.key->line, now.key->col, LT_INVALID, err,
                            "the key '%.*s' stands twice (first at %u:%u)", LT_ARG(now.key->text),
                            first->key->line, first->key->col);
+        if (self->options.doubles && !is_merged) {
+            const lt_yaml_double twice = {now.key->text, now.key->line, now.key->col};
+            lt_push_in(self->arena, self->options.doubles, twice);
+        }
         *first = now;
     }
     all->len = kept;
@@ -477,12 +481,12 @@ static bool all_differ(const pairs *all)
     return true;
 }
 
-static lt_status check_keys(builder *self, pairs *all, lt_err *err)
+static lt_status check_keys(builder *self, pairs *all, bool is_merged, lt_err *err)
 {
     if (all_differ(all))
         return LT_OK;
     LT_AUTO(lt_map) seen = {0};
-    return keep_one_each(self, all, &seen, err);
+    return keep_one_each(self, all, is_merged, &seen, err);
 }
 
 static bool is_merge(const lt_yaml *key)
@@ -515,7 +519,8 @@ static lt_status merge(builder *self, pairs *all, const lt_yaml *value, lt_err *
 }
 
 /* Merged pairs stand in front, so that the mapping's own win. */
-static lt_status collect_pairs(builder *self, const open_node *top, pairs *all, lt_err *err)
+static lt_status collect_pairs(builder *self, const open_node *top, pairs *all, bool *is_merged,
+                               lt_err *err)
 {
     size_t count = (self->waiting.len - top->start) / 2;
     if (count == 0)
@@ -523,8 +528,10 @@ static lt_status collect_pairs(builder *self, const open_node *top, pairs *all, 
     lt_yaml **children = self->waiting.items + top->start;
     if (self->options.yaml11)
         for (size_t i = 0; i < count; i++)
-            if (is_merge(children[2 * i]))
+            if (is_merge(children[2 * i])) {
+                *is_merged = true;
                 LT_TRY(merge(self, all, children[2 * i + 1], err));
+            }
     for (size_t i = 0; i < count; i++) {
         pair own = {children[2 * i], children[2 * i + 1]};
         if (!self->options.yaml11 || !is_merge(own.key))
@@ -536,8 +543,9 @@ static lt_status collect_pairs(builder *self, const open_node *top, pairs *all, 
 static lt_status fill_mapping(builder *self, const open_node *top, lt_err *err)
 {
     pairs all = {0};
-    LT_TRY(collect_pairs(self, top, &all, err));
-    LT_TRY(check_keys(self, &all, err));
+    bool is_merged = false;
+    LT_TRY(collect_pairs(self, top, &all, &is_merged, err));
+    LT_TRY(check_keys(self, &all, is_merged, err));
     lt_yaml *node = top->node;
     node->count = all.len;
     node->keys = lt_alloc_array(self->arena, all.len, sizeof(*node->keys));

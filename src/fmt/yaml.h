@@ -8,6 +8,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/vec.h"
 
 typedef enum lt_yaml_kind { LT_YAML_SCALAR, LT_YAML_SEQUENCE, LT_YAML_MAPPING } lt_yaml_kind;
 
@@ -53,12 +54,20 @@ struct lt_yaml {
     size_t size;     /* nodes below and with this one, aliases written out */
 };
 
+/* A key that stands in a mapping once more, and is not merged into it: the later value counts. */
+typedef struct lt_yaml_double {
+    lt_text key; /* as texts of scalars */
+    uint32_t line, col;
+} lt_yaml_double;
+typedef LT_VEC(lt_yaml_double) lt_yaml_doubles;
+
 typedef struct lt_yaml_options {
     bool
         yaml11; /* as dbt reads: YAML 1.1 scalars (yes, 0777, 1_000, 1:30, dates), merge keys (<<), last key wins */
-    uint32_t depth;    /* 0: 64 */
-    size_t node_limit; /* 0: 1,000,000 */
-    lt_arena *texts;   /* where texts of scalars and tags live; NULL: with the tree */
+    uint32_t depth;           /* 0: 64 */
+    size_t node_limit;        /* 0: 1,000,000 */
+    lt_yaml_doubles *doubles; /* of yaml11: gets them, in `arena`; may be NULL */
+    lt_arena *texts;          /* where texts of scalars and tags live; NULL: with the tree */
 } lt_yaml_options;
 
 /* Read `text`. `path` is for messages and may be NULL; `options` too. The tree lives in `arena` and borrows nothing. An empty

@@ -33,7 +33,7 @@ class Hub:
 
     def __init__(self):
         hub = self
-        self.packages, self.archives, self.asked = {}, {}, []
+        self.packages, self.archives, self.asked, self.moved = {}, {}, [], {}
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
@@ -57,7 +57,7 @@ class Hub:
         package = path.removeprefix("/api/v1/").removesuffix(".json")
         if package in self.packages:
             return json.dumps({"name": package.split("/")[1], "namespace": package.split("/")[0],
-                               "versions": self.packages[package]}).encode()
+                               "versions": self.packages[package], **self.moved.get(package, {})}).encode()
         return self.archives.get(path)
 
     def add(self, package, version, requires=(), packages=()):
@@ -281,3 +281,13 @@ def test_a_project_for_another_dbt_is_refused(shop, required, part):
     shop("parse", DBT_VERSION_CHECK="false")
     shop.write("dbt_project.yml", PROJECT + "require-dbt-version: ['>=1.0.0', '<2.0.0']\n")
     shop("parse")
+
+
+def test_a_package_that_has_another_name_now_is_told_of(shop, hub):
+    hub.moved["acme/tools"] = {"redirectnamespace": "zenith", "redirectname": None}
+    want(shop, {"package": "acme/tools", "version": "1.0.0"})
+    out = " ".join(shop("deps").split())
+    assert "The `acme/tools` package is deprecated in favor of `zenith/tools`." in out and "PackageRedirectDeprecation: 1 occurrence" in out
+    assert installed(shop) == ["tools"]
+    (shop.root / "package-lock.yml").unlink()
+    assert "PackageRedirectDeprecation" in shop("--warn-error", "deps", code=2)

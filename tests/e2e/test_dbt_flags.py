@@ -46,7 +46,7 @@ def test_warn_error_options_say_which_warnings_are_errors(small):
     small("build", "-s", "orders", "twice")
     nothing = ["build", "-s", "nonexist"]
     assert "does not match any enabled nodes" in small(*nothing)
-    for options in ("{error: all}", "{include: all}", "{error: [NoNodesForSelectionCriteria]}"):
+    for options in ("{error: all}", "{include: [NoNodesForSelectionCriteria]}", "{error: [NoNodesForSelectionCriteria]}"):
         assert "NoNodesForSelectionCriteria" in small(*nothing, "--warn-error-options", options, code=2)
     assert "does not match" not in small(*nothing, "--warn-error-options", "{silence: [NoNodesForSelectionCriteria]}")
     assert "FAIL 1" in small("test", "--warn-error-options", "{error: [LogTestResult]}", code=1)

@@ -112,8 +112,8 @@ struct lt_dbt_exec {
     lt_jinja_value results; /* a dict: name -> result */
     lt_jinja_value given;   /* a dict: what context.update() put there */
     lt_jinja_value adapter_config;
-    exec_object adapter, api, relation_class, column_class, exceptions, flags, validation, builtins,
-        context, behavior;
+    exec_object itertools, adapter, api, relation_class, column_class, exceptions, flags,
+        validation, builtins, context, behavior;
     lt_jinja_func *functions; /* with this exec as user */
     lt_jinja_value modules;
     lt_text comment;   /* of each statement, without its signs; empty: none */

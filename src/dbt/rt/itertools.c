@@ -413,8 +413,9 @@ static const lt_jinja_func functions[] = {
 static lt_status module_attr(lt_jinja_render *render, lt_jinja_object *self, lt_text name,
                              lt_jinja_value *out, bool *found, lt_err *err)
 {
+    lt_dbt_exec *exec = ((exec_object *)self)->exec;
+    const lt_dbt_rt_settings *settings = &exec->rt->settings;
     (void)render;
-    (void)self;
     (void)err;
     *found = false;
     for (size_t i = 0; i < LT_COUNT(functions); i++)
@@ -422,6 +423,8 @@ static lt_status module_attr(lt_jinja_render *render, lt_jinja_object *self, lt_
             *out = lt_jinja_func_value(&functions[i]);
             *found = true;
         }
+    if (*found && settings->host->itertools_used)
+        settings->host->itertools_used(settings->user, exec);
     return LT_OK;
 }
 

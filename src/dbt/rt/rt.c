@@ -231,16 +231,16 @@ const lt_jinja_class lt_dbt_rt_builtins_class = {
 /* ---- modules ---- */
 
 static lt_jinja_object datetime_module = {&lt_dbt_datetime_module},
-                       pytz_module = {&lt_dbt_pytz_module}, re_module = {&lt_dbt_re_module},
-                       itertools_module = {&lt_dbt_itertools_module};
+                       pytz_module = {&lt_dbt_pytz_module}, re_module = {&lt_dbt_re_module};
 
-static lt_jinja_value make_modules(lt_jinja_heap *heap)
+static lt_jinja_value make_modules(lt_dbt_exec *exec)
 {
+    lt_jinja_heap *heap = exec->heap;
     lt_jinja_value modules = lt_jinja_dict(heap);
     lt_jinja_put(modules, "datetime", lt_jinja_object_value(&datetime_module));
     lt_jinja_put(modules, "pytz", lt_jinja_object_value(&pytz_module));
     lt_jinja_put(modules, "re", lt_jinja_object_value(&re_module));
-    lt_jinja_put(modules, "itertools", lt_jinja_object_value(&itertools_module));
+    lt_jinja_put(modules, "itertools", lt_jinja_object_value(&exec->itertools.object));
     return modules;
 }
 
@@ -288,8 +288,9 @@ lt_status lt_dbt_exec_open(const lt_dbt_exec_settings *settings, lt_dbt_exec **o
                           .session = settings->session,
                           .own_transaction = {.session = settings->session},
                           .results = lt_jinja_dict(settings->heap),
-                          .given = lt_jinja_dict(settings->heap),
-                          .modules = make_modules(settings->heap)};
+                          .given = lt_jinja_dict(settings->heap)};
+    exec->itertools = (exec_object){{&lt_dbt_itertools_module}, exec};
+    exec->modules = make_modules(exec);
     exec->transaction = settings->transaction ? settings->transaction : &exec->own_transaction;
     exec->adapter_config = make_adapter_config(exec->heap, &exec->rt->settings);
     exec->adapter = (exec_object){{&lt_dbt_adapter_class}, exec};

@@ -109,6 +109,8 @@ typedef struct lt_dbt_host {
     void (*flag_read)(void *user, lt_dbt_exec *exec, lt_text name, lt_jinja_value value);
     /* exceptions.warn() and log(): `info` is shown to people, else it goes to the log. May be NULL: lt_log(). */
     void (*say)(void *user, lt_dbt_exec *exec, bool warning, bool info, lt_text message);
+    /* A template has asked for a function of modules.itertools. May be NULL. */
+    void (*itertools_used)(void *user, lt_dbt_exec *exec);
 } lt_dbt_host;
 
 /* All borrowed for the life of the rt. */

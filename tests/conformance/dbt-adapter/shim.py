@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 import dbt.cli.main
+import dbt.deprecations
 import dbt.exceptions
 import dbt_common.exceptions
 from dbt.adapters.factory import FACTORY
@@ -220,6 +221,14 @@ def refusal(text):
     return "\n".join(lines if start is None else lines[start + 1:]).strip()
 
 
+def count_deprecations(text):
+    """What the summary of a command says, where dbt's process keeps it."""
+    for name, count in re.findall(r"- (\w+): (\d+) occurrence", text):
+        for one in dbt.deprecations.deprecations_list:
+            if one._event == name:
+                dbt.deprecations.active_deprecations[one.name] += int(count)
+
+
 class Runner:
     """dbtRunner, in another process."""
 
@@ -238,10 +247,10 @@ class Runner:
         start = log.stat().st_size if log.exists() else 0
         code, self.text = call(args, env)
         sys.stdout.write(self.text)
-        if self.callbacks and log.exists():  # outside a project there is none
-            with open(log, "rb") as stream:
-                stream.seek(start)
-                events = [event(line) for line in stream.read().decode("utf-8", "replace").splitlines() if line.startswith("{")]
+        kept = log.read_bytes()[start:].decode("utf-8", "replace") if log.exists() else ""
+        count_deprecations(kept)
+        if self.callbacks:
+            events = [event(line) for line in kept.splitlines() if line.startswith("{")]
             for callback in self.callbacks:
                 for one in events:
                     callback(one)

@@ -215,3 +215,19 @@ Test(yaml, depth_and_nodes_have_limits)
         lt_buf_add_byte(&deep, '[');
     CHECK(lt_yaml_read(lt_buf_text(&deep), "f", NULL, &arena, &root, &err) != LT_OK);
 }
+
+Test(yaml, keys_that_stand_twice_are_told_but_not_merged_ones)
+{
+    lt_err err = {0};
+    lt_yaml *root = NULL;
+    lt_yaml_doubles twice = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    const lt_yaml_options options = {.yaml11 = true, .doubles = &twice};
+    lt_text text = T("a: 1\nb: {c: 1, c: 2, c: 3}\nd: &x {e: 1}\nf: {<<: *x, e: 2}\na: 2\n");
+    CHECK(lt_yaml_read(text, "t.yml", &options, &arena, &root, &err) == LT_OK);
+    CHECK(twice.len == 3);
+    CHECK(lt_text_eq(twice.items[0].key, T("c")) && twice.items[0].line == 2 &&
+          twice.items[0].col == 11);
+    CHECK(lt_text_eq(twice.items[2].key, T("a")) && twice.items[2].line == 5);
+    CHECK(lt_text_eq(lt_yaml_find(root, T("a"))->text, T("2")));
+}
