@@ -16,6 +16,7 @@ enum {
 #define TESTS (KIND(GENERIC_TEST) | KIND(SINGULAR_TEST))
 #define BUILT (KIND(MODEL) | KIND(SEED) | KIND(SNAPSHOT) | KIND(ANALYSIS) | KIND(OPERATION))
 #define ALL (BUILT | TESTS)
+#define SEMANTIC (KIND(EXPOSURE) | KIND(METRIC) | KIND(SEMANTIC_MODEL) | KIND(SAVED_QUERY))
 
 static const char *const on_change[] = {"apply", "continue", "fail", NULL};
 static const char *const accesses[] = {"private", "protected", "public", NULL};
@@ -29,12 +30,12 @@ static const struct {
     unsigned kinds, types;
     const char *const *words; /* of a text; NULL: any */
 } keys[] = {
-    {T("enabled"), ALL | KIND(SOURCE), BOOL, NULL},
+    {T("enabled"), ALL | KIND(SOURCE) | SEMANTIC, BOOL, NULL},
     {T("alias"), ALL, TEXT | NONE, NULL},
     {T("schema"), ALL, TEXT | NONE, NULL},
     {T("database"), ALL, TEXT | NONE, NULL},
     {T("tags"), ALL, TEXT | TEXTS, NULL},
-    {T("meta"), ALL, DICT, NULL},
+    {T("meta"), ALL | SEMANTIC, DICT, NULL},
     {T("group"), ALL, TEXT | NONE, NULL},
     {T("materialized"), KIND(SEED), TEXT, seed},
     {T("materialized"), KIND(SNAPSHOT), TEXT, snapshot},

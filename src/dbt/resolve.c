@@ -513,9 +513,15 @@ static lt_status link_semantic(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
             LT_TRY(need_metric(dbt, node, lt_jinja_at(list, i), err));
     }
     for (size_t i = 0; i < node->metric_refs.len; i++) {
-        lt_dbt_node *found = lt_map_find(&dbt->metrics, node->metric_refs.items[i].name);
-        if (found && !found->is_disabled)
+        lt_text name = node->metric_refs.items[i].name;
+        lt_dbt_node *found = lt_map_find(&dbt->metrics, name);
+        if (found && !found->is_disabled) {
             need(dbt, node, found);
+            continue;
+        }
+        lt_ignore(lt_fail(err, LT_INVALID, "%.*s depends on a metric named '%.*s' which %s",
+                          LT_ARG(node->id), LT_ARG(name), found ? "is disabled" : "was not found"));
+        LT_TRY(missing(dbt, node, found != NULL, err));
     }
     return LT_OK;
 }
@@ -536,10 +542,13 @@ static lt_status check_twin(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
                           LT_ARG(twin->path), twin->line, twin->col));
         return lt_hint(err, "take one out, or give it a 'name:' of its own");
     }
-    lt_ignore(lt_fail(err, LT_INVALID, "%.*s: the %s '%.*s' is there already, at %.*s",
-                      LT_ARG(node->path), lt_dbt_kind_name(node->kind), LT_ARG(node->name),
-                      LT_ARG(twin->path)));
-    return lt_hint(err, "rename one of the two files");
+    bool is_entry = node->kind >= LT_DBT_SOURCE && node->line && twin->line;
+    LT_AUTO(lt_chars) here = is_entry ? lt_format(":%u", node->line) : lt_xstrdup("");
+    LT_AUTO(lt_chars) there = is_entry ? lt_format(":%u", twin->line) : lt_xstrdup("");
+    lt_ignore(lt_fail(err, LT_INVALID, "%.*s%s: the %s '%.*s' is there already, at %.*s%s",
+                      LT_ARG(node->path), here, lt_dbt_kind_name(node->kind), LT_ARG(node->name),
+                      LT_ARG(twin->path), there));
+    return lt_hint(err, "rename one of the two%s", is_entry ? "" : " files");
 }
 
 /* ref('x') must mean one thing within a package. */

@@ -137,3 +137,30 @@ def test_a_measure_and_a_dimension_are_of_one_semantic_model(tmp_path):
 def test_a_custom_grain_of_a_time_spine_is_a_column(tmp_path):
     write_files(tmp_path, {**BASE, "models/days.yml": SPINE.replace("standard_granularity_column: day}", "standard_granularity_column: day, custom_granularities: [{name: martian}]}")})
     assert "Time spine custom granularity columns do not exist in the model. Column not found: 'martian'" in dbt(tmp_path, "parse", code=2)
+
+
+def test_a_metric_that_a_model_calls_is_there(tmp_path):
+    write_files(tmp_path, {**BASE, "models/m.sql": "select '{{ metric('twice') }}' as name\n"})
+    dbt(tmp_path, "parse")
+    assert read(tmp_path, "manifest.json")["nodes"]["model.shop.m"]["depends_on"]["nodes"] == ["metric.shop.twice"]
+    write_files(tmp_path, {"dbt_project.yml": BASE["dbt_project.yml"] + "metrics: {shop: {twice: {+enabled: false}}}\n", "models/s.yml": BASE["models/s.yml"].split("saved_queries")[0]})
+    assert "models/m.sql: model.shop.m depends on a metric named 'twice' which is disabled" in dbt(tmp_path, "parse", code=2)
+    write_files(tmp_path, {"models/m.sql": "select '{{ metric('thrice') }}' as name\n"})
+    assert "models/m.sql: model.shop.m depends on a metric named 'thrice' which was not found" in dbt(tmp_path, "parse", code=2)
+
+
+@pytest.mark.parametrize("entry", ["metrics: [{name: x, label: X, type: simple, type_params: {measure: revenue}, config: {enabled: 'True and False'}}]\n",
+                                   "exposures: [{name: x, type: dashboard, owner: {name: me}, config: {enabled: 'maybe'}}]\n",
+                                   "saved_queries: [{name: x, query_params: {metrics: [twice]}, config: {enabled: 'maybe'}}]\n"])
+def test_switches_of_metrics_and_the_like_are_switches(tmp_path, entry):
+    write_files(tmp_path, BASE)
+    out = refused(tmp_path, entry)
+    assert "is not a value of the configuration 'enabled'" in out and "it must be true or false" in out
+
+
+@pytest.mark.parametrize("entry,words", [
+    ("sources: [{name: s, tables: [{name: t},\n {name: t}]}]\n", "models/bad.yml:2: the source 't' is there already, at models/bad.yml:1"),
+    ("exposures:\n- {name: e, type: dashboard, owner: {name: me}}\n- {name: e, type: dashboard, owner: {name: me}}\n", "models/bad.yml:3: the exposure 'e' is there already, at models/bad.yml:2")])
+def test_two_of_one_name_are_told_with_their_lines(tmp_path, entry, words):
+    write_files(tmp_path, BASE)
+    assert words in refused(tmp_path, entry)
