@@ -231,12 +231,11 @@ static void tested_columns(lt_dbt *dbt, const lt_dbt_node *test, lt_texts *out)
         dbt, lt_dbt_is_set(one) ? one : lt_dbt_at(test->kwargs, "combination_of_columns"), out);
 }
 
-void lt_manifest_primary_key(lt_dbt *dbt, const lt_dbt_node *node, const lt_dbt_nodes *children,
-                             lt_texts *out)
+/* Columns with tests of both, else those that are unique. */
+static void tested_key(lt_dbt *dbt, const lt_dbt_node *node, const lt_dbt_nodes *children,
+                       lt_texts *out)
 {
     lt_texts unique = {0}, not_null = {0};
-    if (primary_constraint(node, dbt, out))
-        return;
     for (size_t i = 0; i < children->len; i++) {
         const lt_dbt_node *test = children->items[i];
         if (test->kind != LT_DBT_GENERIC_TEST || test->attached != node)
@@ -250,6 +249,22 @@ void lt_manifest_primary_key(lt_dbt *dbt, const lt_dbt_node *node, const lt_dbt_
     for (size_t i = 0; i < not_null.len; i++)
         if (is_listed(&unique, not_null.items[i]) && !is_listed(out, not_null.items[i]))
             lt_push_in(&dbt->arena, out, not_null.items[i]);
-    if (!out->len)
-        *out = unique;
+    bool has_both = out->len > 0;
+    for (size_t i = 0; !has_both && i < unique.len; i++)
+        if (!is_listed(out, unique.items[i]))
+            lt_push_in(&dbt->arena, out, unique.items[i]);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return lt_text_cmp(*(const lt_text *)a, *(const lt_text *)b);
+}
+
+void lt_manifest_primary_key(lt_dbt *dbt, const lt_dbt_node *node, const lt_dbt_nodes *children,
+                             lt_texts *out)
+{
+    if (!primary_constraint(node, dbt, out))
+        tested_key(dbt, node, children, out);
+    if (out->len > 1)
+        qsort(out->items, out->len, sizeof(*out->items), by_text);
 }

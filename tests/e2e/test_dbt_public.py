@@ -45,6 +45,14 @@ def test_docs_generate_says_when_there_is_nothing_to_compile(tmp_path):
     assert "Concurrency: 2 threads (target='dev')" in dbt(tmp_path, "docs", "generate")
 
 
+def test_columns_of_a_primary_key_stand_in_the_order_of_their_names(tmp_path):
+    project(tmp_path, {"models/a.sql": "select 1 as x, 2 as b\n", "models/s.yml": "models: [{name: a, data_tests: [{shop.unique_combination_of_columns: "
+                       "{arguments: {combination_of_columns: [x, b]}}}], columns: [{name: x, data_tests: [unique]}]}]\n",
+                       "macros/t.sql": "{% test unique_combination_of_columns(model, combination_of_columns) %}select 1 where false{% endtest %}\n"})
+    dbt(tmp_path, "parse")
+    assert manifest(tmp_path)["nodes"]["model.shop.a"]["primary_key"] == ["b", "x"]
+
+
 def test_a_test_refers_to_a_version_by_a_text(tmp_path):
     project(tmp_path, {"models/a_v1.sql": "select 1 as x\n",
                        "models/s.yml": "models: [{name: a, latest_version: 1, versions: [{v: 1}], columns: [{name: x, data_tests: [not_null, {accepted_values: {values: [1]}}]}]}]\n"})
