@@ -81,6 +81,12 @@ def test_an_entry_does_not_say_which_of_several_disabled_models_it_enables(shop)
     assert "Found 2 matching disabled nodes for model 'x'" in shop("parse", code=2)
 
 
+def test_a_metric_that_is_not_there_is_refused_where_it_is_asked_for(shop):
+    shop.write("models/m.sql", "{{ metric('nobody') }} select 1 as id")
+    said = shop("parse", code=2)
+    assert "models/m.sql" in said and "a metric named 'nobody' which was not found" in said
+
+
 @pytest.mark.parametrize("option", [["--select", "m"], ["--selector", "some"]])
 def test_a_query_of_the_command_line_is_no_selection(shop, option):
     assert "--inline and " + option[0] in shop("compile", "--inline", "select 1", *option, code=2)
