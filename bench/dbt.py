@@ -1,5 +1,5 @@
 """What bench/run measures of `leat dbt`: parse, compile, plan and watch of generated projects, a build of a small shop on DuckDB, and ten
-thousand views on PostgreSQL.
+thousand views on PostgreSQL, whose limits are sessions of psql that send the views alone, and that send what dbt would.
 
 DBT_BIN names dbt 1 (dbt-core with dbt-duckdb), DBT2_BIN dbt 2: both do the same beside, each in a row of its own. DBT_MOST (1000) is the
 largest project that dbt 1 is given: it takes minutes for more. JAFFLE_SHOP names a checkout of jaffle-shop to be built in place of the shop."""
@@ -7,6 +7,7 @@ largest project that dbt 1 is given: it takes minutes for more. JAFFLE_SHOP name
 import os
 import pathlib
 import re
+import resource
 import select
 import shutil
 import statistics
@@ -233,18 +234,70 @@ def aim(folder, server):
     return url
 
 
-def bare_views(folder, server, count):
-    """The limit: the same views, each in a transaction, by as many sessions of psql as there are threads, and nothing else said. Seconds."""
+# What a session says for each view: nothing but the view; and what dbt says for a view that is not there yet, statement by statement.
+BARE = "begin; create view built.v_{number} as {view}; commit;\n"
+AS_DBT = """begin;
+create view "built"."v_{number}__dbt_tmp" as ({view});
+alter table "built"."v_{number}__dbt_tmp" rename to "v_{number}";
+commit;
+drop view if exists "built"."v_{number}__dbt_backup" cascade;
+"""
+
+
+def ticks_of(stat):
+    """Processor time of a process from its /proc file, in ticks: its own, and that of its children that have ended; and its parent."""
+    fields = stat.rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14]), int(fields[1])
+
+
+def server_seconds(server):
+    """Processor time of a PostgreSQL so far: the postmaster's, of the backends that have ended, and of those that live."""
+    postmaster = int((pathlib.Path(server.folder) / "data" / "postmaster.pid").read_text().split()[0])
+    own, ended, _ = ticks_of(pathlib.Path(f"/proc/{postmaster}/stat").read_text())
+    total = own + ended
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            own, _, parent = ticks_of(stat.read_text())
+        except OSError:
+            continue  # it has just ended
+        total += own if parent == postmaster else 0
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def costs(server, work):
+    """What work() takes: seconds by the clock, processor seconds of its processes, processor seconds of the server."""
+    server_before, before, began = server_seconds(server), resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    work()
+    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    own = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return seconds, own, server_seconds(server) - server_before
+
+
+def by_psql(folder, server, count, script):
+    """The same views by as many sessions of psql as there are threads: costs."""
     url = aim(folder, server)
     server.psql("create schema built", url)
     for thread in range(THREADS):
-        lines = (f"begin; create view built.v_{number} as {VIEW.format(number=number, source='raw.orders')}; commit;\n" for number in range(thread, count, THREADS))
-        (folder / f"views_{thread}.sql").write_text("".join(lines), encoding="utf-8")
-    began = time.perf_counter()
-    sessions = [subprocess.Popen(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", folder / f"views_{thread}.sql"]) for thread in range(THREADS)]
-    if any([session.wait() for session in sessions]):
-        raise RuntimeError("psql could not create the views")
-    return time.perf_counter() - began
+        lines = (script.format(number=number, view=VIEW.format(number=number, source="raw.orders")) for number in range(thread, count, THREADS))
+        (folder / f"views_{thread}.sql").write_text("set client_min_messages = error;\n" + "".join(lines), encoding="utf-8")
+
+    def work():
+        sessions = [subprocess.Popen(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", folder / f"views_{thread}.sql"]) for thread in range(THREADS)]
+        if any([session.wait() for session in sessions]):
+            raise RuntimeError("psql could not create the views")
+
+    return costs(server, work)
+
+
+def by_leat(meter, folder, server):
+    aim(folder, server)
+    peak = 0
+
+    def work():
+        nonlocal peak
+        _, peak = meter.once(folder, LEAT, "dbt", "run", "--quiet")
+
+    return (*costs(server, work), peak)
 
 
 def views(meter, figure, scratch, count=10000):
@@ -254,10 +307,15 @@ def views(meter, figure, scratch, count=10000):
         views_project(folder, count)
         aim(folder, server)
         meter.once(folder, LEAT, "dbt", "parse", "--quiet")
-        seconds, peak = meter.median(folder, LEAT, "dbt", "run", "--quiet", before=lambda: aim(folder, server))
-        bare = statistics.median(bare_views(folder, server, count) for _ in range(meter.runs))
-        yield figure(f"dbt: run {count:,} views on PostgreSQL, {THREADS} threads", "s", seconds, limit=bare)
-        yield figure(f"dbt: run {count:,} views on PostgreSQL, peak memory", "MiB", peak)
+        turns = [(by_leat(meter, folder, server), by_psql(folder, server, count, BARE), by_psql(folder, server, count, AS_DBT)) for _ in range(meter.runs)]
+        (seconds, own, servers, peak), bare, as_dbt = ([statistics.median(column) for column in zip(*(turn[i] for turn in turns))] for i in range(3))
+        run = f"dbt: run {count:,} views on PostgreSQL"
+        yield figure(f"{run}, {THREADS} threads", "s", seconds, limit=bare[0])
+        yield figure(f"{run}, beside dbt's statements by psql", "s", seconds, limit=as_dbt[0], bar=1.3 * as_dbt[0])
+        yield figure(f"{run}, our processor time a node", "ms", own / count * 1000, limit=as_dbt[1] / count * 1000, bar=0.2)
+        yield figure(f"{run}, the server's processor time a node", "ms", servers / count * 1000, limit=as_dbt[2] / count * 1000)
+        yield figure(f"{run}, our share of all processor time", "%", 100 * own / (own + servers), limit=100 * as_dbt[1] / (as_dbt[1] + as_dbt[2]))
+        yield figure(f"{run}, peak memory", "MiB", peak)
         for name, variable, _, most in PEERS:
             fewer = min(count, most)
             shutil.rmtree(folder)

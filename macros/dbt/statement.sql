@@ -4,7 +4,7 @@
     {%- if execute -%}
         {%- set code = caller() -%}
         {%- if name == 'main' -%}
-            {%- do log('Writing runtime ' ~ language ~ ' for node "' ~ model['unique_id'] ~ '"') -%}
+            {%- do log('Writing runtime ' ~ language ~ ' for node "' ~ (leat_node_id if leat_node_id is defined else model["unique_id"]) ~ '"') -%}
             {%- do write(code) -%}
         {%- endif -%}
         {%- if language == 'sql' -%}

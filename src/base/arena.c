@@ -73,13 +73,17 @@ char *lt_arena_str(lt_arena *arena, lt_text text)
 
 char *lt_arena_vformat(lt_arena *arena, const char *format, va_list args)
 {
+    char first[256]; /* most are short: then they are formatted once */
     va_list again;
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, again);
+    int len = vsnprintf(first, sizeof(first), format, again);
     va_end(again);
     size_t size = len < 0 ? 0 : (size_t)len;
     char *made = lt_alloc(arena, size + 1);
-    (void)vsnprintf(made, size + 1, format, args);
+    if (size < sizeof(first))
+        memcpy(made, first, size);
+    else
+        (void)vsnprintf(made, size + 1, format, args);
     return made;
 }
 
@@ -91,6 +95,28 @@ char *lt_arena_format(lt_arena *arena, const char *format, ...)
     va_end(args);
     return made;
 }
+
+#if defined(__SANITIZE_ADDRESS__)
+void lt_arena_reset(lt_arena *arena) /* who still uses the job's memory is caught */
+{
+    lt_arena_cleanup(arena);
+}
+#else
+void lt_arena_reset(lt_arena *arena)
+{
+    lt_arena_block *kept = arena->newest;
+    if (!kept || kept->size > LARGEST_BLOCK) {
+        lt_arena_cleanup(arena);
+        return;
+    }
+    arena->newest = kept->older;
+    lt_arena_cleanup(arena);
+    memset(kept->bytes, 0, kept->used);
+    kept->used = 0;
+    kept->older = NULL;
+    arena->newest = kept;
+}
+#endif
 
 void lt_arena_cleanup(lt_arena *arena)
 {

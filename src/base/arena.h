@@ -25,3 +25,5 @@ char *lt_arena_format(lt_arena *arena, const char *format, ...) LT_PRINTF(2, 3);
 char *lt_arena_vformat(lt_arena *arena, const char *format, va_list args) LT_PRINTF(2, 0);
 
 void lt_arena_cleanup(lt_arena *arena); /* frees all; the arena can be used again */
+/* The same for the next of many jobs: its largest block stays, if that is at most 1 MiB. */
+void lt_arena_reset(lt_arena *arena);

@@ -53,13 +53,18 @@ void lt_buf_add_byte(lt_buf *buf, char byte)
 void lt_buf_vprintf(lt_buf *buf, const char *format, va_list args)
 {
     va_list again;
+    size_t left = buf->data && !buf->overflow ? buf->cap - buf->len : 0;
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, again);
+    int len = vsnprintf(left ? buf->data + buf->len : NULL, left, format, again);
     va_end(again);
+    bool fits = len >= 0 && (size_t)len < left; /* then it is there already */
     char *room = len < 0 ? NULL : lt_buf_room(buf, (size_t)len);
+    if (left && (!room || !fits))
+        buf->data[buf->len] = '\0';
     if (!room)
         return;
-    (void)vsnprintf(room, (size_t)len + 1, format, args);
+    if (!fits)
+        (void)vsnprintf(room, (size_t)len + 1, format, args);
     lt_buf_grown(buf, (size_t)len);
 }
 

@@ -178,6 +178,8 @@ static lt_status make_one(const char *path, unsigned mode, lt_err *err)
 
 lt_status lt_folder_make(const char *path, unsigned mode, lt_err *err)
 {
+    if (lt_path_is_folder(path)) /* most often: then those above it need no look */
+        return LT_OK;
     LT_AUTO(lt_chars) part = lt_xstrdup(path);
     for (char *slash = part + (part[0] == '/'); (slash = strchr(slash, '/')); slash++) {
         *slash = '\0';

@@ -156,6 +156,10 @@ void lt_mask(lt_text text, lt_buf *out)
     (void)pthread_rwlock_rdlock(&lock);
     size_t start = 0, at = 0;
     while (secrets.len && at < text.len) {
+        if (!can_start[(unsigned char)text.ptr[at]]) {
+            at++;
+            continue;
+        }
         size_t end = secret_end(text, at);
         if (end == at) {
             at++;

@@ -6,11 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-bool lt_text_eq(lt_text a, lt_text b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
 bool lt_text_eq_nocase(lt_text a, lt_text b)
 {
     if (a.len != b.len)

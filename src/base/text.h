@@ -27,7 +27,10 @@ static inline lt_text lt_text_at(const char *start, size_t len)
     return (lt_text){.ptr = start, .len = len};
 }
 
-bool lt_text_eq(lt_text a, lt_text b);
+static inline bool lt_text_eq(lt_text a, lt_text b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
 bool lt_text_eq_nocase(lt_text a, lt_text b); /* ASCII */
 int lt_text_cmp(lt_text a,
                 lt_text b); /* by bytes: < 0, 0, > 0; usable with qsort by a thin wrapper */

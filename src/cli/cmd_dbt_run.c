@@ -9,7 +9,7 @@
 #include "dbt/execute.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
+#include <semaphore.h>
 #include <stdlib.h>
 
 /* ---- running ---- */
@@ -163,7 +163,8 @@ lt_status dbt_run_opened(dbt_work *work, lt_dbt_action action, lt_dbt_run *run, 
 typedef struct canceller {
     lt_dbt_run *run;
     pthread_t thread;
-    atomic_bool is_over;
+    sem_t
+        over; /* posted when there is nothing more to cancel: nobody waits for the rest of a sleep */
     bool has_begun;
 } canceller;
 
@@ -171,24 +172,28 @@ static void *cancel_when_asked(void *context)
 {
     static const int64_t LOOK_US = 50000;
     canceller *c = context;
-    while (!atomic_load(&c->is_over)) {
+    struct timespec next;
+    do {
         if (lt_stop_asked())
             lt_dbt_run_cancel(c->run);
-        lt_sleep_us(LOOK_US);
-    }
+        int64_t at_us = lt_mono_us() + LOOK_US;
+        next = (struct timespec){.tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000};
+    } while (sem_clockwait(&c->over, CLOCK_MONOTONIC, &next) != 0);
     return NULL;
 }
 
 static void canceller_begin(canceller *c)
 {
+    (void)sem_init(&c->over, 0, 0);
     c->has_begun = pthread_create(&c->thread, NULL, cancel_when_asked, c) == 0;
 }
 
 static void canceller_end(canceller *c)
 {
-    atomic_store(&c->is_over, true);
+    (void)sem_post(&c->over);
     if (c->has_begun)
         (void)pthread_join(c->thread, NULL);
+    (void)sem_destroy(&c->over);
 }
 
 static lt_status run_opened(dbt_work *work, lt_dbt_action action, lt_dbt_run *run, lt_err *err)

@@ -108,7 +108,8 @@ static void add_event(const dbt_log *log, bool to_file, const event *e, lt_buf *
     LT_AUTO(lt_buf) bare = {.limit = 4 * LT_MIB};
     LT_AUTO(lt_buf) line = {.limit = 8 * LT_MIB};
     event plain = *e;
-    if (json || !(to_file ? log->colors_file : log->colors)) {
+    bool paints = lt_text_find_byte(e->message, '\033', 0) != SIZE_MAX;
+    if (paints && (json || !(to_file ? log->colors_file : log->colors))) {
         strip(e->message, &bare);
         plain.message = lt_buf_text(&bare);
     }

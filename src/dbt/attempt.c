@@ -365,21 +365,26 @@ static void give_batch(attempt *a, const lt_dbt_batch *batch)
     lt_jinja_put(a->r.extra, "should_full_refresh", lt_jinja_func_value(&no));
 }
 
-lt_jinja_heap *lt_dbt_heap_new(void)
+lt_jinja_heap *lt_dbt_heap_new(lt_dbt_run *run)
 {
-    return lt_xcalloc(1, sizeof(lt_jinja_heap));
+    (void)pthread_mutex_lock(&run->lock);
+    lt_jinja_heap *heap =
+        run->spare.len ? run->spare.items[--run->spare.len] : lt_xcalloc(1, sizeof(lt_jinja_heap));
+    (void)pthread_mutex_unlock(&run->lock);
+    return heap;
 }
 
 void lt_dbt_heap_done(lt_dbt_run *run, lt_jinja_heap *heap, graph_turn *turn)
 {
-    if (lt_dbt_graph_leave(turn)) {
-        (void)pthread_mutex_lock(&run->lock);
+    bool stays = lt_dbt_graph_leave(turn);
+    if (!stays)
+        lt_jinja_heap_reset(heap);
+    (void)pthread_mutex_lock(&run->lock);
+    if (stays)
         lt_push(&run->heaps, heap);
-        (void)pthread_mutex_unlock(&run->lock);
-        return;
-    }
-    lt_jinja_heap_cleanup(heap);
-    lt_free(heap);
+    else
+        lt_push(&run->spare, heap);
+    (void)pthread_mutex_unlock(&run->lock);
 }
 
 void lt_dbt_attempt_once(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
@@ -387,7 +392,7 @@ void lt_dbt_attempt_once(lt_dbt_run *run, lt_dbt_node *node, lt_session *session
                          lt_dbt_node_result *result)
 {
     lt_err err = {0};
-    lt_jinja_heap *heap = lt_dbt_heap_new();
+    lt_jinja_heap *heap = lt_dbt_heap_new(run);
     graph_turn turn = {.graph = &run->graph, .session = session};
     attempt a = {.run = run, .node = node, .result = result, .heap = heap};
     lt_dbt_rendering_init(&a.r, run->request.dbt, node);
@@ -438,7 +443,7 @@ void lt_dbt_attempt(lt_dbt_run *run, lt_dbt_node *node, lt_session *session,
 /* Its values are the run's. */
 lt_jinja_heap *lt_dbt_run_heap(lt_dbt_run *run)
 {
-    lt_jinja_heap *heap = lt_dbt_heap_new();
+    lt_jinja_heap *heap = lt_dbt_heap_new(run);
     (void)pthread_mutex_lock(&run->lock);
     lt_push(&run->heaps, heap);
     (void)pthread_mutex_unlock(&run->lock);

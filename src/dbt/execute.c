@@ -512,6 +512,12 @@ lt_status lt_dbt_run_open(const lt_dbt_run_request *request, lt_dbt_run **out, l
     return LT_OK;
 }
 
+static void free_heap(lt_jinja_heap *heap)
+{
+    lt_jinja_heap_cleanup(heap);
+    lt_free(heap);
+}
+
 void lt_dbt_run_close(lt_dbt_run *run)
 {
     if (!run)
@@ -521,11 +527,12 @@ void lt_dbt_run_close(lt_dbt_run *run)
         lt_engine_close(run->engine);
     lt_jinja_heap_cleanup(&run->values);
     lt_dbt_graph_cleanup(&run->graph);
-    for (size_t i = 0; i < run->heaps.len; i++) {
-        lt_jinja_heap_cleanup(run->heaps.items[i]);
-        lt_free(run->heaps.items[i]);
-    }
+    for (size_t i = 0; i < run->heaps.len; i++)
+        free_heap(run->heaps.items[i]);
+    for (size_t i = 0; i < run->spare.len; i++)
+        free_heap(run->spare.items[i]);
     lt_vec_free(&run->heaps);
+    lt_vec_free(&run->spare);
     (void)pthread_mutex_destroy(&run->lock);
     (void)pthread_cond_destroy(&run->changed);
     lt_arena_cleanup(&run->arena);

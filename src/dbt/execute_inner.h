@@ -42,6 +42,7 @@ struct lt_dbt_run {
     LT_VEC(lt_dbt_node_result *) results;
     LT_VEC(lt_session *) working;  /* of the threads; borrowed from them */
     LT_VEC(lt_jinja_heap *) heaps; /* owned: of values that outlive their node */
+    LT_VEC(lt_jinja_heap *) spare; /* owned: for the next node */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool is_stopped;
@@ -51,8 +52,8 @@ struct lt_dbt_run {
 
 /* ---- attempt.c ---- */
 
-/* The heap of a node, a hook or an operation; lt_dbt_heap_done() when that is, which frees it unless `graph` needs it. */
-lt_jinja_heap *lt_dbt_heap_new(void);
+/* The heap of a node, a hook or an operation; lt_dbt_heap_done() when that is, which empties it for the next unless `graph` needs it. */
+lt_jinja_heap *lt_dbt_heap_new(lt_dbt_run *run);
 void lt_dbt_heap_done(lt_dbt_run *run, lt_jinja_heap *heap, graph_turn *turn);
 
 /* Open the engine and the run time. */

@@ -27,9 +27,9 @@ static lt_relation_kind kind_of(lt_dbt_relation_type type)
 }
 
 /* Others write to a server too: what was known may be old by the time that the lock is ours. */
-static lt_status ask_server(node_fence *f, const lt_dbt_relation *own, lt_err *err)
+static lt_status begin_on_server(node_fence *f, const lt_dbt_relation *own, lt_err *err)
 {
-    LT_TRY(lt_relation_find(f->transaction.session, &f->relation, &f->existing, err));
+    LT_TRY(lt_write_begin_look(f->transaction.session, &f->relation, &f->existing, err));
     if (f->existing != LT_RELATION_OTHER)
         lt_dbt_exec_learn(f->r->exec, own,
                           f->existing == LT_RELATION_NONE ? LT_DBT_UNTYPED : type_of(f->existing));
@@ -37,11 +37,13 @@ static lt_status ask_server(node_fence *f, const lt_dbt_relation *own, lt_err *e
 }
 
 /* Nobody else has the file open: what is known of it holds, and is found without a look at the whole catalogue. */
-static lt_status ask_cache(node_fence *f, lt_jinja_value own, lt_err *err)
+static lt_status begin_with_cache(node_fence *f, lt_jinja_value own, lt_err *err)
 {
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = f->r};
     lt_jinja_kwarg args[] = {{T("relation"), own}};
     lt_jinja_value found = {0};
+    LT_TRY(lt_session_begin(f->transaction.session, err));
+    LT_TRY(lt_write_lock(f->transaction.session, &f->relation, err));
     LT_TRY(lt_dbt_exec_call(f->r->exec, &f->run->request.dbt->env, &context,
                             T("load_cached_relation"), args, 1, &found, err));
     const lt_dbt_relation *relation = lt_dbt_relation_in(found);
@@ -49,14 +51,17 @@ static lt_status ask_cache(node_fence *f, lt_jinja_value own, lt_err *err)
     return LT_OK;
 }
 
-static lt_status find_existing(node_fence *f, lt_err *err)
+/* With the lock on the relation, and a look at what is there. */
+static lt_status begin_locked(node_fence *f, lt_err *err)
 {
     lt_jinja_value own = lt_dbt_node_relation(f->r, f->node, f->r->heap);
     const lt_dbt_relation *relation = lt_dbt_relation_in(own);
     f->existing = LT_RELATION_NONE;
-    if (!relation)
-        return LT_OK;
-    return f->run->is_server ? ask_server(f, relation, err) : ask_cache(f, own, err);
+    if (!relation) {
+        LT_TRY(lt_session_begin(f->transaction.session, err));
+        return lt_write_lock(f->transaction.session, &f->relation, err);
+    }
+    return f->run->is_server ? begin_on_server(f, relation, err) : begin_with_cache(f, own, err);
 }
 
 static bool may_replace(const node_fence *f)
@@ -65,16 +70,15 @@ static bool may_replace(const node_fence *f)
     return !guard || (guard->takes_over && guard->takes_over(guard->context, &f->relation));
 }
 
-static lt_status begun(void *user, lt_err *err)
+static lt_status begin(void *user, lt_err *err)
 {
     node_fence *f = user;
     lt_session *session = f->transaction.session;
     if (f->r->batch && f->r->batch->is_beside) { /* the model's first batch has done all of it */
         f->existing = f->found = LT_RELATION_TABLE;
-        return LT_OK;
+        return lt_session_begin(session, err);
     }
-    LT_TRY(lt_write_lock(session, &f->relation, err));
-    LT_TRY(find_existing(f, err));
+    LT_TRY(begin_locked(f, err));
     if (!f->is_asked) /* what the node found when it began; later transactions find its own work */
         f->found = f->existing;
     f->is_asked = true;
@@ -143,6 +147,6 @@ void lt_dbt_fence_init(node_fence *f, lt_dbt_run *run, rendering *r, const lt_at
 void lt_dbt_fence_close(node_fence *f, bool is_closed)
 {
     f->is_closed = is_closed;
-    f->transaction.fence = is_closed ? (lt_dbt_fence){begun, replaces, commits, f}
+    f->transaction.fence = is_closed ? (lt_dbt_fence){begin, replaces, commits, f}
                                      : (lt_dbt_fence){NULL, NULL, NULL, NULL};
 }

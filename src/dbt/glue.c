@@ -24,12 +24,14 @@ static lt_status dispatch(void *user, lt_dbt_exec *exec, lt_text name, lt_text p
     const lt_dbt *dbt = user;
     (void)err;
     const rendering *r = rendering_of(exec);
-    const lt_dbt_macro *found = lt_dbt_macro_dispatch(dbt, r->package, name, package, tried);
+    const lt_dbt_macro *found = lt_dbt_macro_dispatch(dbt, r->package, name, package, NULL);
     /* While a generic test is read, as in dbt, anybody's; when it runs, that is an error of this test alone. */
     bool of_test = r->loading && r->node && r->node->kind == LT_DBT_GENERIC_TEST;
     for (size_t i = 0; of_test && !package.len && !found && i < dbt->packages.len; i++)
         found = lt_dbt_macro_dispatch(dbt, dbt->packages.items[i], name, package, NULL);
-    give(rendering_of(exec), found, macro);
+    if (!found) /* only then it counts what was tried */
+        found = lt_dbt_macro_dispatch(dbt, r->package, name, package, tried);
+    give(r, found, macro);
     return LT_OK;
 }
 

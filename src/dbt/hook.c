@@ -116,7 +116,7 @@ static lt_status execute(const hook *h, lt_text sql, lt_err *err)
 static lt_status run_hook(const hook *h, lt_err *err)
 {
     rendering r;
-    lt_jinja_heap *heap = lt_dbt_heap_new();
+    lt_jinja_heap *heap = lt_dbt_heap_new(h->run);
     graph_turn turn = {.graph = &h->run->graph, .session = h->session};
     LT_AUTO(lt_buf) sql = {0};
     lt_dbt_rendering_init(&r, h->run->request.dbt, h->node);

@@ -330,17 +330,20 @@ typedef struct dispatching {
 static const lt_dbt_macro *try_prefixes(const dispatching *d, lt_text package)
 {
     size_t count = d->dbt->adapter_types.len;
+    LT_AUTO(lt_buf) full = {.limit = LT_MIB};
     for (size_t i = 0; i <= count; i++) {
-        lt_text prefix = i < count ? d->dbt->adapter_types.items[i] : T("default");
-        LT_AUTO(lt_chars) full = lt_format("%.*s__%.*s", LT_ARG(prefix), LT_ARG(d->name));
-        lt_text name = lt_text_of(full);
+        lt_buf_clear(&full);
+        lt_buf_add(&full, i < count ? d->dbt->adapter_types.items[i] : T("default"));
+        lt_buf_add_str(&full, "__");
+        lt_buf_add(&full, d->name);
+        lt_text name = lt_buf_text(&full);
         const lt_dbt_macro *found =
             package.len ? find_in(d->dbt, package, name) : lt_dbt_macro_find(d->dbt, d->from, name);
         if (found)
             return found;
         if (d->tried)
-            lt_buf_printf(d->tried, "%s'%.*s%s%s'", d->tried->len ? ", " : "", LT_ARG(package),
-                          package.len ? "." : "", full);
+            lt_buf_printf(d->tried, "%s'%.*s%s%.*s'", d->tried->len ? ", " : "", LT_ARG(package),
+                          package.len ? "." : "", LT_ARG(name));
     }
     return NULL;
 }

@@ -657,7 +657,8 @@ static bool find_function(const rendering *r, lt_text name, lt_jinja_value *out)
     }
     for (size_t i = 0; i < LT_COUNT(functions); i++) {
         bool value_only = functions[i].run == env_var || functions[i].run == doc;
-        if ((r->only_values && !value_only) || !lt_text_eq(lt_text_of(functions[i].name), name))
+        if (!name.len || functions[i].name[0] != name.ptr[0] || (r->only_values && !value_only) ||
+            !lt_text_eq(lt_text_of(functions[i].name), name))
             continue;
         *out = lt_jinja_func_value(&functions[i]);
         return true;
@@ -665,32 +666,64 @@ static bool find_function(const rendering *r, lt_text name, lt_jinja_value *out)
     return false;
 }
 
+typedef enum value_name {
+    VALUE_VAR,
+    VALUE_TARGET,
+    VALUE_PROJECT_NAME,
+    VALUE_DBT_VERSION,
+    VALUE_CONFIG,
+    VALUE_BUILTINS,
+    VALUE_SCHEMA,
+    VALUE_DATABASE,
+    VALUE_TEST_KWARGS
+} value_name;
+
+static lt_jinja_value value_named(rendering *r, value_name which)
+{
+    const lt_relation *own = r->node ? &r->node->relation : NULL;
+    switch (which) {
+    case VALUE_VAR:
+        return lt_jinja_object_value(&r->var);
+    case VALUE_TARGET:
+        return r->dbt->target;
+    case VALUE_PROJECT_NAME:
+        return lt_jinja_text(r->dbt->root ? r->dbt->root->name : (lt_text){0});
+    case VALUE_DBT_VERSION:
+        return lt_jinja_text(T(LT_DBT_VERSION));
+    case VALUE_CONFIG:
+        return lt_jinja_object_value(&r->config);
+    case VALUE_BUILTINS:
+        return lt_jinja_object_value(&r->builtins);
+    case VALUE_SCHEMA:
+        return lt_jinja_text(own && own->schema.len ? own->schema : r->dbt->settings.target_schema);
+    case VALUE_DATABASE:
+        return lt_jinja_text(lt_dbt_database_of(r));
+    case VALUE_TEST_KWARGS:
+        return r->kwargs;
+    }
+    return (lt_jinja_value){0};
+}
+
 static bool find_value(rendering *r, lt_text name, lt_jinja_value *out)
 {
-    const lt_dbt_settings *set = &r->dbt->settings;
-    const struct {
+    static const struct {
         lt_text name;
-        lt_jinja_value value;
+        value_name which;
         bool hidden; /* from .yml files */
-    } values[] = {
-        {T("var"), lt_jinja_object_value(&r->var), false},
-        {T("target"), r->dbt->target, false},
-        {T("env"), r->dbt->target, false},
-        {T("project_name"), lt_jinja_text(r->dbt->root ? r->dbt->root->name : (lt_text){0}), false},
-        {T("dbt_version"), lt_jinja_text(T(LT_DBT_VERSION)), false},
-        {T("config"), lt_jinja_object_value(&r->config), true},
-        {T("builtins"), lt_jinja_object_value(&r->builtins), true},
-        {T("schema"),
-         lt_jinja_text(r->node && r->node->relation.schema.len ? r->node->relation.schema
-                                                               : set->target_schema),
-         true},
-        {T("database"), lt_jinja_text(lt_dbt_database_of(r)), true},
-        {T("_dbt_generic_test_kwargs"), r->kwargs, true},
-    };
+    } values[] = {{T("var"), VALUE_VAR, false},
+                  {T("target"), VALUE_TARGET, false},
+                  {T("env"), VALUE_TARGET, false},
+                  {T("project_name"), VALUE_PROJECT_NAME, false},
+                  {T("dbt_version"), VALUE_DBT_VERSION, false},
+                  {T("config"), VALUE_CONFIG, true},
+                  {T("builtins"), VALUE_BUILTINS, true},
+                  {T("schema"), VALUE_SCHEMA, true},
+                  {T("database"), VALUE_DATABASE, true},
+                  {T("_dbt_generic_test_kwargs"), VALUE_TEST_KWARGS, true}};
     for (size_t i = 0; i < LT_COUNT(values); i++) {
         if (!lt_text_eq(values[i].name, name) || (values[i].hidden && r->only_values))
             continue;
-        *out = values[i].value;
+        *out = value_named(r, values[i].which);
         return out->type != LT_JINJA_UNDEFINED;
     }
     return false;
@@ -770,19 +803,60 @@ static void translate_types(const lt_dbt_node *node, lt_jinja_value model)
     }
 }
 
+static lt_jinja_value model_as_parsed(const lt_dbt *dbt, const lt_dbt_node *node,
+                                      lt_jinja_heap *heap)
+{
+    lt_jinja_value made = lt_dbt_node_value(dbt, node, heap);
+    translate_types(node, made);
+    return made;
+}
+
+/* `model` of a node that runs. */
+typedef struct running_model {
+    const lt_dbt *dbt;
+    const lt_dbt_node *node;
+    const lt_dbt_batch *batch; /* or NULL */
+    lt_jinja_heap *heap;
+    lt_text database, compiled;
+} running_model;
+
+static lt_jinja_value make_running(void *user)
+{
+    const running_model *m = user;
+    lt_jinja_value made = model_as_parsed(m->dbt, m->node, m->heap);
+    if (!m->node->relation.database.len)
+        lt_jinja_put(made, "database", lt_jinja_text(m->database));
+    if (m->batch)
+        put_batch(m->batch, made, m->heap);
+    if (m->compiled.len)
+        lt_jinja_put(made, "compiled_code", lt_jinja_text(m->compiled));
+    return made;
+}
+
+/* A third of a node's time went into it, and materializations only hand it on. */
 static lt_jinja_value model_value(const rendering *r, lt_jinja_heap *heap)
 {
-    lt_jinja_value made = lt_dbt_node_value(r->dbt, r->node, heap);
-    translate_types(r->node, made);
     if (r->loading || !r->session)
-        return made;
-    if (!r->node->relation.database.len)
-        lt_jinja_put(made, "database", lt_jinja_text(lt_dbt_database_of(r)));
-    if (r->batch)
-        put_batch(r->batch, made, heap);
-    if (r->compiled.len)
-        lt_jinja_put(made, "compiled_code", lt_jinja_text(r->compiled));
-    return made;
+        return model_as_parsed(r->dbt, r->node, heap);
+    running_model *model = LT_NEW(&heap->arena, running_model);
+    *model = (running_model){.dbt = r->dbt,
+                             .node = r->node,
+                             .batch = r->batch,
+                             .heap = heap,
+                             .database = lt_dbt_database_of(r),
+                             .compiled = r->compiled};
+    return lt_jinja_lazy_dict(heap, make_running, model);
+}
+
+/* Hooks of the node's configuration: a list, of {sql, transaction, index}, which is the template's own. */
+static lt_jinja_value hooks_value(rendering *r, lt_jinja_heap *heap, lt_text key)
+{
+    lt_jinja_value set = lt_dbt_config_get(r->dbt, r->node, key);
+    if (r->loading || !r->session || set.type != LT_JINJA_LIST || !lt_jinja_len(set))
+        return lt_jinja_list(heap);
+    if (r->model.type != LT_JINJA_DICT)
+        r->model = model_value(r, heap);
+    return lt_dbt_at(lt_dbt_at(r->model, "config"), key.ptr);
 }
 
 /* The nodes that this run was asked for, by their ids; none while parsing. */
@@ -816,6 +890,15 @@ static bool find_made(rendering *r, lt_jinja_heap *heap, lt_text name, lt_jinja_
         if (r->model.type != LT_JINJA_DICT)
             r->model = model_value(r, r->heap ? r->heap : heap);
         *out = r->model;
+        return true;
+    }
+    bool pre = lt_text_eq(name, T("pre_hooks"));
+    if (r->node && (pre || lt_text_eq(name, T("post_hooks")))) {
+        *out = hooks_value(r, r->heap ? r->heap : heap, pre ? T("pre-hook") : T("post-hook"));
+        return true;
+    }
+    if (r->node && lt_text_eq(name, T("leat_node_id"))) { /* ours: `model` would be made for it */
+        *out = lt_jinja_text(r->node->id);
         return true;
     }
     if (lt_text_eq(name, T("graph"))) {

@@ -25,6 +25,7 @@ struct lt_dbt_prints {
     lt_arena arena;
     lt_dbt_print **made; /* by the index of the node */
     lt_map needs;        /* id of a macro -> lt_texts: what it calls */
+    lt_map reached;      /* id of a macro -> macro_list: see reached_from() */
     uint64_t around;     /* of what any node may look at; 0: not known yet */
     uint32_t *met;       /* by the index of a node: for whose mark it was looked at, index + 1 */
     lt_dbt_nodes open;
@@ -45,6 +46,7 @@ void lt_dbt_prints_free(lt_dbt_prints *prints)
     if (!prints)
         return;
     lt_map_cleanup(&prints->needs);
+    lt_map_cleanup(&prints->reached);
     lt_vec_free(&prints->open);
     lt_arena_cleanup(&prints->arena);
     lt_free(prints);
@@ -206,14 +208,15 @@ static void visit(lt_dbt_prints *prints, lt_map *seen, macro_list *open, const l
         lt_push_in(&prints->arena, open, macro);
 }
 
-/* All that it calls, ours left out: another version of leat is no change of the project. */
-static void list_macros(lt_dbt_prints *prints, const lt_dbt_node *node, macro_list *out)
+/* It and all that it calls, ours left out: another version of leat is no change of the project. */
+static const macro_list *reached_from(lt_dbt_prints *prints, const lt_dbt_macro *start)
 {
     lt_map seen = {0};
-    macro_list open = {0};
-    for (size_t i = 0; i < node->macros.len; i++)
-        visit(prints, &seen, &open, node->macros.items[i]);
-    visit(prints, &seen, &open, materialization_of(prints->dbt, node));
+    macro_list open = {0}, *out = lt_map_find(&prints->reached, start->id);
+    if (out)
+        return out;
+    out = LT_NEW(&prints->arena, macro_list);
+    visit(prints, &seen, &open, start);
     for (size_t at = 0; at < open.len; at++) {
         const lt_dbt_macro *macro = open.items[at];
         const lt_texts *needs = needs_of(prints, macro);
@@ -221,6 +224,22 @@ static void list_macros(lt_dbt_prints *prints, const lt_dbt_node *node, macro_li
             visit(prints, &seen, &open, macro_of_id(prints->dbt, needs->items[i]));
         if (!macro->package->is_built_in)
             lt_push_in(&prints->arena, out, macro);
+    }
+    lt_map_cleanup(&seen);
+    (void)lt_map_put(&prints->reached, start->id, out);
+    return out;
+}
+
+/* What a node calls: its own macros and its materialization, each once. */
+static void list_macros(lt_dbt_prints *prints, const lt_dbt_node *node, macro_list *out)
+{
+    lt_map seen = {0};
+    const lt_dbt_macro *last = materialization_of(prints->dbt, node);
+    for (size_t i = 0; i <= node->macros.len; i++) {
+        const lt_dbt_macro *start = i < node->macros.len ? node->macros.items[i] : last;
+        const macro_list *reached = start ? reached_from(prints, start) : NULL;
+        for (size_t k = 0; reached && k < reached->len; k++)
+            visit(prints, &seen, out, reached->items[k]);
     }
     lt_map_cleanup(&seen);
 }

@@ -245,38 +245,112 @@ lt_status lt_query_columns(lt_session *session, lt_text sql, lt_arena *arena, lt
 
 enum { CATALOG_ROWS = 1000000 };
 
-static lt_status ask_catalog(lt_session *session, const char *statement,
-                             const lt_relation *relation, lt_arena *arena, lt_table *out,
-                             lt_err *err)
+static lt_text catalog_statement(const lt_session *session, const char *statement)
 {
     char path[128];
     (void)snprintf(path, sizeof(path), "sql/%s/%s.sql", session->engine->ops->kind, statement);
     const lt_embedded *file = lt_embedded_find(path);
     assert(file);
-    const lt_text params[] = {
-        lt_text_at(relation->database.len ? relation->database.ptr : "", relation->database.len),
-        lt_text_at(relation->schema.len ? relation->schema.ptr : "", relation->schema.len),
-        lt_text_at(relation->name.len ? relation->name.ptr : "", relation->name.len),
-    };
-    return lt_query_table(session, lt_text_at((const char *)file->data, file->len), params,
-                          LT_COUNT(params), CATALOG_ROWS, NULL, arena, out, err);
+    return lt_text_at((const char *)file->data, file->len);
+}
+
+enum { CATALOG_PARAMS = 3 };
+static void catalog_params(const lt_relation *relation, lt_text params[CATALOG_PARAMS])
+{
+    const lt_text parts[CATALOG_PARAMS] = {relation->database, relation->schema, relation->name};
+    for (size_t i = 0; i < CATALOG_PARAMS; i++)
+        params[i] = parts[i].len ? parts[i] : T("");
+}
+
+static lt_status ask_catalog(lt_session *session, const char *statement,
+                             const lt_relation *relation, lt_arena *arena, lt_table *out,
+                             lt_err *err)
+{
+    lt_text params[CATALOG_PARAMS];
+    catalog_params(relation, params);
+    return lt_query_table(session, catalog_statement(session, statement), params, LT_COUNT(params),
+                          CATALOG_ROWS, NULL, arena, out, err);
+}
+
+static lt_relation_kind kind_in(const lt_table *table)
+{
+    static const struct {
+        const char *name;
+        lt_relation_kind kind;
+    } names[] = {{"table", LT_RELATION_TABLE},
+                 {"view", LT_RELATION_VIEW},
+                 {"r", LT_RELATION_TABLE}, /* pg_class.relkind: a table, one with partitions */
+                 {"p", LT_RELATION_TABLE},
+                 {"v", LT_RELATION_VIEW}};
+    for (size_t i = 0; table->row_count && i < LT_COUNT(names); i++)
+        if (lt_text_eq(lt_table_cell(table, 0, 0), lt_text_of(names[i].name)))
+            return names[i].kind;
+    return table->row_count ? LT_RELATION_OTHER : LT_RELATION_NONE;
 }
 
 lt_status lt_relation_find(lt_session *session, const lt_relation *relation, lt_relation_kind *kind,
                            lt_err *err)
 {
-    static const struct {
-        const char *name;
-        lt_relation_kind kind;
-    } names[] = {{"table", LT_RELATION_TABLE}, {"view", LT_RELATION_VIEW}};
     LT_AUTO(lt_arena) arena = {0};
     lt_table table;
     LT_TRY(ask_catalog(session, "relation_kind", relation, &arena, &table, err));
-    *kind = table.row_count ? LT_RELATION_OTHER : LT_RELATION_NONE;
-    for (size_t i = 0; table.row_count && i < LT_COUNT(names); i++)
-        if (lt_text_eq(lt_table_cell(&table, 0, 0), lt_text_of(names[i].name)))
-            *kind = names[i].kind;
+    *kind = kind_in(&table);
     return LT_OK;
+}
+
+/* The statement with its parameters written out; its comment lines are left behind. */
+static void write_out(lt_text sql, const lt_text params[CATALOG_PARAMS], lt_buf *out)
+{
+    while (lt_text_starts(sql, T("--")))
+        sql = lt_text_sub(sql, LT_MIN(lt_text_find_byte(sql, '\n', 0) + 1, sql.len), SIZE_MAX);
+    for (size_t i = 0; i < sql.len; i++) {
+        unsigned number = i + 1 < sql.len ? (unsigned)(sql.ptr[i + 1] - '1') : CATALOG_PARAMS;
+        if (sql.ptr[i] != '$' || number >= CATALOG_PARAMS) {
+            lt_buf_add_byte(out, sql.ptr[i]);
+            continue;
+        }
+        lt_quote_literal(params[number], out);
+        i++;
+    }
+}
+
+static lt_status find_in_script(lt_session *session, lt_text first, const lt_relation *relation,
+                                lt_relation_kind *kind, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
+    lt_text params[CATALOG_PARAMS];
+    lt_table table = {0};
+    catalog_params(relation, params);
+    lt_buf_printf(&sql, "BEGIN; %.*s%s", LT_ARG(first), first.len ? "; " : "");
+    write_out(catalog_statement(session, "relation_kind_in"), params, &sql);
+    LT_TRY(lt_buf_check(&sql, "the statement", err));
+    LT_TRY(start(session, lt_buf_text(&sql), err));
+    WAITING(session);
+    LT_TRY(session->engine->ops->begin_script(session, lt_buf_text(&sql), &arena, &table, err));
+    *kind = kind_in(&table);
+    return LT_OK;
+}
+
+static lt_status find_in_turn(lt_session *session, lt_text first, const lt_relation *relation,
+                              lt_relation_kind *kind, lt_err *err)
+{
+    LT_TRY(lt_session_begin(session, err));
+    lt_status status = first.len ? lt_exec(session, first, NULL, err) : LT_OK;
+    if (status == LT_OK)
+        status = lt_relation_find(session, relation, kind, err);
+    if (status != LT_OK)
+        lt_session_rollback(session);
+    return status;
+}
+
+lt_status lt_relation_find_begin(lt_session *session, lt_text first, const lt_relation *relation,
+                                 lt_relation_kind *kind, lt_err *err)
+{
+    bool at_once =
+        session->engine->ops->begin_script && relation->schema.len && !relation->database.len;
+    return at_once ? find_in_script(session, first, relation, kind, err)
+                   : find_in_turn(session, first, relation, kind, err);
 }
 
 lt_status lt_relation_columns(lt_session *session, const lt_relation *relation, lt_arena *arena,

@@ -119,6 +119,11 @@ typedef LT_VEC(lt_column) lt_columns;
 
 LT_MUST_CHECK lt_status lt_relation_find(lt_session *session, const lt_relation *relation,
                                          lt_relation_kind *kind, lt_err *err);
+/* Begin a transaction, run `first` (a statement without rows that matter; empty: none) and then look for the relation, in one message
+ * where the engine can. On failure no transaction is open. */
+LT_MUST_CHECK lt_status lt_relation_find_begin(lt_session *session, lt_text first,
+                                               const lt_relation *relation, lt_relation_kind *kind,
+                                               lt_err *err);
 /* A relation as the catalogue has it. */
 typedef struct lt_relation_entry {
     lt_text name;

@@ -60,6 +60,10 @@ struct lt_engine_ops {
     void (*cancel)(lt_session *session); /* from any thread */
 
     /* Optional: NULL says that there is no such thing. */
+    /* Several statements in one message, the first of which is BEGIN; the cells of the last, without names and types. On failure no
+     * transaction is open. */
+    lt_status (*begin_script)(lt_session *session, lt_text sql, lt_arena *arena, lt_table *out,
+                              lt_err *err);
     bool (*backend)(lt_session *session, int *pid, char started[64]);
     void (*progress)(lt_session *session, int64_t *rows, double *fraction);
     lt_status (*write_parquet)(lt_session *session, lt_text select, const char *path, int64_t *rows,

@@ -11,20 +11,20 @@ enum { RESULT_LIMIT = 256 << 20 }; /* bytes of one lt_table */
 typedef LT_VEC(lt_text) cells;
 
 /* As value::text has it; libpq's text of a boolean is "t". */
-static lt_text cell_text(const PGresult *result, int column, lt_arena *arena)
+static lt_text cell_text(const PGresult *result, int row, int column, lt_arena *arena)
 {
-    if (PQgetisnull(result, 0, column))
+    if (PQgetisnull(result, row, column))
         return (lt_text){0};
     if (PQftype(result, column) == LT_PG_BOOL)
-        return PQgetvalue(result, 0, column)[0] == 't' ? T("true") : T("false");
-    return lt_arena_text(
-        arena, lt_text_at(PQgetvalue(result, 0, column), (size_t)PQgetlength(result, 0, column)));
+        return PQgetvalue(result, row, column)[0] == 't' ? T("true") : T("false");
+    return lt_arena_text(arena, lt_text_at(PQgetvalue(result, row, column),
+                                           (size_t)PQgetlength(result, row, column)));
 }
 
-static lt_status add_row(const PGresult *result, lt_arena *arena, cells *out, lt_err *err)
+static lt_status add_row(const PGresult *result, int row, lt_arena *arena, cells *out, lt_err *err)
 {
     for (int i = 0; i < PQnfields(result); i++) {
-        lt_text cell = cell_text(result, i, arena);
+        lt_text cell = cell_text(result, row, i, arena);
         lt_push_in(arena, out, cell);
     }
     if (arena->used_bytes >= RESULT_LIMIT)
@@ -54,7 +54,7 @@ static lt_status read_rows(pg_session *self, lt_text sql, size_t row_limit, bool
             *more = true;
             continue;
         }
-        LT_TRY(add_row(result, arena, &found, err));
+        LT_TRY(add_row(result, 0, arena, &found, err));
         table->row_count++;
     }
 }
@@ -94,6 +94,53 @@ lt_status lt_pg_query_table(lt_session *session, lt_text sql, const lt_text *par
     LT_TRY(lt_pg_type_names(self, last, arena, table.types, err));
     *out = table;
     return LT_OK;
+}
+
+/* Results until there is none left; the rows of the last one that has any. */
+static lt_status last_rows(pg_session *self, PGresult **last, lt_err *err)
+{
+    for (;;) {
+        lt_pg_await(self);
+        LT_AUTO(pg_result) result = PQgetResult(self->connection);
+        if (!result)
+            return LT_OK;
+        if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+            PQclear(*last);
+            *last = LT_TAKE(result);
+        } else if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+            return lt_pg_fail(self, result, (lt_text){0}, err);
+        }
+    }
+}
+
+static lt_status copy_rows(const PGresult *result, lt_arena *arena, lt_table *out, lt_err *err)
+{
+    cells found = {0};
+    for (int row = 0; row < PQntuples(result); row++)
+        LT_TRY(add_row(result, row, arena, &found, err));
+    *out = (lt_table){.cells = found.items,
+                      .column_count = (size_t)PQnfields(result),
+                      .row_count = (size_t)PQntuples(result)};
+    return LT_OK;
+}
+
+lt_status lt_pg_begin_script(lt_session *session, lt_text sql, lt_arena *arena, lt_table *out,
+                             lt_err *err)
+{
+    pg_session *self = pg_session_of(session);
+    LT_AUTO(pg_result) last = NULL;
+    LT_TRY(lt_pg_check_idle(self, err));
+    LT_AUTO(lt_chars) text = lt_text_dup(sql);
+    atomic_store(&self->running, true);
+    lt_status status = PQsendQuery(self->connection, text)
+                           ? last_rows(self, &last, err)
+                           : lt_pg_fail(self, NULL, (lt_text){0}, err);
+    lt_pg_drain(self);
+    if (status == LT_OK)
+        status = copy_rows(last, arena, out, err);
+    if (status != LT_OK)
+        lt_pg_rollback(session);
+    return status;
 }
 
 /* ---- streams ---- */

@@ -453,12 +453,18 @@ static lt_status session_query_columns(lt_session *session, lt_text sql, lt_aren
 
 /* ---- transactions ---- */
 
+lt_status lt_pg_check_idle(const pg_session *self, lt_err *err)
+{
+    PGTransactionStatusType state = PQtransactionStatus(self->connection);
+    return state == PQTRANS_INTRANS || state == PQTRANS_INERROR
+               ? lt_fail(err, LT_INVALID, "the session is in a transaction already")
+               : LT_OK;
+}
+
 static lt_status session_begin(lt_session *session, lt_err *err)
 {
     pg_session *self = pg_session_of(session);
-    PGTransactionStatusType state = PQtransactionStatus(self->connection);
-    if (state == PQTRANS_INTRANS || state == PQTRANS_INERROR)
-        return lt_fail(err, LT_INVALID, "the session is in a transaction already");
+    LT_TRY(lt_pg_check_idle(self, err));
     return lt_pg_run(self, "BEGIN", err);
 }
 
@@ -474,7 +480,7 @@ static lt_status session_commit(lt_session *session, lt_err *err)
     return lt_pg_run(self, "COMMIT", err);
 }
 
-static void session_rollback(lt_session *session)
+void lt_pg_rollback(lt_session *session)
 {
     lt_err err;
     pg_session *self = pg_session_of(session);
@@ -493,7 +499,8 @@ const lt_engine_ops lt_postgres_ops = {
     .exec = session_exec,
     .begin = session_begin,
     .commit = session_commit,
-    .rollback = session_rollback,
+    .rollback = lt_pg_rollback,
+    .begin_script = lt_pg_begin_script,
     .query = lt_pg_query,
     .query_table = lt_pg_query_table,
     .query_columns = session_query_columns,

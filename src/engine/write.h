@@ -32,6 +32,10 @@ LT_MUST_CHECK lt_status lt_write_begin(lt_session *session, const lt_relation *r
 /* Wait until nobody else writes the relation, and keep others out until the transaction ends. */
 LT_MUST_CHECK lt_status lt_write_lock(lt_session *session, const lt_relation *relation,
                                       lt_err *err);
+/* Begin a transaction with that lock, and say what is there once the lock is ours: one message to a server. On failure no transaction is
+ * open. */
+LT_MUST_CHECK lt_status lt_write_begin_look(lt_session *session, const lt_relation *relation,
+                                            lt_relation_kind *kind, lt_err *err);
 /* LT_INVALID: leat has never written the relation, which is there as `existing`. Asked under the lock, before lt_write_claim(). */
 LT_MUST_CHECK lt_status lt_write_check_own(lt_session *session, const lt_relation *relation,
                                            lt_relation_kind existing, lt_err *err);

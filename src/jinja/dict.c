@@ -103,10 +103,19 @@ static size_t find_entry(const lt_jinja_table *dict, lt_jinja_value key, uint32_
     return SIZE_MAX;
 }
 
-dict_entry *lt_jinja_dict_get(const lt_jinja_table *dict, lt_jinja_value key)
+void lt_jinja_table_make(lt_jinja_table *dict)
+{
+    const lt_jinja_lazy *lazy = dict->lazy;
+    lt_jinja_value made = lazy->make(lazy->user);
+    dict->lazy = NULL;
+    if (made.type == LT_JINJA_DICT)
+        *dict = *lt_jinja_made(made.as.dict);
+}
+
+dict_entry *lt_jinja_dict_get(lt_jinja_table *dict, lt_jinja_value key)
 {
     uint32_t hash;
-    if (!lt_jinja_hash(key, &hash))
+    if (!lt_jinja_made(dict)->live || !lt_jinja_hash(key, &hash))
         return NULL;
     size_t found = find_entry(dict, key, hash);
     return found == SIZE_MAX ? NULL : &dict->entries[found];
@@ -150,7 +159,7 @@ void lt_jinja_dict_set(lt_jinja_table *dict, lt_jinja_value key, lt_jinja_value 
     uint32_t hash;
     if (!lt_jinja_hash(key, &hash))
         return;
-    size_t found = find_entry(dict, key, hash);
+    size_t found = find_entry(lt_jinja_made(dict), key, hash);
     if (found != SIZE_MAX) {
         dict->entries[found].value = value;
         return;

@@ -168,6 +168,8 @@ typedef struct lt_jinja_table {
     uint32_t *slots; /* entry + 1, or 0; NULL while it is small */
     size_t len, cap, slot_count, live;
     lt_jinja_heap *heap;
+    struct lt_jinja_lazy
+        *lazy; /* NULL: it is made; else read and write it through lt_jinja_made() */
 } lt_jinja_table;
 
 typedef struct lt_jinja_method {
@@ -196,8 +198,20 @@ lt_jinja_value lt_jinja_missing_value(lt_jinja_heap *heap, missing_kind kind, lt
 lt_jinja_value lt_jinja_concat(lt_jinja_heap *heap, lt_text a, lt_text b);
 void lt_jinja_list_push(lt_jinja_seq *list, lt_jinja_value value);
 
+typedef struct lt_jinja_lazy {
+    lt_jinja_value (*make)(void *user);
+    void *user;
+} lt_jinja_lazy;
+void lt_jinja_table_make(lt_jinja_table *dict);
+static inline lt_jinja_table *lt_jinja_made(lt_jinja_table *dict)
+{
+    if (dict->lazy)
+        lt_jinja_table_make(dict);
+    return dict;
+}
+
 bool lt_jinja_hash(lt_jinja_value value, uint32_t *hash); /* false: unhashable */
-dict_entry *lt_jinja_dict_get(const lt_jinja_table *dict, lt_jinja_value key);
+dict_entry *lt_jinja_dict_get(lt_jinja_table *dict, lt_jinja_value key);
 void lt_jinja_dict_set(lt_jinja_table *dict, lt_jinja_value key, lt_jinja_value value);
 bool lt_jinja_dict_remove(lt_jinja_table *dict, lt_jinja_value key, lt_jinja_value *value);
 void lt_jinja_dict_clear(lt_jinja_table *dict);

@@ -93,6 +93,8 @@ struct lt_jinja_heap {
     bool borrows; /* an object that cannot be copied was put into it: it lives in another heap */
 };
 void lt_jinja_heap_cleanup(lt_jinja_heap *heap);
+/* The same, for the next of many renders: some memory stays with it. */
+void lt_jinja_heap_reset(lt_jinja_heap *heap);
 
 static inline lt_jinja_value lt_jinja_none(void)
 {
@@ -134,6 +136,10 @@ lt_jinja_value lt_jinja_list(lt_jinja_heap *heap);
 /* `items` are copied (not what they point to). */
 lt_jinja_value lt_jinja_tuple(lt_jinja_heap *heap, const lt_jinja_value *items, size_t count);
 lt_jinja_value lt_jinja_dict(lt_jinja_heap *heap);
+/* A dict that is made when something of it is first asked for: it becomes what `make` gives, a dict of the same heap. `user` lives as long
+ * as the heap. Not for threads to share. */
+lt_jinja_value lt_jinja_lazy_dict(lt_jinja_heap *heap, lt_jinja_value (*make)(void *user),
+                                  void *user);
 lt_jinja_value lt_jinja_set(lt_jinja_heap *heap);
 
 /* For hosts that build values: the added value must live as long as the container (no copy is made, frozen or not). */

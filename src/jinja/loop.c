@@ -12,7 +12,7 @@ lt_status lt_jinja_iter_start(lt_jinja_render *r, lt_jinja_value over, lt_jinja_
         return lt_jinja_is_strict(r, over) ? lt_jinja_fail_undefined(r, over, err) : LT_OK;
     case LT_JINJA_DICT:
     case LT_JINJA_SET:
-        iter->live = over.as.dict->live;
+        iter->live = lt_jinja_made(over.as.dict)->live;
         return LT_OK;
     case LT_JINJA_STR:
     case LT_JINJA_LIST:
@@ -34,7 +34,7 @@ lt_status lt_jinja_iter_start(lt_jinja_render *r, lt_jinja_value over, lt_jinja_
 static lt_status next_of_table(lt_jinja_iter *iter, lt_jinja_value *out, bool *more, lt_err *err)
 {
     lt_jinja_value value;
-    if (iter->over.as.dict->live != iter->live)
+    if (lt_jinja_made(iter->over.as.dict)->live != iter->live)
         return lt_fail(err, LT_INVALID, "%s changed size during iteration",
                        iter->over.type == LT_JINJA_DICT ? "dictionary" : "Set");
     *more = lt_jinja_next(iter->over, &iter->at, out, &value);

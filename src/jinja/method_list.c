@@ -274,7 +274,7 @@ METHOD(popitem)
 {
     LT_TRY(lt_jinja_bind(call, "", NULL, err));
     LT_TRY(writable(call, err));
-    lt_jinja_table *dict = call->self.as.dict;
+    lt_jinja_table *dict = lt_jinja_made(call->self.as.dict);
     for (size_t i = dict->len; i-- > 0;) {
         if (!dict->entries[i].live)
             continue;

@@ -389,7 +389,7 @@ static lt_status json_value(json_state *state, lt_jinja_value value, lt_err *err
     case LT_JINJA_TUPLE:
         return json_list(state, value.as.list, err);
     case LT_JINJA_DICT:
-        return json_dict(state, value.as.dict, err);
+        return json_dict(state, lt_jinja_made(value.as.dict), err);
     case LT_JINJA_LIST:
         if (value.as.list->kind == LIST_PLAIN)
             return json_list(state, value.as.list, err);

@@ -32,6 +32,12 @@ void lt_jinja_heap_cleanup(lt_jinja_heap *heap)
     heap->overflow = false;
 }
 
+void lt_jinja_heap_reset(lt_jinja_heap *heap)
+{
+    lt_arena_reset(&heap->arena);
+    *heap = (lt_jinja_heap){.arena = heap->arena, .seed = heap->seed};
+}
+
 /* ---- make */
 
 lt_jinja_value lt_jinja_text_copy(lt_jinja_heap *heap, lt_text text)
@@ -127,6 +133,15 @@ lt_jinja_value lt_jinja_dict(lt_jinja_heap *heap)
     return table_of(heap, LT_JINJA_DICT);
 }
 
+lt_jinja_value lt_jinja_lazy_dict(lt_jinja_heap *heap, lt_jinja_value (*make)(void *user),
+                                  void *user)
+{
+    lt_jinja_value dict = table_of(heap, LT_JINJA_DICT);
+    dict.as.dict->lazy = lt_jinja_alloc(heap, sizeof(lt_jinja_lazy));
+    *dict.as.dict->lazy = (lt_jinja_lazy){make, user};
+    return dict;
+}
+
 lt_jinja_value lt_jinja_set(lt_jinja_heap *heap)
 {
     return table_of(heap, LT_JINJA_SET);
@@ -163,7 +178,7 @@ size_t lt_jinja_len(lt_jinja_value value)
         return value.as.list->len;
     case LT_JINJA_DICT:
     case LT_JINJA_SET:
-        return value.as.dict->live;
+        return lt_jinja_made(value.as.dict)->live;
     default:
         return 0;
     }
@@ -180,7 +195,7 @@ bool lt_jinja_next(lt_jinja_value dict, size_t *at, lt_jinja_value *key, lt_jinj
 {
     if (dict.type != LT_JINJA_DICT && dict.type != LT_JINJA_SET)
         return false;
-    while (*at < dict.as.dict->len) {
+    while (*at < lt_jinja_made(dict.as.dict)->len) {
         const dict_entry *entry = &dict.as.dict->entries[(*at)++];
         if (entry->live) {
             *key = entry->key;
@@ -226,7 +241,7 @@ bool lt_jinja_truth(lt_jinja_value value)
         return value.as.list->len != 0;
     case LT_JINJA_DICT:
     case LT_JINJA_SET:
-        return value.as.dict->live != 0;
+        return lt_jinja_made(value.as.dict)->live != 0;
     case LT_JINJA_OBJECT: {
         const lt_jinja_class *class = value.as.object->class;
         size_t len;
@@ -331,7 +346,8 @@ static bool is_subset(lt_jinja_value a, lt_jinja_value b, eq_state *state)
 
 static bool dicts_eq(lt_jinja_value a, lt_jinja_value b, eq_state *state)
 {
-    return a.as.dict->live == b.as.dict->live && is_subset(a, b, state);
+    return lt_jinja_made(a.as.dict)->live == lt_jinja_made(b.as.dict)->live &&
+           is_subset(a, b, state);
 }
 
 /* ---- sets, and views of dicts, which compare as sets do: by what is in them, in any order */

@@ -111,7 +111,7 @@ METHOD(begin)
     lt_dbt_transaction *transaction = exec->transaction;
     LT_TRY(lt_jinja_bind(call, "", NULL, err));
     *out = lt_dbt_nothing();
-    bool has_one = exec->session && transaction->fence.begun;
+    bool has_one = exec->session && transaction->fence.begin;
     return has_one ? lt_dbt_transaction_begin(transaction, err) : LT_OK;
 }
 

@@ -92,9 +92,13 @@ lt_status lt_dbt_transaction_begin(lt_dbt_transaction *transaction, lt_err *err)
     const lt_dbt_fence *fence = &transaction->fence;
     if (transaction->is_open)
         return LT_OK;
-    LT_TRY(lt_session_begin(transaction->session, err));
-    transaction->is_open = true;
-    lt_status status = fence->begun ? fence->begun(fence->user, err) : LT_OK;
+    if (!fence->begin) {
+        LT_TRY(lt_session_begin(transaction->session, err));
+        transaction->is_open = true;
+        return LT_OK;
+    }
+    transaction->is_open = true; /* macros that are asked meanwhile are within it */
+    lt_status status = fence->begin(fence->user, err);
     if (status != LT_OK)
         lt_dbt_transaction_rollback(transaction);
     return status;
@@ -213,9 +217,9 @@ static lt_jinja_value response_of(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_tex
     char word[16], message[64];
     if (!exec->rt->adapter->has_tags)
         return lt_dbt_response_value(heap, T("OK"), (lt_text){0}, -1);
-    (void)command_word(sql, word);
     lt_text tag = lt_session_tag(exec->session);
     if (!tag.len) {
+        (void)command_word(sql, word);
         (void)snprintf(message, sizeof(message), rows >= 0 ? "%s %lld" : "%s", word,
                        (long long)rows);
         return lt_dbt_response_value(heap, lt_text_of(message), lt_text_of(word), rows);

@@ -404,16 +404,6 @@ static lt_jinja_value of_model(lt_dbt_exec *exec, const char *key, lt_text other
     return lt_dbt_is_none(value) && otherwise.ptr ? lt_jinja_text(otherwise) : value;
 }
 
-/* Hooks of the node's config: a list, of {sql, transaction}. */
-static lt_jinja_value hooks(lt_dbt_exec *exec, const char *key, const char *other_key)
-{
-    lt_jinja_value config = lt_dbt_of_model(exec, "config");
-    lt_jinja_value list = lt_dbt_get(config, key);
-    if (lt_dbt_is_none(list))
-        list = lt_dbt_get(config, other_key);
-    return list.type == LT_JINJA_LIST ? list : lt_jinja_list(exec->heap);
-}
-
 static bool find_of_node(lt_dbt_exec *exec, lt_text name, lt_jinja_value *out)
 {
     const lt_dbt_rt_settings *settings = &exec->rt->settings;
@@ -421,10 +411,6 @@ static bool find_of_node(lt_dbt_exec *exec, lt_text name, lt_jinja_value *out)
         *out = of_model(exec, "database", settings->database);
     else if (lt_text_eq(name, T("schema")))
         *out = of_model(exec, "schema", settings->schema);
-    else if (lt_text_eq(name, T("pre_hooks")))
-        *out = hooks(exec, "pre-hook", "pre_hook");
-    else if (lt_text_eq(name, T("post_hooks")))
-        *out = hooks(exec, "post-hook", "post_hook");
     else if (lt_text_eq(name, T("defer_relation")) && exec->settings.defer_relation.type)
         *out = exec->settings.defer_relation;
     else if (lt_text_eq(name, T("defer_relation")))
@@ -472,7 +458,7 @@ bool lt_dbt_exec_find(lt_dbt_exec *exec, lt_text name, lt_jinja_value *out)
         find_of_node(exec, name, out))
         return true;
     for (const lt_jinja_func *f = exec->functions; f->name; f++)
-        if (lt_text_eq(lt_text_of(f->name), name)) {
+        if (name.len && f->name[0] == name.ptr[0] && lt_text_eq(lt_text_of(f->name), name)) {
             *out = lt_jinja_func_value(f);
             return true;
         }

@@ -148,8 +148,9 @@ bool lt_dbt_adapter_is_known(lt_text kind);
 /* What stands around the writes of a node: the host's answer to transactions. Any call may be NULL; when one fails the transaction
  * is rolled back. */
 typedef struct lt_dbt_fence {
-    /* A transaction has begun: lock what the node writes, see whether it may. */
-    lt_status (*begun)(void *user, lt_err *err);
+    /* Begin the session's transaction, lock what the node writes, see whether it may; what has begun when that fails is rolled back.
+     * NULL: only begin. */
+    lt_status (*begin)(void *user, lt_err *err);
     /* The node's own relation is about to be renamed or dropped. */
     lt_status (*replaces)(void *user, const lt_dbt_relation *relation, lt_err *err);
     /* The transaction is about to be committed. */

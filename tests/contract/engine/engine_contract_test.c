@@ -1,6 +1,7 @@
 /* What every engine does alike: one body, run on DuckDB and on PostgreSQL. */
 #include "base/time.h"
 #include "engine/engine.h"
+#include "engine/write.h"
 #include "support/postgres.h"
 #include "support/test.h"
 
@@ -258,6 +259,80 @@ CONTRACT(knows_relations_and_columns)
     CHECK_INT(columns.len, 2);
     CHECK_TEXT(columns.items[0].name, "x");
     CHECK_TEXT(columns.items[0].type, self->is_postgres ? "integer" : "INTEGER");
+}
+
+static lt_relation_kind kind_begun(world *self, lt_text schema, lt_text name)
+{
+    lt_err err = {0};
+    lt_relation_kind kind = LT_RELATION_OTHER;
+    const lt_relation relation = {.schema = schema, .name = name};
+    CHECK_OK(lt_relation_find_begin(self->session, T("SELECT 1"), &relation, &kind, &err), err);
+    CHECK_OK(lt_session_commit(self->session, &err), err); /* there is a transaction to commit */
+    return kind;
+}
+
+CONTRACT(begins_with_a_look_at_a_relation)
+{
+    lt_err err = {0};
+    lt_relation_kind kind = LT_RELATION_OTHER;
+    lt_text schema = T("begins_with_a_look_at_a_relation");
+    run(self->session, "CREATE TABLE \"$1 t'\" (a INTEGER); CREATE VIEW v AS SELECT 1 AS a; "
+                       "CREATE TABLE gone (a INTEGER)");
+    CHECK_INT(kind_begun(self, schema, T("$1 t'")), LT_RELATION_TABLE);
+    CHECK_INT(kind_begun(self, schema, T("v")), LT_RELATION_VIEW);
+    CHECK_INT(kind_begun(self, (lt_text){0}, T("v")), LT_RELATION_VIEW);
+    CHECK_INT(kind_begun(self, schema, T("none")), LT_RELATION_NONE);
+    CHECK_INT(kind_begun(self, T("no such \" schema"), T("v")), LT_RELATION_NONE);
+
+    const lt_relation gone = {.schema = schema, .name = T("gone")};
+    CHECK_STATUS(
+        lt_relation_find_begin(self->session, T("SELECT nothing FROM nowhere"), &gone, &kind, &err),
+        LT_FAILED, err);
+    CHECK_HAS(err.message, "nowhere");
+    run(self->session, "DROP TABLE gone"); /* no broken transaction is in the way */
+    CHECK_OK(lt_session_begin(self->session, &err), err);
+    run(self->session, "CREATE TABLE kept (a INTEGER)");
+    CHECK_STATUS(lt_relation_find_begin(self->session, (lt_text){0}, &gone, &kind, &err),
+                 LT_INVALID, err);
+    CHECK_OK(lt_session_commit(self->session, &err), err); /* the one that was open still is */
+    CHECK_INT(kind_begun(self, schema, T("kept")), LT_RELATION_TABLE);
+}
+
+static void *wait_for_lock(void *context)
+{
+    world *self = context;
+    lt_err err = {0};
+    lt_relation_kind *kind = LT_NEW(&self->arena, lt_relation_kind);
+    const lt_relation relation = {.schema = T("looks_when_the_lock_is_its_own"), .name = T("t")};
+    CHECK_OK(lt_write_begin_look(self->other, &relation, kind, &err), err);
+    lt_session_rollback(self->other);
+    return kind;
+}
+
+/* What another transaction makes while this one waits is seen by it. */
+CONTRACT(looks_when_the_lock_is_its_own)
+{
+    lt_err err = {0};
+    pthread_t thread;
+    void *kind = NULL;
+    lt_relation_kind before = LT_RELATION_OTHER;
+    const lt_relation relation = {.schema = T("looks_when_the_lock_is_its_own"), .name = T("t")};
+    CHECK_OK(lt_write_begin_look(self->session, &relation, &before, &err), err);
+    CHECK_INT(before, LT_RELATION_NONE);
+    if (!self->is_postgres) { /* one process owns the file: there is no lock to wait for */
+        lt_session_rollback(self->session);
+        return;
+    }
+    CHECK_INT(pthread_create(&thread, NULL, wait_for_lock, self), 0);
+    for (const char *waits = ""; strcmp(waits, "1") != 0; lt_sleep_us(2000))
+        waits = lt_arena_str(&self->arena, ask(self, "SELECT count(*)::text FROM pg_locks WHERE "
+                                                     "locktype = 'advisory' AND NOT granted AND "
+                                                     "database = (SELECT oid FROM pg_database "
+                                                     "WHERE datname = current_database())"));
+    run(self->session, "CREATE TABLE t (a INTEGER)");
+    CHECK_OK(lt_session_commit(self->session, &err), err);
+    CHECK_INT(pthread_join(thread, &kind), 0);
+    CHECK_INT(*(lt_relation_kind *)kind, LT_RELATION_TABLE);
 }
 
 CONTRACT(quotes_whatever_a_name_holds)

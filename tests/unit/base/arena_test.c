@@ -60,3 +60,20 @@ Test(arena, can_be_used_again_after_its_end)
     lt_arena_cleanup(&arena);
     lt_arena_cleanup(&arena);
 }
+
+Test(arena, is_empty_and_zeroed_for_the_next_job)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_arena_reset(&arena);
+    for (size_t job = 0; job < 3; job++) {
+        for (size_t i = 0; i < 50; i++) {
+            char *piece = lt_alloc(&arena, 1000);
+            CHECK(is_zero(piece, 1000));
+            memset(piece, 'x', 1000);
+        }
+        if (job == 1)
+            memset(lt_alloc(&arena, 3 * LT_MIB), 'x', 3 * LT_MIB); /* too large to be kept */
+        lt_arena_reset(&arena);
+        CHECK_INT(arena.used_bytes, 0);
+    }
+}

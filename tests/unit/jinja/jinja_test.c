@@ -306,6 +306,82 @@ Test(jinja, values_put_into_a_longer_life_are_copied_there)
     lt_jinja_heap_cleanup(&graph_heap);
 }
 
+/* ---- dicts that are made when they are asked for */
+
+typedef struct late {
+    lt_jinja_heap *heap;
+    int made;
+} late;
+
+static lt_jinja_value make_late(void *user)
+{
+    late *l = user;
+    lt_jinja_value dict = lt_jinja_dict(l->heap);
+    l->made++;
+    lt_jinja_put(dict, "a", lt_jinja_int(1));
+    lt_jinja_put(dict, "b", lt_jinja_text(T("two")));
+    return dict;
+}
+
+Test(jinja, a_lazy_dict_is_made_once_and_only_when_it_is_looked_into)
+{
+    LT_AUTO(fixture) f = {0};
+    late l = {.heap = &f.heap};
+    give(&f, "late", lt_jinja_lazy_dict(&f.heap, make_late, &l));
+    CHECK_OK(render(&f, "{% macro m(x) %}{{ x is mapping }}{% endmacro %}{{ m(late) }}"), f.err);
+    CHECK_STR(lt_buf_chars(&f.out), "True");
+    CHECK_INT(l.made, 0);
+    CHECK_OK(render(&f, "{{ late.a }}{{ late['b'] }}{{ late | length }}"), f.err);
+    CHECK_STR(lt_buf_chars(&f.out), "1two2");
+    CHECK_INT(l.made, 1);
+}
+
+Test(jinja, a_lazy_dict_is_like_any_other)
+{
+    static const struct {
+        const char *source, *wanted;
+    } cases[] = {
+        {"{{ late }}", "{'a': 1, 'b': 'two'}"},
+        {"{{ late | tojson }}", "{\"a\": 1, \"b\": \"two\"}"},
+        {"{{ 'a' in late }}{{ 'c' in late }}", "TrueFalse"},
+        {"{% for k in late %}{{ k }}{% endfor %}", "ab"},
+        {"{% for k, v in late.items() %}{{ k }}{{ v }}{% endfor %}", "a1btwo"},
+        {"{{ late.keys() | list }}", "['a', 'b']"},
+        {"{{ late == {'b': 'two', 'a': 1} }}{{ {'a': 1} == late }}", "TrueFalse"},
+        {"{% if late %}yes{% endif %}", "yes"},
+        {"{% do late.update({'c': 3}) %}{{ late }}", "{'a': 1, 'b': 'two', 'c': 3}"},
+        {"{{ late.pop('a') }}{{ late }}", "1{'b': 'two'}"},
+        {"{{ late.popitem() }}", "('b', 'two')"},
+        {"{% do late.clear() %}{{ late }}", "{}"},
+        {"{{ late.copy() }}", "{'a': 1, 'b': 'two'}"},
+        {"{{ dict(late, c=3) }}", "{'a': 1, 'b': 'two', 'c': 3}"},
+        {"{% set other = {} %}{% do other.update(late) %}{{ other }}", "{'a': 1, 'b': 'two'}"},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        LT_AUTO(fixture) f = {0};
+        late l = {.heap = &f.heap};
+        give(&f, "late", lt_jinja_lazy_dict(&f.heap, make_late, &l));
+        CHECK_OK(render(&f, cases[i].source), f.err);
+        CHECK_STR(lt_buf_chars(&f.out), cases[i].wanted);
+        CHECK_INT(l.made, strstr(cases[i].source, "clear") ? 0 : 1); /* that needs none of it */
+    }
+}
+
+Test(jinja, a_lazy_dict_is_whole_in_another_heap)
+{
+    lt_jinja_heap longer = {0};
+    lt_jinja_value kept = {0}, a;
+    {
+        LT_AUTO(fixture) f = {0};
+        late l = {.heap = &f.heap};
+        CHECK_OK(lt_jinja_copy(&longer, lt_jinja_lazy_dict(&f.heap, make_late, &l), &kept, &f.err),
+                 f.err);
+    }
+    CHECK(lt_jinja_find(kept, T("a"), &a));
+    CHECK_INT(a.as.i, 1);
+    lt_jinja_heap_cleanup(&longer);
+}
+
 /* ---- limits */
 
 static void check_too_big(lt_jinja_env env, const char *source, const char *words)
