@@ -131,22 +131,25 @@ lt_status lt_file_write_durably(const char *path, lt_text content, unsigned mode
     return replace(path, content, mode, true, err);
 }
 
-static bool holds(const char *path, lt_text content)
+static bool fd_holds(int fd, lt_text content)
 {
     char piece[16 * 1024];
-    struct stat info;
-    LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
-    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) ||
-        (uint64_t)info.st_size != content.len)
-        return false;
     for (size_t at = 0; at < content.len;) {
-        ssize_t got = read(fd, piece, sizeof(piece));
+        ssize_t got = pread(fd, piece, sizeof(piece), (off_t)at);
         if (got <= 0 || (size_t)got > content.len - at ||
             memcmp(piece, content.ptr + at, (size_t)got) != 0)
             return false;
         at += (size_t)got;
     }
     return true;
+}
+
+static bool holds(const char *path, lt_text content)
+{
+    struct stat info;
+    LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+    return fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+           (uint64_t)info.st_size == content.len && fd_holds(fd, content);
 }
 
 lt_status lt_file_update(const char *path, lt_text content, unsigned mode, lt_err *err)
@@ -187,6 +190,33 @@ lt_status lt_folder_make(const char *path, unsigned mode, lt_err *err)
         *slash = '/';
     }
     return make_one(part, mode, err);
+}
+
+static int open_to_put(const char *path, unsigned mode)
+{
+    int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW;
+    int fd = open(path, flags, mode);
+    if (fd >= 0 || errno != ENOENT)
+        return fd;
+    lt_err ignored;
+    LT_AUTO(lt_chars) folder = folder_of(path);
+    lt_ignore(lt_folder_make(folder, 0755, &ignored)); /* if not, opening again says why */
+    return open(path, flags, mode);
+}
+
+lt_status lt_file_put(const char *path, lt_text content, unsigned mode, lt_err *err)
+{
+    struct stat info;
+    LT_AUTO(lt_fd) fd = open_to_put(path, mode);
+    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_nlink != 1)
+        return lt_file_write(path, content, mode, err);
+    if ((uint64_t)info.st_size == content.len && fd_holds(fd, content))
+        return LT_OK;
+    LT_TRY(lt_fd_write(fd, content, path, err));
+    /* Only now, and never to nothing first: file systems would write what follows to the disk at once. */
+    if ((uint64_t)info.st_size > content.len && ftruncate(fd, (off_t)content.len) != 0)
+        return lt_fail_errno(err, errno, "cannot write '%s'", path);
+    return LT_OK;
 }
 
 lt_status lt_folder_sync(const char *path, lt_err *err)

@@ -59,6 +59,50 @@ Test(fs, an_update_leaves_a_file_alone_that_holds_it_already)
     CHECK_TEXT(lt_buf_text(&content), "twofold");
 }
 
+static void check_content(const char *path, const char *wanted)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_buf) content = {0};
+    CHECK_OK(lt_file_read(path, &content, &err), err);
+    CHECK_STR(lt_buf_chars(&content), wanted);
+}
+
+Test(fs, a_file_that_is_put_is_written_over_with_its_folders)
+{
+    lt_err err = {0};
+    struct stat before, after;
+    LT_AUTO(lt_chars) path = inside(lt_test_folder(), "put/a/b.sql");
+    static const char *const contents[] = {"one", "one", "a longer one", "short", "", "again"};
+    for (size_t i = 0; i < LT_COUNT(contents); i++) {
+        CHECK_OK(lt_file_put(path, lt_text_of(contents[i]), 0644, &err), err);
+        check_content(path, contents[i]);
+        CHECK(stat(path, i ? &after : &before) == 0);
+        CHECK(!i || after.st_ino == before.st_ino);
+    }
+}
+
+Test(fs, putting_a_file_leaves_its_other_names_and_what_it_links_to_alone)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_chars) other = inside(lt_test_folder(), "other");
+    LT_AUTO(lt_chars) named = inside(lt_test_folder(), "named");
+    LT_AUTO(lt_chars) linked = inside(lt_test_folder(), "linked");
+    LT_AUTO(lt_chars) closed = inside(lt_test_folder(), "closed");
+    LT_AUTO(lt_chars) below = inside(lt_test_folder(), "other/x");
+    CHECK_OK(lt_file_write(other, T("old"), 0644, &err), err);
+    CHECK(link(other, named) == 0 && symlink(other, linked) == 0);
+    CHECK_OK(lt_file_write(closed, T("old"), 0444, &err), err);
+    CHECK_OK(lt_file_put(named, T("new"), 0644, &err), err);
+    CHECK_OK(lt_file_put(linked, T("new"), 0644, &err), err);
+    CHECK_OK(lt_file_put(closed, T("new"), 0644, &err), err);
+    check_content(other, "old");
+    check_content(named, "new");
+    check_content(linked, "new");
+    check_content(closed, "new");
+    CHECK(lt_file_put(below, T("x"), 0644, &err) != LT_OK);
+    CHECK_HAS(err.message, "other/x");
+}
+
 Test(fs, a_relative_file_without_a_folder_can_be_written)
 {
     lt_err err = {0};
