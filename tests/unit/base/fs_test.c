@@ -84,11 +84,12 @@ Test(fs, a_file_that_is_put_is_written_over_with_its_folders)
 Test(fs, putting_a_file_leaves_its_other_names_and_what_it_links_to_alone)
 {
     lt_err err = {0};
-    LT_AUTO(lt_chars) other = inside(lt_test_folder(), "other");
-    LT_AUTO(lt_chars) named = inside(lt_test_folder(), "named");
-    LT_AUTO(lt_chars) linked = inside(lt_test_folder(), "linked");
-    LT_AUTO(lt_chars) closed = inside(lt_test_folder(), "closed");
-    LT_AUTO(lt_chars) below = inside(lt_test_folder(), "other/x");
+    const char *folder = lt_test_folder();
+    LT_AUTO(lt_chars) other = inside(folder, "other");
+    LT_AUTO(lt_chars) named = inside(folder, "named");
+    LT_AUTO(lt_chars) linked = inside(folder, "linked");
+    LT_AUTO(lt_chars) closed = inside(folder, "closed");
+    LT_AUTO(lt_chars) below = inside(folder, "other/x");
     CHECK_OK(lt_file_write(other, T("old"), 0644, &err), err);
     CHECK(link(other, named) == 0 && symlink(other, linked) == 0);
     CHECK_OK(lt_file_write(closed, T("old"), 0444, &err), err);
