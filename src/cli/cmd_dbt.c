@@ -256,13 +256,27 @@ static lt_status warn_of_modules(dbt_work *work, lt_jinja_value project, lt_jinj
         "`packages-install-path: dbt_modules` if you'd like to keep the current value.");
 }
 
+/* The folders, with env_var() and var() of their names answered. */
+static lt_status clean_targets(dbt_work *work, lt_jinja_value said, lt_jinja_value *out,
+                               lt_err *err)
+{
+    *out = lt_jinja_list(&work->heap);
+    for (size_t i = 0; said.type == LT_JINJA_LIST && i < lt_jinja_len(said); i++) {
+        lt_text name = lt_jinja_as_text(lt_jinja_at(said, i));
+        LT_TRY(lt_dbt_early_text(&work->scope, name, &work->heap, &name, err));
+        lt_jinja_add(*out, lt_jinja_text(name));
+    }
+    return LT_OK;
+}
+
 static lt_status run_clean(dbt_work *work, lt_err *err)
 {
     lt_jinja_value project = {0};
     LT_AUTO(lt_chars) file = lt_path_join(work->root, "dbt_project.yml");
     LT_TRY(lt_dbt_yaml_value(file, &work->heap, &project, err));
-    lt_jinja_value list = lt_dbt_at(project, "clean-targets");
-    size_t count = list.type == LT_JINJA_LIST ? lt_jinja_len(list) : 0;
+    lt_jinja_value list = {0};
+    LT_TRY(clean_targets(work, lt_dbt_at(project, "clean-targets"), &list, err));
+    size_t count = lt_jinja_len(list);
     LT_TRY(warn_of_modules(work, project, list, err));
     if (count)
         LT_TRY(check_clean_targets(work, project, list, err));
@@ -331,6 +345,7 @@ static lt_status run_deps(dbt_work *work, lt_err *err)
     if (work->flags->add_package)
         LT_TRY(add_package(work, err));
     lt_text place = lt_jinja_as_text(lt_dbt_at(project, "packages-install-path"));
+    LT_TRY(lt_dbt_early_text(&work->scope, place, &work->heap, &place, err));
     const lt_dbt_deps_request request = {
         .root = work->root,
         .install_path = place.len ? lt_arena_str(&work->app->arena, place) : "dbt_packages",

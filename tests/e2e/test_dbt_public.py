@@ -93,3 +93,15 @@ def test_macros_keep_the_line_ends_of_their_file(tmp_path):
     macros = {name: manifest(tmp_path)["macros"]["macro.shop." + name]["macro_sql"].strip() for name in ("one", "two", "three")}
     assert macros == {"one": "{%- macro one() -%}\r\n  1\r\n{%- endmacro %}", "two": "{% macro two() %}\r\n2{% endmacro %}",
                       "three": "{% macro three() %}\r\n3{% endmacro %}"}
+
+
+def test_folders_of_packages_and_of_clean_may_be_templates(tmp_path):
+    place = "\"{{ env_var('WHERE', 'dbt_packages') }}\""
+    project(tmp_path, {"dbt_project.yml": "name: shop\nprofile: shop\npackages-install-path: " + place + "\nclean-targets: [" + place + "]\n",
+                       "packages.yml": "packages: [{local: other}]\n", "other/dbt_project.yml": "name: other\n",
+                       "other/macros/m.sql": "{% macro one() %}1{% endmacro %}\n", "models/a.sql": "select {{ other.one() }} as x\n"})
+    dbt(tmp_path, "deps")
+    assert (tmp_path / "dbt_packages/other").exists()
+    dbt(tmp_path, "run")
+    dbt(tmp_path, "clean")
+    assert not (tmp_path / "dbt_packages").exists() and (tmp_path / "other").exists()
