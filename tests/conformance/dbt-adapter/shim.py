@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+import dbt.artifacts.exceptions
 import dbt.cli.main
 import dbt.deprecations
 import dbt.exceptions
@@ -42,7 +43,7 @@ clock = None  # the moment that a test wants leat to take for now
 def refused_class():
     """The process says why it refuses in words, not by a class of Python: its exception is of every class that dbt has for a refusal."""
     bases = []
-    for module in (dbt.exceptions, dbt_common.exceptions):
+    for module in (dbt.exceptions, dbt_common.exceptions, dbt.artifacts.exceptions):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Exception) and value.__module__.startswith(("dbt", "dbt_common")):
                 bases.append(value)
