@@ -441,8 +441,14 @@ char *lt_path_join(const char *folder, const char *name)
         return lt_xstrdup(name);
     if (!name[0])
         return lt_xstrdup(folder);
-    size_t len = strlen(folder);
-    return lt_format("%s%s%s", folder, len && folder[len - 1] == '/' ? "" : "/", name);
+    size_t len = strlen(folder), more = strlen(name) + 1;
+    bool slash = !len || folder[len - 1] != '/';
+    char *made = lt_xmalloc(len + slash + more);
+    memcpy(made, folder, len);
+    if (slash)
+        made[len] = '/';
+    memcpy(made + len + slash, name, more);
+    return made;
 }
 
 const char *lt_path_name(const char *path)

@@ -168,7 +168,7 @@ static lt_status check_enabled(const lt_dbt *dbt, const lt_dbt_node *node, lt_er
     size_t count = 0;
     for (size_t i = 0; i < dbt->disabled.len; i++)
         count += lt_text_eq(dbt->disabled.items[i]->id, node->id);
-    if (count < 2 || lt_map_find(&dbt->by_id, node->id))
+    if (count < 2 || lt_dbt_find(dbt, node->id))
         return LT_OK;
     return lt_fail(err, LT_INVALID,
                    "%.*s: Found %zu matching disabled nodes for %s '%.*s'. Multiple nodes for the "
@@ -202,10 +202,12 @@ static lt_status check_models(lt_dbt *dbt, lt_err *err)
     return LT_OK;
 }
 
-lt_status lt_dbt_check_contracts(lt_dbt *dbt, lt_err *err)
+lt_status lt_dbt_check_contracts(lt_dbt *dbt, bool again, lt_err *err)
 {
     for (size_t i = 0; i < dbt->parsed.len && !dbt->is_strict; i++) {
         const lt_dbt_node *node = dbt->parsed.items[i];
+        if (again && !node->is_again)
+            continue;
         if (node->kind != LT_DBT_MODEL || node->is_disabled || !node->patch_path.len)
             continue;
         if (is_enforced(dbt, node))

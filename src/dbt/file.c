@@ -240,16 +240,17 @@ void lt_dbt_trees_free(lt_dbt *dbt)
 /* Files that say something about others come first; both parts keep their order. */
 static void put_early_first(lt_dbt *dbt, project_files *files, size_t *early)
 {
-    project_file *sorted = lt_alloc_array(&dbt->file_names, files->len + 1, sizeof(*sorted));
-    size_t count = 0;
-    for (int late = 0; late < 2; late++) {
-        for (size_t i = 0; i < files->len; i++)
-            if (is_early(&files->items[i]) == !late)
-                sorted[count++] = files->items[i];
-        if (!late)
-            *early = count;
-    }
-    memcpy(files->items, sorted, count * sizeof(*sorted));
+    size_t count = 0, end = files->len;
+    for (size_t i = 0; i < files->len; i++)
+        count += is_early(&files->items[i]);
+    project_file *first = lt_alloc_array(&dbt->file_names, count + 1, sizeof(*first));
+    for (size_t i = files->len, k = count; i--;)
+        if (is_early(&files->items[i]))
+            first[--k] = files->items[i];
+        else
+            files->items[--end] = files->items[i];
+    memcpy(files->items, first, count * sizeof(*first));
+    *early = count;
 }
 
 /* ---- listing and looking ---- */

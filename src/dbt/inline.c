@@ -34,7 +34,6 @@ static void need(lt_dbt *dbt, lt_dbt_node *node, lt_dbt_node *on)
     if (!on)
         return;
     lt_push_in(&dbt->arena, &node->depends_on, on);
-    lt_push_in(&dbt->arena, &node->needs, on->id);
 }
 
 static lt_status link(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
@@ -71,6 +70,7 @@ lt_status lt_dbt_inline_add(lt_dbt *dbt, lt_text source, const lt_dbt_node **out
     LT_TRY(link(dbt, node, err));
     node->index = dbt->all.len;
     lt_push_in(&dbt->arena, &dbt->all, node);
+    dbt->counts[node->kind]++;
     *out = node;
     return LT_OK;
 }
@@ -78,7 +78,7 @@ lt_status lt_dbt_inline_add(lt_dbt *dbt, lt_text source, const lt_dbt_node **out
 void lt_dbt_inline_remove(lt_dbt *dbt)
 {
     if (dbt->all.len && lt_dbt_is_inline(dbt->all.items[dbt->all.len - 1]))
-        dbt->all.len--;
+        dbt->counts[dbt->all.items[--dbt->all.len]->kind]--;
 }
 
 /* ---- rows ---- */

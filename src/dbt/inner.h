@@ -76,7 +76,15 @@ struct lt_dbt {
     LT_VEC(const lt_dbt_macro *) macros;
     LT_VEC(lt_dbt_macro_file *) macro_files; /* ours */
 
-    lt_dbt_nodes all; /* enabled */
+    /* Edges are as the parse cache has them, or may go into it: resolving gave nothing else. */
+    bool is_settled;
+    bool has_versions;
+    atomic_bool
+        names_wait; /* by_id, refable and udfs are made when they are asked for (lt_dbt_names_ready()) */
+    pthread_mutex_t names_lock;
+    lt_arena names;              /* of refable_lists */
+    lt_dbt_nodes all;            /* enabled */
+    size_t counts[LT_DBT_KINDS]; /* of `all` */
     lt_dbt_nodes disabled;
     lt_dbt_nodes runnable;   /* what lt_dbt_node_at() gives */
     lt_dbt_nodes parsed;     /* while loading: every node, in order */
@@ -604,11 +612,16 @@ lt_dbt_node *lt_dbt_udf_find(const lt_dbt *dbt, const lt_dbt_package *from, cons
 lt_status lt_dbt_udf_missing(const lt_dbt *dbt, const lt_dbt_ref *ref, bool is_disabled,
                              lt_err *err);
 lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err);
+/* Whoever resolves references finds the same in both, and finds the same with either. */
+bool lt_dbt_resolves_alike(const lt_dbt_node *a, const lt_dbt_node *b);
+/* by_id, refable and udfs of a project that was read are there from now on. From any thread. */
+void lt_dbt_names_ready(const lt_dbt *dbt);
 
 /* ---- check.c ---- */
 
-/* When all entries of .yml files are applied: what dbt refuses of contracts, and its warnings of them. */
-LT_MUST_CHECK lt_status lt_dbt_check_contracts(lt_dbt *dbt, lt_err *err);
+/* When all entries of .yml files are applied: what dbt refuses of contracts, and its warnings of them. `again`: only of what was evaluated
+ * again; there was nothing to say of all else. */
+LT_MUST_CHECK lt_status lt_dbt_check_contracts(lt_dbt *dbt, bool again, lt_err *err);
 /* When all is resolved: what dbt refuses of models else, and its warnings of batches and of paths that configure nothing. */
 LT_MUST_CHECK lt_status lt_dbt_check(lt_dbt *dbt, lt_err *err);
 

@@ -907,6 +907,7 @@ static lt_status load_once(const lt_dbt_settings *settings, bool from_cache, con
         dbt->parse_note = lt_arena_format(&dbt->arena, "parsed from scratch: %s", doubt);
     dbt->settings = *settings;
     dbt->loaded_at_us = lt_now_us();
+    (void)pthread_mutex_init(&dbt->names_lock, NULL);
     dbt->heap.limit = (size_t)4 * LT_GIB;
     lt_status status = load(dbt, from_cache, err);
     if (status != LT_OK) {
@@ -955,7 +956,9 @@ void lt_dbt_close(lt_dbt *dbt)
     lt_dbt_rt_close(dbt->parse_rt);
     lt_jinja_heap_cleanup(&dbt->heap);
     lt_arena_cleanup(&dbt->file_names);
+    lt_arena_cleanup(&dbt->names);
     lt_arena_cleanup(&dbt->arena);
+    (void)pthread_mutex_destroy(&dbt->names_lock);
     lt_free(dbt);
 }
 
@@ -976,6 +979,7 @@ const lt_dbt_nodes *lt_dbt_all(const lt_dbt *dbt)
 
 lt_dbt_node *lt_dbt_find(const lt_dbt *dbt, lt_text id)
 {
+    lt_dbt_names_ready(dbt);
     return lt_map_find(&dbt->by_id, id);
 }
 

@@ -102,14 +102,19 @@ static void write_node(lt_manifest *m, const lt_dbt_node *node)
 static void write_kind(lt_manifest *m, const char *key, lt_dbt_kind first, lt_dbt_kind last)
 {
     const lt_dbt_nodes *all = &m->dbt->all;
+    size_t left = 0;
+    for (lt_dbt_kind kind = first; kind <= last; kind++)
+        left += m->dbt->counts[kind];
     lt_json_key(&m->w, lt_text_of(key));
     lt_json_begin(&m->w, '{');
-    for (size_t i = 0; i < all->len; i++) {
+    for (size_t i = 0; i < all->len && left && m->status == LT_OK; i++) {
         const lt_dbt_node *node = all->items[i];
         bool of_another = node->kind == LT_DBT_SEMANTIC_MODEL; /* has the relation of its model */
-        uint64_t digest = of_another ? 0 : state_digest(&m->states[i]);
-        if (node->kind < first || node->kind > last || m->status != LT_OK ||
-            !lt_manifest_piece_begin(m, LT_MANIFEST_SECTIONS + node->place, digest))
+        if (node->kind < first || node->kind > last)
+            continue;
+        left--;
+        if (!lt_manifest_piece_begin(m, LT_MANIFEST_SECTIONS + node->place,
+                                     of_another ? 0 : state_digest(&m->states[i])))
             continue;
         write_node(m, node);
         lt_manifest_piece_end(m);

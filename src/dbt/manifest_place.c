@@ -83,6 +83,13 @@ lt_status lt_manifest_place_new(const lt_manifest_place *place, int *fd, lt_err 
     return *fd >= 0 ? LT_OK : lt_fail_errno(err, errno, "cannot create '%s'", place->fresh);
 }
 
+/* A name that is free: file systems begin to write what takes the place of another, and wait for it. */
+static bool rename_anew(const char *from, const char *to)
+{
+    (void)unlink(to);
+    return rename(from, to) == 0;
+}
+
 /* The file that was manifest.json is kept, with its index. */
 static bool exchange(const lt_manifest_place *place)
 {
@@ -90,9 +97,9 @@ static bool exchange(const lt_manifest_place *place)
     if (lstat(place->path, &info) != 0 || !S_ISREG(info.st_mode) ||
         renameat2(AT_FDCWD, place->fresh, AT_FDCWD, place->path, RENAME_EXCHANGE) != 0)
         return false;
-    if (rename(place->fresh, place->spare) != 0)
+    if (!rename_anew(place->fresh, place->spare))
         (void)unlink(place->fresh);
-    if (rename(place->index, place->spare_index) != 0)
+    if (!rename_anew(place->index, place->spare_index))
         (void)unlink(place->spare);
     return true;
 }

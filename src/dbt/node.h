@@ -97,17 +97,17 @@ typedef struct lt_dbt_column {
 /* Configuration of a node, merged: the project's file by folder, the .yml file beside the node, config() in it, and the root
  * project's file again for a node of a package. `all` has what was set; defaults come from lt_dbt_config_get(). */
 typedef struct lt_dbt_config {
+    bool disabled;
+    lt_text materialized;           /* "view", "table", "incremental", ... */
     lt_jinja_value all, unrendered; /* dicts */
     lt_jinja_value entry,
-        entry_raw;        /* what the .yml file said, rendered and not: dicts, or undefined */
-    lt_text materialized; /* "view", "table", "incremental", ... */
-    lt_text schema;       /* custom schema */
-    lt_text alias;        /* name of the relation, when not the node's */
-    lt_texts unique_key, tags;
+        entry_raw;  /* what the .yml file said, rendered and not: dicts, or undefined */
+    lt_text schema; /* custom schema */
+    lt_text alias;  /* name of the relation, when not the node's */
     lt_text incremental_strategy; /* empty: the adapter's default */
-    lt_text on_schema_change;     /* "ignore", "fail", "append_new_columns", "sync_all_columns" */
-    bool disabled;
-    int full_refresh; /* 1 always, 0 never, -1 as the run says */
+    lt_texts unique_key, tags;
+    lt_text on_schema_change; /* "ignore", "fail", "append_new_columns", "sync_all_columns" */
+    int full_refresh;         /* 1 always, 0 never, -1 as the run says */
     /* tests */
     lt_text severity;          /* "error", "warn" */
     lt_text warn_if, error_if; /* "!= 0", "> 10", ... */
@@ -119,36 +119,47 @@ typedef struct lt_dbt_config {
 typedef LT_VEC(lt_dbt_node *) lt_dbt_nodes;
 
 struct lt_dbt_node {
+    /* What every pass over all nodes looks at comes first: of tens of thousands, each line of memory is a miss of the cache. */
     lt_dbt_kind kind;
-    lt_text id;   /* "model.shop.orders", "test.shop.unique_orders_id.1234567890" */
-    lt_text name; /* "orders"; of a source: the table's */
+    uint32_t place; /* among all nodes that were parsed, as in the parse cache; new ones follow */
+    unsigned
+        file_place; /* of the file that it is, in the list of files, from 1; 0: it is none by itself */
+    unsigned home; /* of the file that made it, from 1; behind the last: the project's hooks */
+    unsigned patch_home; /* of the .yml file that has its entry; 0: none has */
+    bool reads_clock;    /* evaluating it asked for the clock or the run's id */
+    bool is_again;       /* it was evaluated again: it is not as the parse cache has it */
+    bool is_disabled;    /* listed apart */
+    bool no_relation;    /* ephemeral, tests that keep nothing ...: relation_name is null */
+    bool is_compiled;
+    lt_dbt_package *package;
+    lt_dbt_nodes depends_on; /* what the references mean, each once */
+    size_t index;            /* in lt_dbt_all() */
+    lt_text id;              /* "model.shop.orders", "test.shop.unique_orders_id.1234567890" */
+    lt_text name;            /* "orders"; of a source: the table's */
+    lt_dbt_refs refs;
+    lt_dbt_refs source_refs; /* package: the source's name; name: the table's */
+    lt_dbt_refs metric_refs;
+    lt_dbt_refs udf_refs; /* of function() */
+    lt_text group;
+    lt_jinja_value raw; /* what its .yml entry says, rendered: a dict, or undefined */
+    LT_VEC(lt_dbt_column) columns;
+    lt_relation relation; /* of a test: where its failing rows are kept */
+    lt_dbt_config config;
+
     lt_text path; /* "models/marts/orders.sql", relative to the package's root */
     lt_text file; /* "marts/orders.sql": relative to the resource folder (`path` of the manifest) */
     lt_text patch_path; /* "shop://models/schema.yml" */
     lt_text description;
     lt_texts doc_blocks;
-    lt_dbt_package *package;
     lt_texts fqn;
     lt_text raw_code;
-    lt_text checksum; /* SHA-256 of the file, hex; empty for generic tests */
-    LT_VEC(lt_dbt_column) columns;
-    lt_dbt_config config;
-    lt_jinja_value raw;   /* what its .yml entry says, rendered: a dict, or undefined */
-    lt_relation relation; /* of a test: where its failing rows are kept */
-    bool no_relation;     /* ephemeral, tests that keep nothing ...: relation_name is null */
-
-    lt_dbt_refs refs;
-    lt_dbt_refs source_refs; /* package: the source's name; name: the table's */
-    lt_dbt_refs metric_refs;
-    lt_dbt_refs udf_refs;                /* of function() */
-    lt_dbt_nodes depends_on;             /* what the references mean, each once */
+    lt_text checksum;                    /* SHA-256 of the file, hex; empty for generic tests */
     LT_VEC(const lt_dbt_macro *) macros; /* called by it, each once */
-    lt_texts needs;                      /* ids of depends_on */
 
     /* models */
     lt_jinja_value version, latest_version; /* none when not versioned */
     lt_text access;                         /* "public", "protected", "private" */
-    lt_text group, deprecation_date;
+    lt_text deprecation_date;
 
     /* generic tests: the macro "test_<name>" called with `kwargs` */
     lt_text test_name, test_namespace, column, file_key;
@@ -165,17 +176,6 @@ struct lt_dbt_node {
     /* unit tests */
     lt_text model;
 
-    unsigned
-        file_place; /* of the file that it is, in the list of files, from 1; 0: it is none by itself */
-    unsigned home; /* of the file that made it, from 1; behind the last: the project's hooks */
-    unsigned patch_home; /* of the .yml file that has its entry; 0: none has */
-    bool reads_clock;    /* evaluating it asked for the clock or the run's id */
-
-    bool is_again;    /* it was evaluated again: it is not as the parse cache has it */
-    uint32_t place;   /* among all nodes that were parsed, as in the parse cache; new ones follow */
-    size_t index;     /* in lt_dbt_all() */
-    bool is_disabled; /* listed apart */
-    bool is_compiled;
     lt_text compiled_path, compiled_code;
     lt_text
         cte_code; /* of an ephemeral model that is compiled: as others have it in front of theirs */

@@ -21,6 +21,7 @@ typedef struct refreshing {
     size_t changed;        /* homes */
     bool others;           /* files came or went */
     bool yaml;             /* a .yml file has to be read again */
+    bool is_unlinked;      /* a node is another to who resolves references */
     bool is_shared; /* several packages have nodes: an entry of one may be for a node of another */
     lt_parse_work work;
 } refreshing;
@@ -406,7 +407,7 @@ static lt_status again(refreshing *r, lt_dbt_node *node, bool anew, lt_err *err)
     lt_dbt *dbt = r->dbt;
     const project_file *file = node->file_place ? &r->files->items[node->file_place - 1] : NULL;
     lt_text group = node->group;
-    bool is_disabled = node->config.disabled;
+    const lt_dbt_node before = *node;
     dbt->home = node->home;
     dbt->phase = 0;
     if (file)
@@ -416,8 +417,12 @@ static lt_status again(refreshing *r, lt_dbt_node *node, bool anew, lt_err *err)
                            ? lt_dbt_node_again(dbt, node, file, anew, err)
                            : again_as_it_was(dbt, node, anew, err);
     LT_TRY(status);
-    if (r->is_shared && is_disabled != node->config.disabled)
+    if (r->is_shared && before.config.disabled != node->config.disabled)
         return fail_shared(node, err);
+    if (lt_dbt_resolves_alike(&before, node))
+        node->depends_on = before.depends_on;
+    else
+        r->is_unlinked = true;
     if (!anew && node->patch_home && !lt_text_eq(group, node->group)) /* tests have it too */
         mark(r, node->patch_home, LOOKED_AT);
     return LT_OK;
@@ -721,6 +726,15 @@ static lt_status refresh_yaml(refreshing *r, lt_err *err)
     return LT_OK;
 }
 
+/* Edges stay, or none of them do. */
+static void settle(refreshing *r)
+{
+    lt_dbt *dbt = r->dbt;
+    dbt->is_settled = r->parsed->is_settled && !r->yaml && !r->others && !r->is_unlinked;
+    for (size_t i = 0; i < dbt->parsed.len && !dbt->is_settled; i++)
+        dbt->parsed.items[i]->depends_on = (lt_dbt_nodes){0};
+}
+
 lt_status lt_parse_refresh(lt_dbt *dbt, project_files *files, const lt_parsed *parsed,
                            lt_parse_work *work, lt_err *err)
 {
@@ -735,6 +749,7 @@ lt_status lt_parse_refresh(lt_dbt *dbt, project_files *files, const lt_parsed *p
     if (r.yaml || r.others)
         LT_TRY(refresh_yaml(&r, err));
     put_warnings_in_order(dbt);
+    settle(&r);
     dbt->home = dbt->phase = 0;
     *work = r.work;
     return LT_OK;

@@ -234,20 +234,27 @@ struct cache_reading {
 /* Into the arena, in one piece. */
 static void *read_whole(void *context)
 {
+    enum { AT_ONCE = 256 << 10 };
     struct cache_reading *r = context;
     struct stat info;
     LT_AUTO(lt_fd) fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) ||
         info.st_size < (off_t)sizeof(lt_parse_head) || info.st_size > LT_PARSE_MOST_BYTES)
         return NULL;
-    size_t size = (size_t)info.st_size, len = 0;
+    size_t size = (size_t)info.st_size, len = 0, summed = sizeof(lt_parse_head);
+    lt_parse_summing sum = {0};
     char *content = lt_alloc(&r->arena, size);
-    for (ssize_t got; len < size && (got = read(fd, content + len, size - len)) > 0;)
+    for (ssize_t got;
+         len < size && (got = read(fd, content + len, LT_MIN(size - len, (size_t)AT_ONCE))) > 0;) {
         len += (size_t)got;
+        if (len > summed) /* while it is near */
+            lt_parse_sum_add(&sum, lt_text_at(content + summed, len - summed));
+        summed = LT_MAX(len, summed);
+    }
     if (len < size)
         return NULL;
     r->content = lt_text_at(content, len);
-    r->sum = lt_parse_sum_of(r->content);
+    r->sum = lt_parse_sum_end(&sum);
     return NULL;
 }
 
@@ -310,8 +317,8 @@ lt_status lt_parse_cache_refresh(lt_dbt *dbt, project_files *files, const lt_par
     dbt->is_kept = is_near(dbt, &work);
     dbt->cache_stamp = lt_parse_stamp(parsed->head);
     dbt->parse_note = lt_arena_format(
-        &dbt->arena, "parsed from the cache: %zu files, %zu looked into, %zu evaluated again",
-        files->len, work.read, work.evaluated);
+        &dbt->arena, "parsed from the cache: %zu files, %zu looked into, %zu evaluated again%s",
+        files->len, work.read, work.evaluated, dbt->is_settled ? ", edges as before" : "");
     return LT_OK;
 }
 

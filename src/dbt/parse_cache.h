@@ -5,7 +5,7 @@
  *   - the key is the same: this build of the program, target, variables, dbt_project.yml of all packages (rendered), names of macros;
  *   - the environment variables that templates asked for have the same values.
  * Files that have changed, come or gone are evaluated again, with those that were given a macro or docs block that is another now, and
- * so is what reads the clock. References are always resolved anew. Where that is not sure to give what a parse from scratch gives, and
+ * so is what reads the clock. References are resolved anew, unless every node looks to resolving as it did. Where that is not sure to give what a parse from scratch gives, and
  * whatever goes wrong, the project is read from scratch. What stands in the file is checked as it is read: it may be cut,
  * damaged or made by somebody else. */
 #pragma once
@@ -103,6 +103,7 @@ typedef struct lt_parsed {
     size_t env_count;
     uint32_t *changed_macros; /* places */
     uint32_t changed_macro_count;
+    bool is_settled; /* edges are among it */
 } lt_parsed;
 
 /* Fill `dbt`, whose packages and macros are loaded, with nodes, docs and what .yml files say of macros. Texts stay in `content`,
@@ -110,8 +111,6 @@ typedef struct lt_parsed {
  * LT_INVALID: it is damaged; then `dbt` is of no more use. */
 lt_status lt_parse_unpack(lt_dbt *dbt, lt_text content, uint64_t sum, const unsigned char *key,
                           lt_parsed *out, lt_err *err);
-/* Of a content that is at least as long as a head. */
-uint64_t lt_parse_sum_of(lt_text content);
 
 /* ---- parse_again.c ---- */
 

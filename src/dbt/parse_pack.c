@@ -274,6 +274,10 @@ static void put_node(packing *p, const lt_dbt_node *node)
     put_place(p, &p->node_places, node->attached);
     put_place(p, &p->node_places, subject);
     put_columns(p, node);
+    size_t edges = p->dbt->is_settled ? node->depends_on.len : 0;
+    add_word(&p->words, (uint32_t)edges);
+    for (size_t i = 0; i < edges; i++)
+        put_place(p, &p->node_places, node->depends_on.items[i]);
     add_word(&p->words, (uint32_t)node->macros.len);
     for (size_t i = 0; i < node->macros.len; i++)
         put_place(p, &p->macro_places, node->macros.items[i]);
@@ -422,6 +426,7 @@ static void put_all(packing *p, const project_files *files)
     put_macros(p);
     put_warnings(p);
     put_units(p);
+    add_word(&p->words, dbt->is_settled);
     add_word(&p->words, (uint32_t)dbt->parsed.len);
     for (size_t i = 0; i < dbt->parsed.len; i++) {
         if (i % LT_PARSE_SEGMENT == 0)

@@ -6,7 +6,7 @@
 enum {
     MOST_VALUE = 1 << 22,  /* leaves of one value, when it is written out */
     MOST_LEAVES = 1 << 28, /* of all values of all nodes */
-    LEAST_NODE = 8         /* words of a node without any field */
+    LEAST_NODE = 9         /* words of a node without any field */
 };
 
 typedef struct unpacking {
@@ -347,6 +347,17 @@ static void next_columns(unpacking *u, lt_dbt_node *node)
     }
 }
 
+static void next_edges(unpacking *u, lt_dbt_node *node)
+{
+    uint32_t count = next_count(u, 1);
+    if (!count)
+        return;
+    node->depends_on.items = lt_alloc_array(u->arena, count, sizeof(lt_dbt_node *));
+    node->depends_on.cap = count;
+    for (uint32_t i = 0; i < count && !u->bad; i++)
+        node->depends_on.items[node->depends_on.len++] = next_node(u, false);
+}
+
 static void next_macros(unpacking *u, lt_dbt_node *node)
 {
     uint32_t count = next_count(u, 1);
@@ -380,7 +391,9 @@ static void read_node(unpacking *u, lt_dbt_node *node)
     const lt_dbt_node *subject = next_node(u, true);
     node->subject = subject ? &subject->relation : NULL;
     next_columns(u, node);
+    next_edges(u, node);
     next_macros(u, node);
+    node->is_disabled = node->config.disabled;
     u->bad |= !is_whole(node) || !node->home || node->home > u->homes ||
               node->patch_home > u->homes || (node->file_place && node->file_place != node->home);
 }
@@ -614,13 +627,6 @@ static void read_units(unpacking *u, const lt_parsed *out)
         read_unit(u, &u->dbt->units[i]);
 }
 
-uint64_t lt_parse_sum_of(lt_text content)
-{
-    lt_parse_summing sum = {0};
-    lt_parse_sum_add(&sum, lt_text_sub(content, sizeof(lt_parse_head), SIZE_MAX));
-    return lt_parse_sum_end(&sum);
-}
-
 static bool is_ours(lt_text content, const lt_parse_head *head, uint64_t sum,
                     const unsigned char *key)
 {
@@ -656,6 +662,7 @@ lt_status lt_parse_unpack(lt_dbt *dbt, lt_text content, uint64_t sum, const unsi
     read_macros(&u, out);
     read_warnings(&u);
     read_units(&u, out);
+    out->is_settled = next(&u) == 1;
     read_nodes(&u, body);
     read_sources(&u);
     read_named_nodes(&u, &dbt->groups);

@@ -7,15 +7,39 @@ void lt_dbt_refable_add(lt_dbt *dbt, lt_map *map, lt_text key, lt_dbt_node *node
 {
     refable_list *list = lt_map_find(map, key);
     if (!list) {
-        list = LT_NEW(&dbt->arena, refable_list);
-        (void)lt_map_put(map, lt_arena_text(&dbt->arena, key), list);
+        list = LT_NEW(&dbt->names, refable_list);
+        (void)lt_map_put(map, lt_arena_text(&dbt->names, key), list);
     }
-    lt_push_in(&dbt->arena, &list->nodes, node);
+    lt_push_in(&dbt->names, &list->nodes, node);
 }
 
 static bool is_refable(const lt_dbt_node *node)
 {
     return node->kind == LT_DBT_MODEL || node->kind == LT_DBT_SEED || node->kind == LT_DBT_SNAPSHOT;
+}
+
+static void name_node(lt_dbt *dbt, lt_dbt_node *node)
+{
+    if (is_refable(node))
+        lt_dbt_refable_add(dbt, &dbt->refable, node->name, node);
+    if (node->kind == LT_DBT_UDF)
+        lt_dbt_refable_add(dbt, &dbt->udfs, node->name, node);
+}
+
+void lt_dbt_names_ready(const lt_dbt *of)
+{
+    lt_dbt *dbt = (lt_dbt *)(uintptr_t)of;
+    if (!atomic_load(&dbt->names_wait))
+        return;
+    (void)pthread_mutex_lock(&dbt->names_lock);
+    for (size_t i = 0; i < dbt->parsed.len && atomic_load(&dbt->names_wait); i++) {
+        lt_dbt_node *node = dbt->parsed.items[i];
+        name_node(dbt, node);
+        if (!node->is_disabled)
+            (void)lt_map_put(&dbt->by_id, node->id, node);
+    }
+    atomic_store(&dbt->names_wait, false);
+    (void)pthread_mutex_unlock(&dbt->names_lock);
 }
 
 /* ---- finding ---- */
@@ -101,6 +125,7 @@ static lt_dbt_node *pick_in_order(const lt_dbt *dbt, const refable_list *list,
 static lt_dbt_node *find_in(const lt_dbt *dbt, const lt_map *map, const lt_dbt_package *from,
                             const lt_dbt_ref *ref, bool *is_disabled)
 {
+    lt_dbt_names_ready(dbt);
     const refable_list *list = lt_map_find(map, ref->name);
     *is_disabled = false;
     if (!list)
@@ -123,8 +148,9 @@ const lt_dbt_node *lt_dbt_unpinned(const lt_dbt *dbt, const lt_dbt_node *node, s
 {
     bool is_disabled;
     const lt_dbt_ref *ref = &node->refs.items[i];
-    const lt_dbt_node *found =
-        lt_dbt_is_set(ref->version) ? NULL : lt_dbt_ref_find(dbt, node->package, ref, &is_disabled);
+    const lt_dbt_node *found = !dbt->has_versions || lt_dbt_is_set(ref->version)
+                                   ? NULL
+                                   : lt_dbt_ref_find(dbt, node->package, ref, &is_disabled);
     if (!found || !lt_dbt_is_set(found->version))
         return NULL;
     const refable_list *list = lt_map_find(&dbt->refable, found->name);
@@ -186,6 +212,7 @@ static lt_status say_versions(const refable_list *list, lt_err *err)
 lt_status lt_dbt_ref_missing(const lt_dbt *dbt, const lt_dbt_ref *ref, bool is_disabled,
                              lt_err *err)
 {
+    lt_dbt_names_ready(dbt);
     const refable_list *list = lt_map_find(&dbt->refable, ref->name);
     if (ref->package.len && !lt_dbt_package_find(dbt, ref->package)) {
         lt_ignore(
@@ -218,6 +245,7 @@ lt_status lt_dbt_udf_missing(const lt_dbt *dbt, const lt_dbt_ref *ref, bool is_d
                              lt_err *err)
 {
     bool in = ref->package.len > 0;
+    lt_dbt_names_ready(dbt);
     if (is_disabled) {
         lt_ignore(lt_fail(err, LT_INVALID, "it needs the function '%.*s', which is disabled",
                           LT_ARG(ref->name)));
@@ -258,7 +286,6 @@ static void need(lt_dbt *dbt, lt_dbt_node *node, lt_dbt_node *on)
     if (depends(node, on))
         return;
     lt_push_in(&dbt->arena, &node->depends_on, on);
-    lt_push_in(&dbt->arena, &node->needs, on->load_id.len ? on->load_id : on->id);
 }
 
 /* Evaluate the node again, so that the error comes from the call itself, with its line and column. */
@@ -703,13 +730,22 @@ static void sort_in(lt_dbt *dbt, lt_dbt_node *node)
     lt_dbt_nodes *to = node->is_disabled ? &dbt->disabled : &dbt->all;
     node->index = to->len;
     lt_push_in(&dbt->arena, to, node);
+    dbt->counts[node->kind] += !node->is_disabled;
     if (!node->is_disabled && is_runnable(node))
         lt_push_in(&dbt->arena, &dbt->runnable, node);
+}
+
+static void make_room(lt_dbt *dbt, lt_dbt_nodes *nodes)
+{
+    nodes->cap = dbt->parsed.len + dbt->unit_tests.len + 1;
+    nodes->items = lt_alloc_array(&dbt->arena, nodes->cap, sizeof(lt_dbt_node *));
 }
 
 static void sort_out(lt_dbt *dbt)
 {
     size_t unit = 0;
+    make_room(dbt, &dbt->all);
+    make_room(dbt, &dbt->runnable);
     for (size_t i = 0; i < dbt->parsed.len; i++) {
         lt_dbt_node *node = dbt->parsed.items[i];
         if (node->kind != LT_DBT_UNIT_TEST)
@@ -720,24 +756,94 @@ static void sort_out(lt_dbt *dbt)
     }
 }
 
+/* ---- what was resolved before ---- */
+
+static bool is_simple(const lt_dbt_node *node)
+{
+    bool other = node->kind == LT_DBT_UNIT_TEST || node->kind == LT_DBT_METRIC ||
+                 node->kind == LT_DBT_SEMANTIC_MODEL || node->kind == LT_DBT_SAVED_QUERY;
+    return !other && node->is_disabled == node->config.disabled &&
+           !lt_text_eq(node->config.incremental_strategy, T("microbatch"));
+}
+
+/* Nothing but edges has come of it: no word was said, no node was made or put aside. */
+static bool is_only_edges(const lt_dbt *dbt, size_t warnings)
+{
+    bool only = !dbt->is_strict && !dbt->has_versions && !dbt->settings.source_count &&
+                dbt->warnings.len == warnings;
+    for (size_t i = 0; i < dbt->parsed.len && only; i++)
+        only = is_simple(dbt->parsed.items[i]);
+    return only;
+}
+
+static bool are_same_refs(const lt_dbt_refs *a, const lt_dbt_refs *b)
+{
+    bool same = a->len == b->len;
+    for (size_t i = 0; i < a->len && same; i++)
+        same = lt_text_eq(a->items[i].package, b->items[i].package) &&
+               lt_text_eq(a->items[i].name, b->items[i].name) &&
+               a->items[i].version.type == b->items[i].version.type &&
+               lt_jinja_eq(a->items[i].version, b->items[i].version);
+    return same;
+}
+
+bool lt_dbt_resolves_alike(const lt_dbt_node *a, const lt_dbt_node *b)
+{
+    return a->kind == b->kind && a->package == b->package && lt_text_eq(a->id, b->id) &&
+           lt_text_eq(a->name, b->name) && a->config.disabled == b->config.disabled &&
+           a->no_relation == b->no_relation &&
+           lt_text_eq(a->relation.database, b->relation.database) &&
+           lt_text_eq(a->relation.schema, b->relation.schema) &&
+           lt_text_eq(a->relation.name, b->relation.name) && lt_text_eq(a->group, b->group) &&
+           lt_text_eq(a->access, b->access) && !lt_dbt_is_set(a->version) &&
+           !lt_dbt_is_set(b->version) && are_same_refs(&a->refs, &b->refs) &&
+           are_same_refs(&a->source_refs, &b->source_refs) &&
+           are_same_refs(&a->metric_refs, &b->metric_refs) &&
+           are_same_refs(&a->udf_refs, &b->udf_refs) &&
+           !lt_text_eq(b->config.incremental_strategy, T("microbatch"));
+}
+
+/* What was resolved leads to nodes that are there, and nowhere round; a file may say anything. */
+static lt_status check_edges(const lt_dbt *dbt, lt_err *err)
+{
+    for (size_t i = 0; i < dbt->all.len; i++) {
+        const lt_dbt_nodes *on = &dbt->all.items[i]->depends_on;
+        for (size_t k = 0; k < on->len; k++)
+            if (on->items[k]->is_disabled)
+                return lt_fail(err, LT_INVALID, "its edges are damaged");
+    }
+    return check_cycles(dbt, err);
+}
+
+/* Every node is to resolving what it was: so are the edges, which are there, and that nothing is wrong with them. */
+static lt_status resolve_as_before(lt_dbt *dbt, lt_err *err)
+{
+    sort_out(dbt);
+    LT_TRY(check_edges(dbt, err));
+    atomic_store(&dbt->names_wait, true);
+    LT_TRY(lt_dbt_check_contracts(dbt, true, err));
+    return lt_dbt_check(dbt, err);
+}
+
 lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err)
 {
+    size_t warnings = dbt->warnings.len;
+    if (dbt->is_settled)
+        return resolve_as_before(dbt, err);
     for (size_t i = 0; i < dbt->parsed.len; i++) {
         lt_dbt_node *node = dbt->parsed.items[i];
         node->is_disabled = node->config.disabled;
-        if (is_refable(node))
-            lt_dbt_refable_add(dbt, &dbt->refable, node->name, node);
+        name_node(dbt, node);
+        dbt->has_versions |= lt_dbt_is_set(node->version);
         if (node->kind == LT_DBT_SEMANTIC_MODEL)
             add_measures(dbt, node);
-        if (node->kind == LT_DBT_UDF)
-            lt_dbt_refable_add(dbt, &dbt->udfs, node->name, node);
         if (!node->is_disabled)
             LT_TRY(check_twin(dbt, node, err));
         if (!node->is_disabled)
             LT_TRY(lt_dbt_microbatch_check(dbt, node, err));
     }
     LT_TRY(check_names(dbt, err));
-    LT_TRY(lt_dbt_check_contracts(dbt, err));
+    LT_TRY(lt_dbt_check_contracts(dbt, false, err));
     LT_TRY(lt_dbt_unit_tests_settle(dbt, err));
     for (size_t i = 0; i < dbt->parsed.len; i++) {
         lt_dbt_node *node = dbt->parsed.items[i];
@@ -755,5 +861,6 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err)
     LT_TRY(check_groups(dbt, err));
     LT_TRY(check_cycles(dbt, err));
     LT_TRY(lt_dbt_semantic_finish(dbt, err));
+    dbt->is_settled = is_only_edges(dbt, warnings);
     return lt_dbt_check(dbt, err);
 }

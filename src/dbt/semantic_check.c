@@ -73,7 +73,7 @@ static void collect_all(lt_dbt *dbt)
     LT_AUTO(lt_arena) arena = {0};
     LT_VEC(visit) path = {0};
     lt_map done = {0};
-    for (size_t i = 0; i < dbt->all.len; i++) {
+    for (size_t i = 0; i < dbt->all.len && dbt->counts[LT_DBT_METRIC]; i++) {
         if (dbt->all.items[i]->kind != LT_DBT_METRIC)
             continue;
         lt_push_in(&arena, &path, ((visit){.metric = dbt->all.items[i]}));
@@ -314,11 +314,7 @@ static void warn_of_bare_spine(lt_dbt *dbt)
 
 lt_status lt_dbt_semantic_finish(lt_dbt *dbt, lt_err *err)
 {
-    size_t metrics = 0, models = 0;
-    for (size_t i = 0; i < dbt->all.len; i++) {
-        metrics += dbt->all.items[i]->kind == LT_DBT_METRIC;
-        models += dbt->all.items[i]->kind == LT_DBT_SEMANTIC_MODEL;
-    }
+    size_t metrics = dbt->counts[LT_DBT_METRIC], models = dbt->counts[LT_DBT_SEMANTIC_MODEL];
     collect_all(dbt);
     LT_TRY(check_spines(dbt, models > 0, err));
     for (size_t i = 0; i < dbt->all.len && metrics && models; i++) {

@@ -178,7 +178,7 @@ static void write_kind(writer *w, const lt_dbt *dbt, const char *key, lt_dbt_kin
 {
     lt_json_key(w, lt_text_of(key));
     lt_json_begin(w, '[');
-    for (size_t i = 0; i < dbt->all.len; i++) {
+    for (size_t i = 0; i < dbt->all.len && dbt->counts[kind]; i++) {
         if (dbt->all.items[i]->kind != kind)
             continue;
         lt_json_begin(w, '{');
@@ -223,9 +223,7 @@ static bool is_spine(const lt_dbt_node *node)
 static const lt_dbt_node *old_spine(const lt_dbt *dbt)
 {
     const lt_dbt_ref ref = {.name = T("metricflow_time_spine"), .version = lt_jinja_none()};
-    bool is_disabled, needed = false;
-    for (size_t i = 0; i < dbt->all.len; i++)
-        needed = needed || dbt->all.items[i]->kind == LT_DBT_SEMANTIC_MODEL;
+    bool is_disabled, needed = dbt->counts[LT_DBT_SEMANTIC_MODEL] > 0;
     const lt_dbt_node *found = needed ? lt_dbt_ref_find(dbt, NULL, &ref, &is_disabled) : NULL;
     return found && !is_spine(found) ? found : NULL;
 }

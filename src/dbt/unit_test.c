@@ -376,7 +376,6 @@ static void add_copy(settling *s, lt_dbt_node *model, const lt_dbt_node *made)
     node->is_again = true; /* no piece of an earlier manifest is as it is */
     if (model) {
         lt_push_in(&dbt->arena, &node->depends_on, model);
-        lt_push_in(&dbt->arena, &node->needs, model->id);
         node->relation.schema = model->relation.schema;
     }
     if (model && lt_dbt_is_set(model->version) && !is_own(node)) {

@@ -200,9 +200,10 @@ static void add_needs(lt_plan *plan, const lt_dbt_node *node)
 {
     lt_node *from = lt_graph_find(&plan->graph, node->id);
     const lt_dbt_node *model = lt_plan_unit_model(node);
-    const lt_texts *needs = model ? &model->needs : &node->needs;
+    const lt_dbt_nodes *needs = model ? &model->depends_on : &node->depends_on;
     for (size_t i = 0; from && i < needs->len; i++) {
-        lt_node *needed = lt_graph_find(&plan->graph, needs->items[i]);
+        const lt_dbt_node *on = needs->items[i];
+        lt_node *needed = lt_graph_find(&plan->graph, on->load_id.len ? on->load_id : on->id);
         if (needed) /* a `sources:` table of a .yml file is nobody's work */
             lt_graph_need(&plan->graph, from, needed);
     }

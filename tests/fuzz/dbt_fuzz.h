@@ -122,6 +122,7 @@ static inline void fuzz_view_cleanup(lt_dbt *view)
     }
     lt_jinja_heap_cleanup(&view->heap);
     lt_arena_cleanup(&view->file_names);
+    lt_arena_cleanup(&view->names);
     lt_arena_cleanup(&view->arena);
 }
 

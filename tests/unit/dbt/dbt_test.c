@@ -130,10 +130,10 @@ Test(dbt, references_and_configuration_are_known_after_loading)
     CHECK_TEXT(totals->id, "model.shop.totals");
     CHECK_TEXT(totals->config.materialized, "table");
     CHECK_TEXT(totals->config.tags.items[0], "daily");
-    CHECK_INT(totals->needs.len, 1);
-    CHECK_TEXT(totals->needs.items[0], "model.shop.stg_orders");
+    CHECK_INT(totals->depends_on.len, 1);
+    CHECK_TEXT(totals->depends_on.items[0]->id, "model.shop.stg_orders");
     CHECK_TEXT(staged->config.materialized, "view");
-    CHECK_TEXT(staged->needs.items[0], "load.api.orders");
+    CHECK_TEXT(staged->depends_on.items[0]->load_id, "load.api.orders");
     CHECK_TEXT(staged->description, "Orders.");
     close_shop(&s);
 }
