@@ -477,7 +477,8 @@ static lt_status config_get(lt_jinja_call *call, bool require, bool meta, lt_jin
     }
     lt_jinja_value value = set_value(r, key, meta);
     if (require && value.type == LT_JINJA_UNDEFINED)
-        return lt_fail(err, LT_INVALID, "this node does not define a required config parameter '%.*s'", LT_ARG(key));
+        return lt_fail(err, LT_INVALID,
+                       "this node does not define a required config parameter '%.*s'", LT_ARG(key));
     bool given = !lt_jinja_is_absent(args[1]);
     *out = lt_dbt_is_set(value) || require ? value : given ? args[1] : lt_jinja_none();
     return LT_OK;

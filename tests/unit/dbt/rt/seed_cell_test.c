@@ -1,6 +1,6 @@
 /* Types of a seed's cells: what agate and isodate, which read seeds in dbt, make of the same texts. */
-#include "dbt/rt/inner.h"
 #include "base/time.h"
+#include "dbt/rt/inner.h"
 #include "support/test.h"
 
 static void check_number(const char *cell, const char *wanted)
