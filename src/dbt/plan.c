@@ -35,12 +35,22 @@ typedef struct write_row {
     int64_t at_us;
 } write_row;
 
+/* What the rows of a view or an ephemeral model hang on. */
+typedef struct behind {
+    const lt_dbt_node *newest; /* the source with the newest rows */
+    const lt_dbt_node *untold; /* a source that does not say how new its rows are */
+    const lt_dbt_node *reads_files;
+    const lt_dbt_node *built; /* what was built last */
+    int64_t newest_us, built_us;
+} behind;
+
 typedef struct planning {
     const lt_dbt_plan_request *request;
     lt_arena *arena;
     lt_dbt_prints *prints;
     lt_session *session;      /* NULL: there is no database */
     lt_dbt_plan_item **items; /* by the index of the node; NULL: not chosen, or nothing to build */
+    behind *behind;           /* by the index of the node, for what is seen through */
     lt_map relations;         /* "db.schema" -> lt_map of the names in it, in lower case */
     lt_map writes;            /* "schema"."name" -> write_row */
     lt_map fresh;             /* id of a source -> lt_dbt_fresh */
@@ -170,23 +180,10 @@ static bool is_view(const lt_dbt_node *node)
     return is_made_of(node, "view");
 }
 
-/* Sources that it reads, also through ephemeral models. */
-static void sources_of(planning *p, const lt_dbt_node *node, lt_dbt_nodes *out)
+/* Its rows are those of what it reads, whenever they are asked for. */
+static bool is_seen_through(const lt_dbt_node *node)
 {
-    lt_map seen = {0};
-    LT_VEC(const lt_dbt_node *) open = {0};
-    lt_push_in(p->arena, &open, node);
-    for (size_t at = 0; at < open.len; at++)
-        for (size_t i = 0; i < open.items[at]->depends_on.len; i++) {
-            lt_dbt_node *above = open.items[at]->depends_on.items[i];
-            if (lt_map_put(&seen, above->id, above))
-                continue;
-            if (above->kind == LT_DBT_SOURCE)
-                lt_push_in(p->arena, out, above);
-            else if (is_made_of(above, "ephemeral"))
-                lt_push_in(p->arena, &open, above);
-        }
-    lt_map_cleanup(&seen);
+    return is_view(node) || is_made_of(node, "ephemeral");
 }
 
 static bool reads_data(const lt_dbt_node *node)
@@ -195,21 +192,36 @@ static bool reads_data(const lt_dbt_node *node)
            node->kind != LT_DBT_UDF;
 }
 
-static lt_status ask_sources(planning *p, lt_err *err)
+/* Those that the nodes read, also through views. */
+static void find_sources(const planning *p, lt_node_set *out)
 {
     const lt_dbt_nodes *all = lt_dbt_all(p->request->dbt);
-    LT_AUTO(lt_node_set) asked = {0};
+    LT_AUTO(lt_node_set) seen;
+    LT_VEC(const lt_dbt_node *) open = {0};
+    lt_node_set_init(&seen, all->len);
+    for (size_t i = 0; i < all->len; i++)
+        if (p->items[i] && reads_data(all->items[i]))
+            lt_push(&open, all->items[i]);
+    for (size_t at = 0; at < open.len; at++)
+        for (size_t i = 0; i < open.items[at]->depends_on.len; i++) {
+            const lt_dbt_node *above = open.items[at]->depends_on.items[i];
+            if (above->kind == LT_DBT_SOURCE)
+                lt_node_set_add(out, above->index);
+            if (!is_seen_through(above) || lt_node_set_has(&seen, above->index))
+                continue;
+            lt_node_set_add(&seen, above->index);
+            lt_push(&open, above);
+        }
+    lt_vec_free(&open);
+}
+
+static lt_status ask_sources(planning *p, lt_err *err)
+{
+    LT_AUTO(lt_node_set) asked;
     const lt_dbt_fresh *fresh = NULL;
     size_t count = 0;
-    lt_node_set_init(&asked, all->len);
-    for (size_t i = 0; i < all->len; i++) {
-        lt_dbt_nodes sources = {0};
-        if (!p->items[i] || !reads_data(all->items[i]))
-            continue;
-        sources_of(p, all->items[i], &sources);
-        for (size_t k = 0; k < sources.len; k++)
-            lt_node_set_add(&asked, sources.items[k]->index);
-    }
+    lt_node_set_init(&asked, lt_dbt_all(p->request->dbt)->len);
+    find_sources(p, &asked);
     const lt_dbt_freshness_request request = {
         .selected = &asked, .without_rule = true, .threads = p->request->threads};
     lt_status status = lt_dbt_freshness(p->request->run, &request, &fresh, &count, err);
@@ -221,23 +233,29 @@ static lt_status ask_sources(planning *p, lt_err *err)
     return LT_OK;
 }
 
+/* When its newest rows came; false: nothing tells. */
+static bool newest_of(const planning *p, const lt_dbt_node *source, int64_t *out_us)
+{
+    const lt_dbt_fresh *fresh = lt_map_find(&p->fresh, source->id);
+    const write_row *write = last_write(p, source);
+    bool told = fresh && fresh->status != LT_DBT_FRESH_RUNTIME_ERROR;
+    *out_us = told ? fresh->loaded_at_us : write ? write->at_us : 0;
+    return told || write;
+}
+
 static void judge_source(planning *p, lt_dbt_plan_item *item, const lt_dbt_node *source)
 {
     char then[LT_TIME_CHARS], now[LT_TIME_CHARS];
     const lt_dbt_fresh *fresh = lt_map_find(&p->fresh, source->id);
-    const write_row *write = last_write(p, source);
+    int64_t newest_us;
     LT_AUTO(lt_chars)
     name = lt_format("%.*s.%.*s", LT_ARG(source->source_name), LT_ARG(source->name));
-    bool told = fresh && fresh->status != LT_DBT_FRESH_RUNTIME_ERROR;
-    if (!told && !write) {
+    if (!newest_of(p, source, &newest_us))
         add_reason(p, item, LT_DBT_WHY_DATA, "source %s %s%.*s", name,
                    fresh ? "could not be asked for its newest rows: "
                          : "does not say when its rows were loaded (no loaded_at_field)",
                    LT_ARG(fresh ? fresh->message : T("")));
-        return;
-    }
-    int64_t newest_us = told ? fresh->loaded_at_us : write->at_us;
-    if (newest_us > item->built_at_us)
+    else if (newest_us > item->built_at_us)
         add_reason(p, item, LT_DBT_WHY_DATA,
                    "source %s has rows of %s, loaded after it was built%s%s", name,
                    moment(newest_us, now), item->built_at_us ? " at " : "",
@@ -256,17 +274,76 @@ static bool reads_files(const lt_dbt_node *node)
     return false;
 }
 
+/* ---- what stands behind views ---- */
+
+static void meet_source(const planning *p, behind *b, const lt_dbt_node *source)
+{
+    int64_t newest_us;
+    if (!newest_of(p, source, &newest_us))
+        b->untold = source;
+    else if (!b->newest || newest_us > b->newest_us)
+        b->newest = source, b->newest_us = newest_us;
+}
+
+static void meet_build(behind *b, const lt_dbt_node *node, int64_t ended_us)
+{
+    if (ended_us > b->built_us)
+        b->built = node, b->built_us = ended_us;
+}
+
+static void meet_all(behind *b, const planning *p, const behind *other)
+{
+    if (other->newest)
+        meet_source(p, b, other->newest);
+    b->untold = b->untold ? b->untold : other->untold;
+    b->reads_files = b->reads_files ? b->reads_files : other->reads_files;
+    meet_build(b, other->built, other->built_us);
+}
+
+/* What it reads has been looked at. */
+static void look_behind(planning *p, const lt_dbt_node *node)
+{
+    behind *b = &p->behind[node->index];
+    const lt_dbt_build *build = lt_dbt_builds_find(p->request->builds, node);
+    b->reads_files = reads_files(node) ? node : NULL;
+    meet_build(b, node, build ? build->ended_at_us : 0);
+    for (size_t i = 0; i < node->depends_on.len; i++) {
+        const lt_dbt_node *above = node->depends_on.items[i];
+        build = lt_dbt_builds_find(p->request->builds, above);
+        if (above->kind == LT_DBT_SOURCE)
+            meet_source(p, b, above);
+        else if (is_seen_through(above))
+            meet_all(b, p, &p->behind[above->index]);
+        else
+            meet_build(b, above, build ? build->ended_at_us : 0);
+    }
+}
+
+/* Of all that stands behind views the newest is named, and one that does not tell. */
 static void judge_data(planning *p, lt_dbt_plan_item *item)
 {
-    lt_dbt_nodes sources = {0};
+    behind all = {0};
     if (!reads_data(item->node))
         return;
-    sources_of(p, item->node, &sources);
-    for (size_t i = 0; i < sources.len; i++)
-        judge_source(p, item, sources.items[i]);
+    for (size_t i = 0; i < item->node->depends_on.len; i++) {
+        const lt_dbt_node *above = item->node->depends_on.items[i];
+        if (above->kind == LT_DBT_SOURCE)
+            judge_source(p, item, above);
+        else if (is_seen_through(above))
+            meet_all(&all, p, &p->behind[above->index]);
+    }
+    if (all.untold)
+        judge_source(p, item, all.untold);
+    if (all.newest)
+        judge_source(p, item, all.newest);
     if (reads_files(item->node))
         add_reason(p, item, LT_DBT_WHY_DATA,
                    "it reads files or another database by itself, of which nothing is known");
+    else if (all.reads_files)
+        add_reason(p, item, LT_DBT_WHY_DATA,
+                   "model %.*s, through which it reads, reads files or another database, of which "
+                   "nothing is known",
+                   LT_ARG(all.reads_files->name));
 }
 
 /* ---- by the record ---- */
@@ -464,6 +541,9 @@ static void judge_parent(planning *p, lt_dbt_plan_item *item, const lt_dbt_node 
     char when[LT_TIME_CHARS];
     const lt_dbt_plan_item *planned = p->items[above->index];
     const lt_dbt_build *build = lt_dbt_builds_find(p->request->builds, above);
+    const behind last = is_seen_through(above)
+                            ? p->behind[above->index]
+                            : (behind){.built = above, .built_us = build ? build->ended_at_us : 0};
     bool of_code = item->node->kind == LT_DBT_UNIT_TEST;
     if (planned && planned->is_built) {
         bool counts = !of_code || has_reason(planned, LT_DBT_WHY_CODE) ||
@@ -473,9 +553,9 @@ static void judge_parent(planning *p, lt_dbt_plan_item *item, const lt_dbt_node 
             add_reason(p, item, LT_DBT_WHY_UPSTREAM, "%s is built", short_name(p, above));
         return;
     }
-    if (build && build->ended_at_us > item->built_at_us && item->built_at_us && !of_code)
+    if (last.built_us > item->built_at_us && item->built_at_us && !of_code)
         add_reason(p, item, LT_DBT_WHY_UPSTREAM, "%s was built at %s, after it",
-                   short_name(p, above), moment(build->ended_at_us, when));
+                   short_name(p, last.built), moment(last.built_us, when));
 }
 
 /* Ephemeral models are looked through; what is above a test's model is the model's matter. */
@@ -543,6 +623,7 @@ static void begin(planning *p)
     const lt_dbt_nodes *all = lt_dbt_all(p->request->dbt);
     read_state(p);
     p->items = lt_alloc_array(p->arena, all->len + 1, sizeof(*p->items));
+    p->behind = lt_alloc_array(p->arena, all->len + 1, sizeof(*p->behind));
     for (size_t i = 0; i < all->len; i++)
         if (lt_node_set_has(p->request->selected, i) && is_planned(all->items[i])) {
             p->items[i] = LT_NEW(p->arena, lt_dbt_plan_item);
@@ -552,15 +633,17 @@ static void begin(planning *p)
 
 static lt_status plan_all(planning *p, lt_dbt_plan *out, lt_err *err)
 {
-    size_t total = lt_dbt_all(p->request->dbt)->len;
+    const lt_dbt_nodes *all = lt_dbt_all(p->request->dbt);
     begin(p);
     if (p->session) {
         LT_TRY(read_writes(p, err));
         LT_TRY(ask_sources(p, err));
     }
     const size_t *order = order_of(p);
-    for (size_t at = 0; at < order[total]; at++) {
+    for (size_t at = 0; at < order[all->len]; at++) {
         lt_dbt_plan_item *item = p->items[order[at]];
+        if (is_seen_through(all->items[order[at]]))
+            look_behind(p, all->items[order[at]]);
         if (!item)
             continue;
         LT_TRY(judge(p, item, err));

@@ -217,6 +217,38 @@ def test_newer_rows_of_a_source_are_a_reason_and_one_that_does_not_tell_is_too(s
     assert shop.plan()["counts"] == ["data"] and "source raw.events has rows of 2100-01-01" in shop.why("counts")[1][0]
 
 
+def test_new_rows_behind_views_are_a_reason_of_what_reads_the_views(shop):
+    """A view shows new rows by itself; tables, snapshots and tests behind it do not."""
+    schema = "analytics" if shop.target == "pg" else "main"
+    shop("seed")
+    shop.sql(f"create table {schema}.events as select 1 as id, timestamp '2020-01-01 00:00:00' as loaded")
+    shop.sql(f"create table {schema}.silent as select 1 as id")
+    shop.write("models/s.yml", f"sources:\n  - name: raw\n    schema: {schema}\n    tables:\n      - name: events\n        loaded_at_field: loaded\n"
+                               "      - name: silent\nmodels:\n  - name: stage\n    columns:\n      - name: id\n        data_tests: [unique]\n")
+    shop.write("models/stage.sql", "select * from {{ source('raw', 'events') }}\n")
+    shop.write("models/middle.sql", "select * from {{ ref('stage') }}\n")
+    shop.write("models/mart.sql", "{{ config(materialized='table') }}\nselect count(*) as n from {{ ref('middle') }}\n")
+    shop.write("models/above.sql", "{{ config(materialized='table') }}\nselect * from {{ ref('mart') }}\n")
+    shop.write("models/muted.sql", "select * from {{ source('raw', 'silent') }}\n")
+    shop.write("models/blind.sql", "{{ config(materialized='table') }}\nselect * from {{ ref('muted') }}\n")
+    shop("build")
+    assert shop.built() == ["blind"]
+    assert shop.why("blind")[1] == ["source raw.silent does not say when its rows were loaded (no loaded_at_field)"]
+    shop.sql(f"insert into {schema}.events values (2, timestamp '2100-01-01 00:00:00')")
+    assert shop.plan("--exclude", "blind") == {**shop.plan("--exclude", "blind", "mart", "above", "unique_stage_id"),
+                                               "mart": ["data"], "above": ["upstream"], "unique_stage_id": ["data"]}
+    assert "source raw.events has rows of 2100-01-01" in shop.why("mart")[1][0]
+    shop("build", "--stale-only")
+    assert shop.rows("select n from {{ ref('above') }}") == [{"n": 2}]
+
+
+def test_a_table_behind_a_view_follows_what_was_built_below_the_view(duck):
+    duck.write("models/behind.sql", "{{ config(materialized='table') }}\nselect * from {{ ref('last') }}\n")
+    duck("build")
+    duck("run", "-s", "totals")
+    assert "model totals was built at" in duck.why("behind", "-s", "behind")[1][0]
+
+
 def test_a_plan_of_nothing_warns(duck):
     done = subprocess.run([LEAT, "dbt", "plan", "-s", "peple", "--detailed-exitcode", "--target", "dev"], cwd=duck.root, env=duck.env,
                           capture_output=True, text=True, timeout=90, check=False)
