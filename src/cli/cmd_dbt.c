@@ -169,9 +169,12 @@ static lt_status clean_one(dbt_work *work, const char *name, lt_err *err)
 {
     LT_AUTO(lt_chars) path = lt_path_join(work->root, name);
     char *real = realpath(path, NULL);
+    size_t len = strlen(work->root);
+    if (!real && work->flags->clean_project_only != 0 && name[0] == '/' &&
+        (strncmp(name, work->root, len) != 0 || name[len] != '/'))
+        return lt_fail(err, LT_INVALID, "'%s' lies outside of the project", name);
     if (!real)
         return LT_OK;
-    size_t len = strlen(work->root);
     bool inside = strncmp(real, work->root, len) == 0 && real[len] == '/';
     size_t real_len = strlen(real);
     bool holds = strncmp(work->root, real, real_len) == 0 &&

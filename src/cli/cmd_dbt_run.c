@@ -126,8 +126,10 @@ lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *
     if (action == LT_DBT_DO_SHOW) /* its rows are all that is said */
         request.started = request.ended = NULL;
     LT_TRY(read_span(work, &request, err));
-    if (flags->introspect == 0)
+    if (flags->introspect == 0) {
         request.target = NULL;
+        request.is_apart = true;
+    }
     return lt_dbt_run_open(&request, out, err);
 }
 

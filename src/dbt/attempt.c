@@ -97,7 +97,8 @@ static lt_status compile(attempt *a, lt_err *err)
     LT_TRY(a->node->kind == LT_DBT_UNIT_TEST
                ? lt_dbt_unit_compile(&a->r, a->heap, &a->compiled, &sql, err)
                : compile_own(a, &sql, err));
-    if (!lt_dbt_is_python(a->node) && !lt_dbt_is_text_test(a->node))
+    bool is_shown_only = a->run->request.action == LT_DBT_DO_COMPILE;
+    if (!lt_dbt_is_python(a->node) && !lt_dbt_is_text_test(a->node) && !is_shown_only)
         trim_end(&sql);
     LT_TRY(lt_buf_check(&sql, "the SQL", err));
     a->sql = lt_jinja_as_text(lt_jinja_text_copy(a->heap, lt_buf_text(&sql)));

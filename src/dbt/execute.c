@@ -492,6 +492,7 @@ lt_status lt_dbt_run_open(const lt_dbt_run_request *request, lt_dbt_run **out, l
                                    .defer = request->defer,
                                    .favor_state = request->favor_state,
                                    .no_ctes = request->no_ctes,
+                                   .is_apart = request->is_apart,
                                    .sample_start = request->sample_start,
                                    .sample_end = request->sample_end,
                                    .selected = request->selected};

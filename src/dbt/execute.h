@@ -88,7 +88,9 @@ typedef struct lt_dbt_run_request {
     int64_t limit;        /* of LT_DBT_DO_SHOW: rows; < 0: a million */
     bool shows_ephemeral; /* ephemeral models have results like others */
     bool fail_fast, empty, favor_state;
-    bool no_ctes;                     /* ephemeral models are named, not written out */
+    bool no_ctes; /* ephemeral models are named, not written out */
+    bool
+        is_apart; /* without a target: templates run as ever, but who asks the database is refused */
     lt_text sample_start, sample_end; /* references have only rows of this window; empty: all */
     bool warn_error;                  /* a test that would warn fails */
     bool tests_gate;                  /* build: nothing is built on what a test has refused */

@@ -261,6 +261,7 @@ lt_status lt_dbt_exec_attach(rendering *r, lt_jinja_heap *heap, lt_text compiled
     lt_dbt_exec_settings settings = {.rt = r->rt ? r->rt : r->dbt->parse_rt,
                                      .heap = heap,
                                      .session = r->session,
+                                     .is_apart = r->run && r->run->is_apart && !r->loading,
                                      .transaction = r->transaction,
                                      .compiled = compiled,
                                      .defer_relation = r->deferred,

@@ -166,6 +166,7 @@ typedef struct run_settings {
     const lt_dbt_state *defer; /* --defer; or NULL */
     bool favor_state;
     bool no_ctes;                     /* --no-inject-ephemeral-ctes */
+    bool is_apart;                    /* --no-introspect */
     lt_text sample_start, sample_end; /* --sample; empty: none */
     const lt_node_set *selected;
 } run_settings;

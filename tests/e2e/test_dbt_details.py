@@ -539,3 +539,15 @@ def test_the_target_of_a_foreign_key_is_deferred_too(tmp_path):
 
     assert target() == '"shop"."main"."a"'
     assert target("--defer", "--state", "before") == '"shop"."main_prod"."a"'
+
+
+def test_without_introspection_templates_run_and_who_asks_the_database_is_refused(tmp_path):
+    project(tmp_path, {"models/a.sql": "select {{ 1 if execute else 2 }} as x;\n", "models/q.sql": "select {{ run_query('select 1') }} as x\n",
+                       "models/r.sql": "select '{{ adapter.get_columns_in_relation(this) }}' as x\n"})
+    assert "select 1 as x;" in dbt(tmp_path, "compile", "--no-introspect", "-s", "a")
+    assert not (tmp_path / "shop.duckdb").exists()
+    for name in ("q", "r"):
+        assert "this asks the database, and --no-introspect says that nothing may" in dbt(tmp_path, "compile", "--no-introspect", "-s", name, code=2)
+    dbt(tmp_path, "compile", "-s", "q", "r")
+    dbt(tmp_path, "run", "-s", "a")  # the ';' of its SELECT spoils nothing here
+    assert rows(tmp_path, "select x from {{ ref('a') }}") == [(1,)]

@@ -147,8 +147,10 @@ static lt_status method(lt_jinja_call *call, lt_text name, lt_jinja_value *out, 
     *found = one != NULL;
     if (!one)
         return LT_OK;
-    if (!exec->session && one->when_parsing != STUB_REAL)
+    if (!exec->session && one->when_parsing != STUB_REAL) {
+        LT_TRY(lt_dbt_may_ask(exec, err));
         return run_stub(call, one->when_parsing, out);
+    }
     return one->run(exec, call, out, err);
 }
 

@@ -103,6 +103,9 @@ typedef struct exec_object {
     lt_dbt_exec *exec;
 } exec_object;
 
+/* LT_INVALID: templates run where the database may not be asked. */
+LT_MUST_CHECK lt_status lt_dbt_may_ask(const lt_dbt_exec *exec, lt_err *err);
+
 struct lt_dbt_exec {
     lt_dbt_exec_settings settings;
     lt_dbt_rt *rt;

@@ -274,6 +274,15 @@ static lt_text commented(const lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text s
     return lt_arena_text(&heap->arena, lt_buf_text(&text));
 }
 
+lt_status lt_dbt_may_ask(const lt_dbt_exec *exec, lt_err *err)
+{
+    if (exec->session || !exec->settings.is_apart)
+        return LT_OK;
+    lt_ignore(lt_fail(err, LT_INVALID,
+                      "this asks the database, and --no-introspect says that nothing may"));
+    return lt_hint(err, "compile it without --no-introspect");
+}
+
 lt_status lt_dbt_rt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql, bool auto_begin,
                             bool fetch, int64_t limit, lt_jinja_value *response,
                             lt_jinja_value *table, lt_err *err)
@@ -282,7 +291,7 @@ lt_status lt_dbt_rt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql,
     *table = lt_dbt_table_empty(heap);
     *response = lt_dbt_response_value(heap, T(""), (lt_text){0}, -1);
     if (!exec->session)
-        return LT_OK;
+        return lt_dbt_may_ask(exec, err);
     if (is_commit(sql))
         return lt_dbt_commit(exec, err);
     if (is_blank(sql))

@@ -428,7 +428,7 @@ static bool find_of_run(lt_dbt_exec *exec, lt_text name, lt_jinja_value *out)
 {
     const lt_dbt_rt_settings *settings = &exec->rt->settings;
     if (lt_text_eq(name, T("execute")))
-        *out = lt_jinja_bool(exec->session != NULL);
+        *out = lt_jinja_bool(exec->session || exec->settings.is_apart);
     else if (lt_text_eq(name, T("modules")))
         *out = exec->modules;
     else if (lt_text_eq(name, T("run_started_at")))

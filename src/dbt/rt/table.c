@@ -164,12 +164,77 @@ static lt_text widened(lt_jinja_heap *heap, lt_text cell)
     return lt_arena_text(&heap->arena, lt_buf_text(&text));
 }
 
+/* One element of PostgreSQL's text of an array, as JSON. */
+static void add_element(lt_text element, bool quoted, lt_dbt_cell_kind kind, lt_buf *out)
+{
+    double real;
+    lt_err ignored = {0};
+    const lt_jinja_json how = {0};
+    lt_jinja_value value = lt_jinja_text(element);
+    if (!quoted && lt_text_eq(element, T("NULL")))
+        value = lt_jinja_none();
+    else if (kind == LT_DBT_CELL_BOOL)
+        value = lt_jinja_bool(lt_text_eq(element, T("t")));
+    else if (kind == LT_DBT_CELL_NUMBER && lt_text_to_double(element, &real))
+        value = lt_jinja_float(real);
+    if (kind == LT_DBT_CELL_INTEGER && value.type == LT_JINJA_STR)
+        lt_buf_add(out, element);
+    else
+        lt_ignore(lt_jinja_to_json(value, &how, out, &ignored)); /* a plain value always has one */
+}
+
+/* The end of an element that begins at `at`; its text without quotes and backslashes. */
+static size_t read_element(lt_text text, size_t at, bool *quoted, lt_buf *out)
+{
+    *quoted = text.ptr[at] == '"';
+    for (at += *quoted; at < text.len; at++) {
+        char c = text.ptr[at];
+        if (*quoted ? c == '"' : c == ',' || c == '}')
+            break;
+        if (c == '\\' && at + 1 < text.len)
+            c = text.ptr[++at];
+        lt_buf_add_byte(out, c);
+    }
+    return at + (*quoted && at < text.len);
+}
+
+/* "{1,2}" of PostgreSQL is "[1, 2]": lists in results are JSON for templates, as with dbt. */
+static lt_jinja_value array_value(lt_jinja_heap *heap, lt_text cell, lt_text type)
+{
+    LT_AUTO(lt_buf) made = {.limit = 64 * LT_MIB};
+    LT_AUTO(lt_buf) element = {.limit = 64 * LT_MIB};
+    lt_dbt_cell_kind kind;
+    while (lt_text_ends(type, T("[]")))
+        type.len -= 2;
+    kind = kind_of_type(type);
+    for (size_t at = 0; at < cell.len;) {
+        char c = cell.ptr[at];
+        bool quoted;
+        if (c == '{' || c == '}') {
+            lt_buf_add_byte(&made, c == '{' ? '[' : ']');
+            at++;
+        } else if (c == ',') {
+            lt_buf_add_str(&made, ", ");
+            at++;
+        } else {
+            lt_buf_clear(&element);
+            at = read_element(cell, at, &quoted, &element);
+            if (kind == LT_DBT_CELL_DATETIME && element.len > 10 && element.data[10] == ' ')
+                element.data[10] = 'T'; /* isoformat() */
+            add_element(lt_buf_text(&element), quoted, kind, &made);
+        }
+    }
+    return lt_jinja_text_copy(heap, lt_buf_text(&made));
+}
+
 lt_jinja_value lt_dbt_cell_value(lt_jinja_heap *heap, lt_text cell, lt_text type)
 {
     int64_t number;
     lt_jinja_value whole;
     if (!cell.ptr)
         return lt_jinja_none();
+    if (lt_text_ends(type, T("[]")) && lt_text_starts(cell, T("{")))
+        return array_value(heap, cell, type);
     switch (kind_of_type(type)) {
     case LT_DBT_CELL_BOOL:
         return lt_jinja_bool(lt_text_eq(cell, T("true")) || lt_text_eq(cell, T("t")));

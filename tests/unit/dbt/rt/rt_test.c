@@ -498,3 +498,26 @@ Test(dbt_run, a_test_gives_failures_and_its_verdict)
     CHECK(lt_dbt_exec_run(f.exec, &f.env, &context, T("default__twice"), &result, &err) != LT_OK);
     end(&f);
 }
+
+Test(dbt_rt, an_array_of_postgresql_is_a_list_as_json)
+{
+    static const struct {
+        const char *cell, *type, *json;
+    } cases[] = {
+        {"{1,2,NULL}", "integer[]", "[1, 2, null]"},
+        {"{}", "integer[]", "[]"},
+        {"{{1.5,2},{NULL,3}}", "numeric[]", "[[1.5, 2.0], [null, 3.0]]"},
+        {"{t,f}", "boolean[]", "[true, false]"},
+        {"{a,\"b, \\\"c\\\"\",\"NULL\",NULL,\"\"}", "text[]",
+         "[\"a\", \"b, \\\"c\\\"\", \"NULL\", null, \"\"]"},
+        {"{\"2020-01-01 05:00:00\"}", "timestamp without time zone[]", "[\"2020-01-01T05:00:00\"]"},
+        {"{1,2", "integer[]", "[1, 2"}, /* no such text comes from a server */
+        {"[1, 2]", "INTEGER[]", "[1, 2]"},
+    };
+    lt_jinja_heap heap = {0};
+    for (size_t i = 0; i < LT_COUNT(cases); i++)
+        CHECK_TEXT(lt_jinja_as_text(lt_dbt_cell_value(&heap, lt_text_of(cases[i].cell),
+                                                      lt_text_of(cases[i].type))),
+                   cases[i].json);
+    lt_jinja_heap_cleanup(&heap);
+}
