@@ -173,8 +173,8 @@ void lt_dbt_transaction_rollback(lt_dbt_transaction *transaction); /* when it is
 
 typedef struct lt_dbt_exec_settings {
     lt_dbt_rt *rt;
-    lt_jinja_heap *heap;             /* outlives the exec */
-    lt_session *session;             /* NULL: parse mode */
+    lt_jinja_heap *heap; /* outlives the exec */
+    lt_session *session; /* NULL: parse mode */
     bool is_apart; /* no parse mode, and no session either: who asks the database is refused */
     lt_dbt_transaction *transaction; /* borrowed; NULL: one of its own */
     lt_jinja_value this_relation;    /* a relation, or undefined */
