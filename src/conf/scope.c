@@ -72,7 +72,10 @@ lt_status lt_scope_no_env(const char *name, lt_err *err)
 {
     lt_ignore(lt_fail(err, LT_INVALID,
                       "the environment variable '%s' is not set and has no default", name));
-    return lt_hint(err, "set it, put it into .env, or write env_var('%s', 'default')", name);
+    return lt_hint(err,
+                   "set it ('leat dbt' does not read .env, other commands do), or write "
+                   "env_var('%s', 'default')",
+                   name);
 }
 
 static lt_status env_var(lt_jinja_call *call, lt_jinja_value *result, lt_err *err)

@@ -137,11 +137,9 @@ static lt_text materialization_of(const lt_dbt_node *node)
 /* An error of the database is told at the node's own line. */
 static lt_status blame(attempt *a, lt_err *err)
 {
-    lt_text failed = lt_dbt_exec_failed_sql(a->r.exec);
-    size_t prefix = lt_text_find(failed, lt_buf_text(&a->compiled.sql), 0);
     if (err->status != LT_FAILED || !a->compiled.sql.len)
         return err->status;
-    return lt_dbt_blame(a->node, &a->compiled, prefix == SIZE_MAX ? failed.len + 1 : prefix,
+    return lt_dbt_blame(a->node, &a->compiled, lt_dbt_exec_failed_sql(a->r.exec),
                         lt_dbt_exec_failed_at(a->r.exec), err);
 }
 

@@ -204,18 +204,40 @@ static const lt_jinja_span *span_at(const lt_dbt_compiled *compiled, size_t offs
     return found;
 }
 
-lt_status lt_dbt_blame(const lt_dbt_node *node, const lt_dbt_compiled *compiled, size_t prefix,
+/* Where byte `at` of a statement is in the SQL that stands in it; false: nowhere. CTEs that were put in stand behind its WITH. */
+static bool find_offset(lt_text statement, lt_text sql, int64_t at, size_t *out)
+{
+    size_t behind = behind_with(sql);
+    size_t start = behind == SIZE_MAX ? skip_space(sql, 0) : 0;
+    size_t found = lt_text_find(statement, lt_text_sub(sql, start, SIZE_MAX), 0);
+    if (found == SIZE_MAX && behind != SIZE_MAX) {
+        start = behind;
+        found = lt_text_find(statement, lt_text_sub(sql, behind, SIZE_MAX), 0);
+    }
+    if (found == SIZE_MAX || at < (int64_t)found || (size_t)at - found > sql.len - start)
+        return false;
+    *out = start + (size_t)at - found;
+    return true;
+}
+
+static lt_status blame_entry(const lt_dbt_node *node, lt_err *err)
+{
+    return node->line ? lt_wrap(err, "%.*s:%u:%u", LT_ARG(node->path), node->line, node->col)
+                      : lt_wrap(err, "%.*s", LT_ARG(node->path));
+}
+
+lt_status lt_dbt_blame(const lt_dbt_node *node, const lt_dbt_compiled *compiled, lt_text statement,
                        int64_t at, lt_err *err)
 {
+    size_t offset = 0;
     if (node->kind == LT_DBT_GENERIC_TEST)
         return lt_wrap(err, "%.*s:%u:%u: test %.*s", LT_ARG(node->path), node->line, node->col,
                        LT_ARG(node->test_name));
-    if (at < (int64_t)prefix || (size_t)at - prefix > compiled->sql.len)
-        return lt_wrap(err, "%.*s", LT_ARG(node->path));
-    size_t offset = (size_t)at - prefix;
-    const lt_jinja_span *span = span_at(compiled, offset);
+    const lt_jinja_span *span = NULL;
+    if (find_offset(statement, lt_buf_text(&compiled->sql), at, &offset))
+        span = span_at(compiled, offset);
     if (!span)
-        return lt_wrap(err, "%.*s", LT_ARG(node->path));
+        return blame_entry(node, err);
     unsigned line = span->line, col = span->col;
     if (span->is_text)
         advance(lt_text_sub(lt_buf_text(&compiled->sql), span->start, offset - span->start), &line,

@@ -707,6 +707,6 @@ bool lt_dbt_unit_macro(const rendering *r, lt_jinja_render *render, lt_text pack
 bool lt_dbt_unit_name(const rendering *r, lt_jinja_render *render, lt_text name,
                       lt_jinja_value *out);
 
-/* Turn an error of the engine at byte `at` of a statement, in which `compiled` stands at `prefix`, into one of the model's file. */
-lt_status lt_dbt_blame(const lt_dbt_node *node, const lt_dbt_compiled *compiled, size_t prefix,
+/* Turn an error of the engine at byte `at` of a statement, in which `compiled` stands, into one of the model's file. */
+lt_status lt_dbt_blame(const lt_dbt_node *node, const lt_dbt_compiled *compiled, lt_text statement,
                        int64_t at, lt_err *err);

@@ -28,6 +28,21 @@ def units(folder):
     return json.loads((folder / "target/manifest.json").read_text())["unit_tests"]
 
 
+@pytest.mark.parametrize("above", ["{{ config(materialized='ephemeral') }}\nselect 1 as x\n", "select 1 as x\n"])
+def test_an_error_has_its_place_in_the_model_also_where_ctes_were_put_into_its_with(tmp_path, above):
+    """Those of a unit test's rows, or of an ephemeral model."""
+    model = "-- what is wrong stands in the third line\nwith a as (select * from {{ ref('base') }})\nselect a.y as x from a\n"
+    tests = with_tests(unit(model="wrong")) if "ephemeral" not in above else {}
+    project(tmp_path, {"models/base.sql": above, "models/wrong.sql": model, **tests})
+    assert "models/wrong.sql:3:8: " in dbt(tmp_path, "build", code=1)
+
+
+def test_an_error_of_the_rows_of_a_unit_test_has_the_place_of_the_test(tmp_path):
+    project(tmp_path, {"models/base.sql": "select 1 as x\n", "models/m.sql": "select * from {{ ref('base') }}\n",
+                       **with_tests(unit(given="[{input: ref('base'), rows: [{x: word}]}]"))})
+    assert "models/u.yml:2:5: " in dbt(tmp_path, "build", code=1)
+
+
 @pytest.mark.parametrize("versions, wanted", [("", [1, 2]), ("    versions: {include: [1]}\n", [1]), ("    versions: {exclude: [1]}\n", [2])])
 def test_each_version_of_a_model_has_its_unit_test(tmp_path, versions, wanted):
     project(tmp_path, {**VERSIONED, **with_tests(unit(more=versions))})
