@@ -404,9 +404,26 @@ lt_status lt_relations_list(lt_session *session, lt_text database, lt_text schem
     return LT_OK;
 }
 
+static lt_status find_schema(lt_session *session, lt_text schema, bool *found, lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    lt_table table;
+    LT_TRY(lt_query_table(session,
+                          T("SELECT 1 FROM information_schema.schemata "
+                            "WHERE catalog_name = current_database() AND schema_name = $1"),
+                          &schema, 1, CATALOG_ROWS, NULL, &arena, &table, err));
+    *found = table.row_count > 0;
+    return LT_OK;
+}
+
+/* Looked for first: PostgreSQL wants the right to make schemas in the database also where IF NOT EXISTS has nothing to do. */
 lt_status lt_schema_create(lt_session *session, lt_text schema, lt_err *err)
 {
     LT_AUTO(lt_buf) sql = {0};
+    bool found = false;
+    LT_TRY(find_schema(session, schema, &found, err));
+    if (found)
+        return LT_OK;
     lt_buf_add_str(&sql, "CREATE SCHEMA IF NOT EXISTS ");
     lt_quote_name(schema, &sql);
     return lt_exec(session, lt_buf_text(&sql), NULL, err);

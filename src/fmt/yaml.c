@@ -387,6 +387,7 @@ static lt_status on_scalar(builder *self, const struct fy_event *event, lt_err *
     lt_yaml *node;
     LT_TRY(new_node(self, LT_YAML_SCALAR, event->scalar.tag, &node, err));
     node->text = scalar_text(self, event->scalar.value);
+    node->size += node->text.len / LT_YAML_TEXT_BYTES;
     if (event->scalar.value) {
         node->style = style_of(event->scalar.value);
         place_text(self, event->scalar.value, node);

@@ -30,6 +30,9 @@ typedef enum lt_yaml_style {
     LT_YAML_FOLDED,
 } lt_yaml_style;
 
+/* A text counts as one node more for each so many bytes of it. */
+enum { LT_YAML_TEXT_BYTES = 64 };
+
 typedef struct lt_yaml lt_yaml;
 struct lt_yaml {
     lt_yaml_kind kind;
@@ -51,7 +54,8 @@ struct lt_yaml {
     };
     bool huge;
     uint32_t height; /* 1 + that of the highest child */
-    size_t size;     /* nodes below and with this one, aliases written out */
+    size_t
+        size; /* nodes below and with this one, aliases written out; a long text counts as several */
 };
 
 /* A key that stands in a mapping once more, and is not merged into it: the later value counts. */

@@ -276,6 +276,15 @@ def test_a_plan_needs_no_right_to_write(tmp_path, env, postgres):
     assert shop.built(PG_USER="looker") == ["apart"]
 
 
+def test_a_schema_of_its_own_is_all_that_a_role_needs(tmp_path, env, postgres):
+    """PostgreSQL asks for the right to make schemas also where CREATE SCHEMA IF NOT EXISTS has nothing to do."""
+    shop = Shop(tmp_path / "shop", env, "pg", postgres)
+    postgres.psql(f"create role settler login; revoke create on database {shop.env['PG_DB']} from public; create schema analytics authorization settler",
+                  shop.url)
+    shop("build", PG_USER="settler")
+    assert "totals" in shop.relations()
+
+
 # ---- orphans ----
 
 def orphans(shop, *words, code=0):

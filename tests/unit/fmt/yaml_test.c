@@ -179,6 +179,23 @@ Test(yaml, a_billion_laughs_are_refused)
     CHECK(arena.used_bytes < LT_MIB);
 }
 
+Test(yaml, a_long_text_counts_wherever_an_alias_writes_it_out)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    LT_AUTO(lt_buf) text = {0};
+    lt_yaml *root;
+    lt_buf_add_str(&text, "a: &a ");
+    for (int i = 0; i < 100000; i++)
+        lt_buf_add_byte(&text, 'x');
+    lt_buf_add_str(&text, "\nl: [*a");
+    CHECK_OK(lt_yaml_read(lt_text_of("a: &a x\nl: [*a, *a]"), "f", NULL, &arena, &root, &err), err);
+    for (int i = 0; i < 3000; i++)
+        lt_buf_add_str(&text, ", *a");
+    lt_buf_add_str(&text, "]\n");
+    CHECK_STATUS(lt_yaml_read(lt_buf_text(&text), "f", NULL, &arena, &root, &err), LT_TOO_BIG, err);
+}
+
 Test(yaml, merged_merges_are_counted)
 {
     lt_err err = {0};
