@@ -37,6 +37,13 @@ def test_an_error_has_its_place_in_the_model_also_where_ctes_were_put_into_its_w
     assert "models/wrong.sql:3:8: " in dbt(tmp_path, "build", code=1)
 
 
+def test_a_statement_of_a_hook_that_fails_is_shown(tmp_path):
+    """And none of the built-in macros that ran it."""
+    project(tmp_path, {"models/m.sql": "{{ config(post_hook='insert into  nowhere.x\\n  values (1)') }}\nselect 1 as x\n"})
+    out = dbt(tmp_path, "run", code=1)
+    assert "models/m.sql: Catalog Error: " in out and "the statement was: insert into nowhere.x values (1)\n" in out and "macros/" not in out
+
+
 def test_an_error_of_the_rows_of_a_unit_test_has_the_place_of_the_test(tmp_path):
     project(tmp_path, {"models/base.sql": "select 1 as x\n", "models/m.sql": "select * from {{ ref('base') }}\n",
                        **with_tests(unit(given="[{input: ref('base'), rows: [{x: word}]}]"))})

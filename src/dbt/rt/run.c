@@ -126,12 +126,40 @@ static lt_status run_macro(lt_dbt_exec *exec, const lt_jinja_env *env,
     return lt_jinja_call_value(env, context, exec->heap, macro, NULL, 0, NULL, 0, out, NULL, err);
 }
 
-/* A statement with the node's own SQL in it failed: which of our macros ran it says nothing to its writer. */
+/* "macros/dbt_duckdb/sql.sql:81:19: ...": a place in the built-in macros. */
+static bool is_in_ours(const char *message)
+{
+    lt_text rest = lt_text_of(message), part;
+    return lt_text_cut(&rest, '/', &part) && lt_text_eq(part, T("macros")) &&
+           lt_text_cut(&rest, '/', &part) &&
+           (lt_text_eq(part, T("dbt")) || lt_text_eq(part, T("dbt_duckdb")) ||
+            lt_text_eq(part, T("dbt_postgres")));
+}
+
+static void hint_statement(lt_text sql, lt_err *err)
+{
+    enum { MOST = 300 };
+    LT_AUTO(lt_buf) text = {.limit = LT_KIB};
+    sql = lt_text_sub(lt_text_trim(sql), 0, MOST);
+    for (size_t i = 0; i < sql.len; i++)
+        if (!lt_is_space(sql.ptr[i]))
+            lt_buf_add_byte(&text, sql.ptr[i]);
+        else if (!lt_is_space(sql.ptr[i - 1]))
+            lt_buf_add_byte(&text, ' ');
+    if (text.len && !err->hint[0])
+        lt_ignore(lt_hint(err, "the statement was: %s", lt_buf_chars(&text)));
+}
+
+/* Which of our macros ran a statement that failed says nothing to who wrote the node, or its hooks. */
 static void blame_own(const lt_dbt_exec *exec, lt_err *err)
 {
     lt_text own = exec->settings.compiled;
-    if (own.len && exec->said.status != LT_OK && lt_text_has(exec->last_sql, own))
-        *err = exec->said;
+    bool is_own = own.len && lt_text_has(exec->last_sql, own);
+    if (exec->said.status == LT_OK || (!is_own && !is_in_ours(err->message)))
+        return;
+    *err = exec->said;
+    if (!is_own)
+        hint_statement(exec->last_sql, err);
 }
 
 lt_status lt_dbt_exec_run(lt_dbt_exec *exec, const lt_jinja_env *env,
