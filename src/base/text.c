@@ -47,6 +47,14 @@ bool lt_text_has(lt_text text, lt_text part)
     return lt_text_find(text, part, 0) != SIZE_MAX;
 }
 
+bool lt_text_has_any(lt_text text, const char *const *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (lt_text_has(text, lt_text_of(parts[i])))
+            return true;
+    return false;
+}
+
 bool lt_has(const char *string, const char *part)
 {
     return strstr(string, part) != NULL;

@@ -38,6 +38,7 @@ bool lt_text_starts(lt_text text, lt_text prefix);
 bool lt_text_ends(lt_text text, lt_text suffix);
 bool lt_text_ends_nocase(lt_text text, lt_text suffix); /* ASCII */
 bool lt_text_has(lt_text text, lt_text part);
+bool lt_text_has_any(lt_text text, const char *const *parts, size_t count);
 bool lt_has(const char *string, const char *part); /* for tests and messages */
 
 /* The offset of the first `part` (or `byte`) at or after `from`, or SIZE_MAX. */

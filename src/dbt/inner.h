@@ -458,6 +458,9 @@ lt_status lt_dbt_file_docs(lt_dbt *dbt, const project_file *file, lt_err *err);
 void lt_dbt_fqn(lt_dbt *dbt, lt_dbt_node *node, lt_text file, lt_text name);
 /* Evaluate a node's text for references and configuration (and `config` merged anew when `patch` says more). */
 lt_status lt_dbt_record(lt_dbt *dbt, lt_dbt_node *node, config_calls *config_call, lt_err *err);
+/* The same, of a template that is compiled already. */
+lt_status lt_dbt_record_with(lt_dbt *dbt, lt_dbt_node *node, const lt_jinja_template *compiled,
+                             config_calls *config_call, lt_err *err);
 lt_status lt_dbt_compile_template(const lt_dbt *dbt, const lt_dbt_node *node, bool parsing,
                                   lt_jinja_template **out, lt_err *err);
 void lt_dbt_warn(lt_dbt *dbt, lt_dbt_event event, const char *format, ...) LT_PRINTF(3, 4);
@@ -465,6 +468,9 @@ lt_status lt_dbt_read(const lt_dbt_package *package, const char *path, lt_buf *o
 /* Merge the configuration of a node with that of its .yml entry, and decide its names; `config_call` as lt_dbt_record() gave it. */
 lt_status lt_dbt_settle(lt_dbt *dbt, lt_dbt_node *node, const value_source *source,
                         const lt_yaml *entry, const config_calls *config_call, lt_err *err);
+/* The same, with the entry's configuration as the node has it. */
+lt_status lt_dbt_settle_with(lt_dbt *dbt, lt_dbt_node *node, const config_calls *config_call,
+                             lt_err *err);
 
 /* ---- names.c ---- */
 

@@ -264,14 +264,11 @@ static void judge_source(planning *p, lt_dbt_plan_item *item, const lt_dbt_node 
 
 static bool reads_files(const lt_dbt_node *node)
 {
-    static const lt_text calls[] = {T("read_csv"),       T("read_parquet"), T("read_json"),
-                                    T("read_text"),      T("read_blob"),    T("postgres_scan"),
-                                    T("postgres_query"), T("sqlite_scan"),  T("iceberg_scan"),
-                                    T("delta_scan"),     T("from '"),       T("dblink(")};
-    for (size_t i = 0; i < LT_COUNT(calls); i++)
-        if (lt_text_has(node->raw_code, calls[i]))
-            return true;
-    return false;
+    static const char *const calls[] = {"read_csv",       "read_parquet", "read_json",
+                                        "read_text",      "read_blob",    "postgres_scan",
+                                        "postgres_query", "sqlite_scan",  "iceberg_scan",
+                                        "delta_scan",     "from '",       "dblink("};
+    return lt_text_has_any(node->raw_code, calls, LT_COUNT(calls));
 }
 
 /* ---- what stands behind views ---- */

@@ -156,6 +156,13 @@ static lt_status namespace_attr(lt_jinja_render *render, lt_jinja_object *self, 
 
 static const lt_jinja_class namespace_class = {.name = "dbt", .attr = namespace_attr};
 
+static lt_jinja_value hooks_of(project *p, const char *key)
+{
+    lt_jinja_value list = {0};
+    bool has_any = lt_jinja_find(p->config, lt_text_of(key), &list);
+    return has_any ? list : lt_jinja_list(&p->heap);
+}
+
 static lt_status find_name(void *user, lt_dbt_exec *exec, lt_text name, lt_jinja_value *value,
                            bool *found, lt_err *err)
 {
@@ -168,6 +175,10 @@ static lt_status find_name(void *user, lt_dbt_exec *exec, lt_text name, lt_jinja
         *value = p->model;
     else if (lt_text_eq(name, T("config")))
         *value = lt_jinja_object_value(&p->config_object);
+    else if (lt_text_eq(name, T("pre_hooks")))
+        *value = hooks_of(p, "pre-hook");
+    else if (lt_text_eq(name, T("post_hooks")))
+        *value = hooks_of(p, "post-hook");
     else if (lt_text_eq(name, T("dbt")))
         *value = lt_jinja_object_value(&p->dbt_namespace);
     else if (lt_text_eq(name, T("this"))) {
