@@ -46,7 +46,7 @@ static lt_status say_of(dbt_work *work, const lt_dbt_node *node, const lt_dbt_no
     add_version(node->latest_version, &latest);
     if (version.len)
         (void)snprintf(d.version, sizeof(d.version), ".v%s", lt_buf_chars(&version));
-    d.is_latest = lt_text_eq(lt_buf_text(&version), lt_buf_text(&latest));
+    d.is_latest = strcmp(lt_buf_chars(&version), lt_buf_chars(&latest)) == 0;
     d.is_past = lt_time_read(node->deprecation_date, &when_us) && when_us < work->started_at_us;
     if (d.is_past)
         LT_TRY(dbt_work_warn(work, LT_DBT_DEPRECATED_MODEL, err,

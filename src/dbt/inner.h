@@ -622,7 +622,7 @@ lt_status lt_dbt_resolve(lt_dbt *dbt, lt_err *err);
 /* Whoever resolves references finds the same in both, and finds the same with either. */
 bool lt_dbt_resolves_alike(const lt_dbt_node *a, const lt_dbt_node *b);
 /* by_id, refable and udfs of a project that was read are there from now on. From any thread. */
-void lt_dbt_names_ready(const lt_dbt *dbt);
+void lt_dbt_names_ready(const lt_dbt *of);
 
 /* ---- check.c ---- */
 
