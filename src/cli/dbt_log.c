@@ -140,29 +140,31 @@ static void write_event(dbt_log *log, const event *e)
     (void)pthread_mutex_unlock(&log->lock);
 }
 
+static void say(dbt_log *log, event e, const char *format, va_list args) LT_PRINTF(3, 0);
+static void say(dbt_log *log, event e, const char *format, va_list args)
+{
+    LT_AUTO(lt_buf) text = {.limit = 2 * LT_MIB};
+    lt_buf_vprintf(&text, format, args);
+    e.message = lt_buf_text(&text);
+    write_event(log, &e);
+}
+
 void dbt_say(dbt_log *log, lt_log_level level, const char *code, const char *name,
              const char *format, ...)
 {
-    LT_AUTO(lt_buf) text = {.limit = 2 * LT_MIB};
     va_list args;
     va_start(args, format);
-    lt_buf_vprintf(&text, format, args);
+    say(log, (event){.level = level, .code = code, .name = name}, format, args);
     va_end(args);
-    event e = {.level = level, .code = code, .name = name, .message = lt_buf_text(&text)};
-    write_event(log, &e);
 }
 
 void dbt_say_of(dbt_log *log, lt_log_level level, const char *code, const char *name, lt_text data,
                 const char *format, ...)
 {
-    LT_AUTO(lt_buf) text = {.limit = 2 * LT_MIB};
     va_list args;
     va_start(args, format);
-    lt_buf_vprintf(&text, format, args);
+    say(log, (event){.level = level, .code = code, .name = name, .data = data}, format, args);
     va_end(args);
-    event e = {
-        .level = level, .code = code, .name = name, .message = lt_buf_text(&text), .data = data};
-    write_event(log, &e);
 }
 
 bool dbt_log_has_data(const dbt_log *log)

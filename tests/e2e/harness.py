@@ -447,8 +447,10 @@ def finish(process, timeout=PATIENCE):
 class Dbt:
     """`leat dbt` in a folder: dbt("build", code=1) gives what it said."""
 
-    def __init__(self, root, env):
+    def __init__(self, root, env, files=None):
         self.root, self.env = root, env
+        for path, text in (files or {}).items():
+            self.write(path, text)
 
     def __call__(self, *args, code=0, **extra):
         done = subprocess.run([LEAT, "dbt", *args], cwd=self.root, env={**self.env, **extra}, capture_output=True,

@@ -30,10 +30,7 @@ SMALL = {
 
 @pytest.fixture
 def small(tmp_path, env):
-    dbt = Dbt(tmp_path / "small", env)
-    for path, text in SMALL.items():
-        dbt.write(path, text)
-    return dbt
+    return Dbt(tmp_path / "small", env, SMALL)
 
 
 @pytest.fixture

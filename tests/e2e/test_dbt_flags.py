@@ -28,10 +28,7 @@ FILES = {
 
 @pytest.fixture
 def small(tmp_path, env):
-    dbt = Dbt(tmp_path / "small", env)
-    for path, text in FILES.items():
-        dbt.write(path, text)
-    return dbt
+    return Dbt(tmp_path / "small", env, FILES)
 
 
 def flags_of(small, text):

@@ -17,10 +17,7 @@ FILES = {
 
 @pytest.fixture
 def shop(tmp_path, env):
-    dbt = Dbt(tmp_path / "shop", env)
-    for path, text in FILES.items():
-        dbt.write(path, text)
-    return dbt
+    return Dbt(tmp_path / "shop", env, FILES)
 
 
 def manifest(shop):
