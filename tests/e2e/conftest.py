@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 
 import pytest
@@ -16,6 +17,27 @@ def pytest_configure(config):
     for path in (LEAT, API_SERVER):
         if not os.access(path, os.X_OK):
             pytest.exit(f"'{path}' is not there: run make first", returncode=3)
+
+
+MOST_SECONDS = 400  # of one test; the slowest takes a tenth of it on a quiet machine
+MOST_LATE = 3  # tests that were too late, and no further one begins
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    """A test that waits for what never comes fails, with the processes of that moment; so do fixtures that wait after it."""
+    def too_late(*_):
+        item.session.late = getattr(item.session, "late", 0) + 1
+        if item.session.late >= MOST_LATE:
+            item.session.shouldfail = f"{item.session.late} times a test took too long"
+        found = subprocess.run(["ps", "-eo", "pid,ppid,stat,etimes,wchan:20,args", "--forest"], capture_output=True, text=True, timeout=30, check=False)
+        pytest.fail(f"not done after {MOST_SECONDS} seconds; the processes:\n{found.stdout[-6000:]}")
+
+    before = signal.signal(signal.SIGALRM, too_late)
+    signal.setitimer(signal.ITIMER_REAL, MOST_SECONDS, 60)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="session")
