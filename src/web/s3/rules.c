@@ -44,7 +44,7 @@ static lt_status read_expiration(lt_s3_call *call, const lt_xml *element, lt_lif
         return malformed(call, err);
     if (rule->expire_at_us % DAY_US)
         return lt_s3_fail(call, err, LT_S3_INVALID_ARGUMENT, "'Date' must be at midnight GMT");
-    rule->expire_markers = lt_text_eq(marker, T("true"));
+    rule->expire_markers = marker.ptr && lt_text_eq(marker, T("true"));
     return LT_OK;
 }
 
