@@ -29,8 +29,10 @@ static void flush(lt_manifest *m)
 /* How much room there is for what is patched in is known when the next piece is. */
 void lt_manifest_flush(lt_manifest *m)
 {
-    if (m->buf.len >= FLUSH_BYTES && !patches(m))
-        flush(m);
+    if (m->buf.len < FLUSH_BYTES || patches(m))
+        return;
+    flush(m);
+    lt_manifest_spare_grow(m);
 }
 
 void lt_manifest_flush_all(lt_manifest *m)
@@ -257,8 +259,9 @@ static lt_status write_file(lt_manifest *m, lt_manifest_way way)
         lt_manifest_patch_end(m);
     else
         flush(m);
+    bool spared = lt_manifest_spare_end(m);
     LT_TRY(m->status);
-    LT_TRY(lt_manifest_place_name(m->place, m->pieces.stamp != 0, m->err));
+    LT_TRY(lt_manifest_place_name(m->place, m->pieces.stamp != 0 && !spared, m->err));
     lt_manifest_pieces_keep(m);
     return LT_OK;
 }

@@ -97,6 +97,7 @@ typedef struct lt_manifest_pieces {
 
 /* ---- manifest.c: the file ---- */
 
+typedef struct lt_manifest_spare lt_manifest_spare;
 typedef struct lt_manifest {
     lt_json_writer w;
     lt_buf buf;
@@ -111,6 +112,8 @@ typedef struct lt_manifest {
     lt_arena scratch;
     uint64_t written; /* bytes of the file so far, without the buffer */
     lt_manifest_pieces pieces;
+    lt_manifest_spare *spare; /* owned: what is copied meanwhile; NULL: nothing is */
+    bool has_no_spare;        /* it cannot be made */
 } lt_manifest;
 
 /* What is written so far goes to the file, so that memory does not grow with the project. */
@@ -131,9 +134,21 @@ void lt_manifest_piece_end(lt_manifest *m);
 void lt_manifest_run_end(lt_manifest *m);
 /* What is left of a patched file: it is on its way to the disk before it has its name. */
 void lt_manifest_patch_end(lt_manifest *m);
+/* Another file of the same content may have an index too. False: none was written. */
+bool lt_manifest_pieces_write(const lt_manifest *m, int fd, const char *path);
 /* When manifest.json has its name: write the index, or take it away. */
 void lt_manifest_pieces_keep(const lt_manifest *m);
 void lt_manifest_pieces_close(lt_manifest_pieces *pieces);
+
+/* Bytes of one file to the end of another. */
+bool lt_manifest_copy(int from, uint64_t offset, int to, uint64_t len);
+
+/* ---- manifest_spare.c: a copy of what is written from its beginning, for the next change ---- */
+
+/* More is written, and more will be. What is written at once is not worth a copy. */
+void lt_manifest_spare_grow(lt_manifest *m);
+/* All is written, or it failed. True: the spare is there, with its index. */
+bool lt_manifest_spare_end(lt_manifest *m);
 
 /* ---- manifest_macro.c, manifest_map.c: keys of the file ---- */
 

@@ -142,7 +142,7 @@ static void fail(lt_manifest *m, const char *what)
 
 /* ---- copying ---- */
 
-static bool copy_range(int from, uint64_t offset, int to, uint64_t len)
+bool lt_manifest_copy(int from, uint64_t offset, int to, uint64_t len)
 {
     off_t at = (off_t)offset;
     while (len) {
@@ -159,7 +159,7 @@ static bool copy_range(int from, uint64_t offset, int to, uint64_t len)
 static void copy_run(lt_manifest *m)
 {
     lt_manifest_pieces *p = &m->pieces;
-    if (m->status == LT_OK && !copy_range(p->old_fd, p->run.offset, m->fd, p->run.len))
+    if (m->status == LT_OK && !lt_manifest_copy(p->old_fd, p->run.offset, m->fd, p->run.len))
         fail(m, "cannot copy a part of the manifest");
     m->written += p->run.len;
 }
@@ -347,7 +347,7 @@ void lt_manifest_piece_end(lt_manifest *m)
 
 /* ---- the new index ---- */
 
-void lt_manifest_pieces_keep(const lt_manifest *m)
+bool lt_manifest_pieces_write(const lt_manifest *m, int fd, const char *path)
 {
     lt_err none = {0};
     const lt_manifest_pieces *p = &m->pieces;
@@ -358,14 +358,17 @@ void lt_manifest_pieces_keep(const lt_manifest *m)
     LT_AUTO(lt_buf) text = {.limit = MOST_INDEX_BYTES};
     memcpy(head.magic, "leatmfix", sizeof(head.magic));
     read_boot_id(head.boot);
-    if (!p->stamp || !head.boot[0] || !look_at(m->fd, &head.look)) {
-        (void)unlink(m->place->index);
-        return;
-    }
+    if (!p->stamp || !head.boot[0] || !look_at(fd, &head.look))
+        return false;
     lt_buf_add(&text, lt_text_at((const char *)&head, sizeof(head)));
     if (p->fresh.len)
         lt_buf_add(&text, lt_text_at((const char *)p->fresh.items,
                                      p->fresh.len * sizeof(*p->fresh.items)));
-    if (text.overflow || lt_file_write(m->place->index, lt_buf_text(&text), 0644, &none) != LT_OK)
+    return !text.overflow && lt_file_write(path, lt_buf_text(&text), 0644, &none) == LT_OK;
+}
+
+void lt_manifest_pieces_keep(const lt_manifest *m)
+{
+    if (!lt_manifest_pieces_write(m, m->fd, m->place->index))
         (void)unlink(m->place->index);
 }

@@ -175,7 +175,8 @@ def test_another_name_of_it_keeps_what_it_has(project):
         assert (project.root / "kept.json").read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "leat_manifest.spare", "leat_manifest.index", "leat_manifest.spare_index", "manifest.json.new"])
+@pytest.mark.parametrize("name", ["manifest.json", "leat_manifest.spare", "leat_manifest.index", "leat_manifest.spare_index", "manifest.json.new",
+                                  "leat_manifest.spare.new"])
 def test_what_others_do_to_its_files_is_seen(project, name):
     file = project.root / "target" / name
     for number, change in enumerate((lambda: file.write_bytes(file.read_bytes().replace(b"select", b"SELECT")), lambda: file.write_bytes(b"{}"),
@@ -208,17 +209,67 @@ def test_another_command_writes_it_in_between(project):
         project.check()
 
 
-def test_what_is_killed_leaves_it_whole(project, tmp_path):
+@pytest.fixture
+def killer(tmp_path):
     if not shutil.which("cc"):
         pytest.skip("no C compiler")
     (tmp_path / "killer.c").write_text(KILLER, encoding="utf-8")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "killer.so", tmp_path / "killer.c", "-ldl"], check=True)
+    return str(tmp_path / "killer.so")
+
+
+@pytest.fixture
+def large(project):
+    """Its manifest is written in several pieces."""
+    for number in range(40, 52):
+        project.model(number, "-- word" * 40000)
+    return project
+
+
+def test_the_first_change_after_a_parse_from_scratch_is_made_in_place(large):
+    for number in (1, 2):
+        large.run("parse", "--quiet", "--no-partial-parse")
+        assert large.inode("leat_manifest.spare") != large.inode()
+        assert (large.root / "target/leat_manifest.spare").read_bytes() == (large.root / "target/manifest.json").read_bytes()
+        assert not (large.root / "target/leat_manifest.spare.new").exists()
+        large.model(number)
+        done, manifest = patched(large)
+        assert done and json.dumps(no_times(manifest)) == large.cold()
+
+
+def test_a_spare_from_scratch_that_was_changed_since_is_not_used(large):
+    large.run("parse", "--quiet", "--no-partial-parse")
+    spare = large.root / "target/leat_manifest.spare"
+    spare.write_bytes(spare.read_bytes().replace(b"select", b"SELECT"))
+    large.model(1)
+    large.check()
+
+
+def test_a_parse_from_scratch_that_is_killed_leaves_it_whole(large, killer):
+    killed = at = 0
+    while True:
+        at += 1
+        before = json.dumps(no_times(large.manifest()))
+        large.model(30, "-- word" * (at % 5 * 60))
+        done = large.run("parse", "--quiet", "--no-partial-parse", check=False, LD_PRELOAD=killer, KILL_AT=str(at))
+        assert json.dumps(no_times(large.manifest())) in (before, large.cold()), at
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done
+        killed += 1
+        large.check()
+        large.model(31)
+        large.check()
+    assert killed > 12
+
+
+def test_what_is_killed_leaves_it_whole(project, killer):
     killed = at = 0
     while True:
         at += 1
         before = json.dumps(no_times(project.manifest()))
         project.model(30, "-- word" * (at % 5 * 60))
-        done = project.run("parse", "--quiet", check=False, LD_PRELOAD=str(tmp_path / "killer.so"), KILL_AT=str(at))
+        done = project.run("parse", "--quiet", check=False, LD_PRELOAD=killer, KILL_AT=str(at))
         now = project.cold()
         assert json.dumps(no_times(project.manifest())) in (before, now), at
         if done.returncode == 0:
