@@ -299,13 +299,13 @@ lt_status lt_relation_find(lt_session *session, const lt_relation *relation, lt_
 }
 
 /* The statement with its parameters written out; its comment lines are left behind. */
-static void write_out(lt_text sql, const lt_text params[CATALOG_PARAMS], lt_buf *out)
+static void write_out(lt_text sql, const lt_text *params, size_t count, lt_buf *out)
 {
     while (lt_text_starts(sql, T("--")))
         sql = lt_text_sub(sql, LT_MIN(lt_text_find_byte(sql, '\n', 0) + 1, sql.len), SIZE_MAX);
     for (size_t i = 0; i < sql.len; i++) {
-        unsigned number = i + 1 < sql.len ? (unsigned)(sql.ptr[i + 1] - '1') : CATALOG_PARAMS;
-        if (sql.ptr[i] != '$' || number >= CATALOG_PARAMS) {
+        size_t number = i + 1 < sql.len ? (size_t)(sql.ptr[i + 1] - '1') : count;
+        if (sql.ptr[i] != '$' || number >= count) {
             lt_buf_add_byte(out, sql.ptr[i]);
             continue;
         }
@@ -314,43 +314,144 @@ static void write_out(lt_text sql, const lt_text params[CATALOG_PARAMS], lt_buf 
     }
 }
 
-static lt_status find_in_script(lt_session *session, lt_text first, const lt_relation *relation,
-                                lt_relation_kind *kind, lt_err *err)
+/* Statements that each node of a build needs, and their parameters. */
+enum often { OFTEN_LOCK, OFTEN_LOOK, OFTEN_READERS, OFTEN_ALL };
+static const struct {
+    const char *name, *types, *file;
+    size_t params;
+} often[OFTEN_ALL] = {[OFTEN_LOCK] = {"leat_lock", "text", "lock", 1},
+                      [OFTEN_LOOK] = {"leat_look", "text, name", "relation_kind_in", 2},
+                      [OFTEN_READERS] = {"leat_readers", "text, text", "relation_has_readers", 2}};
+
+/* Outside of a transaction, which a refusal would abort. */
+static void prepare_often(lt_session *session)
+{
+    LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
+    lt_err ignored = {0};
+    int64_t rows;
+    if (session->prepared != LT_PREPARED_NOT_YET)
+        return;
+    for (size_t i = 0; i < OFTEN_ALL; i++)
+        lt_buf_printf(&sql, "PREPARE %s(%s) AS %.*s; ", often[i].name, often[i].types,
+                      LT_ARG(catalog_statement(session, often[i].file)));
+    session->prepared =
+        session->engine->ops->exec(session, lt_buf_text(&sql), &rows, &ignored) == LT_OK
+            ? LT_PREPARED
+            : LT_PREPARED_REFUSED;
+}
+
+static void add_often(const lt_session *session, enum often which, const lt_text *params,
+                      lt_buf *out)
+{
+    if (session->prepared != LT_PREPARED) {
+        write_out(catalog_statement(session, often[which].file), params, often[which].params, out);
+        return;
+    }
+    lt_buf_printf(out, "EXECUTE %s", often[which].name);
+    for (size_t i = 0; i < often[which].params; i++) {
+        lt_buf_add_str(out, i ? ", " : "(");
+        lt_quote_literal(params[i], out);
+    }
+    lt_buf_add_byte(out, ')');
+}
+
+bool lt_session_can_begin_look(const lt_session *session, const lt_relation *relation)
+{
+    return session->engine->ops->script && relation->schema.len && !relation->database.len;
+}
+
+static lt_status begin_look(lt_session *session, lt_text lock, const lt_relation *relation,
+                            lt_relation_kind *kind, lt_err *err)
 {
     LT_AUTO(lt_arena) arena = {0};
     LT_AUTO(lt_buf) sql = {.limit = 64 * LT_KIB};
-    lt_text params[CATALOG_PARAMS];
+    const lt_text names[] = {relation->schema, relation->name};
     lt_table table = {0};
-    catalog_params(relation, params);
-    lt_buf_printf(&sql, "BEGIN; %.*s%s", LT_ARG(first), first.len ? "; " : "");
-    write_out(catalog_statement(session, "relation_kind_in"), params, &sql);
+    size_t done;
+    lt_buf_add_str(&sql, "BEGIN; ");
+    add_often(session, OFTEN_LOCK, &lock, &sql);
+    lt_buf_add_str(&sql, "; ");
+    add_often(session, OFTEN_LOOK, names, &sql);
     LT_TRY(lt_buf_check(&sql, "the statement", err));
     LT_TRY(start(session, lt_buf_text(&sql), err));
     WAITING(session);
-    LT_TRY(session->engine->ops->begin_script(session, lt_buf_text(&sql), &arena, &table, err));
+    LT_TRY(
+        session->engine->ops->script(session, true, lt_buf_text(&sql), &done, &arena, &table, err));
     *kind = kind_in(&table);
     return LT_OK;
 }
 
-static lt_status find_in_turn(lt_session *session, lt_text first, const lt_relation *relation,
-                              lt_relation_kind *kind, lt_err *err)
+lt_status lt_session_begin_look(lt_session *session, lt_text lock, const lt_relation *relation,
+                                lt_relation_kind *kind, lt_err *err)
 {
-    LT_TRY(lt_session_begin(session, err));
-    lt_status status = first.len ? lt_exec(session, first, NULL, err) : LT_OK;
-    if (status == LT_OK)
-        status = lt_relation_find(session, relation, kind, err);
-    if (status != LT_OK)
-        lt_session_rollback(session);
+    if (session->prepared == LT_PREPARED_NOT_YET) {
+        LT_TRY(start(session, (lt_text){0}, err));
+        prepare_often(session);
+    }
+    bool was_prepared = session->prepared == LT_PREPARED;
+    lt_status status = begin_look(session, lock, relation, kind, err);
+    if (status != LT_OK && was_prepared && session->prepared == LT_PREPARED_REFUSED)
+        return begin_look(session, lock, relation, kind, err); /* a pooler has changed the server */
     return status;
 }
 
-lt_status lt_relation_find_begin(lt_session *session, lt_text first, const lt_relation *relation,
-                                 lt_relation_kind *kind, lt_err *err)
+static lt_status end_in_script(lt_session *session, lt_ending *ending, lt_err *err)
 {
-    bool at_once =
-        session->engine->ops->begin_script && relation->schema.len && !relation->database.len;
-    return at_once ? find_in_script(session, first, relation, kind, err)
-                   : find_in_turn(session, first, relation, kind, err);
+    LT_AUTO(lt_arena) arena = {0};
+    LT_AUTO(lt_buf) sql = {.limit = SQL_LIMIT};
+    lt_table table = {0};
+    for (size_t i = 0; i < ending->count; i++)
+        lt_buf_printf(&sql, "%.*s; ", LT_ARG(ending->statements[i]));
+    if (ending->left) {
+        const lt_text names[] = {ending->left->schema, ending->left->name};
+        add_often(session, OFTEN_READERS, names, &sql);
+        lt_buf_add_str(&sql, "; ");
+    }
+    lt_buf_add_str(&sql, "COMMIT");
+    LT_TRY(lt_buf_check(&sql, "the statement", err));
+    LT_TRY(start(session, lt_buf_text(&sql), err));
+    WAITING(session);
+    LT_TRY(session->engine->ops->script(session, false, lt_buf_text(&sql), &ending->done, &arena,
+                                        &table, err));
+    ending->has_readers = table.row_count > 0;
+    return LT_OK;
+}
+
+static lt_status end_in_turn(lt_session *session, lt_ending *ending, lt_err *err)
+{
+    for (; ending->done < ending->count; ending->done++)
+        LT_TRY(lt_exec(session, ending->statements[ending->done], NULL, err));
+    if (ending->left)
+        LT_TRY(lt_relation_has_readers(session, ending->left, &ending->has_readers, err));
+    return lt_session_commit(session, err);
+}
+
+lt_status lt_session_end(lt_session *session, lt_ending *ending, lt_err *err)
+{
+    ending->done = 0;
+    ending->has_readers = false;
+    bool at_once = session->engine->ops->script != NULL;
+    lt_status status =
+        at_once ? end_in_script(session, ending, err) : end_in_turn(session, ending, err);
+    if (status != LT_OK)
+        lt_session_rollback(session);
+    ending->done = LT_MIN(ending->done, ending->count);
+    return status;
+}
+
+lt_status lt_relation_has_readers(lt_session *session, const lt_relation *relation, bool *has,
+                                  lt_err *err)
+{
+    LT_AUTO(lt_arena) arena = {0};
+    const lt_text names[] = {relation->schema, relation->name};
+    lt_table table = {0};
+    *has = true;
+    if (!session->engine->ops->script)
+        return LT_OK;
+    LT_TRY(lt_query_table(session, catalog_statement(session, often[OFTEN_READERS].file), names, 2,
+                          1, NULL, &arena, &table, err));
+    *has = table.row_count > 0;
+    return LT_OK;
 }
 
 lt_status lt_relation_columns(lt_session *session, const lt_relation *relation, lt_arena *arena,

@@ -119,11 +119,27 @@ typedef LT_VEC(lt_column) lt_columns;
 
 LT_MUST_CHECK lt_status lt_relation_find(lt_session *session, const lt_relation *relation,
                                          lt_relation_kind *kind, lt_err *err);
-/* Begin a transaction, run `first` (a statement without rows that matter; empty: none) and then look for the relation, in one message
- * where the engine can. On failure no transaction is open. */
-LT_MUST_CHECK lt_status lt_relation_find_begin(lt_session *session, lt_text first,
-                                               const lt_relation *relation, lt_relation_kind *kind,
-                                               lt_err *err);
+/* Can lt_session_begin_look() be asked for the relation? */
+bool lt_session_can_begin_look(const lt_session *session, const lt_relation *relation);
+/* In one message: begin a transaction, wait for its lock on the name `lock` (that of lt_write_lock()), and look for the relation behind
+ * it, so that what others have committed meanwhile is seen. On failure no transaction is open. */
+LT_MUST_CHECK lt_status lt_session_begin_look(lt_session *session, lt_text lock,
+                                              const lt_relation *relation, lt_relation_kind *kind,
+                                              lt_err *err);
+/* What a transaction ends with. */
+typedef struct lt_ending {
+    const lt_text *statements; /* one each, without ';' at the end; they give no rows */
+    size_t count;
+    const lt_relation
+        *left;        /* lt_relation_has_readers() of it before the commit; NULL: not asked */
+    bool has_readers; /* filled */
+    size_t done;      /* filled: how many of the statements were run */
+} lt_ending;
+/* Run the statements and commit, in one message where the engine can. On failure no transaction is open. */
+LT_MUST_CHECK lt_status lt_session_end(lt_session *session, lt_ending *ending, lt_err *err);
+/* Would DROP ... CASCADE of the relation take others along? True also where the engine cannot say. */
+LT_MUST_CHECK lt_status lt_relation_has_readers(lt_session *session, const lt_relation *relation,
+                                                bool *has, lt_err *err);
 /* A relation as the catalogue has it. */
 typedef struct lt_relation_entry {
     lt_text name;

@@ -14,12 +14,20 @@ struct lt_engine {
     const lt_target *target; /* borrowed from the caller */
 };
 
+/* Whether the statements that every node of a build needs are prepared: reading and planning them is half of what they cost. */
+typedef enum lt_prepared {
+    LT_PREPARED_NOT_YET,
+    LT_PREPARED,
+    LT_PREPARED_REFUSED /* the server has none, or another one behind a pooler answers: they are written out */
+} lt_prepared;
+
 struct lt_session {
     lt_engine *engine; /* borrowed */
     int64_t error_at;  /* byte offset in the last statement, or -1 */
     char tag[64];      /* the server's word for the last command: "INSERT 0 5"; may be empty */
     void (*waits)(void *user, bool begins); /* or NULL: around each call that asks the database */
     void *waits_user;
+    lt_prepared prepared;
     bool streaming;            /* a stream of this session is not released yet */
     _Atomic bool cancelled;    /* lt_session_cancel() was called during this call */
     _Atomic int64_t rows_done; /* of the statement that runs; -1 is not known */
@@ -60,10 +68,11 @@ struct lt_engine_ops {
     void (*cancel)(lt_session *session); /* from any thread */
 
     /* Optional: NULL says that there is no such thing. */
-    /* Several statements in one message, the first of which is BEGIN; the cells of the last, without names and types. On failure no
-     * transaction is open. */
-    lt_status (*begin_script)(lt_session *session, lt_text sql, lt_arena *arena, lt_table *out,
-                              lt_err *err);
+    /* Several statements in one message, the first of which is BEGIN (`begins`) or the last COMMIT; the cells of the last that gives rows,
+     * without names and types. *done: how many have been run. On failure no transaction is open. Who can do this has prepared
+     * statements too (lt_session.prepared). */
+    lt_status (*script)(lt_session *session, bool begins, lt_text sql, size_t *done,
+                        lt_arena *arena, lt_table *out, lt_err *err);
     bool (*backend)(lt_session *session, int *pid, char started[64]);
     void (*progress)(lt_session *session, int64_t *rows, double *fraction);
     lt_status (*write_parquet)(lt_session *session, lt_text select, const char *path, int64_t *rows,

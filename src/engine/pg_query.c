@@ -97,9 +97,9 @@ lt_status lt_pg_query_table(lt_session *session, lt_text sql, const lt_text *par
 }
 
 /* Results until there is none left; the rows of the last one that has any. */
-static lt_status last_rows(pg_session *self, PGresult **last, lt_err *err)
+static lt_status last_rows(pg_session *self, PGresult **last, size_t *done, lt_err *err)
 {
-    for (;;) {
+    for (*done = 0;; ++*done) {
         lt_pg_await(self);
         LT_AUTO(pg_result) result = PQgetResult(self->connection);
         if (!result)
@@ -124,16 +124,16 @@ static lt_status copy_rows(const PGresult *result, lt_arena *arena, lt_table *ou
     return LT_OK;
 }
 
-lt_status lt_pg_begin_script(lt_session *session, lt_text sql, lt_arena *arena, lt_table *out,
-                             lt_err *err)
+lt_status lt_pg_script(lt_session *session, bool begins, lt_text sql, size_t *done, lt_arena *arena,
+                       lt_table *out, lt_err *err)
 {
     pg_session *self = pg_session_of(session);
     LT_AUTO(pg_result) last = NULL;
-    LT_TRY(lt_pg_check_idle(self, err));
+    LT_TRY(begins ? lt_pg_check_idle(self, err) : lt_pg_check_open(self, err));
     LT_AUTO(lt_chars) text = lt_text_dup(sql);
     atomic_store(&self->running, true);
     lt_status status = PQsendQuery(self->connection, text)
-                           ? last_rows(self, &last, err)
+                           ? last_rows(self, &last, done, err)
                            : lt_pg_fail(self, NULL, (lt_text){0}, err);
     lt_pg_drain(self);
     if (status == LT_OK)

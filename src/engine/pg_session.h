@@ -54,6 +54,8 @@ lt_status lt_pg_ask(pg_session *self, const char *sql, const char *const *values
 lt_status lt_pg_describe(pg_session *self, lt_text sql, PGresult **out, lt_err *err);
 /* LT_INVALID: a transaction is open. */
 lt_status lt_pg_check_idle(const pg_session *self, lt_err *err);
+/* LT_NOT_FOUND: no transaction is open. LT_FAILED: it can only be rolled back. */
+lt_status lt_pg_check_open(const pg_session *self, lt_err *err);
 void lt_pg_rollback(lt_session *session);
 /* Names of the types of a result's columns, in `arena`. */
 lt_status lt_pg_type_names(pg_session *self, const PGresult *result, lt_arena *arena,
@@ -68,8 +70,8 @@ lt_status lt_pg_query(lt_session *session, lt_text sql, const lt_text *params, s
 lt_status lt_pg_query_table(lt_session *session, lt_text sql, const lt_text *params,
                             size_t param_count, size_t row_limit, bool *more, lt_arena *arena,
                             lt_table *out, lt_err *err);
-lt_status lt_pg_begin_script(lt_session *session, lt_text sql, lt_arena *arena, lt_table *out,
-                             lt_err *err);
+lt_status lt_pg_script(lt_session *session, bool begins, lt_text sql, size_t *done, lt_arena *arena,
+                       lt_table *out, lt_err *err);
 /* pg_ingest.c */
 lt_status lt_pg_ingest(lt_session *session, const lt_relation *table, const lt_texts *columns,
                        lt_stream *stream, int64_t *rows, lt_err *err);

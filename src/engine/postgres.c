@@ -111,6 +111,8 @@ lt_status lt_pg_fail(pg_session *self, const PGresult *result, lt_text sql, lt_e
         return lost(message, err);
     if (state && strcmp(state, "57014") == 0 && atomic_load(&self->base.cancelled))
         return lt_fail(err, LT_CANCELLED, "cancelled");
+    if (state && strcmp(state, "26000") == 0) /* a statement that was prepared is not there */
+        self->base.prepared = LT_PREPARED_REFUSED;
     if (sql.len)
         self->base.error_at =
             byte_of_character(sql, PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION));
@@ -469,14 +471,20 @@ static lt_status session_begin(lt_session *session, lt_err *err)
 }
 
 /* COMMIT of an aborted transaction rolls back and calls that a success. */
-static lt_status session_commit(lt_session *session, lt_err *err)
+lt_status lt_pg_check_open(const pg_session *self, lt_err *err)
 {
-    pg_session *self = pg_session_of(session);
     PGTransactionStatusType state = PQtransactionStatus(self->connection);
     if (state == PQTRANS_IDLE)
         return lt_fail(err, LT_NOT_FOUND, "there is no transaction to commit");
     if (state == PQTRANS_INERROR)
         return lt_fail(err, LT_FAILED, "the transaction was aborted by an earlier error");
+    return LT_OK;
+}
+
+static lt_status session_commit(lt_session *session, lt_err *err)
+{
+    pg_session *self = pg_session_of(session);
+    LT_TRY(lt_pg_check_open(self, err));
     return lt_pg_run(self, "COMMIT", err);
 }
 
@@ -500,7 +508,7 @@ const lt_engine_ops lt_postgres_ops = {
     .begin = session_begin,
     .commit = session_commit,
     .rollback = lt_pg_rollback,
-    .begin_script = lt_pg_begin_script,
+    .script = lt_pg_script,
     .query = lt_pg_query,
     .query_table = lt_pg_query_table,
     .query_columns = session_query_columns,

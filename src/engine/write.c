@@ -9,21 +9,16 @@ static bool is_postgres(const lt_session *session)
     return strcmp(lt_engine_target(lt_session_engine(session))->kind, "postgres") == 0;
 }
 
-/* "create if not exists" is not safe against itself in PostgreSQL: two sessions may both find nothing. */
-static void add_lock(const lt_session *session, lt_text name, lt_buf *sql)
-{
-    if (!is_postgres(session))
-        return; /* one process owns the file, and its transactions see each other's conflicts */
-    lt_buf_add_str(sql, "select pg_advisory_xact_lock(hashtextextended(");
-    lt_quote_literal(name, sql);
-    lt_buf_add_str(sql, ", 7340))");
-}
-
 static lt_status lock_name(lt_session *session, lt_text name, lt_err *err)
 {
     LT_AUTO(lt_buf) sql = {0};
-    add_lock(session, name, &sql);
-    return sql.len ? lt_exec(session, lt_buf_text(&sql), NULL, err) : LT_OK;
+    if (!is_postgres(session))
+        return LT_OK; /* one process owns the file, and its transactions see each other's conflicts */
+    lt_buf_add_str(&sql,
+                   "select pg_advisory_xact_lock(hashtextextended("); /* as sql/postgres/lock.sql */
+    lt_quote_literal(name, &sql);
+    lt_buf_add_str(&sql, ", 7340))");
+    return lt_exec(session, lt_buf_text(&sql), NULL, err);
 }
 
 static lt_status make_tables(lt_session *session, lt_err *err)
@@ -140,10 +135,16 @@ lt_status lt_write_begin_look(lt_session *session, const lt_relation *relation,
                               lt_relation_kind *kind, lt_err *err)
 {
     LT_AUTO(lt_buf) name = {0};
-    LT_AUTO(lt_buf) lock = {0};
     lt_quote_relation(relation, &name);
-    add_lock(session, lt_buf_text(&name), &lock);
-    return lt_relation_find_begin(session, lt_buf_text(&lock), relation, kind, err);
+    if (lt_session_can_begin_look(session, relation))
+        return lt_session_begin_look(session, lt_buf_text(&name), relation, kind, err);
+    LT_TRY(lt_session_begin(session, err));
+    lt_status status = lock_name(session, lt_buf_text(&name), err);
+    if (status == LT_OK)
+        status = lt_relation_find(session, relation, kind, err);
+    if (status != LT_OK)
+        lt_session_rollback(session);
+    return status;
 }
 
 lt_status lt_write_claim(lt_session *session, const lt_relation *relation,

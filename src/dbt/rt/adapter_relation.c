@@ -163,7 +163,12 @@ static lt_status forget_dependents(lt_dbt_exec *exec, lt_jinja_heap *heap,
         " join pg_namespace n on n.oid = c.relnamespace";
     lt_table table;
     lt_text params[] = {relation->parts[LT_DBT_SCHEMA], relation->parts[LT_DBT_IDENTIFIER]};
+    const lt_relation doomed = {.schema = params[0], .name = params[1]};
+    bool has = false;
     if (!exec->rt->adapter->cascades || !params[0].ptr || !params[1].ptr)
+        return LT_OK;
+    LT_TRY(lt_relation_has_readers(exec->session, &doomed, &has, err));
+    if (!has) /* planning the long way costs the server a millisecond */
         return LT_OK;
     LT_TRY(lt_query_table(exec->session, lt_text_of(sql), params, 2, 100000, NULL, &heap->arena,
                           &table, err));

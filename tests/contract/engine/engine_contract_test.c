@@ -266,7 +266,7 @@ static lt_relation_kind kind_begun(world *self, lt_text schema, lt_text name)
     lt_err err = {0};
     lt_relation_kind kind = LT_RELATION_OTHER;
     const lt_relation relation = {.schema = schema, .name = name};
-    CHECK_OK(lt_relation_find_begin(self->session, T("SELECT 1"), &relation, &kind, &err), err);
+    CHECK_OK(lt_write_begin_look(self->session, &relation, &kind, &err), err);
     CHECK_OK(lt_session_commit(self->session, &err), err); /* there is a transaction to commit */
     return kind;
 }
@@ -285,17 +285,75 @@ CONTRACT(begins_with_a_look_at_a_relation)
     CHECK_INT(kind_begun(self, T("no such \" schema"), T("v")), LT_RELATION_NONE);
 
     const lt_relation gone = {.schema = schema, .name = T("gone")};
-    CHECK_STATUS(
-        lt_relation_find_begin(self->session, T("SELECT nothing FROM nowhere"), &gone, &kind, &err),
-        LT_FAILED, err);
-    CHECK_HAS(err.message, "nowhere");
-    run(self->session, "DROP TABLE gone"); /* no broken transaction is in the way */
     CHECK_OK(lt_session_begin(self->session, &err), err);
     run(self->session, "CREATE TABLE kept (a INTEGER)");
-    CHECK_STATUS(lt_relation_find_begin(self->session, (lt_text){0}, &gone, &kind, &err),
-                 LT_INVALID, err);
+    CHECK_STATUS(lt_write_begin_look(self->session, &gone, &kind, &err), LT_INVALID, err);
     CHECK_OK(lt_session_commit(self->session, &err), err); /* the one that was open still is */
     CHECK_INT(kind_begun(self, schema, T("kept")), LT_RELATION_TABLE);
+}
+
+/* Behind a pooler the next transaction may be another server's, which has not prepared what the first one has. */
+CONTRACT(begins_where_nothing_is_prepared_any_more)
+{
+    lt_text schema = T("begins_where_nothing_is_prepared_any_more");
+    run(self->session, "CREATE TABLE t (a INTEGER)");
+    CHECK_INT(kind_begun(self, schema, T("t")), LT_RELATION_TABLE);
+    run(self->session, self->is_postgres ? "DEALLOCATE ALL" : "SELECT 1");
+    CHECK_INT(kind_begun(self, schema, T("t")), LT_RELATION_TABLE);
+    CHECK_INT(kind_begun(self, schema, T("none")), LT_RELATION_NONE);
+}
+
+static lt_status end_with(world *self, lt_ending *ending, lt_err *err)
+{
+    CHECK_OK(lt_session_begin(self->session, err), *err);
+    return lt_session_end(self->session, ending, err);
+}
+
+CONTRACT(ends_a_transaction_with_statements)
+{
+    lt_err err = {0};
+    lt_text schema = T("ends_a_transaction_with_statements");
+    const lt_text made[] = {T("CREATE TABLE a (i INTEGER)"), T("ALTER TABLE a RENAME TO b")};
+    const lt_text wrong[] = {T("CREATE TABLE c (i INTEGER)"), T("ALTER TABLE nobody RENAME TO d"),
+                             T("CREATE TABLE e (i INTEGER)")};
+    lt_ending ending = {.statements = made, .count = 2};
+    CHECK_OK(end_with(self, &ending, &err), err);
+    CHECK_INT((int)ending.done, 2);
+    CHECK_INT(kind_begun(self, schema, T("b")), LT_RELATION_TABLE);
+
+    ending = (lt_ending){.statements = wrong, .count = 3};
+    CHECK_STATUS(end_with(self, &ending, &err), LT_FAILED, err);
+    CHECK_HAS(err.message, "nobody");
+    CHECK_INT((int)ending.done, 1);
+    CHECK_INT(kind_begun(self, schema, T("c")), LT_RELATION_NONE); /* and no transaction is open */
+
+    ending = (lt_ending){.statements = made, .count = 0};
+    CHECK(lt_session_end(self->session, &ending, &err) != LT_OK); /* nothing to commit */
+}
+
+CONTRACT(says_who_would_go_along)
+{
+    lt_err err = {0};
+    lt_text schema = T("says_who_would_go_along");
+    const lt_relation read = {.schema = schema, .name = T("a \"view'")},
+                      table = {.schema = schema, .name = T("t")},
+                      last = {.schema = schema, .name = T("reader")};
+    bool has = false;
+    run(self->session,
+        "CREATE TABLE t (i INTEGER); CREATE VIEW \"a \"\"view'\" AS SELECT i FROM t; "
+        "CREATE VIEW reader AS SELECT i FROM \"a \"\"view'\"");
+    CHECK_OK(lt_relation_has_readers(self->session, &table, &has, &err), err);
+    CHECK(has);
+    CHECK_OK(lt_relation_has_readers(self->session, &read, &has, &err), err);
+    CHECK(has);
+    CHECK_OK(lt_relation_has_readers(self->session, &last, &has, &err), err);
+    CHECK(has == !self->is_postgres); /* else nobody can tell */
+    lt_ending ending = {.left = &read};
+    CHECK_OK(end_with(self, &ending, &err), err);
+    CHECK(ending.has_readers);
+    ending.left = &last;
+    CHECK_OK(end_with(self, &ending, &err), err);
+    CHECK(ending.has_readers == !self->is_postgres);
 }
 
 static void *wait_for_lock(void *context)
