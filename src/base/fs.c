@@ -1,6 +1,7 @@
 /* Files and folders. */
 #include "base/fs.h"
 
+#include "base/proc.h"
 #include "base/time.h"
 #include "base/vec.h"
 
@@ -8,15 +9,35 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/magic.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { READ_CHUNK = 64 * 1024 };
 
-lt_status lt_fd_read(int fd, lt_buf *out, const char *what, lt_err *err)
+/* Until there is something to read: `patience_ms` at most, -1 for ever. */
+static lt_status wait_for_bytes(int fd, int patience_ms, const char *what, lt_err *err)
+{
+    enum { LOOK_MS = 200 }; /* whether we are to stop: a signal may come to another thread */
+    struct pollfd one = {.fd = fd, .events = POLLIN};
+    for (int waited_ms = 0; patience_ms < 0 || waited_ms < patience_ms; waited_ms += LOOK_MS) {
+        int ready = poll(&one, 1, LOOK_MS);
+        if (lt_stop_asked())
+            return lt_fail(err, LT_CANCELLED, "stopped while reading '%s'", what);
+        if (ready > 0)
+            return LT_OK;
+    }
+    return lt_fail(err, LT_INVALID, "cannot read '%s': it is a pipe into which nobody writes",
+                   what);
+}
+
+static lt_status read_to_end(int fd, int patience_ms, lt_buf *out, const char *what, lt_err *err)
 {
     for (;;) {
         size_t limit = out->limit ? out->limit : LT_BUF_LIMIT;
@@ -26,8 +47,10 @@ lt_status lt_fd_read(int fd, lt_buf *out, const char *what, lt_err *err)
         char last;
         char *room =
             want ? lt_buf_room(out, want) : &last; /* one byte more tells "full" from "too big" */
+        if (patience_ms != 0)
+            LT_TRY(wait_for_bytes(fd, patience_ms, what, err));
         ssize_t got = read(fd, room, want ? want : 1);
-        if (got < 0 && errno == EINTR)
+        if (got < 0 && (errno == EINTR || (errno == EAGAIN && patience_ms != 0)))
             continue;
         if (got < 0)
             return lt_fail_errno(err, errno, "cannot read '%s'", what);
@@ -39,18 +62,60 @@ lt_status lt_fd_read(int fd, lt_buf *out, const char *what, lt_err *err)
     }
 }
 
+lt_status lt_fd_read(int fd, lt_buf *out, const char *what, lt_err *err)
+{
+    return read_to_end(fd, 0, out, what, err);
+}
+
+/* A pipe without a name, which somebody has given to us: `<(command)`, /dev/stdin. */
+static bool is_given(int fd)
+{
+    struct statfs info;
+    return fstatfs(fd, &info) == 0 && info.f_type == PIPEFS_MAGIC;
+}
+
+/* How long the file may keep us waiting for bytes; a device has no end, or does something when it is read. */
+static lt_status patience_for(int fd, const struct stat *info, int *patience_ms, const char *path,
+                              lt_err *err)
+{
+    enum { SILENCE_MS = 10000 };
+    bool is_null = S_ISCHR(info->st_mode) && info->st_rdev == makedev(1, 3);
+    *patience_ms = 0;
+    if (S_ISREG(info->st_mode) || is_null)
+        return LT_OK;
+    *patience_ms = -1;
+    if (S_ISFIFO(info->st_mode)) {
+        *patience_ms = is_given(fd) ? -1 : SILENCE_MS;
+        return LT_OK;
+    }
+    if (S_ISCHR(info->st_mode) && isatty(fd))
+        return LT_OK;
+    return lt_fail(err, LT_INVALID, "cannot read '%s': it is a %s", path,
+                   S_ISDIR(info->st_mode) ? "folder" : "device");
+}
+
+/* Opening a pipe waits for who writes, so nothing waits here; but that also refuses a file on which somebody has a lease. */
+static int open_to_read(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat info;
+    if (fd < 0 && errno == EWOULDBLOCK && stat(path, &info) == 0 && S_ISREG(info.st_mode))
+        return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    return fd;
+}
+
 lt_status lt_file_read(const char *path, lt_buf *out, lt_err *err)
 {
-    LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
+    struct stat info;
+    int patience_ms;
+    LT_AUTO(lt_fd) fd = open_to_read(path);
+    if (fd < 0 || fstat(fd, &info) != 0)
         return lt_fail_errno(err, errno, "cannot read '%s'", path);
-    struct stat info = {0};
-    if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode))
-        return lt_fail(err, LT_INVALID, "cannot read '%s': it is a folder", path);
+    LT_TRY(patience_for(fd, &info, &patience_ms, path, err));
     size_t limit = out->limit ? out->limit : LT_BUF_LIMIT;
     if (info.st_size > 0 && (uint64_t)info.st_size + READ_CHUNK < limit - LT_MIN(out->len, limit))
         (void)lt_buf_room(out, (size_t)info.st_size + READ_CHUNK); /* at once: growing copies */
-    return lt_fd_read(fd, out, path, err);
+    return read_to_end(fd, patience_ms, out, path, err);
 }
 
 lt_status lt_fd_write(int fd, lt_text text, const char *what, lt_err *err)
@@ -152,11 +217,6 @@ static bool holds(const char *path, lt_text content)
            (uint64_t)info.st_size == content.len && fd_holds(fd, content);
 }
 
-lt_status lt_file_update(const char *path, lt_text content, unsigned mode, lt_err *err)
-{
-    return holds(path, content) ? LT_OK : lt_file_write(path, content, mode, err);
-}
-
 bool lt_path_exists(const char *path)
 {
     return access(path, F_OK) == 0;
@@ -192,31 +252,29 @@ lt_status lt_folder_make(const char *path, unsigned mode, lt_err *err)
     return make_one(part, mode, err);
 }
 
-static int open_to_put(const char *path, unsigned mode)
+/* A temporary file beside `path`, whose folders are made when there are none. */
+static lt_status write_beside(const char *path, const char *temp, lt_text content, unsigned mode,
+                              lt_err *err)
 {
-    int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW;
-    int fd = open(path, flags, mode);
-    if (fd >= 0 || errno != ENOENT)
-        return fd;
-    lt_err ignored;
+    lt_status status = write_new(temp, content, mode, false, err);
+    if (status != LT_NOT_FOUND)
+        return status;
     LT_AUTO(lt_chars) folder = folder_of(path);
-    lt_ignore(lt_folder_make(folder, 0755, &ignored)); /* if not, opening again says why */
-    return open(path, flags, mode);
+    LT_TRY(lt_folder_make(folder, 0755, err));
+    return write_new(temp, content, mode, false, err);
 }
 
-lt_status lt_file_put(const char *path, lt_text content, unsigned mode, lt_err *err)
+lt_status lt_file_update(const char *path, lt_text content, unsigned mode, lt_err *err)
 {
-    struct stat info;
-    LT_AUTO(lt_fd) fd = open_to_put(path, mode);
-    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_nlink != 1)
-        return lt_file_write(path, content, mode, err);
-    if ((uint64_t)info.st_size == content.len && fd_holds(fd, content))
+    if (holds(path, content))
         return LT_OK;
-    LT_TRY(lt_fd_write(fd, content, path, err));
-    /* Only now, and never to nothing first: file systems would write what follows to the disk at once. */
-    if ((uint64_t)info.st_size > content.len && ftruncate(fd, (off_t)content.len) != 0)
-        return lt_fail_errno(err, errno, "cannot write '%s'", path);
-    return LT_OK;
+    LT_AUTO(lt_chars) temp = lt_format("%s.%08x.tmp", path, arc4random());
+    lt_status status = write_beside(path, temp, content, mode, err);
+    if (status == LT_OK)
+        status = lt_file_name(temp, path, err);
+    if (status != LT_OK)
+        (void)unlink(temp);
+    return status;
 }
 
 lt_status lt_folder_sync(const char *path, lt_err *err)

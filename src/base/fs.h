@@ -5,17 +5,17 @@
 #pragma once
 #include "base/buf.h"
 
-/* Append the whole file to `out`, whose limit is the size limit. LT_NOT_FOUND, LT_TOO_BIG, LT_IO. */
+/* Append the whole file to `out`, whose limit is the size limit. LT_NOT_FOUND, LT_TOO_BIG, LT_IO. A pipe that was given to us (`<(command)`,
+ * /dev/stdin) and a terminal are read to their end; a FIFO with a name must not be silent for ten seconds; of devices only /dev/null can be read
+ * (LT_INVALID). LT_CANCELLED: lt_stop_asked() while there was nothing to read. */
 LT_MUST_CHECK lt_status lt_file_read(const char *path, lt_buf *out, lt_err *err);
 /* The same from a descriptor, to its end; `what` names it in the error. */
 LT_MUST_CHECK lt_status lt_fd_read(int fd, lt_buf *out, const char *what, lt_err *err);
 /* Make the file hold exactly `content`: readers see the old or the new one. Not durable; for what can be made again. */
 LT_MUST_CHECK lt_status lt_file_write(const char *path, lt_text content, unsigned mode,
                                       lt_err *err);
-/* The same, with the folders above it, for what nobody reads while it is made: where a file is there it is written over, which costs a
- * tenth of a new file that takes its name. A kill in between leaves a part. A link, or a file with several names, is replaced. */
-LT_MUST_CHECK lt_status lt_file_put(const char *path, lt_text content, unsigned mode, lt_err *err);
-/* The same as lt_file_write(), but a file that holds it already is left alone: many file systems write to the disk at once when a file is replaced. */
+/* The same as lt_file_write(), with the folders above it, but a file that holds it already is left alone: a new file costs ten times what a
+ * look at the old one does. Takes its name as lt_file_name() does. A link is replaced. */
 LT_MUST_CHECK lt_status lt_file_update(const char *path, lt_text content, unsigned mode,
                                        lt_err *err);
 /* The same, durable. */

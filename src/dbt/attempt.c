@@ -30,7 +30,7 @@ lt_status lt_dbt_compiled_write(const lt_dbt_run *run, lt_text own, lt_text sql,
     if (!run->request.target_folder)
         return LT_OK;
     LT_AUTO(lt_chars) path = lt_format("%s/compiled/%.*s", run->request.target_folder, LT_ARG(own));
-    return lt_file_put(path, sql, 0644, err);
+    return lt_file_update(path, sql, 0644, err);
 }
 
 /* The node belongs to this thread, the project's arena to whoever has the lock. */

@@ -388,7 +388,7 @@ static lt_status write_file(lt_jinja_call *call, lt_jinja_value *out, lt_err *er
         return LT_OK;
     LT_AUTO(lt_chars) below = lt_text_dup(exec->settings.write_path);
     LT_AUTO(lt_chars) path = lt_path_join(exec->rt->settings.run_folder, below);
-    return lt_file_put(path, lt_dbt_str(call->heap, args[0]), 0644, err);
+    return lt_file_update(path, lt_dbt_str(call->heap, args[0]), 0644, err);
 }
 
 static lt_status submit_python_job(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)

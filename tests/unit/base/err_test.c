@@ -93,7 +93,7 @@ Test(err, status_follows_errno)
         const char *hint;
     } cases[] = {
         {ENOENT, LT_NOT_FOUND, ""},   {EACCES, LT_DENIED, ""},   {EPERM, LT_DENIED, ""},
-        {EROFS, LT_DENIED, "--home"}, {EEXIST, LT_CONFLICT, ""}, {EINVAL, LT_INVALID, ""},
+        {EROFS, LT_DENIED, "--target-path"}, {EEXIST, LT_CONFLICT, ""}, {EINVAL, LT_INVALID, ""},
         {ENOTDIR, LT_INVALID, ""},    {EISDIR, LT_INVALID, ""},  {ENAMETOOLONG, LT_INVALID, ""},
         {ENOSPC, LT_IO, "free some"}, {EDQUOT, LT_IO, "free"},   {EMFILE, LT_IO, "ulimit"},
         {ENFILE, LT_IO, "ulimit -n"}, {EIO, LT_IO, ""},

@@ -1,12 +1,14 @@
 /* Files and folders: whole, durable in the right order, and clear when the machine says no. */
 #include "base/fs.h"
 
+#include "base/proc.h"
 #include "base/time.h"
 #include "support/child.h"
 #include "support/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,21 +69,27 @@ static void check_content(const char *path, const char *wanted)
     CHECK_STR(lt_buf_chars(&content), wanted);
 }
 
-Test(fs, a_file_that_is_put_is_written_over_with_its_folders)
+Test(fs, who_has_opened_a_file_keeps_what_it_was_when_it_is_updated)
 {
     lt_err err = {0};
-    struct stat before, after;
-    LT_AUTO(lt_chars) path = inside(lt_test_folder(), "put/a/b.sql");
+    LT_AUTO(lt_path_list) list = {0};
+    LT_AUTO(lt_chars) folder = inside(lt_test_folder(), "put/a");
+    LT_AUTO(lt_chars) path = inside(folder, "b.sql");
     static const char *const contents[] = {"one", "one", "a longer one", "short", "", "again"};
     for (size_t i = 0; i < LT_COUNT(contents); i++) {
-        CHECK_OK(lt_file_put(path, lt_text_of(contents[i]), 0644, &err), err);
+        LT_AUTO(lt_fd) before = open(path, O_RDONLY | O_CLOEXEC);
+        CHECK_OK(lt_file_update(path, lt_text_of(contents[i]), 0644, &err), err);
         check_content(path, contents[i]);
-        CHECK(stat(path, i ? &after : &before) == 0);
-        CHECK(!i || after.st_ino == before.st_ino);
+        LT_AUTO(lt_buf) seen = {0};
+        if (i)
+            CHECK_OK(lt_fd_read(before, &seen, path, &err), err);
+        CHECK_STR(lt_buf_chars(&seen), i ? contents[i - 1] : "");
     }
+    CHECK_OK(lt_files_below(folder, "", 10, &list, &err), err);
+    CHECK_INT(list.len, 1); /* no temporary file is left */
 }
 
-Test(fs, putting_a_file_leaves_its_other_names_and_what_it_links_to_alone)
+Test(fs, updating_a_file_leaves_its_other_names_and_what_it_links_to_alone)
 {
     lt_err err = {0};
     const char *folder = lt_test_folder();
@@ -93,14 +101,14 @@ Test(fs, putting_a_file_leaves_its_other_names_and_what_it_links_to_alone)
     CHECK_OK(lt_file_write(other, T("old"), 0644, &err), err);
     CHECK(link(other, named) == 0 && symlink(other, linked) == 0);
     CHECK_OK(lt_file_write(closed, T("old"), 0444, &err), err);
-    CHECK_OK(lt_file_put(named, T("new"), 0644, &err), err);
-    CHECK_OK(lt_file_put(linked, T("new"), 0644, &err), err);
-    CHECK_OK(lt_file_put(closed, T("new"), 0644, &err), err);
+    CHECK_OK(lt_file_update(named, T("new"), 0644, &err), err);
+    CHECK_OK(lt_file_update(linked, T("new"), 0644, &err), err);
+    CHECK_OK(lt_file_update(closed, T("new"), 0644, &err), err);
     check_content(other, "old");
     check_content(named, "new");
     check_content(linked, "new");
     check_content(closed, "new");
-    CHECK(lt_file_put(below, T("x"), 0644, &err) != LT_OK);
+    CHECK(lt_file_update(below, T("x"), 0644, &err) != LT_OK);
     CHECK_HAS(err.message, "other/x");
 }
 
@@ -143,6 +151,59 @@ Test(fs, reading_says_what_is_wrong)
     CHECK_STATUS(lt_file_read(folder, &got, &err), LT_INVALID, err);
     CHECK_HAS(err.message, "it is a folder");
     CHECK_STATUS(lt_file_read("/proc/self/mem", &got, &err), LT_IO, err);
+}
+
+static void *write_slowly(void *path)
+{
+    LT_AUTO(lt_fd) fd = open(path, O_WRONLY | O_CLOEXEC); /* waits for the reader */
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(write(fd, "abc", 3), 3);
+        lt_sleep_us(1000);
+    }
+    return NULL;
+}
+
+Test(fs, a_pipe_is_read_to_its_end)
+{
+    lt_err err = {0};
+    int ends[2];
+    pthread_t writer;
+    LT_AUTO(lt_buf) named = {0}, given = {0};
+    LT_AUTO(lt_chars) path = inside(lt_test_folder(), "fifo");
+    CHECK(mkfifo(path, 0600) == 0 && pthread_create(&writer, NULL, write_slowly, path) == 0);
+    CHECK_OK(lt_file_read(path, &named, &err), err);
+    CHECK_INT(pthread_join(writer, NULL), 0);
+    CHECK_STR(lt_buf_chars(&named), "abcabcabc");
+    CHECK(pipe2(ends, O_CLOEXEC) == 0 && write(ends[1], "xyz", 3) == 3 && close(ends[1]) == 0);
+    LT_AUTO(lt_chars) number = lt_format("/dev/fd/%d", ends[0]);
+    CHECK_OK(lt_file_read(number, &given, &err), err);
+    CHECK_STR(lt_buf_chars(&given), "xyz");
+    CHECK_INT(close(ends[0]), 0);
+}
+
+Test(fs, a_pipe_into_which_nobody_writes_holds_nobody_who_is_to_stop)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_buf) got = {0};
+    LT_AUTO(lt_chars) path = inside(lt_test_folder(), "fifo");
+    CHECK_INT(mkfifo(path, 0600), 0);
+    lt_stop_ask();
+    lt_status status = lt_file_read(path, &got, &err);
+    lt_stop_forget();
+    CHECK_STATUS(status, LT_CANCELLED, err);
+}
+
+Test(fs, of_devices_only_the_empty_one_is_read)
+{
+    lt_err err = {0};
+    LT_AUTO(lt_buf) got = {0};
+    LT_AUTO(lt_chars) zero = inside(lt_test_folder(), "zero");
+    CHECK_OK(lt_file_read("/dev/null", &got, &err), err);
+    CHECK_INT(got.len, 0);
+    CHECK_INT(symlink("/dev/zero", zero), 0);
+    CHECK_STATUS(lt_file_read(zero, &got, &err), LT_INVALID, err);
+    CHECK_HAS(err.message, "/zero': it is a device");
+    CHECK_INT(got.len, 0);
 }
 
 Test(fs, writing_to_a_full_device_fails)
