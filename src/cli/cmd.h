@@ -37,6 +37,13 @@ typedef enum lt_cmd_group {
     LT_GROUP_COUNT
 } lt_cmd_group;
 
+/* Options under a heading of their own in help. */
+typedef struct lt_opt_section {
+    const char *heading; /* NULL: the end of the list */
+    const lt_opt *opts;
+    size_t count;
+} lt_opt_section;
+
 struct lt_cmd {
     const char *name;
     const char *help; /* one line, lower case, no dot: "run again what failed in a run" */
@@ -50,6 +57,8 @@ struct lt_cmd {
     lt_cmd_group group;
     const lt_opt *opts;
     size_t opt_count, opts_size; /* LT_COUNT(opts), sizeof(the struct that they fill) */
+    const lt_opt_section
+        *sections; /* help shows these in place of the options of every command; or NULL */
     /* NULL-terminated. With `run`, too: that is called unless the word behind the name is one of these. */
     const lt_cmd *const *subs;
     bool raw; /* every word behind the name reaches run() unread */

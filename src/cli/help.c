@@ -203,7 +203,10 @@ void lt_help_write(const lt_app *app, const lt_cmd *cmd, const char *cmd_name, l
     if (cmd->subs)
         commands(out, "Commands", cmd->subs, -1);
     options(out, "Options", cmd->opts, cmd->opt_count);
+    for (const lt_opt_section *s = cmd->sections; s && s->heading; s++)
+        options(out, s->heading, s->opts, s->count);
     if (cmd->examples)
         examples(out, cmd->examples);
-    options(out, "Options of every command", lt_global_opts, lt_global_opt_count);
+    if (!cmd->sections)
+        options(out, "Options of every command", lt_global_opts, lt_global_opt_count);
 }

@@ -229,3 +229,18 @@ def test_files_of_dbtignore_are_left_out(small):
     assert "counted" in small("ls", "-q", "--output", "name").split()
     small.write(".dbtignore", "*.sql\n!macros/m.sql\n")
     assert "counted" not in small("ls", "-q", "--output", "name").split()
+
+
+def test_help_lists_commands_and_what_each_takes(small):
+    everything = small("--help")
+    verbs = re.findall(r"^  ((?:source |docs )?[a-z-]+)  +\S", everything.split("Commands\n")[1].split("\n\n")[0], re.M)
+    assert {"build", "list", "source freshness", "docs generate", "watch"} <= set(verbs) and len(verbs) == len(set(verbs))
+    for verb in verbs:
+        said = small(*verb.split(), "--help")
+        assert said.startswith(f"leat dbt {verb}: ") and "--project-dir DIR" in said and "--no-NAME" in said
+        assert ("--select NODE..." in said) == (verb in {
+            "build", "run", "test", "seed", "snapshot", "plan", "watch", "compile", "show", "list", "clone", "source freshness", "docs generate"}), verb
+        for example in re.findall(r"^  leat dbt (\S+)", said.split("Examples\n")[-1], re.M) if "Examples\n" in said else []:
+            assert example in (verb, "ls" if verb == "list" else verb)
+    assert "--args YAML" in small("run-operation", "--help") and "--args" not in small("build", "--help")
+    assert small("docs", "--help") == everything
