@@ -246,11 +246,16 @@ static lt_status materialize(attempt *a, lt_dbt_run_result *made, lt_err *err)
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &a->r};
     lt_text name =
         a->run->request.action == LT_DBT_DO_CLONE ? T("clone") : materialization_of(a->node);
-    if (a->run->request.action != LT_DBT_DO_CLONE)
+    bool is_plain = a->run->has_plain_views && lt_dbt_is_plain_view(a->run->request.dbt, a->node);
+    bool is_made = false;
+    lt_status status = LT_OK;
+    if (a->run->request.action != LT_DBT_DO_CLONE && !is_plain)
         LT_TRY(check_language(a, name, err));
     LT_TRY(lt_dbt_exec_attach(&a->r, a->heap, a->sql, err));
-    lt_status status =
-        lt_dbt_exec_run(a->r.exec, &a->run->request.dbt->env, &context, name, made, err);
+    if (is_plain)
+        status = lt_dbt_exec_run_view(a->r.exec, a->node->id, &is_made, made, err);
+    if (status == LT_OK && !is_made)
+        status = lt_dbt_exec_run(a->r.exec, &a->run->request.dbt->env, &context, name, made, err);
     if (status != LT_OK)
         status = blame(a, err);
     lt_dbt_exec_close(a->r.exec);

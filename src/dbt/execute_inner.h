@@ -27,6 +27,7 @@ struct lt_dbt_run {
     lt_engine *engine; /* NULL: without a database */
     bool owns_engine;
     bool is_server;       /* others may change the target meanwhile */
+    bool has_plain_views; /* plain.c: no macro of anybody's is in the way of ours */
     bool has_records;     /* leat.writes is there, and we may write to it */
     lt_text database;     /* the connection's own */
     lt_jinja_heap values; /* of the run itself */
@@ -82,6 +83,13 @@ void lt_dbt_attempt_batches(lt_dbt_run *run, lt_dbt_node *node, lt_session *sess
 /* Build the next batch of a queue that has one, if any; called and returning under the run's lock. */
 bool lt_dbt_batches_help(lt_dbt_run *run, lt_session *session);
 lt_status lt_dbt_make_schemas(lt_dbt_run *run, lt_err *err);
+
+/* ---- plain.c ---- */
+
+/* Does this project leave views to our macros, and the adapter know what they do? Before threads work: it reads the macros. */
+bool lt_dbt_has_plain_views(lt_dbt *dbt, const lt_dbt_rt *rt);
+/* Does the node ask for nothing but its view: no hook, grant, comment, contract or header? */
+bool lt_dbt_is_plain_view(const lt_dbt *dbt, const lt_dbt_node *node);
 
 /* ---- call.c ---- */
 

@@ -297,6 +297,8 @@ const lt_dbt_macro *lt_dbt_macro_ready(const lt_dbt_macro *macro);
 /* As a template of `package` (NULL: the root) finds it: its own, the root's, ours. NULL when there is none. */
 const lt_dbt_macro *lt_dbt_macro_find(const lt_dbt *dbt, const lt_dbt_package *package,
                                       lt_text name);
+/* "macro.dbt.run_hooks"; NULL when there is none. */
+const lt_dbt_macro *lt_dbt_macro_by_id(const lt_dbt *dbt, lt_text id);
 /* adapter.dispatch(): `namespace` may be empty. NULL when there is none; `tried` (may be NULL) gets what was looked for. */
 const lt_dbt_macro *lt_dbt_macro_dispatch(const lt_dbt *dbt, const lt_dbt_package *package,
                                           lt_text name, lt_text namespace, lt_buf *tried);

@@ -298,6 +298,14 @@ const lt_dbt_macro *lt_dbt_macro_find(const lt_dbt *dbt, const lt_dbt_package *p
     return found ? found : find_internal(dbt, name);
 }
 
+const lt_dbt_macro *lt_dbt_macro_by_id(const lt_dbt *dbt, lt_text id)
+{
+    lt_text rest = lt_text_sub(id, strlen("macro."), SIZE_MAX);
+    size_t dot = lt_text_find_byte(rest, '.', 0);
+    const lt_dbt_package *package = lt_dbt_package_find(dbt, lt_text_sub(rest, 0, dot));
+    return package ? lt_map_find(&package->macros, lt_text_sub(rest, dot + 1, SIZE_MAX)) : NULL;
+}
+
 /* `name` of one package; "dbt" is all that is built in. */
 static const lt_dbt_macro *find_in(const lt_dbt *dbt, lt_text package, lt_text name)
 {

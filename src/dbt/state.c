@@ -191,14 +191,6 @@ static bool macro_changed(const lt_dbt_method_context *context, const lt_dbt_mac
     return !lt_dbt_state_macro(context->state, macro->id, &old) || !lt_text_eq(old, macro->sql);
 }
 
-static const lt_dbt_macro *macro_by_id(const lt_dbt *dbt, lt_text id)
-{
-    lt_text rest = lt_text_sub(id, strlen("macro."), SIZE_MAX);
-    size_t dot = lt_text_find_byte(rest, '.', 0);
-    const lt_dbt_package *package = lt_dbt_package_find(dbt, lt_text_sub(rest, 0, dot));
-    return package ? lt_map_find(&package->macros, lt_text_sub(rest, dot + 1, SIZE_MAX)) : NULL;
-}
-
 /* Any macro that it calls, or that one of these calls. */
 static bool macros_changed(const lt_dbt_method_context *context, const lt_dbt_node *node)
 {
@@ -215,7 +207,7 @@ static bool macros_changed(const lt_dbt_method_context *context, const lt_dbt_no
         changed = macro_changed(context, open.items[at]);
         lt_dbt_macro_needs(dbt, open.items[at], &needs);
         for (size_t i = 0; i < needs.len; i++) {
-            const lt_dbt_macro *next = macro_by_id(dbt, needs.items[i]);
+            const lt_dbt_macro *next = lt_dbt_macro_by_id(dbt, needs.items[i]);
             if (next)
                 lt_push(&open, next);
         }

@@ -298,11 +298,17 @@ lt_status lt_relation_find(lt_session *session, const lt_relation *relation, lt_
     return LT_OK;
 }
 
-/* The statement with its parameters written out; its comment lines are left behind. */
-static void write_out(lt_text sql, const lt_text *params, size_t count, lt_buf *out)
+static lt_text without_comment(lt_text sql)
 {
     while (lt_text_starts(sql, T("--")))
         sql = lt_text_sub(sql, LT_MIN(lt_text_find_byte(sql, '\n', 0) + 1, sql.len), SIZE_MAX);
+    return lt_text_trim(sql);
+}
+
+/* The statement with its parameters written out. */
+static void write_out(lt_text sql, const lt_text *params, size_t count, lt_buf *out)
+{
+    sql = without_comment(sql);
     for (size_t i = 0; i < sql.len; i++) {
         size_t number = i + 1 < sql.len ? (size_t)(sql.ptr[i + 1] - '1') : count;
         if (sql.ptr[i] != '$' || number >= count) {
@@ -333,7 +339,7 @@ static void prepare_often(lt_session *session)
         return;
     for (size_t i = 0; i < OFTEN_ALL; i++)
         lt_buf_printf(&sql, "PREPARE %s(%s) AS %.*s; ", often[i].name, often[i].types,
-                      LT_ARG(catalog_statement(session, often[i].file)));
+                      LT_ARG(without_comment(catalog_statement(session, often[i].file))));
     session->prepared =
         session->engine->ops->exec(session, lt_buf_text(&sql), &rows, &ignored) == LT_OK
             ? LT_PREPARED

@@ -149,6 +149,7 @@ const lt_dbt_adapter lt_dbt_adapter_postgres = {
     .has_alias = true,
     .is_case_sensitive = true,
     .cascades = true,
+    .has_plain_views = true,
     .max_name = 63,
     .text_type_is_bare = true,
     .constraints = {SUPPORT_ENFORCED, SUPPORT_ENFORCED, SUPPORT_ENFORCED, SUPPORT_ENFORCED,

@@ -147,9 +147,7 @@ METHOD(cache_renamed)
     return LT_OK;
 }
 
-/* What a DROP ... CASCADE will take along, out of the cache. */
-static lt_status forget_dependents(lt_dbt_exec *exec, lt_jinja_heap *heap,
-                                   const lt_dbt_relation *relation, lt_err *err)
+lt_status lt_dbt_forget_readers(lt_dbt_exec *exec, const lt_dbt_relation *relation, lt_err *err)
 {
     static const char sql[] =
         "with recursive tree(oid) as ("
@@ -163,15 +161,8 @@ static lt_status forget_dependents(lt_dbt_exec *exec, lt_jinja_heap *heap,
         " join pg_namespace n on n.oid = c.relnamespace";
     lt_table table;
     lt_text params[] = {relation->parts[LT_DBT_SCHEMA], relation->parts[LT_DBT_IDENTIFIER]};
-    const lt_relation doomed = {.schema = params[0], .name = params[1]};
-    bool has = false;
-    if (!exec->rt->adapter->cascades || !params[0].ptr || !params[1].ptr)
-        return LT_OK;
-    LT_TRY(lt_relation_has_readers(exec->session, &doomed, &has, err));
-    if (!has) /* planning the long way costs the server a millisecond */
-        return LT_OK;
-    LT_TRY(lt_query_table(exec->session, lt_text_of(sql), params, 2, 100000, NULL, &heap->arena,
-                          &table, err));
+    LT_TRY(lt_query_table(exec->session, lt_text_of(sql), params, 2, 100000, NULL,
+                          &exec->heap->arena, &table, err));
     for (size_t row = 0; row < table.row_count; row++) {
         lt_dbt_relation gone = *relation;
         gone.parts[LT_DBT_SCHEMA] = lt_table_cell(&table, row, 0);
@@ -179,6 +170,18 @@ static lt_status forget_dependents(lt_dbt_exec *exec, lt_jinja_heap *heap,
         lt_dbt_cache_drop(&exec->rt->cache, &gone);
     }
     return LT_OK;
+}
+
+/* Most have none: that is asked in short, since the server plans the long question for a millisecond. */
+static lt_status forget_dependents(lt_dbt_exec *exec, const lt_dbt_relation *relation, lt_err *err)
+{
+    const lt_relation doomed = {.schema = relation->parts[LT_DBT_SCHEMA],
+                                .name = relation->parts[LT_DBT_IDENTIFIER]};
+    bool has = false;
+    if (!exec->rt->adapter->cascades || !doomed.schema.ptr || !doomed.name.ptr)
+        return LT_OK;
+    LT_TRY(lt_relation_has_readers(exec->session, &doomed, &has, err));
+    return has ? lt_dbt_forget_readers(exec, relation, err) : LT_OK;
 }
 
 static bool is_same(lt_text a, lt_text b)
@@ -212,7 +215,7 @@ METHOD(drop_relation)
         return lt_fail(err, LT_INVALID, "Tried to drop relation %.*s, but its type is null.",
                        LT_ARG(lt_dbt_str(call->heap, args[0])));
     LT_TRY(tell_replaced(exec, relation, err));
-    LT_TRY(forget_dependents(exec, call->heap, relation, err));
+    LT_TRY(forget_dependents(exec, relation, err));
     lt_dbt_cache_drop(&exec->rt->cache, relation);
     return lt_dbt_call_macro(exec, call->render, "drop_relation", args, 1, &ignored, err);
 }

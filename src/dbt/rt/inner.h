@@ -28,6 +28,7 @@ struct lt_dbt_adapter {
     bool has_alias;         /* a subquery needs one */
     bool is_case_sensitive; /* of quoted names */
     bool cascades;          /* DROP ... CASCADE takes views along: ask which before */
+    bool has_plain_views;   /* view.c says what its macros say */
     size_t max_name;        /* bytes of an identifier; 0: no limit that we check */
     bool text_type_is_bare; /* 'text' and 'character varying' without size stay as they are */
     support constraints[CONSTRAINTS];
@@ -239,13 +240,24 @@ lt_status lt_dbt_rt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql,
                             bool fetch, int64_t limit, lt_jinja_value *response,
                             lt_jinja_value *table, lt_err *err);
 lt_status lt_dbt_commit(lt_dbt_exec *exec, lt_err *err);
+/* The same with statements in front of it. Where the transaction has been ended by a statement of the node, one by one. */
+lt_status lt_dbt_commit_with(lt_dbt_exec *exec, lt_ending *ending, lt_err *err);
 void lt_dbt_rollback(lt_dbt_exec *exec);
+/* To target/run: what write() does. */
+lt_status lt_dbt_write_statement(const lt_dbt_exec *exec, lt_text sql, lt_err *err);
 lt_jinja_value lt_dbt_response_value(lt_jinja_heap *heap, lt_text message, lt_text code,
                                      int64_t rows);
 int64_t lt_dbt_response_changed(lt_jinja_value response); /* -1: not known */
 extern const lt_jinja_func lt_dbt_result_functions[], lt_dbt_builtin_functions[];
 
+/* view.c: what the materialization of a view does for a node without hooks, grants, comments and contracts. `*made` false: nothing was done,
+ * it is for the macros (a table is in its place, something is left beside it, nothing is known of the schema yet). */
+lt_status lt_dbt_view_make(lt_dbt_exec *exec, lt_text node, bool *made, lt_jinja_value *response,
+                           lt_err *err);
+
 /* adapter.c, adapter_relation.c */
+/* Out of the cache: what a DROP ... CASCADE of the relation will take along. */
+lt_status lt_dbt_forget_readers(lt_dbt_exec *exec, const lt_dbt_relation *relation, lt_err *err);
 lt_status lt_dbt_list_schema(lt_dbt_exec *exec, lt_jinja_render *render,
                              const lt_dbt_relation *wanted, lt_err *err);
 lt_status lt_dbt_call_macro(lt_dbt_exec *exec, lt_jinja_render *render, const char *name,

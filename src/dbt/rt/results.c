@@ -117,19 +117,24 @@ static lt_status begin(lt_dbt_exec *exec, lt_err *err)
                                               : lt_dbt_transaction_begin(exec->transaction, err);
 }
 
+/* The transaction is to be committed: its fence agrees. */
+static lt_status leave_fence(lt_dbt_transaction *transaction, lt_err *err)
+{
+    const lt_dbt_fence *fence = &transaction->fence;
+    lt_status status = fence->commits ? fence->commits(fence->user, err) : LT_OK;
+    if (status != LT_OK)
+        lt_dbt_transaction_rollback(transaction);
+    else
+        transaction->is_open = false;
+    return status;
+}
+
 lt_status lt_dbt_commit(lt_dbt_exec *exec, lt_err *err)
 {
-    lt_dbt_transaction *transaction = exec->transaction;
-    const lt_dbt_fence *fence = &transaction->fence;
-    if (!transaction->is_open)
+    if (!exec->transaction->is_open)
         return LT_OK;
-    lt_status status = fence->commits ? fence->commits(fence->user, err) : LT_OK;
-    if (status != LT_OK) {
-        lt_dbt_transaction_rollback(transaction);
-        return status;
-    }
-    transaction->is_open = false;
-    status = lt_session_commit(exec->session, err);
+    LT_TRY(leave_fence(exec->transaction, err));
+    lt_status status = lt_session_commit(exec->session, err);
     return status == LT_NOT_FOUND ? LT_OK : status; /* a hook may say "commit" itself, as in dbt */
 }
 
@@ -314,6 +319,32 @@ lt_status lt_dbt_rt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql,
     return LT_OK;
 }
 
+static lt_status execute_each(lt_dbt_exec *exec, const lt_ending *ending, lt_err *err)
+{
+    lt_jinja_value response, table;
+    for (size_t i = 0; i < ending->count; i++)
+        LT_TRY(lt_dbt_rt_execute(exec, exec->heap, ending->statements[i], false, false, -1,
+                                 &response, &table, err));
+    return LT_OK;
+}
+
+lt_status lt_dbt_commit_with(lt_dbt_exec *exec, lt_ending *ending, lt_err *err)
+{
+    LT_TRY(leave_fence(exec->transaction, err));
+    lt_status status = lt_session_end(exec->session, ending, err);
+    if (status == LT_NOT_FOUND) {
+        ending->has_readers = true; /* nobody has asked */
+        return execute_each(exec, ending, err);
+    }
+    for (size_t i = 0; i < ending->count && i <= ending->done; i++)
+        lt_dbt_say(exec, false, false, ending->statements[i]);
+    if (status != LT_OK && ending->done < ending->count) {
+        exec->last_sql = ending->statements[ending->done];
+        exec->said = *err;
+    }
+    return status;
+}
+
 /* ---- load_result and its like ---- */
 
 static lt_status store(lt_dbt_exec *exec, lt_jinja_call *call, lt_jinja_value name,
@@ -378,17 +409,21 @@ static lt_status load_agate_table(lt_jinja_call *call, lt_jinja_value *out, lt_e
 }
 
 /* write(text): what is run, below target/run. */
-static lt_status write_file(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
+lt_status lt_dbt_write_statement(const lt_dbt_exec *exec, lt_text sql, lt_err *err)
 {
-    const lt_dbt_exec *exec = call->user;
-    lt_jinja_value args[1];
-    LT_TRY(lt_jinja_bind(call, "payload", args, err));
-    *out = lt_jinja_text(T(""));
     if (!exec->rt->settings.run_folder || !exec->settings.write_path.len)
         return LT_OK;
     LT_AUTO(lt_chars) below = lt_text_dup(exec->settings.write_path);
     LT_AUTO(lt_chars) path = lt_path_join(exec->rt->settings.run_folder, below);
-    return lt_file_update(path, lt_dbt_str(call->heap, args[0]), 0644, err);
+    return lt_file_update(path, sql, 0644, err);
+}
+
+static lt_status write_file(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
+{
+    lt_jinja_value args[1];
+    LT_TRY(lt_jinja_bind(call, "payload", args, err));
+    *out = lt_jinja_text(T(""));
+    return lt_dbt_write_statement(call->user, lt_dbt_str(call->heap, args[0]), err);
 }
 
 static lt_status submit_python_job(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)

@@ -237,6 +237,12 @@ LT_MUST_CHECK lt_status lt_dbt_exec_run(lt_dbt_exec *exec, const lt_jinja_env *e
                                         const lt_jinja_context *context, lt_text materialization,
                                         lt_dbt_run_result *result, lt_err *err);
 
+/* The same for a view that asks for nothing but to be made, of a node with no macro of anybody's in its way: no template is interpreted.
+ * `*made` false: nothing was done, and lt_dbt_exec_run() has to do it. Files, statements and answers are those of the macros. */
+bool lt_dbt_adapter_has_plain_views(const lt_dbt_rt *rt);
+LT_MUST_CHECK lt_status lt_dbt_exec_run_view(lt_dbt_exec *exec, lt_text node, bool *made,
+                                             lt_dbt_run_result *result, lt_err *err);
+
 /* Call a macro by name (operations, create_schema, catalog, freshness ...): `args` as keywords. */
 LT_MUST_CHECK lt_status lt_dbt_exec_call(lt_dbt_exec *exec, const lt_jinja_env *env,
                                          const lt_jinja_context *context, lt_text macro,

@@ -6,9 +6,9 @@ static lt_jinja_value main_result(const lt_dbt_exec *exec)
     return lt_dbt_get(exec->results, "main");
 }
 
-static void read_response(lt_dbt_exec *exec, lt_dbt_run_result *result)
+static void read_response(lt_dbt_exec *exec, lt_jinja_value response, lt_dbt_run_result *result)
 {
-    lt_jinja_value main = main_result(exec), response = lt_dbt_get(main, "response"), rows;
+    lt_jinja_value rows;
     result->rows_affected = -1;
     result->rows_changed = lt_dbt_response_changed(response);
     result->adapter_response = lt_dbt_response_dict(exec->heap, response);
@@ -178,9 +178,26 @@ lt_status lt_dbt_exec_run(lt_dbt_exec *exec, const lt_jinja_env *env,
     if (status != LT_OK)
         blame_own(exec, err);
     LT_TRY(status);
-    read_response(exec, &made);
+    read_response(exec, lt_dbt_get(main_result(exec), "response"), &made);
     made.table = lt_dbt_get(main_result(exec), "table");
     *result = made;
+    return LT_OK;
+}
+
+lt_status lt_dbt_exec_run_view(lt_dbt_exec *exec, lt_text node, bool *made,
+                               lt_dbt_run_result *result, lt_err *err)
+{
+    lt_jinja_value response = {0};
+    lt_status status = lt_dbt_view_make(exec, node, made, &response, err);
+    if (!*made)
+        return LT_OK;
+    lt_dbt_rollback(exec);
+    if (status != LT_OK)
+        blame_own(exec, err);
+    LT_TRY(status);
+    *result = (lt_dbt_run_result){.relations = lt_jinja_list(exec->heap)};
+    lt_jinja_add(result->relations, exec->settings.this_relation);
+    read_response(exec, response, result);
     return LT_OK;
 }
 
