@@ -645,17 +645,40 @@ static lt_status record_macro(lt_dbt *dbt, lt_dbt_node *node, rendering *r, lt_e
     return status;
 }
 
+/* dbt looks for the macro of a test by its name alone, first in the package of the file that asks for the test, then in the project,
+ * and shows the template only what that macro calls. So a test "other.name" whose name one of the two has as well is not rendered
+ * while the project is read, unless the one calls the other. NULL: it is rendered. */
+static const lt_dbt_macro *in_front_of(lt_dbt *dbt, const lt_dbt_node *node,
+                                       const lt_dbt_macro *macro)
+{
+    LT_AUTO(lt_chars) name = lt_format("test_%.*s", LT_ARG(node->test_name));
+    if (!node->test_namespace.len || !macro)
+        return NULL;
+    const lt_dbt_macro *own = lt_map_find(&node->package->macros, lt_text_of(name));
+    if (!own)
+        own = lt_map_find(&dbt->root->macros, lt_text_of(name));
+    if (!own || own == macro)
+        return NULL;
+    lt_texts needs = {0};
+    lt_dbt_macro_needs(dbt, own, &needs);
+    for (size_t i = 0; i < needs.len; i++)
+        if (lt_text_eq(needs.items[i], macro->id))
+            return NULL;
+    return own;
+}
+
 lt_status lt_dbt_test_record(lt_dbt *dbt, lt_dbt_node *node, config_calls *config_call, lt_err *err)
 {
     rendering r;
     const lt_dbt_macro *macro = lt_dbt_test_macro(dbt, node);
     if (!macro)
         LT_TRY(unknown_test(dbt, node, err));
-    need_macro(dbt, node, macro);
+    const lt_dbt_macro *front = in_front_of(dbt, node, macro);
+    need_macro(dbt, node, front ? front : macro);
     lt_dbt_rendering_init(&r, dbt, node);
     r.loading = dbt;
     r.recorded = node;
-    bool plain = !macro || macro->package->is_built_in;
+    bool plain = !macro || macro->package->is_built_in || front;
     if (!is_simple(macro, node))
         need_macro(dbt, node, lt_dbt_macro_find(dbt, node->package, T("get_where_subquery")));
     lt_status status =

@@ -156,12 +156,11 @@ void lt_dbt_quoting_of(const lt_dbt *dbt, const lt_dbt_node *node, bool quote[LT
     add_quoting(lt_dbt_at(node->raw, "quoting"), quote);
 }
 
-void lt_dbt_relation_name(const lt_dbt *dbt, const lt_dbt_node *node, lt_buf *out)
+static void put_name(const lt_dbt_node *node, const bool quote[LT_DBT_PARTS], lt_buf *out)
 {
     const lt_relation *at = &node->relation;
     const lt_text parts[LT_DBT_PARTS] = {at->database, at->schema, at->name};
-    bool quote[LT_DBT_PARTS], first = true;
-    lt_dbt_quoting_of(dbt, node, quote);
+    bool first = true;
     for (size_t i = 0; i < LT_DBT_PARTS; i++) {
         if (!parts[i].len)
             continue;
@@ -172,6 +171,25 @@ void lt_dbt_relation_name(const lt_dbt *dbt, const lt_dbt_node *node, lt_buf *ou
             lt_buf_add(out, parts[i]);
         first = false;
     }
+}
+
+void lt_dbt_relation_name(const lt_dbt *dbt, const lt_dbt_node *node, lt_buf *out)
+{
+    bool quote[LT_DBT_PARTS];
+    lt_dbt_quoting_of(dbt, node, quote);
+    put_name(node, quote, out);
+}
+
+void lt_dbt_written_name(const lt_dbt *dbt, const lt_dbt_node *node, lt_buf *out)
+{
+    bool quote[LT_DBT_PARTS];
+    lt_dbt_quoting_of(dbt, node, quote);
+    if (node->kind == LT_DBT_SOURCE) {
+        lt_dbt_quoting_of(dbt, NULL, quote);
+        add_quoting(lt_dbt_at(node->source_raw, "quoting"), quote);
+        add_quoting(lt_dbt_at(node->raw, "quoting"), quote);
+    }
+    put_name(node, quote, out);
 }
 
 /* dbt-duckdb runs a model in its own Python; here the profile may name one. */

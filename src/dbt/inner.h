@@ -242,6 +242,8 @@ extern const lt_jinja_env lt_dbt_yaml_env;
 void lt_dbt_quoting_of(const lt_dbt *dbt, const lt_dbt_node *node, bool quote[LT_DBT_PARTS]);
 /* The name of the node's relation as SQL has it: `relation_name` of artifacts. */
 void lt_dbt_relation_name(const lt_dbt *dbt, const lt_dbt_node *node, lt_buf *out);
+/* The same, as the manifest has it: of a source with the quoting of dbt_project.yml, too, to which source() pays no heed. */
+void lt_dbt_written_name(const lt_dbt *dbt, const lt_dbt_node *node, lt_buf *out);
 /* The file or call that a source of DuckDB stands for, as SQL; nothing is added when it is a relation. */
 void lt_dbt_external_name(const lt_dbt *dbt, const lt_dbt_node *node, lt_buf *out);
 

@@ -4,6 +4,10 @@
 #include "base/fs.h"
 #include "base/time.h"
 
+/* Of one running template; while a project is read, the usual of templates. A macro that writes the facts of some thousand tests into
+ * tables keeps much. */
+#define MOST_VALUE_BYTES (2 * LT_GIB)
+
 static const lt_jinja_tag own_tags[] = {
     {.name = "test", .kind = LT_JINJA_TAG_MACRO, .prefix = "test_"},
     {.name = "data_test", .kind = LT_JINJA_TAG_MACRO, .prefix = "test_"},
@@ -165,6 +169,23 @@ static lt_text checksum_of(lt_dbt *dbt, const project_file *file)
     return lt_arena_text(&dbt->arena, lt_text_of(file->is_large ? file->path : file->checksum));
 }
 
+/* Give a node what its .yml entry says. Of several nodes of one name, all but one disabled, the entry is for the one. */
+static lt_status settle_with_entry(lt_dbt *dbt, lt_dbt_node *node, const char *path,
+                                   const config_calls *call, lt_err *err)
+{
+    patch *given = lt_dbt_patch_of(dbt, node);
+    value_source source = {
+        .dbt = dbt, .package = node->package, .path = given ? given->path : path};
+    if (!given)
+        return lt_dbt_settle(dbt, node, &source, NULL, call, err);
+    lt_dbt_node *before = given->node;
+    given->node = node;
+    LT_TRY(lt_dbt_settle(dbt, node, &source, given->entry, call, err));
+    if (before && node->config.disabled)
+        given->node = before;
+    return LT_OK;
+}
+
 lt_status lt_dbt_node_add(lt_dbt *dbt, const project_file *file, unsigned place, lt_err *err)
 {
     lt_dbt_kind kind = kind_of(file->kind);
@@ -182,12 +203,7 @@ lt_status lt_dbt_node_add(lt_dbt *dbt, const project_file *file, unsigned place,
     take_version(dbt, node);
     if (file->compiled)
         LT_TRY(lt_dbt_record_with(dbt, node, file->compiled, &call, err));
-    patch *given = lt_dbt_patch_of(dbt, node);
-    value_source source = {
-        .dbt = dbt, .package = file->package, .path = given ? given->path : file->path};
-    if (given)
-        given->node = node;
-    return lt_dbt_settle(dbt, node, &source, given ? given->entry : NULL, &call, err);
+    return settle_with_entry(dbt, node, file->path, &call, err);
 }
 
 /* As it was when its file had been found and nothing else was known. */
@@ -224,17 +240,6 @@ static void give_back(lt_dbt_node *node, const lt_dbt_node *before)
         node->config.tags = before->config.tags; /* with the hook's own */
 }
 
-static lt_status settle_anew(lt_dbt *dbt, lt_dbt_node *node, const config_calls *call, lt_err *err)
-{
-    patch *given = lt_dbt_patch_of(dbt, node);
-    value_source source = {.dbt = dbt, .package = node->package, .path = ""};
-    if (!given)
-        return lt_dbt_settle(dbt, node, &source, NULL, call, err);
-    given->node = node;
-    source.path = given->path;
-    return lt_dbt_settle(dbt, node, &source, given->entry, call, err);
-}
-
 static lt_status settle_as_before(lt_dbt *dbt, lt_dbt_node *node, const lt_dbt_node *before,
                                   const config_calls *call, lt_err *err)
 {
@@ -256,7 +261,7 @@ lt_status lt_dbt_node_again(lt_dbt *dbt, lt_dbt_node *node, const project_file *
     node->is_again = true;
     if (file->compiled)
         LT_TRY(lt_dbt_record_with(dbt, node, file->compiled, &call, err));
-    return anew ? settle_anew(dbt, node, &call, err)
+    return anew ? settle_with_entry(dbt, node, "", &call, err)
                 : settle_as_before(dbt, node, &before, &call, err);
 }
 
@@ -268,24 +273,18 @@ static lt_status add_snapshot(lt_dbt *dbt, const project_file *file, const lt_ji
     lt_dbt_node *node =
         lt_dbt_node_new(dbt, file->package, LT_DBT_SNAPSHOT,
                         lt_arena_text(&dbt->arena, block->name), lt_text_of(file->path));
-    LT_AUTO(lt_chars) folder = lt_format("%.*s", LT_ARG(file->below));
-    lt_text stem = stem_of(folder);
-    LT_AUTO(lt_chars)
-    base = lt_format("%.*s/%.*s/x", (int)(file->below.len - strlen(lt_path_name(folder))), folder,
-                     LT_ARG(stem));
+    LT_AUTO(lt_chars) below = lt_format("%.*s", LT_ARG(file->below));
+    lt_text stem = stem_of(below);
+    size_t without_ending = (size_t)(stem.ptr + stem.len - below);
     node->file = file->below;
     node->raw_code = lt_arena_text(&dbt->arena, block->body);
     node->line = block->line;
     node->checksum = lt_arena_text(&dbt->arena, lt_text_of(file->checksum));
-    const char *inside = lt_arena_str(&dbt->arena, lt_text_of(base[0] == '/' ? base + 1 : base));
+    const char *inside =
+        lt_arena_format(&dbt->arena, "%.*s/x", LT_ARG(lt_text_sub(file->below, 0, without_ending)));
     lt_dbt_fqn(dbt, node, lt_text_of(inside), node->name);
     LT_TRY(lt_dbt_record(dbt, node, &call, err));
-    patch *given = lt_dbt_patch_of(dbt, node);
-    value_source source = {
-        .dbt = dbt, .package = file->package, .path = given ? given->path : file->path};
-    if (given)
-        given->node = node;
-    return lt_dbt_settle(dbt, node, &source, given ? given->entry : NULL, &call, err);
+    return settle_with_entry(dbt, node, file->path, &call, err);
 }
 
 static lt_status add_snapshots(lt_dbt *dbt, const project_file *file, lt_err *err)
@@ -598,7 +597,8 @@ static lt_status load(lt_dbt *dbt, bool from_cache, lt_err *err)
     dbt->env = (lt_jinja_env){.filters = lt_dbt_text_filters,
                               .filter_count = LT_DBT_FILTERS,
                               .tags = own_tags,
-                              .tag_count = LT_COUNT(own_tags)};
+                              .tag_count = LT_COUNT(own_tags),
+                              .max_heap_bytes = MOST_VALUE_BYTES};
     dbt->yaml_env = lt_dbt_yaml_env;
     lt_dbt_defaults_init(dbt);
     put_target(dbt);
@@ -607,6 +607,7 @@ static lt_status load(lt_dbt *dbt, bool from_cache, lt_err *err)
     lt_dbt_rt_close(dbt->parse_rt);
     dbt->parse_rt = NULL;
     dbt->parse_env = dbt->env;
+    dbt->parse_env.max_heap_bytes = 0;
     if (!dbt->is_strict)
         dbt->parse_env.undefined = LT_JINJA_ABSORBING;
     LT_TRY(lt_dbt_rt_make(dbt, &parsing, &dbt->parse_rt, err));

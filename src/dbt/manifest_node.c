@@ -167,7 +167,7 @@ static void relation_name(writer *w, const subject *s)
     if (s->node->kind == LT_DBT_SOURCE)
         lt_dbt_external_name(s->dbt, s->node, &text);
     if (!s->node->no_relation && !text.len)
-        lt_dbt_relation_name(s->dbt, s->node, &text);
+        lt_dbt_written_name(s->dbt, s->node, &text);
     lt_manifest_text(w, "relation_name", lt_buf_text(&text));
 }
 

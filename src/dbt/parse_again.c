@@ -419,10 +419,12 @@ static lt_status again(refreshing *r, lt_dbt_node *node, bool anew, lt_err *err)
     LT_TRY(status);
     if (r->is_shared && before.config.disabled != node->config.disabled)
         return fail_shared(node, err);
-    if (lt_dbt_resolves_alike(&before, node))
+    if (lt_dbt_resolves_alike(&before, node)) {
         node->depends_on = before.depends_on;
-    else
+        node->is_disabled = before.is_disabled;
+    } else {
         r->is_unlinked = true;
+    }
     if (!anew && node->patch_home && !lt_text_eq(group, node->group)) /* tests have it too */
         mark(r, node->patch_home, LOOKED_AT);
     return LT_OK;

@@ -420,7 +420,7 @@ static bool same_place(const planning *p, const lt_dbt_node *node)
         return false;
     if (node->no_relation)
         return true;
-    lt_dbt_relation_name(p->request->dbt, node, &name);
+    lt_dbt_written_name(p->request->dbt, node, &name);
     return lt_text_eq(lt_json_text_or(then, "relation_name", (lt_text){0}), lt_buf_text(&name));
 }
 

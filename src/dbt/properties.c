@@ -601,8 +601,24 @@ static lt_status apply_to_nobody(const value_source *source, const patch *given,
     return node ? apply_to_other(source, given, node, err) : patch_of_nothing(dbt, given, err);
 }
 
+/* Descriptions of a macro's arguments are rendered as those of columns are: only where they hold a template, and with doc(). */
+static lt_status describe_arguments(const value_source *source, const lt_yaml *list,
+                                    lt_jinja_value made, lt_err *err)
+{
+    bool is_list = list && list->kind == LT_YAML_SEQUENCE && made.type == LT_JINJA_LIST;
+    for (size_t i = 0; is_list && i < list->count; i++) {
+        lt_text text = {0};
+        if (lt_dbt_is_null(lt_yaml_find(list->items[i], T("description"))))
+            continue;
+        LT_TRY(describe_text(source, list->items[i], NULL, &text, err));
+        lt_jinja_put(lt_jinja_at(made, i), "description", lt_jinja_text(text));
+    }
+    return LT_OK;
+}
+
 static lt_status apply_to_macro(const value_source *source, const patch *given, lt_err *err)
 {
+    value_source described = *source;
     lt_dbt *dbt = source->dbt;
     const lt_yaml *name = lt_yaml_find(given->entry, T("name"));
     lt_dbt_macro *macro = lt_map_find(&given->package->macros, name->text);
@@ -615,7 +631,10 @@ static lt_status apply_to_macro(const value_source *source, const patch *given, 
     macro->patch_home = given->home;
     macro->patch_path = lt_text_of(
         lt_arena_format(&dbt->arena, "%.*s://%s", LT_ARG(given->package->name), given->path));
-    LT_TRY(lt_dbt_value(source, given->entry, &macro->patch, err));
+    described.late = T("description");
+    LT_TRY(lt_dbt_value(&described, given->entry, &macro->patch, err));
+    LT_TRY(describe_arguments(source, lt_yaml_find(given->entry, T("arguments")),
+                              lt_dbt_at(macro->patch, "arguments"), err));
     return describe_text(source, given->entry, NULL, &macro->description, err);
 }
 

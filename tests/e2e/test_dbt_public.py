@@ -105,3 +105,78 @@ def test_folders_of_packages_and_of_clean_may_be_templates(tmp_path):
     dbt(tmp_path, "run")
     dbt(tmp_path, "clean")
     assert not (tmp_path / "dbt_packages").exists() and (tmp_path / "other").exists()
+
+
+def test_a_test_of_a_package_whose_name_the_project_has_too_is_rendered_when_it_runs(tmp_path):
+    """dbt finds the project's macro first and so does not see the package's: a call that cannot be made fails with the test alone."""
+    project(tmp_path, {"packages.yml": "packages: [{local: other}]\n", "other/dbt_project.yml": "name: other\n",
+                       "other/macros/t.sql": "{% test same(model, to, exact=none) %}{{ config(fail_calc='max(x)') }}"
+                       "{{ return(adapter.dispatch('test_same', 'other')(model, to, exact)) }}{% endtest %}\n"
+                       "{% macro default__test_same(model, to, exact) %}select 1 as x{% endmacro %}\n",
+                       "dbt_project.yml": "name: shop\nprofile: shop\ndispatch: [{macro_namespace: other, search_order: [shop, other]}]\n",
+                       "macros/t.sql": "{% test same(model, to) %}select 1 where false{% endtest %}\n"
+                       "{% macro default__test_same(model, to) %}select 1 where false{% endmacro %}\n",
+                       "models/a.sql": "select 1 as x\n", "models/b.sql": "select 1 as x\n",
+                       "models/s.yml": "models: [{name: a, data_tests: [{other.same: {arguments: {to: ref('b')}}}]}]\n"})
+    dbt(tmp_path, "deps")
+    said = dbt(tmp_path, "build", code=1)
+    assert "takes not more than 2 argument" in said and "PASS=2 WARN=0 ERROR=1" in said
+    node = next(n for n in manifest(tmp_path)["nodes"].values() if n["resource_type"] == "test")
+    assert node["depends_on"]["macros"] == ["macro.shop.test_same", "macro.dbt.get_where_subquery"]
+    assert node["depends_on"]["nodes"] == ["model.shop.b", "model.shop.a"] and node["config"]["fail_calc"] == "count(*)"
+    (tmp_path / "macros/t.sql").write_text("{% test same(model, to) %}{{ return(other.test_same(model, to)) }}{% endtest %}\n")
+    assert "ERROR=1" in dbt(tmp_path, "build", code=1)  # the project's calls the package's: that is rendered
+    node = next(n for n in manifest(tmp_path)["nodes"].values() if n["resource_type"] == "test")
+    assert node["config"]["fail_calc"] == "max(x)"
+
+
+def test_an_entry_is_for_the_one_of_several_models_that_is_not_disabled(tmp_path):
+    disabled = "{{ config(enabled=false) }} select 1 as x\n"
+    project(tmp_path, {"models/one/a.sql": disabled, "models/two/a.sql": "select 1 as x\n", "models/zoo/a.sql": disabled,
+                       "models/s.yml": "models: [{name: a, description: the one, columns: [{name: x, data_tests: [unique]}]}]\n"})
+    assert "PASS=2" in dbt(tmp_path, "build")
+    assert manifest(tmp_path)["nodes"]["model.shop.a"]["description"] == "the one"
+    (tmp_path / "models/zoo/a.sql").write_text("-- changed\n" + disabled)
+    dbt(tmp_path, "parse")
+    node = manifest(tmp_path)["nodes"]["model.shop.a"]
+    assert node["description"] == "the one" and node["original_file_path"] == "models/two/a.sql"
+
+
+def test_a_snapshot_in_a_folder_is_configured_and_chosen_by_its_path(tmp_path):
+    snapshot = "{% snapshot NAME %}{{ config(unique_key='x', strategy='check', check_cols='all') }}select 1 as x{% endsnapshot %}\n"
+    project(tmp_path, {"dbt_project.yml": "name: shop\nprofile: shop\nsnapshots: {shop: {+target_schema: main, deep: {er: {file: {one: {tags: [t]}}}}}}\n",
+                       "snapshots/deep/er/file.sql": snapshot.replace("NAME", "one"), "snapshots/top.sql": snapshot.replace("NAME", "two")})
+    assert dbt(tmp_path, "-q", "ls", "--select", "shop.deep.er.file", "tag:t") == "shop.deep.er.file.one\n"
+    nodes = manifest(tmp_path)["nodes"]
+    assert nodes["snapshot.shop.one"]["fqn"] == ["shop", "deep", "er", "file", "one"] and nodes["snapshot.shop.two"]["fqn"] == ["shop", "top", "two"]
+
+
+def test_descriptions_of_arguments_of_a_macro_are_texts_with_doc_blocks(tmp_path):
+    project(tmp_path, {"macros/m.sql": "{% macro m(a, b) %}{% endmacro %}\n", "macros/d.md": "{% docs d %}of b{% enddocs %}\n",
+                       "macros/s.yml": "macros:\n  - name: m\n    arguments:\n      - {name: a, type: list}\n      - name: b\n"
+                       "        description: \"{{ doc('d') }}\"\n  - name: n\n", "macros/n.sql": "{% macro n(c) %}{% endmacro %}\n",
+                       "macros/t.yml": "macros:\n  - name: o\n    arguments:\n      - name: c\n        description: >\n          one\n          line\n        type: text\n",
+                       "macros/o.sql": "{% macro o(c) %}{% endmacro %}\n"})
+    for _ in range(2):
+        dbt(tmp_path, "parse")
+        macros = manifest(tmp_path)["macros"]
+        assert macros["macro.shop.m"]["arguments"] == [{"name": "a", "type": "list", "description": ""}, {"name": "b", "type": None, "description": "of b"}]
+        assert macros["macro.shop.o"]["arguments"][0]["description"] == "one line\n"
+        (tmp_path / "macros/n.sql").write_text("{% macro n(c) %}x{% endmacro %}\n")
+
+
+def test_the_manifest_quotes_sources_as_the_project_says_and_sql_does_not(tmp_path):
+    project(tmp_path, {"dbt_project.yml": "name: shop\nprofile: shop\nquoting: {schema: false, identifier: false}\n",
+                       "models/s.yml": "sources: [{name: raw, schema: main, tables: [{name: t}, {name: u, quoting: {identifier: true}}]}]\n",
+                       "models/a.sql": "select 1 from {{ source('raw', 't') }} {{ source('raw', 'u') }}\n"})
+    dbt(tmp_path, "compile")
+    found = manifest(tmp_path)
+    names = [found["sources"]["source.shop.raw." + t]["relation_name"].split(".", 1)[1] for t in "tu"]
+    assert names == ["main.t", 'main."u"'] and '"main"."t"' in found["nodes"]["model.shop.a"]["compiled_code"]
+
+
+def test_a_running_macro_may_keep_what_thousands_of_tests_need(tmp_path):
+    project(tmp_path, {"models/a.sql": "{% if execute %}{% set kept = [] %}{% for i in range(300) %}{% do kept.append(('x' * 1000000) ~ i) %}{% endfor %}"
+                       "select {{ kept | length }} as x{% else %}select 1 as x{% endif %}\n"})
+    dbt(tmp_path, "run")
+    assert rows(tmp_path, "select x from {{ ref('a') }}") == [(300,)]
