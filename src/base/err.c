@@ -91,7 +91,8 @@ static const char *hint_of_errno(int code)
     case EPERM:
         return "look at its owner and permissions (ls -ld), or use another place";
     case EROFS:
-        return "choose a folder that can be written: --home DIR, for leat dbt --target-path DIR and --log-path DIR";
+        return "choose a folder that can be written: --home DIR, for leat dbt --target-path DIR "
+               "and --log-path DIR";
     default:
         return "";
     }

@@ -1,6 +1,6 @@
 /* folder_watch.h - folders whose files are watched, with all below them, as the kernel tells of changes (inotify). No polling.
  *
- * A change is a file that was written and closed, made, renamed or removed; or a folder that came or went. Names that begin with '.' or
+ * A change is a file that was written and closed, made, renamed or removed; or a folder, or a link to one, that came or went. Names that begin with '.' or
  * '#' or end in '~' are editors' own and do not count, nor does a file that `counts` refuses. One thread. */
 #pragma once
 #include "base/err.h"
@@ -24,5 +24,6 @@ LT_MUST_CHECK lt_status lt_folder_watch_add(lt_folder_watch *watch, const char *
                                             lt_err *err);
 /* Readable when something may have changed. */
 int lt_folder_watch_fd(const lt_folder_watch *watch);
-/* Take what has happened, without waiting. *changed: something of it counts. New folders are watched from now on. */
+/* Take what has happened, without waiting. *changed: something of it counts. New folders are watched from now on, also where so much has
+ * happened that the kernel has lost some of it. LT_NOT_FOUND: a folder that was given to lt_folder_watch_add() was moved or removed. */
 LT_MUST_CHECK lt_status lt_folder_watch_take(lt_folder_watch *watch, bool *changed, lt_err *err);

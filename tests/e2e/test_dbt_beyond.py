@@ -527,6 +527,25 @@ def test_another_target_is_told_and_not_filled(duck, watch):
     assert not (duck.root / "other.duckdb").exists()
 
 
+@pytest.mark.parametrize("goes", [shutil.rmtree, lambda root: root.rename(f"{root}.old")])
+def test_it_ends_when_the_project_is_removed_or_moved(duck, watch, goes):
+    w = watch(duck)
+    goes(duck.root)
+    assert w.process.wait(90) == 2
+    w.reader.join(90)
+    assert f"'{duck.root}' was moved or removed while it was watched" in "".join(w.said)
+
+
+def test_files_in_a_folder_that_was_moved_are_seen(duck, watch):
+    duck.write("models/a/s/deep.sql", "select 1 as one")
+    duck("build")
+    w = watch(duck)
+    (duck.root / "models/a").rename(duck.root / "models/b")
+    w.wait("nothing to build", " done, ")
+    (duck.root / "models/b/s/new").mkdir()
+    assert "deeper" in w.built("models/b/s/new/deeper.sql", "select 1 as one")
+
+
 def test_a_newer_save_stops_the_build_and_ctrl_c_does_too(tmp_path, env, postgres, watch):
     shop = Shop(tmp_path / "shop", env, "pg", postgres)
     shop("build")
