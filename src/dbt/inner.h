@@ -128,6 +128,7 @@ struct lt_dbt {
     const struct lt_dbt_state
         *defer;             /* of a run that defers: what keys of constraints point at; or NULL */
     const char *parse_note; /* for lt_dbt_parse_note() */
+    struct files_listing *listing;       /* owned: under way, until the files are asked for */
     struct cache_reading *cache_reading; /* owned; NULL: it has not begun */
 };
 
@@ -429,6 +430,8 @@ struct files_listing *lt_dbt_files_begin(lt_dbt *dbt, bool looks);
 /* Ends what was begun; the first *early of the files are .yml and .md files. The caller owns *out, also after a failure. */
 lt_status lt_dbt_files_end(struct files_listing *listing, project_files *out, size_t *early,
                            lt_err *err);
+/* The same for one whose files nobody wants; NULL is fine. */
+void lt_dbt_files_forget(struct files_listing *listing);
 /* Read those that are wanted among some, with a few threads. What they hold lives in arenas of the project. */
 void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to);
 /* The trees of .yml files are of no more use; their texts are. */

@@ -513,7 +513,8 @@ static lt_status read_files(lt_dbt *dbt, lt_err *err)
     lt_err listing_err = {0};
     size_t early;
     bool used = false;
-    struct files_listing *listing = lt_dbt_files_begin(dbt, caches(dbt));
+    struct files_listing *listing = dbt->listing;
+    dbt->listing = NULL;
     dbt->first_warning = dbt->warnings.len;
     lt_status status = dbt->cache_reading ? lt_parse_cache_use(dbt, &cached, &used, err) : LT_OK;
     lt_status listed = lt_dbt_files_end(listing, &files, &early, &listing_err);
@@ -604,6 +605,7 @@ static lt_status load(lt_dbt *dbt, bool from_cache, lt_err *err)
     put_target(dbt);
     LT_TRY(lt_dbt_rt_make(dbt, &parsing, &dbt->parse_rt, err)); /* for dbt_project.yml itself */
     LT_TRY(lt_dbt_packages_load(dbt, err));
+    dbt->listing = lt_dbt_files_begin(dbt, caches(dbt));
     lt_dbt_rt_close(dbt->parse_rt);
     dbt->parse_rt = NULL;
     dbt->parse_env = dbt->env;
@@ -666,6 +668,7 @@ void lt_dbt_close(lt_dbt *dbt)
                             &dbt->docs,          &dbt->patches,  &dbt->versions, &dbt->levels,
                             &dbt->env_reads};
     lt_parse_cache_end(dbt);
+    lt_dbt_files_forget(dbt->listing);
     for (size_t i = 0; i < dbt->templates.len; i++)
         lt_jinja_template_free(dbt->templates.items[i]);
     lt_dbt_own_macros_free(dbt);

@@ -625,9 +625,11 @@ static lt_status check_subjects(const refreshing *r, lt_err *err)
         stays[dbt->parsed.items[i]->place] = true;
     for (size_t i = 0; i < dbt->parsed.len; i++) {
         const lt_dbt_node *node = dbt->parsed.items[i];
+        if (!node->subject)
+            continue;
         const lt_dbt_node *subject =
             (const void *)((const char *)node->subject - offsetof(lt_dbt_node, relation));
-        if (node->subject && !stays[subject->place])
+        if (!stays[subject->place])
             return lt_fail(err, LT_INVALID, "%.*s has lost its subject", LT_ARG(node->id));
     }
     return LT_OK;

@@ -35,7 +35,10 @@ LT_MUST_CHECK lt_status lt_dbt_state_read_last(const char *folder, lt_dbt_state 
 void lt_dbt_state_cleanup(lt_dbt_state *state);
 /* The node in the state's manifest; NULL when it was not there. In `arena`: for those who ask for many of them, one after the other. */
 const lt_json *lt_dbt_state_node_in(const lt_dbt_state *state, lt_text id, lt_arena *arena);
-/* The same for as long as the state lives. From any thread. */
+/* It was there, written as `now` but for what says nothing of what it is made from (times, where it is built, what it was compiled to): quickly
+ * told. False: it may still mean the same. */
+bool lt_dbt_state_has(const lt_dbt_state *state, lt_text id, lt_text now);
+/* Like lt_dbt_state_node_in(), for as long as the state lives. From any thread. */
 const lt_json *lt_dbt_state_node(const lt_dbt_state *state, lt_text id);
 /* Ids of all of them, from 0 on; false: there are no more. */
 bool lt_dbt_state_id_at(const lt_dbt_state *state, size_t i, lt_text *out);

@@ -373,11 +373,7 @@ static lt_status need_state(const lt_dbt_method_context *context, const lt_dbt_t
 static lt_status by_state(const lt_dbt_method_context *context, const lt_dbt_term *term,
                           const lt_dbt_node *node, bool *fits, lt_err *err)
 {
-    LT_TRY(need_state(context, term, context->state ? context->state->manifest : NULL,
-                      "manifest.json", err));
-    LT_AUTO(lt_buf) check = {.limit = 256};
-    lt_buf_add(&check, term->value);
-    return lt_dbt_state_check(context, lt_buf_text(&check), node, fits, err);
+    return lt_dbt_state_check(context, term->value, node, fits, err);
 }
 
 static const lt_json *result_of(const lt_json *file, lt_text id)
@@ -465,13 +461,10 @@ lt_status lt_dbt_method_find(lt_text name, const lt_dbt_method **out, lt_err *er
     return lt_hint(err, "methods are tag, path, source, config, state and their like");
 }
 
-lt_status lt_dbt_method_run(const lt_dbt_method_context *context, const lt_dbt_term *term,
-                            lt_node_set *out, lt_err *err)
+static lt_status run_over_all(const lt_dbt_method_context *context, const lt_dbt_term *term,
+                              lt_node_set *out, lt_err *err)
 {
     const lt_dbt_nodes *all = lt_dbt_all(context->dbt);
-    if (term->method->fits == by_state &&
-        (lt_text_eq(term->value, T("modified")) || lt_text_eq(term->value, T("modified.contract"))))
-        LT_TRY(lt_dbt_contracts_gone(context, err));
     for (size_t i = 0; i < all->len; i++) {
         bool fits = false;
         if (!(term->method->kinds & (1u << all->items[i]->kind)))
@@ -481,4 +474,27 @@ lt_status lt_dbt_method_run(const lt_dbt_method_context *context, const lt_dbt_t
             lt_node_set_add(out, i);
     }
     return LT_OK;
+}
+
+static lt_status run_state(const lt_dbt_method_context *context, const lt_dbt_term *term,
+                           lt_node_set *out, lt_err *err)
+{
+    lt_dbt_comparison comparison = {0};
+    lt_dbt_method_context own = *context;
+    LT_TRY(need_state(context, term, context->state ? context->state->manifest : NULL,
+                      "manifest.json", err));
+    if (lt_text_eq(term->value, T("modified")) || lt_text_eq(term->value, T("modified.contract")))
+        LT_TRY(lt_dbt_contracts_gone(context, err));
+    comparison.as_before = lt_dbt_state_as_before(context);
+    own.comparison = &comparison;
+    lt_status status = run_over_all(&own, term, out, err);
+    lt_map_cleanup(&comparison.macros);
+    return status;
+}
+
+lt_status lt_dbt_method_run(const lt_dbt_method_context *context, const lt_dbt_term *term,
+                            lt_node_set *out, lt_err *err)
+{
+    return term->method->fits == by_state ? run_state(context, term, out, err)
+                                          : run_over_all(context, term, out, err);
 }

@@ -14,7 +14,15 @@ typedef struct lt_dbt_method_context {
     const lt_dbt *dbt;
     const lt_dbt_state *state; /* or NULL */
     lt_arena *arena;
+    struct lt_dbt_comparison *comparison; /* for state: */
 } lt_dbt_method_context;
+
+/* What state: needs of all nodes at once. */
+typedef struct lt_dbt_comparison {
+    const bool *as_before; /* by index: lt_dbt_state_as_before() */
+    lt_map
+        macros; /* id -> whether it, or what it calls, is another; for those that were asked for */
+} lt_dbt_comparison;
 
 /* LT_INVALID: there is no such method; the hint has the nearest. */
 LT_MUST_CHECK lt_status lt_dbt_method_find(lt_text name, const lt_dbt_method **out, lt_err *err);
@@ -24,6 +32,8 @@ LT_MUST_CHECK lt_status lt_dbt_method_run(const lt_dbt_method_context *context,
 
 /* ---- state.c ---- */
 
+/* By index: the node is written as in the state, but for what says nothing of what it is made from. In context->arena. */
+const bool *lt_dbt_state_as_before(const lt_dbt_method_context *context);
 /* state:new, state:modified.body ... for one node. LT_INVALID: no such check. */
 LT_MUST_CHECK lt_status lt_dbt_state_check(const lt_dbt_method_context *context, lt_text check,
                                            const lt_dbt_node *node, bool *fits, lt_err *err);

@@ -191,15 +191,14 @@ static bool macro_changed(const lt_dbt_method_context *context, const lt_dbt_mac
     return !lt_dbt_state_macro(context->state, macro->id, &old) || !lt_text_eq(old, macro->sql);
 }
 
-/* Any macro that it calls, or that one of these calls. */
-static bool macros_changed(const lt_dbt_method_context *context, const lt_dbt_node *node)
+/* The macro, any that it calls, or that one of these calls. */
+static bool reaches_change(const lt_dbt_method_context *context, const lt_dbt_macro *macro)
 {
     lt_dbt *dbt = (lt_dbt *)(uintptr_t)context->dbt; /* its arena: selection has one thread */
     LT_VEC(const lt_dbt_macro *) open = {0};
     lt_map seen = {0};
     bool changed = false;
-    for (size_t i = 0; i < node->macros.len; i++)
-        lt_push(&open, node->macros.items[i]);
+    lt_push(&open, macro);
     for (size_t at = 0; at < open.len && !changed; at++) {
         lt_texts needs = {0};
         if (lt_map_put(&seen, open.items[at]->id, dbt))
@@ -215,6 +214,23 @@ static bool macros_changed(const lt_dbt_method_context *context, const lt_dbt_no
     lt_vec_free(&open);
     lt_map_cleanup(&seen);
     return changed;
+}
+
+static bool macros_changed(const lt_dbt_method_context *context, const lt_dbt_node *node)
+{
+    static const char yes = 1, no = 0;
+    lt_map *known = &context->comparison->macros;
+    for (size_t i = 0; i < node->macros.len; i++) {
+        const lt_dbt_macro *macro = node->macros.items[i];
+        const void *found = lt_map_find(known, macro->id);
+        if (!found) {
+            found = reaches_change(context, macro) ? &yes : &no;
+            (void)lt_map_put(known, macro->id, (void *)(uintptr_t)found);
+        }
+        if (found == &yes)
+            return true;
+    }
+    return false;
 }
 
 /* ---- all of it ---- */
@@ -334,20 +350,24 @@ static bool contract(const change_check *c)
            (!c->then || (c->node->kind == LT_DBT_MODEL && !same_contract(c->now, c->then)));
 }
 
+/* What is so of a node whose text is as it was. */
+typedef enum when_same { NEVER, ALWAYS, IF_MACROS, UNLESS_MACROS } when_same;
+
 static const struct {
     lt_text name;
     bool (*fits)(const change_check *c);
+    when_same same;
 } checks[] = {
-    {T("new"), is_new},
-    {T("old"), is_old},
-    {T("modified"), is_modified},
-    {T("unmodified"), is_unmodified},
-    {T("modified.body"), body},
-    {T("modified.configs"), configs},
-    {T("modified.persisted_descriptions"), descriptions},
-    {T("modified.relation"), relation},
-    {T("modified.macros"), macros},
-    {T("modified.contract"), contract},
+    {T("new"), is_new, NEVER},
+    {T("old"), is_old, ALWAYS},
+    {T("modified"), is_modified, IF_MACROS},
+    {T("unmodified"), is_unmodified, UNLESS_MACROS},
+    {T("modified.body"), body, NEVER},
+    {T("modified.configs"), configs, NEVER},
+    {T("modified.persisted_descriptions"), descriptions, NEVER},
+    {T("modified.relation"), relation, NEVER},
+    {T("modified.macros"), macros, IF_MACROS},
+    {T("modified.contract"), contract, NEVER},
 };
 
 static lt_text check_name(const void *context, size_t i)
@@ -408,26 +428,46 @@ static lt_status check_apart(const change_check *c, lt_text check, lt_err *err)
     return LT_OK;
 }
 
-lt_status lt_dbt_state_check(const lt_dbt_method_context *context, lt_text check,
-                             const lt_dbt_node *node, bool *fits, lt_err *err)
+static bool fits_when_same(const change_check *c, when_same same)
 {
+    return same == ALWAYS || (same == IF_MACROS && macros(c)) ||
+           (same == UNLESS_MACROS && !macros(c));
+}
+
+static lt_status compare_trees(change_check *c, size_t i, bool *fits, lt_err *err)
+{
+    const lt_dbt_method_context *context = c->context;
     LT_AUTO(lt_arena) scratch = {0};
     LT_AUTO(lt_buf) text = {0};
     lt_json_writer w = {.out = &text};
     lt_json *now = NULL;
+    lt_dbt_write_node(context->dbt, c->node, &w);
+    LT_TRY(lt_json_read(lt_buf_text(&text), "node", NULL, &scratch, &now, err));
+    c->now = now;
+    c->then = lt_dbt_state_node_in(context->state, c->node->id, &scratch);
+    LT_TRY(check_apart(c, checks[i].name, err));
+    *fits = checks[i].fits(c);
+    return LT_OK;
+}
+
+static lt_status compare(change_check *c, size_t i, bool *fits, lt_err *err)
+{
+    bool says_more = c->node->kind == LT_DBT_SEED; /* a large one is told of */
+    if (!c->context->comparison->as_before[c->node->index] || says_more)
+        return compare_trees(c, i, fits, err);
+    LT_TRY(check_apart(c, checks[i].name, err));
+    *fits = fits_when_same(c, checks[i].same);
+    return LT_OK;
+}
+
+lt_status lt_dbt_state_check(const lt_dbt_method_context *context, lt_text check,
+                             const lt_dbt_node *node, bool *fits, lt_err *err)
+{
     lt_text nearest;
     for (size_t i = 0; i < LT_COUNT(checks); i++) {
-        if (!lt_text_eq(checks[i].name, check))
-            continue;
-        lt_dbt_write_node(context->dbt, node, &w);
-        LT_TRY(lt_json_read(lt_buf_text(&text), "node", NULL, &scratch, &now, err));
-        change_check c = {.context = context,
-                          .node = node,
-                          .now = now,
-                          .then = lt_dbt_state_node_in(context->state, node->id, &scratch)};
-        LT_TRY(check_apart(&c, check, err));
-        *fits = checks[i].fits(&c);
-        return LT_OK;
+        change_check c = {.context = context, .node = node};
+        if (lt_text_eq(checks[i].name, check))
+            return compare(&c, i, fits, err);
     }
     lt_ignore(lt_fail(err, LT_INVALID, "'state:%.*s' is no comparison", LT_ARG(check)));
     if (lt_text_nearest(check, LT_COUNT(checks), check_name, NULL, &nearest))

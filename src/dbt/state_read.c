@@ -1,5 +1,6 @@
 /* What another run left in its folder: manifest.json as pieces of text, one for each node, which become trees when they are asked for. */
 #include "dbt/inner.h"
+#include "dbt/state_text.h"
 
 #include "base/fs.h"
 
@@ -10,17 +11,13 @@ enum { MOST_MANIFEST_BYTES = 1 << 30 };
 
 static const lt_json_options generous = {.node_limit = 40000000, .last_key_wins = true};
 
-typedef struct old_node {
-    lt_text raw;     /* borrowed from the manifest's text */
-    lt_json *opened; /* for lt_dbt_state_node(); under the lock */
-} old_node;
-
 struct lt_dbt_manifest {
     lt_arena arena;
     lt_buf text;
-    lt_map nodes;  /* id -> old_node */
+    lt_map nodes;  /* id -> lt_dbt_old_node */
     lt_map macros; /* id -> lt_text: macro_sql */
     lt_text invocation;
+    lt_dbt_old_part part; /* nodes that another thread has read */
     pthread_mutex_t lock; /* of `arena` and what is opened, once all is read */
 };
 
@@ -33,14 +30,6 @@ typedef struct reading {
 } reading;
 
 typedef lt_status take_piece(reading *r, lt_text id, lt_text raw);
-
-static lt_status take_node(reading *r, lt_text id, lt_text raw)
-{
-    old_node *node = LT_NEW(&r->manifest->arena, old_node);
-    node->raw = raw;
-    (void)lt_map_put(&r->manifest->nodes, id, node);
-    return LT_OK;
-}
 
 static lt_status take_macro(reading *r, lt_text id, lt_text raw)
 {
@@ -81,6 +70,36 @@ static lt_status take_metadata(reading *r, lt_text raw)
     return LT_OK;
 }
 
+/* What the other thread has from here on. False: nothing. */
+static bool take_part(reading *r)
+{
+    lt_dbt_old_part *part = &r->manifest->part;
+    if (!lt_dbt_old_part_end(part))
+        return false;
+    for (size_t i = 0; i < part->members.len; i++)
+        (void)lt_map_put(&r->manifest->nodes, part->members.items[i].id,
+                         part->members.items[i].node);
+    lt_json_go_on_at(&r->reader, part->end);
+    return true;
+}
+
+static lt_status read_nodes(reading *r)
+{
+    for (;;) {
+        lt_json_token token;
+        lt_dbt_old_node *node = NULL;
+        LT_TRY(lt_json_next(&r->reader, &token, r->err));
+        if (token.kind == LT_JSON_CLOSE)
+            return LT_OK;
+        if (token.offset == r->manifest->part.begin && take_part(r))
+            continue;
+        lt_text id = lt_json_string_in(&r->manifest->arena, token.raw);
+        LT_TRY(lt_json_next(&r->reader, &token, r->err));
+        LT_TRY(lt_dbt_old_node_read(&r->reader, id, &r->manifest->arena, &token, &node, r->err));
+        (void)lt_map_put(&r->manifest->nodes, id, node);
+    }
+}
+
 /* `token` has begun the object: each member's value is given to `take` as it is written. */
 static lt_status read_members(reading *r, take_piece *take)
 {
@@ -104,7 +123,7 @@ static lt_status read_section(reading *r, lt_text key, lt_json_token *token)
     bool object = token->kind == LT_JSON_OBJECT;
     for (size_t i = 0; i < LT_COUNT(of_nodes) && object; i++)
         if (lt_json_string_eq(key, of_nodes[i]))
-            return read_members(r, take_node);
+            return read_nodes(r);
     if (object && lt_json_string_eq(key, T("macros")))
         return read_members(r, take_macro);
     LT_TRY(lt_json_whole(&r->reader, token, r->err));
@@ -132,6 +151,7 @@ static void manifest_free(lt_dbt_manifest *manifest)
 {
     if (!manifest)
         return;
+    lt_dbt_old_part_cleanup(&manifest->part);
     lt_map_cleanup(&manifest->nodes);
     lt_map_cleanup(&manifest->macros);
     lt_buf_cleanup(&manifest->text);
@@ -148,8 +168,10 @@ static lt_status manifest_read(const char *path, lt_dbt_manifest **out, lt_err *
     (void)pthread_mutex_init(&made->lock, NULL);
     lt_status status = lt_file_read(path, &made->text, err);
     lt_json_open(&r.reader, lt_buf_text(&made->text), path);
-    if (status == LT_OK)
+    if (status == LT_OK) {
+        lt_dbt_old_part_begin(&made->part, lt_buf_text(&made->text));
         status = read_pieces(&r);
+    }
     if (status != LT_OK) {
         manifest_free(made);
         return status;
@@ -256,14 +278,20 @@ static lt_json *tree_of(lt_text raw, lt_arena *arena)
 
 const lt_json *lt_dbt_state_node_in(const lt_dbt_state *state, lt_text id, lt_arena *arena)
 {
-    const old_node *node = state->manifest ? lt_map_find(&state->manifest->nodes, id) : NULL;
+    const lt_dbt_old_node *node = state->manifest ? lt_map_find(&state->manifest->nodes, id) : NULL;
     return node ? tree_of(node->raw, arena) : NULL;
+}
+
+bool lt_dbt_state_has(const lt_dbt_state *state, lt_text id, lt_text now)
+{
+    const lt_dbt_old_node *node = state->manifest ? lt_map_find(&state->manifest->nodes, id) : NULL;
+    return node && lt_dbt_old_node_is(node, now);
 }
 
 const lt_json *lt_dbt_state_node(const lt_dbt_state *state, lt_text id)
 {
     lt_dbt_manifest *manifest = state->manifest;
-    old_node *node = manifest ? lt_map_find(&manifest->nodes, id) : NULL;
+    lt_dbt_old_node *node = manifest ? lt_map_find(&manifest->nodes, id) : NULL;
     if (!node)
         return NULL;
     (void)pthread_mutex_lock(&manifest->lock);

@@ -314,6 +314,23 @@ void lt_json_open(lt_json_reader *reader, lt_text text, const char *name)
         reader->at = 3;
 }
 
+void lt_json_open_at_key(lt_json_reader *reader, lt_text text, size_t offset, const char *name)
+{
+    *reader = (lt_json_reader){.text = text,
+                               .name = name,
+                               .at = offset,
+                               .depth = 1,
+                               .depth_limit = LT_JSON_DEPTH,
+                               .state = WANT_KEY,
+                               .is_object = {1}};
+}
+
+void lt_json_go_on_at(lt_json_reader *reader, size_t offset)
+{
+    reader->at = offset;
+    reader->state = AFTER_VALUE;
+}
+
 static inline bool in_object(const lt_json_reader *reader)
 {
     unsigned top = reader->depth - 1;

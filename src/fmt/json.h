@@ -46,6 +46,11 @@ typedef struct lt_json_reader {
 
 /* Begin. `name` may be NULL. Set reader->depth_limit afterwards for another one than LT_JSON_DEPTH. */
 void lt_json_open(lt_json_reader *reader, lt_text text, const char *name);
+/* Begin inside of an object, where the key of one of its members begins: for a second thread that reads a part of a large text. What is in
+ * front of it is not looked at. The end of the object is the last token. */
+void lt_json_open_at_key(lt_json_reader *reader, lt_text text, size_t offset, const char *name);
+/* The key that was just read begins a member that another reader has read, with all that follow: go on where their object ends. */
+void lt_json_go_on_at(lt_json_reader *reader, size_t offset);
 /* The next token. After LT_JSON_END it gives LT_JSON_END again. After an error it must not be called any more. */
 LT_MUST_CHECK lt_status lt_json_next(lt_json_reader *reader, lt_json_token *token, lt_err *err);
 /* Read on to the end of the value that `token`, just read, begins: afterwards token->raw is the whole value, checked. A

@@ -160,6 +160,30 @@ Test(json, a_value_can_be_stepped_over_whole)
     CHECK_STR(err.message, "1:23: expected a value, got '}'");
 }
 
+Test(json, two_readers_share_an_object)
+{
+    const lt_text text = T("{\"a\":1, \"b\":{\"x\":[]},\"c\":2} ");
+    lt_json_reader first, second;
+    lt_json_token token;
+    lt_err err = {0};
+    size_t middle = lt_text_find(text, T("\"b\""), 0);
+    lt_json_open_at_key(&second, text, middle, "text");
+    CHECK_OK(lt_json_next(&second, &token, &err), err);
+    CHECK(token.kind == LT_JSON_KEY && token.offset == middle);
+    while (token.kind != LT_JSON_CLOSE || second.depth > 0)
+        CHECK_OK(lt_json_next(&second, &token, &err), err);
+    lt_json_open(&first, text, "text");
+    do
+        CHECK_OK(lt_json_next(&first, &token, &err), err);
+    while (token.offset != middle);
+    CHECK(token.kind == LT_JSON_KEY);
+    lt_json_go_on_at(&first, text.len - 2);
+    CHECK_OK(lt_json_next(&first, &token, &err), err);
+    CHECK(token.kind == LT_JSON_CLOSE);
+    CHECK_OK(lt_json_next(&first, &token, &err), err);
+    CHECK(token.kind == LT_JSON_END);
+}
+
 Test(json, numbers_are_read_only_when_they_fit)
 {
     int64_t n = 7;
