@@ -356,7 +356,11 @@ static lt_status react(round *r, lt_err *err)
     if (moved) {
         take_all(r, prints);
         say_time(&r->app.out);
-        lt_out_str(&r->app.out, "builds go to another target now; 'leat dbt build' fills it\n");
+        lt_out_printf(
+            &r->app.out,
+            "builds go to another target now, the schema %.*s of the database %.*s; 'leat "
+            "dbt build' fills it\n",
+            LT_ARG(r->work.profile.schema), LT_ARG(r->work.profile.database));
         return LT_OK;
     }
     LT_TRY(choose(r, prints, &chosen, err));

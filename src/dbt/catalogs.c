@@ -117,7 +117,7 @@ lt_status lt_dbt_catalogs_check(lt_dbt *dbt, lt_err *err)
     lt_text type = {0}, later;
     if (!lt_path_exists(path))
         return LT_OK;
-    LT_TRY(lt_dbt_yaml_file(dbt, root, FILE_NAME, &tree, err));
+    LT_TRY(lt_dbt_yaml_file(dbt, root, FILE_NAME, &tree, NULL, err));
     if (lt_dbt_is_null(tree) || !(tree->count || tree->text.len))
         return lt_fail(err, LT_INVALID, "The file at %s is empty", path);
     if (tree->kind != LT_YAML_MAPPING)

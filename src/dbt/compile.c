@@ -220,6 +220,11 @@ static bool find_offset(lt_text statement, lt_text sql, int64_t at, size_t *out)
     return true;
 }
 
+bool lt_dbt_is_yaml_snapshot(const lt_dbt_node *node)
+{
+    return node->kind == LT_DBT_SNAPSHOT && !lt_text_ends(node->path, T(".sql"));
+}
+
 static lt_status blame_entry(const lt_dbt_node *node, lt_err *err)
 {
     return node->line ? lt_wrap(err, "%.*s:%u:%u", LT_ARG(node->path), node->line, node->col)
@@ -234,7 +239,8 @@ lt_status lt_dbt_blame(const lt_dbt_node *node, const lt_dbt_compiled *compiled,
         return lt_wrap(err, "%.*s:%u:%u: test %.*s", LT_ARG(node->path), node->line, node->col,
                        LT_ARG(node->test_name));
     const lt_jinja_span *span = NULL;
-    if (find_offset(statement, lt_buf_text(&compiled->sql), at, &offset))
+    if (!lt_dbt_is_yaml_snapshot(node) &&
+        find_offset(statement, lt_buf_text(&compiled->sql), at, &offset))
         span = span_at(compiled, offset);
     if (!span)
         return blame_entry(node, err);

@@ -51,13 +51,13 @@ lt_status lt_dbt_old_keys(lt_dbt *dbt, lt_jinja_value project, lt_err *err)
 
 /* ---- .yml files ---- */
 
-void lt_dbt_old_doubles(lt_dbt *dbt, const project_file *file)
+void lt_dbt_old_doubles(lt_dbt *dbt, const char *path, const lt_yaml_doubles *doubles)
 {
-    for (size_t i = 0; i < file->doubles.len; i++) {
-        const lt_yaml_double *twice = &file->doubles.items[i];
+    for (size_t i = 0; i < doubles->len; i++) {
+        const lt_yaml_double *twice = &doubles->items[i];
         lt_dbt_warn(dbt, LT_DBT_DUPLICATE_KEY,
                     "Duplicate key '%.*s' in \"<unicode string>\", line %u, column %u in file `%s`",
-                    LT_ARG(twice->key), twice->line, twice->col, file->path);
+                    LT_ARG(twice->key), twice->line, twice->col, path);
     }
 }
 

@@ -186,7 +186,7 @@ lt_status lt_dbt_deps_read(deps *d, const char *folder, wanted_list *out, lt_jin
         LT_AUTO(lt_chars) full = lt_path_join(folder, files[f]);
         if (!lt_path_exists(full))
             continue;
-        LT_TRY(lt_dbt_yaml_file(d->bare, folder, files[f], &root, err));
+        LT_TRY(lt_dbt_yaml_file(d->bare, folder, files[f], &root, NULL, err));
         const lt_yaml *list = lt_yaml_find(root, T("packages"));
         if (!lt_dbt_is_null(list))
             LT_TRY(read_list(d, is_root ? files[f] : lt_arena_str(&d->arena, lt_text_of(full)),
@@ -250,7 +250,7 @@ void lt_dbt_deps_sum(const deps *d, char out[41])
 lt_status lt_dbt_deps_read_lock(deps *d, wanted_list *out, lt_text *sum, lt_err *err)
 {
     lt_yaml *root = NULL;
-    LT_TRY(lt_dbt_yaml_file(d->bare, d->request->root, "package-lock.yml", &root, err));
+    LT_TRY(lt_dbt_yaml_file(d->bare, d->request->root, "package-lock.yml", &root, NULL, err));
     const lt_yaml *list = lt_yaml_find(root, T("packages"));
     const lt_yaml *said = lt_yaml_find(root, T("sha1_hash"));
     *sum = said ? said->text : (lt_text){0};

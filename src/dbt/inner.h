@@ -194,6 +194,8 @@ typedef struct rendering {
     lt_texts *doc_blocks;            /* while loading: what doc() was asked for */
     bool only_values;                /* a .yml file: no macros, no ref() */
     bool checking;                   /* while loading: a reference that means nothing is an error */
+    const lt_dbt_node *refused;      /* while checking: a reference to it fails ... */
+    const lt_err *refusal;           /* ... with this */
     bool may_read_secrets;           /* profiles.yml and packages.yml */
     bool generating;                 /* generate_schema_name and its like: nothing is recorded */
     lt_session *session;             /* NULL: no database */
@@ -339,9 +341,10 @@ typedef struct value_source {
     lt_text late; /* the value of this key stays as it is written: it is rendered later */
 } value_source;
 
-/* Read a YAML file of dbt's into the project's arena; an empty one gives a null scalar. */
+/* Read a YAML file of dbt's into the project's arena; an empty one gives a null scalar. `doubles` (may be NULL) gets its keys that stand
+ * twice. */
 lt_status lt_dbt_yaml_file(lt_dbt *dbt, const char *root, const char *path, lt_yaml **out,
-                           lt_err *err);
+                           lt_yaml_doubles *doubles, lt_err *err);
 bool lt_dbt_is_template(lt_text text);
 /* The value of a node, its strings rendered natively, in the project's heap. */
 lt_status lt_dbt_value(const value_source *source, const lt_yaml *node, lt_jinja_value *out,
@@ -644,7 +647,7 @@ LT_MUST_CHECK lt_status lt_dbt_check(lt_dbt *dbt, lt_err *err);
 /* Keys of dbt_project.yml (a dict) that have a new name. */
 lt_status lt_dbt_old_keys(lt_dbt *dbt, lt_jinja_value project, lt_err *err);
 /* Keys of a .yml file that stand twice. */
-void lt_dbt_old_doubles(lt_dbt *dbt, const project_file *file);
+void lt_dbt_old_doubles(lt_dbt *dbt, const char *path, const lt_yaml_doubles *doubles);
 /* The entry of a test as it is written. */
 typedef struct old_test {
     lt_text name;
@@ -699,6 +702,8 @@ lt_text lt_dbt_write_path(const lt_dbt_node *node, const lt_dbt_batch *batch, lt
 /* Render a node in a run: its own text, before the CTEs of ephemeral models. */
 lt_status lt_dbt_compile_own(rendering *r, lt_jinja_heap *heap, lt_dbt_compiled *out, lt_err *err);
 bool lt_dbt_is_ephemeral(const lt_dbt_node *node);
+/* Its code is made from an entry of a .yml file, so places in it are nobody's. */
+bool lt_dbt_is_yaml_snapshot(const lt_dbt_node *node);
 /* What the node reads through ephemeral models, each after what it reads itself. */
 void lt_dbt_ephemerals_of(const lt_dbt_node *node, lt_arena *arena, lt_dbt_nodes *out);
 /* Put the ephemeral models that the node reads, and those that they read, in front of its SQL. */

@@ -420,7 +420,7 @@ static bool is_yaml(const project_file *file)
 
 lt_status lt_dbt_file_properties(lt_dbt *dbt, const project_file *file, lt_err *err)
 {
-    lt_dbt_old_doubles(dbt, file);
+    lt_dbt_old_doubles(dbt, file->path, &file->doubles);
     if (file->kind == LT_DBT_OWN_TEST_PATHS)
         return lt_dbt_own_tests(dbt, file, err);
     return lt_dbt_properties(dbt, file->package, file->path, file->yaml, err);

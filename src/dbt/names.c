@@ -71,6 +71,10 @@ static lt_status ref_call(lt_jinja_call *call, lt_jinja_value *result, lt_err *e
     const lt_dbt_node *found = lt_dbt_ref_find(r->dbt, r->package, &wanted, &is_disabled);
     if (!found)
         return lt_dbt_ref_missing(r->dbt, &wanted, is_disabled, err);
+    if (r->checking && found == r->refused) {
+        *err = *r->refusal;
+        return err->status;
+    }
     return lt_dbt_ref_value(r, call->render, found, result, err);
 }
 

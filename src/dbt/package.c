@@ -209,7 +209,7 @@ static lt_status read_vars_file(const value_source *source, const char *root,
     LT_AUTO(lt_chars) full = lt_path_join(root, "vars.yml");
     if (!lt_path_exists(full))
         return LT_OK;
-    LT_TRY(lt_dbt_yaml_file(source->dbt, root, "vars.yml", &tree, err));
+    LT_TRY(lt_dbt_yaml_file(source->dbt, root, "vars.yml", &tree, NULL, err));
     const lt_yaml *vars = lt_yaml_find(tree, T("vars"));
     if (!vars)
         return LT_OK;
@@ -276,8 +276,9 @@ static lt_status check_version(lt_dbt *dbt, const lt_dbt_package *package, lt_er
 static lt_status read_project(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
 {
     lt_yaml *root = NULL;
+    lt_yaml_doubles doubles = {0};
     value_source source = {.dbt = dbt, .package = package, .path = "dbt_project.yml"};
-    LT_TRY(lt_dbt_yaml_file(dbt, package->root, "dbt_project.yml", &root, err));
+    LT_TRY(lt_dbt_yaml_file(dbt, package->root, "dbt_project.yml", &root, &doubles, err));
     if (root->kind != LT_YAML_MAPPING)
         return lt_yaml_fail(root, source.path, err, "a project must be a mapping, not %s",
                             lt_yaml_name(root));
@@ -300,6 +301,8 @@ static lt_status read_project(lt_dbt *dbt, lt_dbt_package *package, lt_err *err)
         return lt_yaml_fail(lt_yaml_find(root, T("tests")), source.path, err,
                             "Invalid project config: cannot have both 'tests' and 'data_tests' "
                             "defined");
+    if (package->is_root)
+        lt_dbt_old_doubles(dbt, source.path, &doubles);
     LT_TRY(lt_dbt_old_keys(dbt, package->project, err));
     package->name = lt_dbt_text_at(dbt, package->project, "name");
     package->version = lt_dbt_text_at(dbt, package->project, "version");
@@ -470,7 +473,7 @@ static lt_status check_installed(lt_dbt *dbt, lt_err *err)
         LT_AUTO(lt_chars) full = lt_path_join(dbt->settings.root, files[i]);
         if (!lt_path_exists(full))
             continue;
-        LT_TRY(lt_dbt_yaml_file(dbt, dbt->settings.root, files[i], &root, err));
+        LT_TRY(lt_dbt_yaml_file(dbt, dbt->settings.root, files[i], &root, NULL, err));
         const lt_yaml *list = lt_yaml_find(root, T("packages"));
         wanted += list && list->kind == LT_YAML_SEQUENCE ? list->count : 0;
     }

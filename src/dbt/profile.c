@@ -312,7 +312,7 @@ static lt_status profile_name(profile_reading *r, lt_err *err)
     r->out->name = r->request->name;
     if (r->out->name.len || !lt_path_exists(file))
         return LT_OK;
-    LT_TRY(lt_dbt_yaml_file(r->dbt, r->request->project_root, "dbt_project.yml", &root, err));
+    LT_TRY(lt_dbt_yaml_file(r->dbt, r->request->project_root, "dbt_project.yml", &root, NULL, err));
     const lt_yaml *said = lt_yaml_find(root, T("profile"));
     if (lt_dbt_is_null(said)) {
         lt_ignore(lt_fail(err, LT_INVALID, "dbt_project.yml: 'profile' is missing"));
@@ -328,7 +328,7 @@ static lt_status read_profile(profile_reading *r, lt_err *err)
     const lt_yaml *target;
     lt_yaml *root = NULL;
     LT_TRY(profile_name(r, err));
-    LT_TRY(lt_dbt_yaml_file(r->dbt, ".", r->path, &root, err));
+    LT_TRY(lt_dbt_yaml_file(r->dbt, ".", r->path, &root, NULL, err));
     LT_TRY(get(root, r->path, "profile", r->out->name, &r->profile, err));
     LT_TRY(choose_target(r, &target, err));
     return use_target(r, target, err);

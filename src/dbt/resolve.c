@@ -288,19 +288,24 @@ static void need(lt_dbt *dbt, lt_dbt_node *node, lt_dbt_node *on)
     lt_push_in(&dbt->arena, &node->depends_on, on);
 }
 
-/* Evaluate the node again, so that the error comes from the call itself, with its line and column. */
-static lt_status fail_at_call(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
+/* Evaluate the node again, so that the error comes from the call itself, with its line and column: of what is not there, or of a
+ * reference to `refused`, which fails with `refusal`. */
+static lt_status fail_at_call(lt_dbt *dbt, lt_dbt_node *node, const lt_dbt_node *refused,
+                              const lt_err *refusal, lt_err *err)
 {
     LT_AUTO(lt_jinja_template_ref) compiled = NULL;
     LT_AUTO(lt_buf) text = {0};
     lt_jinja_heap heap = {0};
     rendering r;
-    bool has_code = node->raw_code.len && node->kind != LT_DBT_GENERIC_TEST;
+    bool has_code =
+        node->raw_code.len && node->kind != LT_DBT_GENERIC_TEST && !lt_dbt_is_yaml_snapshot(node);
     if (!has_code || lt_dbt_compile_template(dbt, node, true, &compiled, err) != LT_OK)
         return LT_OK;
     lt_dbt_rendering_init(&r, dbt, node);
     r.loading = dbt;
     r.checking = true;
+    r.refused = refused;
+    r.refusal = refusal;
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &r};
     lt_status status = lt_jinja_render_text(compiled, &context, &heap, &text, NULL, err);
     lt_jinja_heap_cleanup(&heap);
@@ -310,6 +315,13 @@ static lt_status fail_at_call(lt_dbt *dbt, lt_dbt_node *node, lt_err *err)
 static bool is_test(const lt_dbt_node *node)
 {
     return node->kind == LT_DBT_GENERIC_TEST || node->kind == LT_DBT_SINGULAR_TEST;
+}
+
+static lt_status at_node(const lt_dbt_node *node, lt_err *err)
+{
+    if (node->line && node->kind != LT_DBT_OPERATION)
+        return lt_wrap(err, "%.*s:%u:%u", LT_ARG(node->path), node->line, LT_MAX(node->col, 1u));
+    return lt_wrap(err, "%.*s", LT_ARG(node->path));
 }
 
 /* A test of what is not there (`err` says what) is put aside, with a word; anything else is an error. */
@@ -323,38 +335,48 @@ static lt_status missing(lt_dbt *dbt, lt_dbt_node *node, bool is_disabled, lt_er
         return LT_OK;
     }
     lt_err at_call = {0};
-    if (fail_at_call(dbt, node, &at_call) != LT_OK) {
+    if (fail_at_call(dbt, node, NULL, NULL, &at_call) != LT_OK) {
         *err = at_call;
         return err->status;
     }
-    if (node->line && node->kind != LT_DBT_OPERATION)
-        return lt_wrap(err, "%.*s:%u:%u", LT_ARG(node->path), node->line, LT_MAX(node->col, 1u));
-    return lt_wrap(err, "%.*s", LT_ARG(node->path));
+    return at_node(node, err);
+}
+
+/* What `err` says of a reference of the node, at the place of that reference where it is in a template. */
+static lt_status refuse(lt_dbt *dbt, lt_dbt_node *node, const lt_dbt_node *on, lt_err *err)
+{
+    lt_err at_call = {0};
+    bool is_placed = fail_at_call(dbt, node, on, err, &at_call) != LT_OK &&
+                     lt_text_ends(lt_text_of(at_call.message), lt_text_of(err->message));
+    if (!is_placed)
+        return at_node(node, err);
+    *err = at_call;
+    return err->status;
 }
 
 /* private: only nodes of the same group; protected: only those of the same package, when that restricts access. */
-static lt_status check_access(const lt_dbt *dbt, const lt_dbt_node *node, const lt_dbt_node *on,
-                              lt_err *err)
+static lt_status check_access(lt_dbt *dbt, lt_dbt_node *node, const lt_dbt_node *on, lt_err *err)
 {
     bool apart = node->package != on->package;
     bool restricts =
         on->package && lt_jinja_truth(lt_dbt_at(on->package->project, "restrict-access"));
-    (void)dbt;
     if (on->kind != LT_DBT_MODEL || (apart && !restricts))
         return LT_OK;
     bool closed = lt_text_eq(on->access, T("private")) && !lt_text_eq(node->group, on->group);
     if (closed && on->group.len) {
         lt_ignore(lt_fail(err, LT_INVALID,
-                          "%.*s: it references '%.*s', which is private to the group '%.*s'",
-                          LT_ARG(node->path), LT_ARG(on->id), LT_ARG(on->group)));
-        return lt_hint(err, "put it into that group, or change the access of '%.*s'",
-                       LT_ARG(on->name));
+                          "it references '%.*s', which is private to the group '%.*s'",
+                          LT_ARG(on->id), LT_ARG(on->group)));
+        lt_ignore(lt_hint(err, "put it into that group, or change the access of '%.*s'",
+                          LT_ARG(on->name)));
+        return refuse(dbt, node, on, err);
     }
     if (apart && restricts && !lt_text_eq(on->access, T("public"))) {
         lt_ignore(lt_fail(err, LT_INVALID,
-                          "%.*s: it references '%.*s', which is protected in the package '%.*s'",
-                          LT_ARG(node->path), LT_ARG(on->id), LT_ARG(on->package->name)));
-        return lt_hint(err, "make it public there");
+                          "it references '%.*s', which is protected in the package '%.*s'",
+                          LT_ARG(on->id), LT_ARG(on->package->name)));
+        lt_ignore(lt_hint(err, "make it public there"));
+        return refuse(dbt, node, on, err);
     }
     return LT_OK;
 }
@@ -666,11 +688,12 @@ static lt_status check_groups(const lt_dbt *dbt, lt_err *err)
 /* ---- cycles ---- */
 
 typedef struct visit {
-    const lt_dbt_node *node;
+    lt_dbt_node *node;
     size_t next;
 } visit;
 
-static lt_status fail_cycle(const visit *path, size_t depth, const lt_dbt_node *again, lt_err *err)
+static lt_status fail_cycle(lt_dbt *dbt, const visit *path, size_t depth, const lt_dbt_node *again,
+                            lt_err *err)
 {
     LT_AUTO(lt_buf) text = {.limit = 800};
     size_t start = 0;
@@ -680,11 +703,12 @@ static lt_status fail_cycle(const visit *path, size_t depth, const lt_dbt_node *
         lt_buf_printf(&text, "%.*s -> ", LT_ARG(path[i].node->id));
     lt_buf_add(&text, again->id);
     lt_ignore(lt_fail(err, LT_INVALID, "found a cycle: %s", lt_buf_chars(&text)));
-    return lt_hint(err, "let one of them not need the next");
+    lt_ignore(lt_hint(err, "let one of them not need the next"));
+    return refuse(dbt, path[depth - 1].node, again, err);
 }
 
 /* Depth first without recursion: white 0, on the path 1, done 2. */
-static lt_status check_cycles(const lt_dbt *dbt, lt_err *err)
+static lt_status check_cycles(lt_dbt *dbt, lt_err *err)
 {
     size_t count = dbt->all.len;
     unsigned char *color = lt_xcalloc(count + 1, 1);
@@ -703,9 +727,9 @@ static lt_status check_cycles(const lt_dbt *dbt, lt_err *err)
                 depth--;
                 continue;
             }
-            const lt_dbt_node *next = top->node->depends_on.items[top->next++];
+            lt_dbt_node *next = top->node->depends_on.items[top->next++];
             if (color[next->index] == 1) {
-                status = fail_cycle(path, depth, next, err);
+                status = fail_cycle(dbt, path, depth, next, err);
             } else if (!color[next->index]) {
                 color[next->index] = 1;
                 path[depth++] = (visit){.node = next};
@@ -804,7 +828,7 @@ bool lt_dbt_resolves_alike(const lt_dbt_node *a, const lt_dbt_node *b)
 }
 
 /* What was resolved leads to nodes that are there, and nowhere round; a file may say anything. */
-static lt_status check_edges(const lt_dbt *dbt, lt_err *err)
+static lt_status check_edges(lt_dbt *dbt, lt_err *err)
 {
     for (size_t i = 0; i < dbt->all.len; i++) {
         const lt_dbt_nodes *on = &dbt->all.items[i]->depends_on;

@@ -604,7 +604,10 @@ lt_status lt_dbt_add_yaml_snapshot(const value_source *source, const lt_yaml *en
     config_calls call = {0};
     LT_TRY(lt_dbt_need_text(source->path, entry, T("name"), &name, err));
     LT_TRY(lt_dbt_need_text(source->path, entry, T("relation"), &relation, err));
+    const lt_yaml *at = lt_yaml_find(entry, T("relation"));
     lt_dbt_node *node = node_of(source, LT_DBT_SNAPSHOT, name, entry);
+    node->line = at->line;
+    node->col = at->col;
     node->raw_code =
         lt_text_of(lt_arena_format(&dbt->arena, "select * from {{ %.*s }}", LT_ARG(relation)));
     lt_text below = below_folder(source->path);

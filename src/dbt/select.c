@@ -309,7 +309,7 @@ lt_status lt_dbt_selectors_read(lt_dbt *dbt, lt_err *err)
     LT_AUTO(lt_chars) full = lt_path_join(dbt->settings.root, "selectors.yml");
     if (!lt_path_exists(full))
         return LT_OK;
-    LT_TRY(lt_dbt_yaml_file(dbt, dbt->settings.root, "selectors.yml", &root, err));
+    LT_TRY(lt_dbt_yaml_file(dbt, dbt->settings.root, "selectors.yml", &root, NULL, err));
     const lt_yaml *list = lt_yaml_find(root, T("selectors"));
     if (lt_dbt_is_null(list))
         return lt_yaml_fail(root, "selectors.yml", err, "'selectors' is missing");

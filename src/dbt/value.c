@@ -6,9 +6,9 @@
 #include <openssl/evp.h>
 
 lt_status lt_dbt_yaml_file(lt_dbt *dbt, const char *root, const char *path, lt_yaml **out,
-                           lt_err *err)
+                           lt_yaml_doubles *doubles, lt_err *err)
 {
-    static const lt_yaml_options options = {.yaml11 = true};
+    const lt_yaml_options options = {.yaml11 = true, .doubles = doubles};
     LT_AUTO(lt_buf) text = {.limit = 4 * (size_t)LT_DBT_FILE_BYTES};
     LT_AUTO(lt_chars) full = lt_path_join(root, path);
     LT_TRY(lt_file_read(full, &text, err));

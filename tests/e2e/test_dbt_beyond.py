@@ -523,7 +523,7 @@ def test_children_and_a_selection_when_asked_for(duck, watch):
 def test_another_target_is_told_and_not_filled(duck, watch):
     duck("build")
     w = watch(duck)
-    assert "another target" in w.save("profiles.yml", SHOP["profiles.yml"].replace("shop.duckdb", "other.duckdb"))
+    assert "another target now, the schema main of the database other" in w.save("profiles.yml", SHOP["profiles.yml"].replace("shop.duckdb", "other.duckdb"))
     assert not (duck.root / "other.duckdb").exists()
 
 

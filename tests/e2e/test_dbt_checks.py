@@ -207,3 +207,25 @@ def test_a_text_of_a_yml_file_ends_without_its_line_end_but_a_description_keeps_
     test = next(node for name, node in made["nodes"].items() if name.startswith("test."))
     assert (model["description"], model["config"]["meta"]) == ("said\n", {"a": "x", "b": "y\n"})
     assert (test["config"]["where"], made["unit_tests"]["unit_test.shop.m.u"]["expect"]["rows"]) == ("id > 0", "select 1 as id")
+
+
+def test_a_refused_reference_has_its_place(shop):
+    """The line of the ref(), not of the file that holds it."""
+    shop.write("models/n.sql", "-- first\nselect *\nfrom {{ ref('m') }}")
+    shop.write("models/m.yml", "groups: [{name: g, owner: {name: a}}, {name: h, owner: {name: b}}]\n"
+                               "models: [{name: m, access: private, group: g}, {name: n, group: h}]\n")
+    said = shop("parse", code=2)
+    assert "models/n.sql:3:9: it references 'model.shop.m', which is private to the group 'g'" in said and "put it into that group" in said
+    shop.write("models/m.yml", "")
+    shop.write("snapshots/s.yml", "snapshots:\n  - name: s\n    config: {strategy: check, check_cols: all, unique_key: id}\n    relation: ref('mm')\n")
+    said = shop("parse", code=2)
+    assert "snapshots/s.yml:4:15: there is no model 'mm'" in said and "did you mean 'm'" in said
+    shop.write("snapshots/s.yml", "")
+    shop.write("models/m.sql", "\nselect 1 as id from {{ ref('n') }}")
+    said = shop("parse", code=2)
+    assert "found a cycle: model.shop.m -> model.shop.n -> model.shop.m" in said and "models/n.sql:3:9" in said
+
+
+def test_a_key_that_stands_twice_in_the_project_is_told(shop):
+    shop.write("dbt_project.yml", PROJECT + "models: {+tags: [a]}\n\nmodels: {+tags: [b]}\n")
+    assert "Duplicate key 'models' in \"<unicode string>\", line 5, column 1 in file" in " ".join(shop("parse").split())

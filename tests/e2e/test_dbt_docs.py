@@ -306,5 +306,7 @@ def test_a_browser_shows_a_model_with_its_columns_and_its_words_as_text(docs, tm
             assert "&lt;img src=x onerror" in seen and "<strong>them</strong>" in seen
             assert "<td>Half</td>" in seen and "select id, customer, 1.5" in seen
             assert re.search(r'<a href="#seed.docs.orders"', seen) and re.search(r"<svg[^>]*>.*<path", seen, re.S)
+        theirs = dom(f"http://127.0.0.1:{site.port}/#!/model/model.docs.totals?g_v=1", tmp_path / "browser")  # a link of dbt's page
+        assert "<td>Half</td>" in theirs and "<p>There is no" not in theirs
     finally:
         site.stop()

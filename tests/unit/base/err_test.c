@@ -92,11 +92,13 @@ Test(err, status_follows_errno)
         lt_status status;
         const char *hint;
     } cases[] = {
-        {ENOENT, LT_NOT_FOUND, ""},   {EACCES, LT_DENIED, ""},   {EPERM, LT_DENIED, ""},
-        {EROFS, LT_DENIED, "--target-path"}, {EEXIST, LT_CONFLICT, ""}, {EINVAL, LT_INVALID, ""},
-        {ENOTDIR, LT_INVALID, ""},    {EISDIR, LT_INVALID, ""},  {ENAMETOOLONG, LT_INVALID, ""},
-        {ENOSPC, LT_IO, "free some"}, {EDQUOT, LT_IO, "free"},   {EMFILE, LT_IO, "ulimit"},
-        {ENFILE, LT_IO, "ulimit -n"}, {EIO, LT_IO, ""},
+        {ENOENT, LT_NOT_FOUND, ""},     {EACCES, LT_DENIED, ""},
+        {EPERM, LT_DENIED, ""},         {EROFS, LT_DENIED, "--target-path"},
+        {EEXIST, LT_CONFLICT, ""},      {EINVAL, LT_INVALID, ""},
+        {ENOTDIR, LT_INVALID, ""},      {EISDIR, LT_INVALID, ""},
+        {ENAMETOOLONG, LT_INVALID, ""}, {ENOSPC, LT_IO, "free some"},
+        {EDQUOT, LT_IO, "free"},        {EMFILE, LT_IO, "ulimit"},
+        {ENFILE, LT_IO, "ulimit -n"},   {EIO, LT_IO, ""},
     };
     for (size_t i = 0; i < LT_COUNT(cases); i++) {
         lt_err err = {0};
