@@ -5,8 +5,9 @@
 #include "base/time.h"
 
 /* Of one running template; while a project is read, the usual of templates. A macro that writes the facts of some thousand tests into
- * tables keeps much. */
+ * tables does much and keeps much. */
 #define MOST_VALUE_BYTES (2 * LT_GIB)
+#define MOST_STEPS 5000000000
 
 static const lt_jinja_tag own_tags[] = {
     {.name = "test", .kind = LT_JINJA_TAG_MACRO, .prefix = "test_"},
@@ -599,7 +600,8 @@ static lt_status load(lt_dbt *dbt, bool from_cache, lt_err *err)
                               .filter_count = LT_DBT_FILTERS,
                               .tags = own_tags,
                               .tag_count = LT_COUNT(own_tags),
-                              .max_heap_bytes = MOST_VALUE_BYTES};
+                              .max_heap_bytes = MOST_VALUE_BYTES,
+                              .max_steps = MOST_STEPS};
     dbt->yaml_env = lt_dbt_yaml_env;
     lt_dbt_defaults_init(dbt);
     put_target(dbt);
@@ -610,6 +612,7 @@ static lt_status load(lt_dbt *dbt, bool from_cache, lt_err *err)
     dbt->parse_rt = NULL;
     dbt->parse_env = dbt->env;
     dbt->parse_env.max_heap_bytes = 0;
+    dbt->parse_env.max_steps = 0;
     if (!dbt->is_strict)
         dbt->parse_env.undefined = LT_JINJA_ABSORBING;
     LT_TRY(lt_dbt_rt_make(dbt, &parsing, &dbt->parse_rt, err));

@@ -418,14 +418,19 @@ static lt_text cell_text(place at, duckdb_type id, lt_arena *arena)
 
 typedef LT_VEC(lt_text) cells;
 
+typedef struct limits {
+    size_t rows;
+    size_t bytes; /* what the arena may hold at the end: others may have filled it */
+} limits;
+
 /* The rows of a chunk behind those that are there, up to the limit; *more when there were more. */
-static lt_status add_chunk(duckdb_data_chunk chunk, size_t columns, size_t row_limit, bool *more,
+static lt_status add_chunk(duckdb_data_chunk chunk, size_t columns, const limits *most, bool *more,
                            lt_arena *arena, cells *out, lt_err *err)
 {
     size_t have = out->len / columns;
     size_t rows = (size_t)lt_duck.data_chunk_get_size(chunk);
-    *more = rows > row_limit - have;
-    rows = LT_MIN(rows, row_limit - have);
+    *more = rows > most->rows - have;
+    rows = LT_MIN(rows, most->rows - have);
     size_t start = out->len;
     for (size_t i = 0; i < rows * columns; i++)
         lt_push_in(arena, out, (lt_text){0});
@@ -434,11 +439,11 @@ static lt_status add_chunk(duckdb_data_chunk chunk, size_t columns, size_t row_l
         duckdb_vector vector = lt_duck.data_chunk_get_vector(chunk, c);
         LT_AUTO(duck_type) type = lt_duck.vector_get_column_type(vector);
         duckdb_type id = lt_duck.get_type_id(type);
-        for (size_t r = 0; r < rows && arena->used_bytes < RESULT_LIMIT; r++)
+        for (size_t r = 0; r < rows && arena->used_bytes < most->bytes; r++)
             out->items[start + r * columns + c] =
                 cell_text((place){.vector = vector, .type = type, .row = r}, id, arena);
     }
-    if (arena->used_bytes >= RESULT_LIMIT)
+    if (arena->used_bytes >= most->bytes)
         return lt_fail(err, LT_TOO_BIG, "the result is larger than %d bytes", RESULT_LIMIT);
     return LT_OK;
 }
@@ -468,6 +473,7 @@ lt_status lt_duckdb_query_table(lt_session *session, lt_text sql, const lt_text 
     lt_table table = {0};
     cells found = {0};
     bool cut = false;
+    const limits most = {row_limit, arena->used_bytes + RESULT_LIMIT};
     LT_TRY(lt_duckdb_prepare(self, sql, params, param_count, &prepared, err));
     LT_TRY(lt_duckdb_start(self, prepared, &result, err));
     LT_TRY(describe(&result, arena, &table, err));
@@ -476,7 +482,7 @@ lt_status lt_duckdb_query_table(lt_session *session, lt_text sql, const lt_text 
         LT_TRY(lt_duckdb_fetch(self, &result, &chunk, err));
         if (!chunk || lt_duck.data_chunk_get_size(chunk) == 0)
             break;
-        LT_TRY(add_chunk(chunk, table.column_count, row_limit, &cut, arena, &found, err));
+        LT_TRY(add_chunk(chunk, table.column_count, &most, &cut, arena, &found, err));
     }
     table.cells = found.items;
     table.row_count = table.column_count ? found.len / table.column_count : 0;

@@ -21,13 +21,15 @@ static lt_text cell_text(const PGresult *result, int row, int column, lt_arena *
                                            (size_t)PQgetlength(result, row, column)));
 }
 
-static lt_status add_row(const PGresult *result, int row, lt_arena *arena, cells *out, lt_err *err)
+/* `most_bytes`: what the arena may hold behind it. */
+static lt_status add_row(const PGresult *result, int row, lt_arena *arena, size_t most_bytes,
+                         cells *out, lt_err *err)
 {
     for (int i = 0; i < PQnfields(result); i++) {
         lt_text cell = cell_text(result, row, i, arena);
         lt_push_in(arena, out, cell);
     }
-    if (arena->used_bytes >= RESULT_LIMIT)
+    if (arena->used_bytes >= most_bytes)
         return lt_fail(err, LT_TOO_BIG, "the result is larger than %d bytes", RESULT_LIMIT);
     return LT_OK;
 }
@@ -37,6 +39,7 @@ static lt_status read_rows(pg_session *self, lt_text sql, size_t row_limit, bool
                            lt_arena *arena, lt_table *table, PGresult **last, lt_err *err)
 {
     cells found = {0};
+    size_t most_bytes = arena->used_bytes + RESULT_LIMIT;
     for (;;) {
         lt_pg_await(self);
         LT_AUTO(pg_result) result = PQgetResult(self->connection);
@@ -54,7 +57,7 @@ static lt_status read_rows(pg_session *self, lt_text sql, size_t row_limit, bool
             *more = true;
             continue;
         }
-        LT_TRY(add_row(result, 0, arena, &found, err));
+        LT_TRY(add_row(result, 0, arena, most_bytes, &found, err));
         table->row_count++;
     }
 }
@@ -116,8 +119,9 @@ static lt_status last_rows(pg_session *self, PGresult **last, size_t *done, lt_e
 static lt_status copy_rows(const PGresult *result, lt_arena *arena, lt_table *out, lt_err *err)
 {
     cells found = {0};
+    size_t most_bytes = arena->used_bytes + RESULT_LIMIT;
     for (int row = 0; row < PQntuples(result); row++)
-        LT_TRY(add_row(result, row, arena, &found, err));
+        LT_TRY(add_row(result, row, arena, most_bytes, &found, err));
     *out = (lt_table){.cells = found.items,
                       .column_count = (size_t)PQnfields(result),
                       .row_count = (size_t)PQntuples(result)};

@@ -1,10 +1,13 @@
 /* Templates and their renders: compile, run, scopes, limits, and where errors happened. */
 #include "jinja/inner.h"
 
+#include "base/proc.h"
+
 #include <stdio.h>
 
 enum {
     DEFAULT_STEPS = 50000000,
+    STEPS_BETWEEN_STOPS = 1 << 24,
     DEFAULT_CALLS = 250,
     FRAMES_IN_MESSAGE = 4,
 };
@@ -110,7 +113,11 @@ const void *lt_jinja_tag_of(const lt_jinja_template *compiled)
 
 lt_status lt_jinja_charge(lt_jinja_render *r, size_t steps, lt_err *err)
 {
+    uint64_t before = r->limits->steps;
     r->limits->steps += steps;
+    /* Only what is long is stopped: a macro that cleans up after a stop may run. */
+    if ((before ^ r->limits->steps) >= STEPS_BETWEEN_STOPS && lt_stop_asked())
+        return lt_fail(err, LT_CANCELLED, "the template was stopped");
     if (r->limits->steps > r->limits->max_steps)
         return lt_fail(err, LT_TOO_BIG, "the template takes more than %llu steps",
                        (unsigned long long)r->limits->max_steps);

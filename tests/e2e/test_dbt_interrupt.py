@@ -85,6 +85,18 @@ def test_an_interrupt_cancels_a_hook_of_the_project(shop):
     assert process.returncode == 2 and "shop-on-run-start-0: cancelled" in out, out
 
 
+def test_an_interrupt_ends_a_template_that_does_not_come_to_an_end(tmp_path):
+    shop = Shop("duckdb", tmp_path)
+    shop.write({"dbt_project.yml": "name: shop\nprofile: shop\n", "profiles.yml": PROFILES["duckdb"],
+                "models/long.sql": "{% if execute %}{{ log('it begins', true) }}{% for a in range(100000) %}{% for b in range(100000) %}"
+                "{% set c = b ~ 'x' %}{% endfor %}{% endfor %}{% endif %}select 1 as n"})
+    process = shop.start("run")
+    read_until(process, "it begins")
+    process.send_signal(signal.SIGINT)
+    said, code = process.communicate(timeout=100)[0], process.returncode
+    assert code == 2 and "interrupted before all was done" in said and "steps" not in said
+
+
 def test_the_end_has_no_hooks_when_it_is_interrupted(shop):
     shop.write({"dbt_project.yml": "name: shop\nprofile: shop\non-run-end: ['create table ended as select 1 as x']\n"})
     process = shop.start("run")

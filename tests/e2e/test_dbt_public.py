@@ -177,6 +177,12 @@ def test_the_manifest_quotes_sources_as_the_project_says_and_sql_does_not(tmp_pa
 
 def test_a_running_macro_may_keep_what_thousands_of_tests_need(tmp_path):
     project(tmp_path, {"models/a.sql": "{% if execute %}{% set kept = [] %}{% for i in range(300) %}{% do kept.append(('x' * 1000000) ~ i) %}{% endfor %}"
-                       "select {{ kept | length }} as x{% else %}select 1 as x{% endif %}\n"})
+                       "{% for a in range(3000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}select {{ kept | length + run_query('select 5 as x').rows | length }} as x{% else %}select 1 as x{% endif %}\n"})
     dbt(tmp_path, "run")
-    assert rows(tmp_path, "select x from {{ ref('a') }}") == [(300,)]
+    assert rows(tmp_path, "select x from {{ ref('a') }}") == [(301,)]
+
+
+def test_columns_of_a_seed_without_a_name_or_with_one_twice_are_named(tmp_path):
+    project(tmp_path, {"seeds/s.csv": "x,,x,x\n1,2,3,4\n"})
+    dbt(tmp_path, "seed")
+    assert rows(tmp_path, "select x, b, x_2, x_3 from {{ ref('s') }}") == [(1, 2, 3, 4)]

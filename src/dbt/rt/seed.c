@@ -131,10 +131,42 @@ static bool has_column_type(lt_jinja_value types, lt_text name)
     return types.type == LT_JINJA_DICT && lt_jinja_find(types, name, &ignored);
 }
 
+/* As agate names a column that has no name: a, b, ... z, aa, bb, ... */
+static lt_text letter_name(lt_arena *arena, size_t column)
+{
+    size_t len = column / 26 + 1;
+    char *name = lt_alloc(arena, len + 1);
+    memset(name, 'a' + (int)(column % 26), len);
+    return lt_text_at(name, len);
+}
+
+static bool is_among(const lt_texts *names, lt_text name)
+{
+    for (size_t i = 0; i < names->len; i++)
+        if (lt_text_eq(names->items[i], name))
+            return true;
+    return false;
+}
+
+/* No column is without a name, and the second `x` is `x_2`, the third `x_3`. */
+static lt_texts column_names(lt_arena *arena, const lt_texts *header)
+{
+    lt_texts made = {0};
+    for (size_t i = 0; i < header->len; i++) {
+        lt_text name = header->items[i].len ? header->items[i] : letter_name(arena, i);
+        lt_text own = name;
+        for (size_t again = 2; is_among(&made, own); again++)
+            own = lt_text_of(lt_arena_format(arena, "%.*s_%zu", LT_ARG(name), again));
+        lt_push_in(arena, &made, own);
+    }
+    return made;
+}
+
 static lt_status build(lt_jinja_heap *heap, const text_rows *rows, lt_jinja_value types,
                        lt_jinja_value *out, lt_err *err)
 {
-    const lt_texts *header = &rows->items[0];
+    lt_texts names = column_names(&heap->arena, &rows->items[0]);
+    const lt_texts *header = &names;
     lt_dbt_cell_kind *kinds = lt_alloc_array(&heap->arena, header->len, sizeof(*kinds));
     lt_jinja_value *cells = lt_alloc_array(&heap->arena, header->len, sizeof(*cells));
     for (size_t i = 0; i < header->len; i++)
