@@ -28,6 +28,8 @@ static const lt_dbt_state *find_state(orphans_work *w, lt_err *err)
     const char *said = w->work->flags->state, *target = w->work->target_folder;
     lt_status status =
         lt_dbt_state_read(said ? said : target, target, &w->state, said ? err : &ignored);
+    if (status == LT_OK && said)
+        status = lt_dbt_state_need(&w->state, err);
     return status == LT_OK ? &w->state : NULL;
 }
 

@@ -69,9 +69,13 @@ static lt_status read_span(const dbt_work *work, lt_dbt_run_request *out, lt_err
     LT_TRY(read_moment("event-time-start", flags->event_time_start, &out->event_from_us, err));
     LT_TRY(read_moment("event-time-end", flags->event_time_end, &out->event_to_us, err));
     if (!flags->event_time_start != !flags->event_time_end)
-        return lt_fail(err, LT_INVALID, "--event-time-start and --event-time-end go together");
+        return lt_fail(err, LT_INVALID,
+                       "When specifying `--event-time-%s`, `--event-time-%s` must also be present.",
+                       flags->event_time_start ? "start" : "end",
+                       flags->event_time_start ? "end" : "start");
     if (flags->event_time_start && out->event_from_us >= out->event_to_us)
-        return lt_fail(err, LT_INVALID, "--event-time-start is not before --event-time-end");
+        return lt_fail(err, LT_INVALID,
+                       "Value for `--event-time-start` must be less than `--event-time-end`");
     if (work->sample.start[0]) {
         out->event_from_us = work->sample.start_us;
         out->event_to_us = work->sample.end_us;
@@ -121,7 +125,6 @@ lt_status dbt_run_open(dbt_work *work, lt_dbt_action action, const lt_node_set *
                                   .started = dbt_line_started,
                                   .ended = dbt_line_ended,
                                   .batch = dbt_line_batch,
-                                  .say = dbt_line_said,
                                   .user = work};
     if (action == LT_DBT_DO_SHOW) /* its rows are all that is said */
         request.started = request.ended = NULL;

@@ -617,10 +617,41 @@ bool dbt_has_verb(const char *word)
     return false;
 }
 
+const char *const dbt_other_variables[] = {"ARTIFACT_STATE_PATH",
+                                           "CACHE_SELECTED_ONLY",
+                                           "CLEAN_PROJECT_FILES_ONLY",
+                                           "DEFER_TO_STATE",
+                                           "DOWNLOAD_DIR",
+                                           "EXPORT_SAVED_QUERIES",
+                                           "FAVOR_STATE_MODE",
+                                           "INCLUDE_SAVED_QUERY",
+                                           "INVOCATION_ENV",
+                                           "LOG_CACHE_EVENTS",
+                                           "MACRO_DEBUGGING",
+                                           "NO_PRINT",
+                                           "PACKAGE_HUB_URL",
+                                           "PARTIAL_PARSE_FILE_DIFF",
+                                           "PARTIAL_PARSE_FILE_PATH",
+                                           "PP_FILE_DIFF_TEST",
+                                           "PP_TEST",
+                                           "RECORDED_FILE_PATH",
+                                           "SEND_ANONYMOUS_USAGE_STATS",
+                                           "SHOW_RESOURCE_REPORT",
+                                           "SQLPARSE",
+                                           "STATIC_PARSER",
+                                           "TEST_STATE_MODIFIED",
+                                           "UPLOAD_TO_ARTIFACTS_INGEST_API",
+                                           "USE_EXPERIMENTAL_PARSER",
+                                           "USE_FAST_TEST_EDGES",
+                                           NULL};
+
 bool dbt_flags_has_variable(lt_text name)
 {
     for (size_t i = 0; i < dbt_flag_count; i++)
         if (dbt_flag_table[i].env && lt_text_eq(lt_text_of(dbt_flag_table[i].env), name))
+            return true;
+    for (size_t i = 0; dbt_other_variables[i]; i++)
+        if (lt_text_eq(lt_text_of(dbt_other_variables[i]), name))
             return true;
     return false;
 }

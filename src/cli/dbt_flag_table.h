@@ -45,6 +45,8 @@ typedef struct dbt_verb_row {
 #define DBT_NO_NUMBER INT64_MIN
 
 extern const dbt_flag dbt_flag_table[];
+extern const char *const
+    dbt_other_variables[]; /* names behind DBT_ that are dbt's and no option here; NULL ends them */
 extern const size_t dbt_flag_count;
 extern const dbt_verb_row dbt_verbs[]; /* the name that messages use comes first */
 extern const size_t dbt_verb_count;

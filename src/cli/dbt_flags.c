@@ -257,12 +257,11 @@ static void share_name(const char *name)
 
 static void share_names(void)
 {
-    static const char *const others[] = {"INVOCATION_ENV", "PACKAGE_HUB_URL", "DOWNLOAD_DIR"};
     for (size_t i = 0; i < dbt_flag_count; i++)
         if (dbt_flag_table[i].env)
             share_name(dbt_flag_table[i].env);
-    for (size_t i = 0; i < LT_COUNT(others); i++)
-        share_name(others[i]);
+    for (size_t i = 0; dbt_other_variables[i]; i++)
+        share_name(dbt_other_variables[i]);
 }
 
 /* Variables that have a new name; what is in one of them goes before the new one. */

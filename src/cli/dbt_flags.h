@@ -68,7 +68,7 @@ LT_MUST_CHECK lt_status dbt_flags_from_run(dbt_flags *out, const lt_json *args, 
                                            lt_err *err);
 /* Numbers that nobody said get their usual value. */
 void dbt_flags_finish(dbt_flags *out);
-/* Is DBT_ENGINE_... of this name an option? */
+/* Is DBT_ENGINE_... of this name one of dbt's? */
 bool dbt_flags_has_variable(lt_text name);
 const char *dbt_verb_name(dbt_verb verb);
 /* Has `leat dbt` a command that begins with this word? */

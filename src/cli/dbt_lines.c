@@ -382,20 +382,18 @@ void dbt_line_batch(void *user, const lt_dbt_batch_line *one)
     say_line(work, &said, &left);
 }
 
-void dbt_line_said(void *user, bool warning, bool info, lt_text message)
+lt_status dbt_line_said(void *user, lt_dbt_said how, lt_text message, lt_err *err)
 {
     dbt_work *work = user;
-    dbt_say(&work->log,
-            warning ? LT_LOG_WARNING
-            : info  ? LT_LOG_INFO
-                    : LT_LOG_DEBUG,
-            warning ? "I046"
-            : info  ? "I062"
-                    : "I063",
-            warning ? "JinjaLogWarning"
-            : info  ? "JinjaLogInfo"
-                    : "JinjaLogDebug",
-            "%.*s", LT_ARG(message));
+    if (how == LT_DBT_WARNED)
+        return dbt_work_warn(work, LT_DBT_TEMPLATE_WARNS, err, "%.*s", LT_ARG(message));
+    if (how == LT_DBT_PRINTED)
+        dbt_say_plain(&work->log, message);
+    else if (how == LT_DBT_TOLD)
+        dbt_say(&work->log, LT_LOG_INFO, "I062", "JinjaLogInfo", "%.*s", LT_ARG(message));
+    else
+        dbt_say(&work->log, LT_LOG_DEBUG, "I063", "JinjaLogDebug", "%.*s", LT_ARG(message));
+    return LT_OK;
 }
 
 /* ---- what there is ---- */

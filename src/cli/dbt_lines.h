@@ -9,11 +9,11 @@ void dbt_say_found(dbt_work *work);
 void dbt_say_concurrency(dbt_work *work);
 void dbt_say_blank(dbt_work *work);
 
-/* For lt_dbt_run_request; `user` is the dbt_work. */
+/* For lt_dbt_settings and lt_dbt_run_request; `user` is the dbt_work. */
 void dbt_line_started(void *user, const lt_dbt_node_result *result, size_t total);
 void dbt_line_ended(void *user, const lt_dbt_node_result *result, size_t total);
 void dbt_line_batch(void *user, const lt_dbt_batch_line *one);
-void dbt_line_said(void *user, bool warning, bool info, lt_text message);
+lt_status dbt_line_said(void *user, lt_dbt_said how, lt_text message, lt_err *err);
 void dbt_say_end(dbt_work *work, const lt_dbt_run *run);
 
 /* For lt_dbt_freshness_request. */

@@ -19,47 +19,12 @@ static lt_status warn_of_renamed(dbt_work *work, lt_err *err)
     return LT_OK;
 }
 
-/* Names behind the prefix that are dbt's and no option here. */
-static bool is_known(lt_text name)
-{
-    static const char *const others[] = {"ARTIFACT_STATE_PATH",
-                                         "CACHE_SELECTED_ONLY",
-                                         "CLEAN_PROJECT_FILES_ONLY",
-                                         "DEFER_TO_STATE",
-                                         "DOWNLOAD_DIR",
-                                         "EXPORT_SAVED_QUERIES",
-                                         "FAVOR_STATE_MODE",
-                                         "INCLUDE_SAVED_QUERY",
-                                         "INVOCATION_ENV",
-                                         "LOG_CACHE_EVENTS",
-                                         "MACRO_DEBUGGING",
-                                         "NO_PRINT",
-                                         "PACKAGE_HUB_URL",
-                                         "PARTIAL_PARSE_FILE_DIFF",
-                                         "PARTIAL_PARSE_FILE_PATH",
-                                         "PP_FILE_DIFF_TEST",
-                                         "PP_TEST",
-                                         "RECORDED_FILE_PATH",
-                                         "SEND_ANONYMOUS_USAGE_STATS",
-                                         "SHOW_RESOURCE_REPORT",
-                                         "SQLPARSE",
-                                         "STATIC_PARSER",
-                                         "TEST_STATE_MODIFIED",
-                                         "UPLOAD_TO_ARTIFACTS_INGEST_API",
-                                         "USE_EXPERIMENTAL_PARSER",
-                                         "USE_FAST_TEST_EDGES"};
-    for (size_t i = 0; i < LT_COUNT(others); i++)
-        if (lt_text_eq(lt_text_of(others[i]), name))
-            return true;
-    return dbt_flags_has_variable(name);
-}
-
 static lt_status warn_of_namespace(dbt_work *work, lt_err *err)
 {
     for (char **at = environ; *at; at++) {
         lt_text whole = lt_text_of(*at), name;
         if (!lt_text_starts(whole, T(PREFIX)) || !lt_text_cut(&whole, '=', &name) ||
-            is_known(lt_text_sub(name, strlen(PREFIX), SIZE_MAX)))
+            dbt_flags_has_variable(lt_text_sub(name, strlen(PREFIX), SIZE_MAX)))
             continue;
         LT_TRY(dbt_work_warn(work, LT_DBT_VARIABLE_NAMESPACE, err,
                              "Found custom environment variable `%.*s` in the environment. The "

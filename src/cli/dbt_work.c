@@ -6,6 +6,7 @@
 #include "base/proc.h"
 #include "base/time.h"
 #include "cli/cmd_dbt.h"
+#include "cli/dbt_lines.h"
 #include "cli/dbt_retry.h"
 #include "dbt/artifacts.h"
 
@@ -331,10 +332,15 @@ lt_status dbt_work_load(dbt_work *work, lt_err *err)
                                 .flags = dbt_flags_value(work->flags, &work->heap),
                                 .args = work->invocation.args,
                                 .metadata_envs = metadata_envs(work),
-                                .checks_version = work->flags->version_check != 0};
+                                .checks_version = work->flags->version_check != 0,
+                                .say = dbt_line_said,
+                                .say_user = work};
     LT_TRY(lt_dbt_load(&settings, &work->dbt, err));
     if (writes_catalogs(work->flags->verb))
         LT_TRY(lt_dbt_catalogs_check(work->dbt, err));
+    if (!settings.reads_cache)
+        dbt_say(&work->log, LT_LOG_DEBUG, "I028", "PartialParsingNotEnabled",
+                "Partial parsing not enabled");
     dbt_say(&work->log, LT_LOG_DEBUG, "I040", "PartialParsing", "%s", lt_dbt_parse_note(work->dbt));
     LT_TRY(dbt_work_say_warnings(work, 0, err));
     return dbt_work_deprecations(work, err);
@@ -447,12 +453,12 @@ lt_status dbt_work_deferred(dbt_work *work, const lt_dbt_state **out, lt_err *er
     LT_TRY(need_state(work, err));
     *out = work->has_state ? &work->state : NULL;
     if (!folder)
-        return LT_OK;
+        return *out ? lt_dbt_state_need(*out, err) : LT_OK;
     if (!work->has_deferred)
         LT_TRY(read_state(work, folder, &work->deferred, err));
     work->has_deferred = true;
     *out = &work->deferred;
-    return LT_OK;
+    return lt_dbt_state_need(*out, err);
 }
 
 static lt_dbt_indirect indirect_of(const char *word)

@@ -332,6 +332,14 @@ static void merge_folders(lt_dbt *dbt, const lt_dbt_node *node, lt_jinja_value p
     }
 }
 
+/* dbt_project.yml gives all exposures `meta` without a plus, too, where for others it would be a folder of that name. */
+static void merge_exposures_meta(lt_dbt *dbt, const lt_dbt_node *node, lt_jinja_value all)
+{
+    lt_jinja_value meta = lt_dbt_at(lt_dbt_at(node->package->project, "exposures"), "meta");
+    if (meta.type == LT_JINJA_DICT)
+        lt_jinja_put(all, "meta", updated(dbt, (lt_jinja_value){0}, meta));
+}
+
 /* ---- strict projects: keys and values that mean something ---- */
 
 static const char *const materializations[] = {
@@ -616,6 +624,8 @@ lt_status lt_dbt_config_make(lt_dbt *dbt, lt_dbt_node *node, lt_jinja_value entr
     lt_dbt_config *config = &node->config;
     config->all = lt_jinja_dict(&dbt->heap);
     config->unrendered = lt_jinja_dict(&dbt->heap);
+    if (node->kind == LT_DBT_EXPOSURE)
+        merge_exposures_meta(dbt, node, config->all);
     merge_folders(dbt, node, node->package->project, config->all, true);
     merge_folders(dbt, node, node->package->unrendered, config->unrendered, false);
     lt_dbt_config_merge(dbt, config->all, entry);

@@ -53,10 +53,6 @@ lt_status lt_dbt_run_connect(lt_dbt_run *run, lt_err *err)
         run->owns_engine = true;
     }
     run->engine = engine;
-    if (run->request.say) {
-        run->request.dbt->say = run->request.say;
-        run->request.dbt->say_user = run->request.user;
-    }
     return lt_dbt_run_use(run, engine, err);
 }
 

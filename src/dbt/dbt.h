@@ -56,6 +56,9 @@ typedef struct lt_dbt_settings {
     lt_jinja_value args; /* invocation_args_dict of templates: a dict; undefined: the flags */
     lt_jinja_value metadata_envs; /* dbt_metadata_envs: a dict; undefined: none */
     bool checks_version;          /* require-dbt-version counts */
+    /* What templates say, while they are read and when they run, from any thread; NULL: lt_log(). LT_INVALID: a warning is to be an error. */
+    lt_status (*say)(void *user, lt_dbt_said how, lt_text message, lt_err *err);
+    void *say_user;
 } lt_dbt_settings;
 
 /* Everything in *out lives until lt_dbt_close(); what settings point to must live as long. */

@@ -107,7 +107,6 @@ typedef struct lt_dbt_run_request {
     void (*started)(void *user, const lt_dbt_node_result *result, size_t total);
     void (*ended)(void *user, const lt_dbt_node_result *result, size_t total);
     void (*batch)(void *user, const lt_dbt_batch_line *line); /* without that lock */
-    void (*say)(void *user, bool warning, bool info, lt_text message);
     void *user;
 } lt_dbt_run_request;
 

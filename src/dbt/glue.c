@@ -3,6 +3,8 @@
 
 #include "base/log.h"
 
+#include <stdio.h>
+
 const lt_jinja_env lt_dbt_yaml_env = {.filters = lt_dbt_native_filters,
                                       .filter_count = LT_DBT_FILTERS};
 
@@ -97,19 +99,35 @@ static lt_status render(void *user, lt_dbt_exec *exec, lt_jinja_render *inside, 
                                 NULL, err);
 }
 
-static void say(void *user, lt_dbt_exec *exec, bool warning, bool info, lt_text message)
+/* Where nobody listens, what log() says while a project is read is left out. */
+static lt_status say(void *user, lt_dbt_exec *exec, lt_dbt_said how, lt_text message, lt_err *err)
 {
+    static const lt_log_level levels[] = {[LT_DBT_LOGGED] = LT_LOG_DEBUG,
+                                          [LT_DBT_TOLD] = LT_LOG_INFO,
+                                          [LT_DBT_WARNED] = LT_LOG_WARNING};
     const lt_dbt *dbt = user;
-    const rendering *r = rendering_of(exec);
-    if (r->loading && !warning)
-        return;
-    if (dbt->say)
-        dbt->say(dbt->say_user, warning, info, message);
-    else
-        lt_log(warning ? LT_LOG_WARNING
-               : info  ? LT_LOG_INFO
-                       : LT_LOG_DEBUG,
-               "%.*s", LT_ARG(message));
+    lt_dbt *loading = rendering_of(exec)->loading;
+    if (loading && loading->may_begin_anew) {
+        held_line line = {.how = how, .text = lt_arena_text(&loading->arena, message)};
+        lt_push_in(&loading->arena, &loading->held, line);
+        return LT_OK;
+    }
+    if (dbt->settings.say)
+        return dbt->settings.say(dbt->settings.say_user, how, message, err);
+    if (how == LT_DBT_PRINTED)
+        printf("%.*s\n", LT_ARG(message));
+    else if (!loading || how == LT_DBT_WARNED)
+        lt_log(levels[how], "%.*s", LT_ARG(message));
+    return LT_OK;
+}
+
+lt_status lt_dbt_say_held(lt_dbt *dbt, lt_err *err)
+{
+    dbt->may_begin_anew = false;
+    for (size_t i = 0; dbt->settings.say && i < dbt->held.len; i++)
+        LT_TRY(dbt->settings.say(dbt->settings.say_user, dbt->held.items[i].how,
+                                 dbt->held.items[i].text, err));
+    return LT_OK;
 }
 
 static void itertools_used(void *user, lt_dbt_exec *exec)

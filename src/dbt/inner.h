@@ -38,6 +38,11 @@ typedef struct parse_unit {
 } parse_unit;
 
 /* Where a warning comes from. They are told in this order. */
+typedef struct held_line {
+    lt_dbt_said how;
+    lt_text text;
+} held_line;
+
 typedef struct warning_place {
     uint32_t phase; /* files; entries given to their nodes; tests of sources */
     uint32_t home;
@@ -103,8 +108,8 @@ struct lt_dbt {
     lt_map patches; /* "package.models.name" or "package.models.name.v1" -> patch */
     lt_jinja_value target;
     int64_t loaded_at_us;
-    void (*say)(void *user, bool warning, bool info, lt_text message); /* NULL: lt_log() */
-    void *say_user;
+    bool may_begin_anew; /* what the project says is held until it is known that the cache serves */
+    LT_VEC(held_line) held;
     lt_jinja_value selectors;                  /* selectors.yml: a dict, or undefined */
     lt_jinja_value defaults[LT_DBT_KINDS + 1]; /* of configuration: dicts in dbt's order */
     lt_dbt_warning_list warnings;
@@ -240,6 +245,8 @@ lt_status lt_dbt_udf_value(rendering *r, lt_jinja_render *render, const lt_dbt_n
 
 /* ---- glue.c ---- */
 
+/* The project has been read: say what was held, and from now on at once. */
+lt_status lt_dbt_say_held(lt_dbt *dbt, lt_err *err);
 extern const lt_jinja_env lt_dbt_yaml_env;
 /* `quoting:` of the root project, then of the node (which may be NULL); of a source and its table alone. All is quoted unless it says otherwise. */
 void lt_dbt_quoting_of(const lt_dbt *dbt, const lt_dbt_node *node, bool quote[LT_DBT_PARTS]);

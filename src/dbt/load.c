@@ -637,7 +637,10 @@ static lt_status load_once(const lt_dbt_settings *settings, bool from_cache, con
     dbt->loaded_at_us = lt_now_us();
     (void)pthread_mutex_init(&dbt->names_lock, NULL);
     dbt->heap.limit = (size_t)4 * LT_GIB;
+    dbt->may_begin_anew = from_cache;
     lt_status status = load(dbt, from_cache, err);
+    if (status == LT_OK)
+        status = lt_dbt_say_held(dbt, err);
     if (status != LT_OK) {
         lt_dbt_close(dbt);
         return status;

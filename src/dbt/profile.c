@@ -147,6 +147,135 @@ static lt_status choose_target(profile_reading *r, const lt_yaml **out, lt_err *
     return status;
 }
 
+/* ---- what a target must have ---- */
+
+static bool is_secret(lt_text key)
+{
+    static const lt_text parts[] = {T("pass"), T("token"), T("secret"), T("private_key"),
+                                    T("keyfile")};
+    for (size_t i = 0; i < LT_COUNT(parts); i++)
+        if (lt_text_has(key, parts[i]))
+            return true;
+    return false;
+}
+
+/* As the credentials of dbt's adapters are declared, in that order; types come before what is missing. */
+typedef enum kind_of_field {
+    FIELD_TEXT,
+    FIELD_INT,
+    FIELD_MAYBE_TEXT,
+    FIELD_MAYBE_BOOL,
+    FIELD_MAYBE_LIST
+} kind_of_field;
+
+typedef struct target_field {
+    const char *name, *alias; /* of a name: an older one */
+    kind_of_field kind;
+    bool required;
+} target_field;
+
+static const target_field postgres_fields[] = {{"database", "dbname", FIELD_TEXT, true},
+                                               {"schema", NULL, FIELD_TEXT, true},
+                                               {"host", NULL, FIELD_TEXT, true},
+                                               {"user", NULL, FIELD_TEXT, true},
+                                               {"port", NULL, FIELD_INT, true},
+                                               {"password", "pass", FIELD_TEXT, true},
+                                               {"connect_timeout", NULL, FIELD_INT, false},
+                                               {"role", NULL, FIELD_MAYBE_TEXT, false},
+                                               {"search_path", NULL, FIELD_MAYBE_TEXT, false},
+                                               {"keepalives_idle", NULL, FIELD_INT, false},
+                                               {"sslmode", NULL, FIELD_MAYBE_TEXT, false},
+                                               {"sslcert", NULL, FIELD_MAYBE_TEXT, false},
+                                               {"sslkey", NULL, FIELD_MAYBE_TEXT, false},
+                                               {"sslrootcert", NULL, FIELD_MAYBE_TEXT, false},
+                                               {"application_name", NULL, FIELD_MAYBE_TEXT, false},
+                                               {"autocommit", NULL, FIELD_MAYBE_BOOL, false},
+                                               {"retries", NULL, FIELD_INT, false}};
+static const target_field duckdb_fields[] = {{"database", NULL, FIELD_TEXT, false},
+                                             {"schema", NULL, FIELD_TEXT, false},
+                                             {"path", NULL, FIELD_TEXT, false},
+                                             {"extensions", NULL, FIELD_MAYBE_LIST, false}};
+
+static bool fits_field(lt_jinja_value value, kind_of_field kind)
+{
+    if (value.type == LT_JINJA_NONE)
+        return kind != FIELD_TEXT && kind != FIELD_INT;
+    return kind == FIELD_INT          ? value.type == LT_JINJA_INT
+           : kind == FIELD_MAYBE_BOOL ? value.type == LT_JINJA_BOOL
+           : kind == FIELD_MAYBE_LIST ? value.type == LT_JINJA_LIST
+                                      : value.type == LT_JINJA_STR;
+}
+
+static size_t field_in(const lt_yaml *target, const target_field *field)
+{
+    for (size_t i = 0; i < target->count; i++)
+        if (lt_text_eq(target->keys[i]->text, lt_text_of(field->name)) ||
+            (field->alias && lt_text_eq(target->keys[i]->text, lt_text_of(field->alias))))
+            return i;
+    return SIZE_MAX;
+}
+
+static lt_status refuse(const profile_reading *r, const lt_yaml *at, lt_text why, lt_err *err)
+{
+    return lt_yaml_fail(at, r->path, err,
+                        "Credentials in profile \"%.*s\", target \"%.*s\" invalid: %.*s",
+                        LT_ARG(r->out->name), LT_ARG(r->out->target_name), LT_ARG(why));
+}
+
+static lt_status check_type(const profile_reading *r, const lt_yaml *target,
+                            const target_field *field, lt_err *err)
+{
+    static const char *const names[] = {[FIELD_TEXT] = "string", [FIELD_INT] = "integer"};
+    LT_AUTO(lt_buf) why = {.limit = LT_KIB};
+    lt_jinja_value value = {0};
+    size_t at = field_in(target, field);
+    if (at == SIZE_MAX || !lt_jinja_find(r->out->credentials, target->keys[at]->text, &value) ||
+        fits_field(value, field->kind))
+        return LT_OK;
+    if (is_secret(target->keys[at]->text) && value.type != LT_JINJA_NONE)
+        lt_buf_add_str(&why, "it");
+    else
+        lt_jinja_repr(value, &why);
+    if (field->kind == FIELD_TEXT || field->kind == FIELD_INT)
+        lt_buf_printf(&why, " is not of type '%s'", names[field->kind]);
+    else
+        lt_buf_add_str(&why, " is not valid under any of the given schemas");
+    return refuse(r, target->items[at], lt_buf_text(&why), err);
+}
+
+static bool has_key(const lt_yaml *target, const char *name)
+{
+    return name && lt_yaml_find(target, lt_text_of(name)) != NULL;
+}
+
+static lt_status check_there(const profile_reading *r, const lt_yaml *target,
+                             const target_field *field, lt_err *err)
+{
+    lt_text nearest;
+    LT_AUTO(lt_chars) why = lt_format("'%s' is a required property", field->name);
+    LT_AUTO(lt_chars)
+    twice = lt_format("Got duplicate keys: (%s) all map to \"%s\"",
+                      field->alias ? field->alias : "", field->name);
+    if (has_key(target, field->name) && has_key(target, field->alias))
+        return refuse(r, lt_yaml_find(target, lt_text_of(field->alias)), lt_text_of(twice), err);
+    if (!field->required || field_in(target, field) != SIZE_MAX)
+        return LT_OK;
+    lt_ignore(refuse(r, target, lt_text_of(why), err));
+    if (lt_text_nearest(lt_text_of(field->name), target->count, key_at, target, &nearest))
+        return lt_hint(err, "'%.*s' is there: did you mean '%s'?", LT_ARG(nearest), field->name);
+    return lt_hint(err, "add it below the target '%.*s'", LT_ARG(r->out->target_name));
+}
+
+static lt_status check_fields(const profile_reading *r, const lt_yaml *target,
+                              const target_field *fields, size_t count, lt_err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        LT_TRY(check_type(r, target, &fields[i], err));
+    for (size_t i = 0; i < count; i++)
+        LT_TRY(check_there(r, target, &fields[i], err));
+    return LT_OK;
+}
+
 /* ---- engines ---- */
 
 static lt_text text_at(const profile_reading *r, const char *key)
@@ -168,7 +297,7 @@ static void add_setting(lt_buf *out, const char *key, lt_text value)
     lt_buf_add_byte(out, '\'');
 }
 
-static lt_status read_postgres(profile_reading *r, lt_err *err)
+static void read_postgres(profile_reading *r)
 {
     static const struct {
         const char *ours, *theirs;
@@ -187,9 +316,6 @@ static lt_status read_postgres(profile_reading *r, lt_err *err)
     out->database = text_at(r, "dbname");
     if (!out->database.len)
         out->database = text_at(r, "database");
-    if (!out->database.len)
-        return lt_fail(err, LT_INVALID, "%s: the target '%.*s' has no 'dbname'", r->path,
-                       LT_ARG(out->target_name));
     for (size_t i = 0; i < LT_COUNT(settings); i++)
         add_setting(&url, settings[i].theirs, text_at(r, settings[i].ours));
     add_setting(&url, "password", password.len ? password : text_at(r, "pass"));
@@ -199,7 +325,6 @@ static lt_status read_postgres(profile_reading *r, lt_err *err)
         add_setting(&url, "options", lt_text_of(options));
     }
     out->target.url = lt_arena_str(&r->dbt->heap.arena, lt_buf_text(&url));
-    return LT_OK;
 }
 
 /* The name of a DuckDB file's catalog: "memory", or the file's name up to its first dot. */
@@ -216,11 +341,10 @@ static lt_text catalog_of(lt_text path)
     return dot == SIZE_MAX ? name : lt_text_sub(name, 0, dot);
 }
 
-static lt_status read_duckdb(profile_reading *r, lt_err *err)
+static void read_duckdb(profile_reading *r)
 {
     lt_dbt_profile *out = r->out;
     lt_text path = text_at(r, "path");
-    (void)err;
     if (!path.len)
         path = T(":memory:");
     out->database = text_at(r, "database");
@@ -229,23 +353,15 @@ static lt_status read_duckdb(profile_reading *r, lt_err *err)
     out->target.path = lt_arena_str(&r->dbt->heap.arena, path);
     if (!out->schema.len)
         out->schema = T("main");
-    return LT_OK;
 }
 
 static const struct {
     lt_text kind;
-    lt_status (*read)(profile_reading *r, lt_err *err);
-} engines[] = {{T("duckdb"), read_duckdb}, {T("postgres"), read_postgres}};
-
-static bool is_secret(lt_text key)
-{
-    static const lt_text parts[] = {T("pass"), T("token"), T("secret"), T("private_key"),
-                                    T("keyfile")};
-    for (size_t i = 0; i < LT_COUNT(parts); i++)
-        if (lt_text_has(key, parts[i]))
-            return true;
-    return false;
-}
+    void (*read)(profile_reading *r);
+    const target_field *fields;
+    size_t field_count;
+} engines[] = {{T("duckdb"), read_duckdb, duckdb_fields, LT_COUNT(duckdb_fields)},
+               {T("postgres"), read_postgres, postgres_fields, LT_COUNT(postgres_fields)}};
 
 static void hide_secrets(profile_reading *r)
 {
@@ -282,14 +398,20 @@ static lt_status use_target(profile_reading *r, const lt_yaml *target, lt_err *e
     out->kind = text_at(r, "type");
     out->schema = text_at(r, "schema");
     lt_jinja_value threads = lt_dbt_at(out->credentials, "threads");
+    if (lt_dbt_is_set(threads) && threads.type != LT_JINJA_INT)
+        return lt_yaml_fail(lt_yaml_find(target, T("threads")), r->path, err,
+                            "at path ['threads']: '%.*s' is not of type 'integer'",
+                            LT_ARG(lt_dbt_text_of(r->dbt, threads)));
+    if (!out->kind.len)
+        return lt_yaml_fail(target, r->path, err,
+                            "required field \"type\" not found in profile %.*s and target %.*s",
+                            LT_ARG(out->name), LT_ARG(out->target_name));
     out->threads = threads.type == LT_JINJA_INT ? threads.as.i : 0;
     for (size_t i = 0; i < LT_COUNT(engines); i++) {
         if (!lt_text_eq(engines[i].kind, out->kind))
             continue;
-        LT_TRY(engines[i].read(r, err));
-        if (!out->schema.len)
-            return lt_yaml_fail(target, r->path, err, "the target '%.*s' has no 'schema'",
-                                LT_ARG(out->target_name));
+        LT_TRY(check_fields(r, target, engines[i].fields, engines[i].field_count, err));
+        engines[i].read(r);
         hide_secrets(r);
         lt_jinja_put(out->values, "database", lt_jinja_text(out->database));
         if (lt_text_eq(out->kind, T("postgres")))

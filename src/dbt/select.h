@@ -19,14 +19,17 @@ typedef enum lt_dbt_indirect {
 typedef struct lt_dbt_manifest lt_dbt_manifest;
 typedef struct lt_dbt_state {
     lt_arena arena;
+    const char *folder;        /* in the arena */
     lt_dbt_manifest *manifest; /* owned; its text stays, and nodes become trees one by one */
     lt_json *run_results, *sources;
     lt_json *current_sources; /* of the target folder, for source_status: */
 } lt_dbt_state;
 
-/* Read FOLDER/manifest.json and, if there, run_results.json and sources.json. LT_NOT_FOUND: there is no manifest. */
+/* Read what FOLDER has of manifest.json, run_results.json and sources.json: who asks for one that is missing says so. */
 LT_MUST_CHECK lt_status lt_dbt_state_read(const char *folder, const char *target_folder,
                                           lt_dbt_state *out, lt_err *err);
+/* LT_NOT_FOUND: its folder had no manifest. */
+LT_MUST_CHECK lt_status lt_dbt_state_need(const lt_dbt_state *state, lt_err *err);
 /* The results are those of a command that builds or tests; `compile` and its like also leave some. */
 bool lt_dbt_results_count(const lt_json *run_results);
 /* The same of the run whose results lie in the folder. LT_NOT_FOUND: there are none that count, or manifest.json is another run's by

@@ -367,6 +367,8 @@ static lt_status need_state(const lt_dbt_method_context *context, const lt_dbt_t
         return LT_OK;
     lt_ignore(lt_fail(err, LT_INVALID, "'%.*s:' needs the %s of another run",
                       LT_ARG(term->method->name), file));
+    if (context->state)
+        return lt_hint(err, "the folder of --state, '%s', has none", context->state->folder);
     return lt_hint(err, "name its folder with --state");
 }
 

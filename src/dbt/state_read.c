@@ -203,12 +203,8 @@ lt_status lt_dbt_state_read(const char *folder, const char *target_folder, lt_db
 {
     lt_dbt_state made = {0};
     LT_AUTO(lt_chars) path = lt_path_join(folder, "manifest.json");
-    if (!lt_path_exists(path)) {
-        lt_ignore(
-            lt_fail(err, LT_NOT_FOUND, "there is no manifest.json in the state '%s'", folder));
-        return lt_hint(err, "give the target folder of another run");
-    }
-    lt_status status = manifest_read(path, &made.manifest, err);
+    made.folder = lt_arena_str(&made.arena, lt_text_of(folder));
+    lt_status status = lt_path_exists(path) ? manifest_read(path, &made.manifest, err) : LT_OK;
     if (status == LT_OK)
         status = read_if_there(folder, "run_results.json", &made.arena, &made.run_results, err);
     if (status == LT_OK)
@@ -232,6 +228,15 @@ static bool begins_with_id(const char *folder, lt_text id)
     LT_AUTO(lt_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     ssize_t got = fd < 0 ? -1 : read(fd, head, sizeof(head));
     return got > 0 && id.len && lt_text_find(lt_text_at(head, (size_t)got), id, 0) != SIZE_MAX;
+}
+
+lt_status lt_dbt_state_need(const lt_dbt_state *state, lt_err *err)
+{
+    if (state->manifest)
+        return LT_OK;
+    lt_ignore(
+        lt_fail(err, LT_NOT_FOUND, "there is no manifest.json in the state '%s'", state->folder));
+    return lt_hint(err, "give the target folder of another run");
 }
 
 bool lt_dbt_results_count(const lt_json *run_results)

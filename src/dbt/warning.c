@@ -24,6 +24,7 @@ static const lt_dbt_event_facts facts[LT_DBT_EVENTS] = {
     [LT_DBT_DEPRECATED_MODEL] = {"DeprecatedModel", "I065", LT_DBT_WARNS, false},
     [LT_DBT_UPCOMING_REFERENCE] = {"UpcomingReferenceDeprecation", "I066", LT_DBT_WARNS, false},
     [LT_DBT_DEPRECATED_REFERENCE] = {"DeprecatedReference", "I067", LT_DBT_WARNS, false},
+    [LT_DBT_TEMPLATE_WARNS] = {"JinjaLogWarning", "I061", LT_DBT_PLAINLY, false},
     [LT_DBT_NO_CRITERION] = {"NoNodesForSelectionCriteria", "M030", LT_DBT_PLAINLY, false},
     [LT_DBT_NOTHING_TO_DO] = {"NothingToDo", "Q035", LT_DBT_PLAINLY, false},
     [LT_DBT_CATALOG_ERROR] = {"CatalogGenerationError", "E040", LT_DBT_WARNS, false},

@@ -28,6 +28,7 @@ typedef enum lt_dbt_event {
     LT_DBT_DEPRECATED_MODEL,
     LT_DBT_UPCOMING_REFERENCE,
     LT_DBT_DEPRECATED_REFERENCE,
+    LT_DBT_TEMPLATE_WARNS,
     /* of a command */
     LT_DBT_NO_CRITERION,
     LT_DBT_NOTHING_TO_DO,
@@ -67,6 +68,9 @@ typedef enum lt_dbt_event {
     LT_DBT_SHARED_NAME,
     LT_DBT_EVENTS
 } lt_dbt_event;
+
+/* What a template says: log(), log(info=True), print(), exceptions.warn(). */
+typedef enum lt_dbt_said { LT_DBT_LOGGED, LT_DBT_TOLD, LT_DBT_PRINTED, LT_DBT_WARNED } lt_dbt_said;
 
 /* How dbt words its lines. */
 typedef enum lt_dbt_wording {

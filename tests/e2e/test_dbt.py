@@ -142,7 +142,7 @@ def test_wrong_files_are_exit_code_2_with_their_place(small, path, text, parts):
     (["ls", "--selector", "none"], "selectors.yml"),
     (["parse", "--vars", "[1]"], "must be a mapping"),
     (["parse", "--target", "dve"], "did you mean 'dev'"),
-    (["run", "--event-time-start", "2024-01-01"], "go together"),
+    (["run", "--event-time-start", "2024-01-01"], "must also be present"),
 ])
 def test_wrong_words_are_exit_code_2(small, args, part):
     done = subprocess.run([LEAT, "dbt", *args], cwd=small.root, env=small.env, capture_output=True, text=True,

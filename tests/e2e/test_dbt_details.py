@@ -3,6 +3,8 @@
 import json
 import subprocess
 
+import pytest
+
 from harness import LEAT, clean_env, write_files
 
 BASE = {
@@ -551,3 +553,108 @@ def test_without_introspection_templates_run_and_who_asks_the_database_is_refuse
     dbt(tmp_path, "compile", "-s", "q", "r")
     dbt(tmp_path, "run", "-s", "a")  # the ';' of its SELECT spoils nothing here
     assert rows(tmp_path, "select x from {{ ref('a') }}") == [(1,)]
+
+
+def test_what_templates_say_while_they_are_read_is_said_once_and_only_when_they_are_read(tmp_path):
+    project(tmp_path, {"models/a.sql": "{{ log('logged ' ~ execute, info=True) }}{{ print('printed ' ~ execute) }}"
+                       "{% do exceptions.warn('warned ' ~ execute) %}select 1 as id"})
+    first, again = dbt(tmp_path, "parse"), dbt(tmp_path, "run")
+    for word in ("logged", "printed", "warned"):
+        assert first.count(f"{word} False") == 1
+        assert f"{word} False" not in again and again.count(f"{word} True") == 1
+    assert again.index("logged True") < again.index("printed True") < again.index("warned True") < again.index("1 of 1 OK")
+    (tmp_path / "models/a.sql").write_text("{{ log('logged anew', info=True) }}select 1 as id")
+    (tmp_path / "models/b.sql").write_text("select 1 as id")
+    assert dbt(tmp_path, "parse").count("logged anew") == 1
+    (tmp_path / "models/b.sql").write_text("select {{ nobody() }}")
+    (tmp_path / "models/a.sql").write_text("{{ log('logged and refused', info=True) }}select 1 as id")
+    assert dbt(tmp_path, "parse", "--no-partial-parse").count("logged and refused") == 1
+    assert "logged" not in dbt(tmp_path, "parse", "--quiet", "--no-partial-parse")
+
+
+def test_a_warning_of_a_template_obeys_the_options_of_warnings(tmp_path):
+    project(tmp_path, {"models/a.sql": "{% if not execute %}{% do exceptions.warn('of reading') %}{% endif %}select 1 as id",
+                       "macros/say.sql": "{% macro say() %}{% do exceptions.warn('of running') %}{% endmacro %}"})
+    for strict in (["--warn-error"], ["--warn-error-options", "{error: [JinjaLogWarning]}"]):
+        assert "models/a.sql:1:" in dbt(tmp_path, *strict, "parse", "--no-partial-parse", code=2)
+    assert "of reading" not in dbt(tmp_path, "--warn-error-options", "{silence: [JinjaLogWarning]}", "parse", "--no-partial-parse")
+    assert "of running" in dbt(tmp_path, "run-operation", "say")
+    assert "of running" in dbt(tmp_path, "--warn-error-options", "{error: [JinjaLogWarning]}", "run-operation", "say", code=1)
+    assert "of running" not in dbt(tmp_path, "--warn-error-options", "{silence: [JinjaLogWarning]}", "run-operation", "say")
+
+
+def test_printed_lines_are_events_in_json_and_need_the_flag(tmp_path):
+    project(tmp_path, {"macros/say.sql": "{% macro say() %}{{ print('a line') }}{% endmacro %}"})
+    lines = [json.loads(line) for line in dbt(tmp_path, "--log-format", "json", "--quiet", "run-operation", "say").splitlines()]
+    assert [(line["info"]["name"], line["info"]["code"]) for line in lines if line["info"]["msg"] == "a line"] == [("PrintEvent", "Z052")]
+    assert "a line" not in dbt(tmp_path, "--no-print", "run-operation", "say")
+
+
+def test_an_exposure_has_the_meta_that_dbt_project_yml_gives_without_a_plus(tmp_path):
+    project(tmp_path, {"dbt_project.yml": BASE["dbt_project.yml"] + "exposures: {meta: {team: data, tier: 1}, +meta: {tier: 2}, tags: [all]}\n",
+                       "models/m.sql": "select 1 as id",
+                       "models/e.yml": "exposures:\n- {name: board, type: dashboard, owner: {name: me}, depends_on: [ref('m')], config: {meta: {own: 3}}}\n"})
+    dbt(tmp_path, "parse")
+    board = json.loads((tmp_path / "target/manifest.json").read_text())["exposures"]["exposure.shop.board"]
+    assert board["meta"] == board["config"]["meta"] == {"team": "data", "tier": 2, "own": 3} and board["tags"] == ["all"]
+
+
+def test_a_state_that_is_not_there_matters_only_to_who_asks_for_it(tmp_path):
+    project(tmp_path, {"models/m.sql": "select 1 as id"})
+    dbt(tmp_path, "run", "--state", "nothing")
+    assert "manifest.json" in dbt(tmp_path, "run", "--state", "nothing", "-s", "state:modified", code=2)
+    assert "there is no manifest.json in the state '" in dbt(tmp_path, "run", "--state", "nothing", "--defer", code=2)
+    assert "there is no manifest.json in the state '" in dbt(tmp_path, "clone", "--state", "nothing", code=2)
+
+
+def test_a_variable_of_dbt_has_its_old_and_its_new_name_for_templates(tmp_path):
+    project(tmp_path, {"macros/say.sql": "{% macro say() %}{{ print(env_var('DBT_SHOW_RESOURCE_REPORT', '-') ~ "
+                       "env_var('DBT_ENGINE_SHOW_RESOURCE_REPORT', '-')) }}{% endmacro %}"})
+    for name in ("DBT_SHOW_RESOURCE_REPORT", "DBT_ENGINE_SHOW_RESOURCE_REPORT"):
+        done = subprocess.run([LEAT, "dbt", "run-operation", "say", "--profiles-dir", "."], cwd=tmp_path, env={**clean_env(tmp_path), name: "yes"},
+                              text=True, capture_output=True, timeout=120)
+        assert "yesyes" in done.stdout, done.stdout + done.stderr
+
+
+def test_an_index_that_is_no_index_is_refused_in_the_words_of_dbt(tmp_path):
+    cases = {"{'columns': 'a'}": "at path ['columns']: 'a' is not of type 'array'", "{'columns': ['a', 1]}": "at path ['columns'][1]: 1 is not of type 'string'",
+             "{'columns': ['a'], 'unique': 'yes'}": "at path ['unique']: 'yes' is not of type 'boolean'",
+             "{'columns': ['a'], 'type': 3}": "at path ['type']: 3 is not valid under any of the given schemas",
+             "{'unique': true}": "at path []: 'columns' is a required property", "['a']": "at path []: ['a'] is not of type 'object'",
+             "{'columns': ['a'], 'typo': 1}": "at path []: Additional properties are not allowed ('typo' was unexpected)"}
+    project(tmp_path, {"macros/say.sql": "".join(f"{{% macro m{i}() %}}{{% do adapter.parse_index({said}) %}}{{% endmacro %}}\n" for i, said in enumerate(cases))})
+    for i, words in enumerate(cases.values()):
+        assert f"Could not parse index config: {words}" in dbt(tmp_path, "run-operation", f"m{i}", code=1)
+
+
+WHOLE = {"type": "postgres", "host": "localhost", "user": "me", "port": 5432, "password": "x", "dbname": "d", "schema": "s"}
+
+
+@pytest.mark.parametrize("kind, change, said, hint", [
+    ("postgres", {"user": None, "usr": "me"}, "'user' is a required property", "did you mean 'user'?"),
+    ("postgres", {"password": None}, "'password' is a required property", "below the target 'dev'"),
+    ("postgres", {"user": None, "dbname": None}, "'database' is a required property", ""),
+    ("postgres", {"port": "abc"}, "'abc' is not of type 'integer'", ""),
+    ("postgres", {"port": "{{ env_var('NO_PORT', '12') }}"}, "'12' is not of type 'integer'", ""),
+    ("postgres", {"role": 3}, "3 is not valid under any of the given schemas", ""),
+    ("postgres", {"pass": "x"}, 'Got duplicate keys: (pass) all map to "password"', ""),
+    ("duckdb", {"path": 3}, "3 is not of type 'string'", ""),
+])
+def test_a_target_lacks_nothing_that_its_adapter_asks_for(tmp_path, kind, change, said, hint):
+    target = {k: v for k, v in {**(WHOLE if kind == "postgres" else {"type": "duckdb"}), **change}.items() if v is not None}
+    project(tmp_path, {"profiles.yml": "shop:\n  target: dev\n  outputs:\n    dev: " + json.dumps(target), "models/m.sql": "select 1 as id"})
+    out = dbt(tmp_path, "parse", code=2)
+    assert f'Credentials in profile "shop", target "dev" invalid: {said}' in out and "profiles.yml:4:" in out and hint in out
+
+
+@pytest.mark.parametrize("target, said", [({"type": "duckdb", "threads": "two"}, "at path ['threads']: 'two' is not of type 'integer'"),
+                                          ({"path": "x"}, 'required field "type" not found in profile shop and target dev')])
+def test_a_target_has_a_type_and_a_number_of_threads(tmp_path, target, said):
+    project(tmp_path, {"profiles.yml": "shop:\n  target: dev\n  outputs:\n    dev: " + json.dumps(target)})
+    assert said in dbt(tmp_path, "parse", code=2)
+
+
+def test_a_wrong_password_of_a_profile_is_not_shown(tmp_path):
+    project(tmp_path, {"profiles.yml": "shop:\n  target: dev\n  outputs:\n    dev: " + json.dumps({**WHOLE, "password": 987654321})})
+    out = dbt(tmp_path, "parse", code=2)
+    assert "is not of type 'string'" in out and "987654321" not in out

@@ -157,7 +157,7 @@ def test_months_and_hours_are_batches_too(batches):
 def test_a_span_needs_both_its_ends(project):
     leat = project(PROJECT)
     write_files(leat.project, {"seeds/events.csv": "id,ts,v\n1,2024-01-01,1\n"})
-    leat.edge(leat("dbt", "run", "--profiles-dir", ".", "--event-time-start", "2024-01-01", code=2), "go together")
+    leat.edge(leat("dbt", "run", "--profiles-dir", ".", "--event-time-start", "2024-01-01", code=2), "`--event-time-end` must also be present")
     leat.edge(leat("dbt", "run", "--profiles-dir", ".", "--event-time-start", "x", "--event-time-end", "y", code=2), "no moment")
 
 

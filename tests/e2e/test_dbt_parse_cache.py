@@ -32,7 +32,7 @@ PROFILES = """zoo:
   outputs:
     dev: {type: duckdb, path: zoo.duckdb, threads: 1}
     other: {type: duckdb, path: zoo.duckdb, schema: other, threads: 1}
-    pg: {type: postgres, host: localhost, user: u, password: "{{ env_var('DBT_ENV_SECRET_PW', 'x') }}", dbname: d, schema: s, threads: 1}
+    pg: {type: postgres, host: localhost, port: 5432, user: u, password: "{{ env_var('DBT_ENV_SECRET_PW', 'x') }}", dbname: d, schema: s, threads: 1}
 """
 
 

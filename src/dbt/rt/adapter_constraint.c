@@ -117,19 +117,19 @@ static bool is_false(lt_jinja_value value)
     return value.type == LT_JINJA_BOOL && !value.as.b;
 }
 
-static void warn_of(lt_dbt_exec *exec, unsigned kind, lt_jinja_value constraint)
+static lt_status warn_of(lt_dbt_exec *exec, unsigned kind, lt_jinja_value constraint, lt_err *err)
 {
     support held = exec->rt->adapter->constraints[kind];
     LT_AUTO(lt_buf) text = {0};
     if (kind == CONSTRAINT_CUSTOM || held == SUPPORT_ENFORCED)
-        return;
+        return LT_OK;
     bool quiet = is_false(
         lt_dbt_get(constraint, held == SUPPORT_NONE ? "warn_unsupported" : "warn_unenforced"));
     if (quiet)
-        return;
+        return LT_OK;
     lt_buf_printf(&text, "Constraint type %s is not %s by the %.*s adapter", constraint_names[kind],
                   held == SUPPORT_NONE ? "supported" : "enforced", LT_ARG(exec->rt->adapter->kind));
-    lt_dbt_say(exec, true, true, lt_buf_text(&text));
+    return lt_dbt_say(exec, LT_DBT_WARNED, lt_buf_text(&text), err);
 }
 
 /* DuckDB takes no database in the target of a foreign key, not even its own: "db"."schema"."name" becomes "schema"."name". */
@@ -156,7 +156,7 @@ static lt_status add_constraint(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_jinja
     LT_AUTO(lt_buf) text = {0};
     *out = lt_jinja_none();
     LT_TRY(constraint_kind(heap, constraint, &kind, err));
-    warn_of(exec, kind, constraint);
+    LT_TRY(warn_of(exec, kind, constraint, err));
     if (kind != CONSTRAINT_CUSTOM && exec->rt->adapter->constraints[kind] == SUPPORT_NONE)
         return LT_OK;
     if (kind == CONSTRAINT_FOREIGN_KEY && lt_text_eq(exec->rt->adapter->kind, T("duckdb")))

@@ -178,7 +178,7 @@ static lt_status warn_once(lt_jinja_call *call, lt_jinja_value *out, lt_err *err
     }
     (void)pthread_mutex_unlock(&rt->warned_mutex);
     if (fresh)
-        lt_dbt_say(exec, true, true, text);
+        LT_TRY(lt_dbt_say(exec, LT_DBT_WARNED, text, err));
     *out = lt_jinja_none();
     return LT_OK;
 }

@@ -91,6 +91,59 @@ static lt_status index_method(lt_jinja_call *call, lt_text name, lt_jinja_value 
 static const lt_jinja_class index_class = {
     .name = "IndexConfig", .attr = index_attr, .method = index_method};
 
+static lt_status index_wrong_type(const char *path, lt_jinja_value value, const char *type,
+                                  lt_err *err)
+{
+    LT_AUTO(lt_buf) text = {.limit = LT_KIB};
+    lt_jinja_repr(value, &text);
+    return lt_fail(err, LT_INVALID,
+                   "Could not parse index config: at path [%s]: %.*s is not %s%s%s", path,
+                   LT_ARG(lt_buf_text(&text)), type ? "of type '" : "",
+                   type ? type : "valid under any of the given schemas", type ? "'" : "");
+}
+
+/* What dbt-postgres asks of an index, in its words: columns, a list of texts; unique, a boolean; type, a text. */
+static lt_status check_index(lt_jinja_value raw, lt_err *err)
+{
+    lt_jinja_value key, value;
+    if (raw.type != LT_JINJA_DICT)
+        return index_wrong_type("", raw, "object", err);
+    for (size_t at = 0; lt_jinja_next(raw, &at, &key, &value);) {
+        lt_text name = lt_jinja_as_text(key);
+        if (lt_text_eq(name, T("columns")) && value.type != LT_JINJA_LIST)
+            return index_wrong_type("'columns'", value, "array", err);
+        if (lt_text_eq(name, T("unique")) && value.type != LT_JINJA_BOOL)
+            return index_wrong_type("'unique'", value, "boolean", err);
+        if (lt_text_eq(name, T("type")) && value.type != LT_JINJA_STR &&
+            value.type != LT_JINJA_NONE)
+            return index_wrong_type("'type'", value, NULL, err);
+        if (!lt_text_eq(name, T("columns")) && !lt_text_eq(name, T("unique")) &&
+            !lt_text_eq(name, T("type")))
+            return lt_fail(
+                err, LT_INVALID,
+                "Could not parse index config: at path []: Additional properties are not "
+                "allowed ('%.*s' was unexpected)",
+                LT_ARG(name));
+    }
+    return LT_OK;
+}
+
+static lt_status check_index_columns(lt_jinja_value columns, lt_err *err)
+{
+    char path[40];
+    if (columns.type != LT_JINJA_LIST)
+        return lt_fail(
+            err, LT_INVALID,
+            "Could not parse index config: at path []: 'columns' is a required property");
+    for (size_t i = 0; i < lt_jinja_len(columns); i++) {
+        lt_jinja_value column = lt_jinja_at(columns, i);
+        (void)snprintf(path, sizeof(path), "'columns'][%zu", i);
+        if (column.type != LT_JINJA_STR)
+            return index_wrong_type(path, column, "string", err);
+    }
+    return LT_OK;
+}
+
 lt_status lt_dbt_parse_index(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
 {
     lt_jinja_value args[1];
@@ -98,20 +151,13 @@ lt_status lt_dbt_parse_index(lt_jinja_call *call, lt_jinja_value *out, lt_err *e
     *out = lt_jinja_none();
     if (lt_dbt_is_none(args[0]))
         return LT_OK;
-    if (args[0].type != LT_JINJA_DICT)
-        return lt_fail(err, LT_INVALID,
-                       "Invalid index config: expected a dictionary with a minimum of the "
-                       "\"columns\" key, got: %.*s",
-                       LT_ARG(lt_dbt_str(call->heap, args[0])));
+    LT_TRY(check_index(args[0], err));
+    LT_TRY(check_index_columns(lt_dbt_get(args[0], "columns"), err));
     index_object *index = LT_NEW(&call->heap->arena, index_object);
     *index = (index_object){.object.class = &index_class,
                             .columns = lt_dbt_get(args[0], "columns"),
                             .unique = lt_jinja_truth(lt_dbt_get(args[0], "unique")),
                             .type = lt_jinja_as_text(lt_dbt_get(args[0], "type"))};
-    if (index->columns.type != LT_JINJA_LIST || !lt_jinja_len(index->columns))
-        return lt_fail(err, LT_INVALID,
-                       "Could not parse index config: 'columns' must be a list of "
-                       "column names");
     *out = lt_jinja_object_value(&index->object);
     return LT_OK;
 }

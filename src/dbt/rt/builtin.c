@@ -11,14 +11,17 @@
 
 #define FUNC(name_) static lt_status name_(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
 
-void lt_dbt_say(lt_dbt_exec *exec, bool warning, bool info, lt_text message)
+lt_status lt_dbt_say(lt_dbt_exec *exec, lt_dbt_said how, lt_text message, lt_err *err)
 {
     const lt_dbt_rt_settings *settings = &exec->rt->settings;
-    if (settings->host->say) {
-        settings->host->say(settings->user, exec, warning, info, message);
-        return;
-    }
-    lt_log(warning ? LT_LOG_WARNING : info ? LT_LOG_INFO : LT_LOG_DEBUG, "%.*s", LT_ARG(message));
+    return settings->host->say ? settings->host->say(settings->user, exec, how, message, err)
+                               : LT_OK;
+}
+
+void lt_dbt_log_sql(lt_dbt_exec *exec, lt_text sql)
+{
+    lt_err ignored = {0};
+    lt_ignore(lt_dbt_say(exec, LT_DBT_LOGGED, sql, &ignored));
 }
 
 static lt_jinja_value otherwise(lt_jinja_value value)
@@ -42,20 +45,21 @@ FUNC(log_message)
     lt_jinja_value args[2];
     LT_TRY(lt_jinja_bind(call, "msg info?", args, err));
     bool info = !lt_jinja_is_absent(args[1]) && lt_jinja_truth(args[1]);
-    lt_dbt_say(exec, false, info, lt_dbt_str(call->heap, args[0]));
+    LT_TRY(
+        lt_dbt_say(exec, info ? LT_DBT_TOLD : LT_DBT_LOGGED, lt_dbt_str(call->heap, args[0]), err));
     *out = lt_jinja_text(T(""));
     return LT_OK;
 }
 
 FUNC(print_message)
 {
-    const lt_dbt_exec *exec = call->user;
+    lt_dbt_exec *exec = call->user;
     lt_jinja_value args[1], flag = {0};
     LT_TRY(lt_jinja_bind(call, "msg", args, err));
     bool set = exec->rt->settings.flags.type == LT_JINJA_DICT &&
                lt_jinja_find(exec->rt->settings.flags, T("print"), &flag);
     if (!set || lt_jinja_truth(flag))
-        printf("%.*s\n", LT_ARG(lt_dbt_str(call->heap, args[0])));
+        LT_TRY(lt_dbt_say(exec, LT_DBT_PRINTED, lt_dbt_str(call->heap, args[0]), err));
     *out = lt_jinja_text(T(""));
     return LT_OK;
 }

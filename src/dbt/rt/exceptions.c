@@ -23,15 +23,9 @@ typedef lt_status raiser(lt_jinja_call *call, lt_jinja_value *out, lt_err *err);
 
 static lt_status warn(lt_jinja_call *call, lt_jinja_value *out, lt_err *err)
 {
-    lt_jinja_value args[2], strict = {0};
-    lt_dbt_exec *exec = lt_dbt_exec_in(call);
-    lt_jinja_value flags = exec->rt->settings.flags;
+    lt_jinja_value args[2];
     LT_TRY(lt_jinja_bind(call, "msg node?", args, err));
-    lt_text text = lt_dbt_str(call->heap, args[0]);
-    if (exec->session && flags.type == LT_JINJA_DICT &&
-        lt_jinja_find(flags, T("warn_error"), &strict) && lt_jinja_truth(strict))
-        return lt_fail(err, LT_INVALID, "%.*s", LT_ARG(text));
-    lt_dbt_say(exec, true, true, text);
+    LT_TRY(lt_dbt_say(lt_dbt_exec_in(call), LT_DBT_WARNED, lt_dbt_str(call->heap, args[0]), err));
     *out = lt_jinja_text(T(""));
     return LT_OK;
 }
@@ -231,7 +225,7 @@ static lt_status snapshot_types(lt_jinja_call *call, lt_jinja_value *out, lt_err
                   "Data type of snapshot table timestamp columns (%.*s) doesn't match derived "
                   "column 'updated_at' (%.*s). Please update snapshot config 'updated_at'.",
                   LT_ARG(arg_text(call, 0)), LT_ARG(arg_text(call, 1)));
-    lt_dbt_say(lt_dbt_exec_in(call), true, true, lt_buf_text(&text));
+    LT_TRY(lt_dbt_say(lt_dbt_exec_in(call), LT_DBT_WARNED, lt_buf_text(&text), err));
     *out = lt_jinja_text(T(""));
     return LT_OK;
 }

@@ -263,4 +263,7 @@ lt_status lt_dbt_list_schema(lt_dbt_exec *exec, lt_jinja_render *render,
 lt_status lt_dbt_call_macro(lt_dbt_exec *exec, lt_jinja_render *render, const char *name,
                             const lt_jinja_value *args, size_t arg_count, lt_jinja_value *out,
                             lt_err *err);
-void lt_dbt_say(lt_dbt_exec *exec, bool warning, bool info, lt_text message);
+/* Fails only for a warning that is to be an error. */
+lt_status lt_dbt_say(lt_dbt_exec *exec, lt_dbt_said how, lt_text message, lt_err *err);
+/* A statement goes to the log. */
+void lt_dbt_log_sql(lt_dbt_exec *exec, lt_text sql);

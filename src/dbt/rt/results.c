@@ -305,7 +305,7 @@ lt_status lt_dbt_rt_execute(lt_dbt_exec *exec, lt_jinja_heap *heap, lt_text sql,
         LT_TRY(begin(exec, err));
     sql = commented(exec, heap, sql);
     exec->last_sql = lt_text_at(lt_arena_str(&exec->heap->arena, sql), sql.len);
-    lt_dbt_say(exec, false, false, sql);
+    lt_dbt_log_sql(exec, sql);
     lt_status status = fetch ? fetch_rows(exec, heap, sql, limit, table, &rows, err)
                              : lt_exec(exec->session, sql, &rows, err);
     if (status != LT_OK) {
@@ -337,7 +337,7 @@ lt_status lt_dbt_commit_with(lt_dbt_exec *exec, lt_ending *ending, lt_err *err)
         return execute_each(exec, ending, err);
     }
     for (size_t i = 0; i < ending->count && i <= ending->done; i++)
-        lt_dbt_say(exec, false, false, ending->statements[i]);
+        lt_dbt_log_sql(exec, ending->statements[i]);
     if (status != LT_OK && ending->done < ending->count) {
         exec->last_sql = ending->statements[ending->done];
         exec->said = *err;

@@ -13,6 +13,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
+#include "dbt/warning.h"
 #include "engine/engine.h"
 #include "jinja/jinja.h"
 
@@ -107,8 +108,8 @@ typedef struct lt_dbt_host {
                         lt_buf *out, lt_err *err);
     /* A template has asked for flags.NAME (in lower case). May be NULL. */
     void (*flag_read)(void *user, lt_dbt_exec *exec, lt_text name, lt_jinja_value value);
-    /* exceptions.warn() and log(): `info` is shown to people, else it goes to the log. May be NULL: lt_log(). */
-    void (*say)(void *user, lt_dbt_exec *exec, bool warning, bool info, lt_text message);
+    /* exceptions.warn(), log() and print(). An error: a warning is to be one. May be NULL. */
+    lt_status (*say)(void *user, lt_dbt_exec *exec, lt_dbt_said how, lt_text message, lt_err *err);
     /* A template has asked for a function of modules.itertools. May be NULL. */
     void (*itertools_used)(void *user, lt_dbt_exec *exec);
 } lt_dbt_host;

@@ -104,7 +104,7 @@ static lt_status create(lt_dbt_exec *exec, const plain_view *view, lt_text node,
     lt_jinja_value table;
     LT_AUTO(lt_chars) says = lt_format("Writing runtime sql for node \"%.*s\"", LT_ARG(node));
     lt_text sql = create_sql(exec, view);
-    lt_dbt_say(exec, false, false, lt_text_of(says));
+    lt_dbt_log_sql(exec, lt_text_of(says));
     LT_TRY(lt_dbt_write_statement(exec, sql, err));
     return lt_dbt_rt_execute(exec, exec->heap, sql, true, false, -1, response, &table, err);
 }
