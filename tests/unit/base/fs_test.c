@@ -170,7 +170,8 @@ Test(fs, a_pipe_is_read_to_its_end)
     pthread_t writer;
     LT_AUTO(lt_buf) named = {0}, given = {0};
     LT_AUTO(lt_chars) path = inside(lt_test_folder(), "fifo");
-    CHECK(mkfifo(path, 0600) == 0 && pthread_create(&writer, NULL, write_slowly, path) == 0);
+    CHECK_INT(mkfifo(path, 0600), 0);
+    CHECK_INT(pthread_create(&writer, NULL, write_slowly, path), 0);
     CHECK_OK(lt_file_read(path, &named, &err), err);
     CHECK_INT(pthread_join(writer, NULL), 0);
     CHECK_STR(lt_buf_chars(&named), "abcabcabc");
