@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "dbt/manifest.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static bool is_decimal(lt_jinja_value value)
@@ -16,6 +17,17 @@ static bool is_number(lt_jinja_value value)
     return value.type == LT_JINJA_INT || value.type == LT_JINJA_FLOAT || is_decimal(value);
 }
 
+/* As Python writes and reads it, which is more than JSON has: NaN, Infinity. */
+static void write_value(lt_json_writer *w, lt_jinja_value value)
+{
+    if (value.type != LT_JINJA_FLOAT || isfinite(value.as.f)) {
+        lt_dbt_write_value(w, value);
+        return;
+    }
+    double number = value.as.f;
+    lt_json_raw(w, lt_text_of(isnan(number) ? "NaN" : number < 0 ? "-Infinity" : "Infinity"));
+}
+
 void dbt_rows_json(lt_jinja_value rows, lt_json_writer *w)
 {
     lt_jinja_value key, value;
@@ -26,14 +38,11 @@ void dbt_rows_json(lt_jinja_value rows, lt_json_writer *w)
             LT_AUTO(lt_buf) text = {0};
             lt_json_key(w, lt_jinja_as_text(key));
             if (!is_decimal(value)) {
-                lt_dbt_write_value(w, value);
+                write_value(w, value);
                 continue;
             }
             lt_jinja_str(value, &text);
-            lt_jinja_value real = lt_jinja_float(strtod(lt_buf_chars(&text), NULL));
-            lt_buf_clear(&text);
-            lt_jinja_str(real, &text); /* 3.0, as Python writes it */
-            lt_json_raw(w, lt_buf_text(&text));
+            write_value(w, lt_jinja_float(strtod(lt_buf_chars(&text), NULL)));
         }
         lt_json_end(w);
     }

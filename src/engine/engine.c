@@ -541,7 +541,7 @@ lt_status lt_schema_create(lt_session *session, lt_text schema, lt_err *err)
 static void quote(lt_text value, char mark, lt_buf *out)
 {
     lt_buf_add_byte(out, mark);
-    for (size_t i = 0; i < value.len && value.ptr[i]; i++) {
+    for (size_t i = 0; i < value.len; i++) {
         if (value.ptr[i] == mark)
             lt_buf_add_byte(out, mark);
         lt_buf_add_byte(out, value.ptr[i]);

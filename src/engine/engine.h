@@ -163,7 +163,7 @@ LT_MUST_CHECK lt_status lt_query_columns(lt_session *session, lt_text sql, lt_ar
 LT_MUST_CHECK lt_status lt_schema_create(lt_session *session, lt_text schema,
                                          lt_err *err); /* if not there */
 
-/* Append a quoted identifier, a relation ("schema"."name"), a string literal: safe for any bytes but NUL (cut there). */
+/* Append a quoted identifier, a relation ("schema"."name"), a string literal: safe for any bytes; a statement with a NUL is refused. */
 void lt_quote_name(lt_text name, lt_buf *out);
 void lt_quote_relation(const lt_relation *relation, lt_buf *out);
 void lt_quote_literal(lt_text value, lt_buf *out);

@@ -108,3 +108,8 @@ def test_a_retry_with_warn_error_takes_warnings_up_and_says_what_is_gone(shop):
     dbt(shop, "run", "-s", "c", code=1)
     (shop / "models/c.sql").unlink()
     assert "Couldn't find model 'model.shop.c'" in dbt(shop, "retry", code=2)
+
+
+def test_numbers_without_an_end_are_written_as_python_reads_them(shop):
+    rows = shown(shop, "--inline", "select 'nan'::double as a, 'inf'::double as b, '-inf'::double as c, 1e300 as d")["show"]
+    assert repr(rows) == "[{'a': nan, 'b': inf, 'c': -inf, 'd': 1e+300}]"

@@ -20,6 +20,18 @@ static void skip_mark(csv_reader *r)
         r->at = 3;
 }
 
+/* Python's reading of text files, which dbt does: each kind of line end is one "\n", in quotes too. */
+static char next_char(csv_reader *r)
+{
+    char c = r->text.ptr[r->at++];
+    if (c == '\r') {
+        r->at += r->at < r->text.len && r->text.ptr[r->at] == '\n';
+        c = '\n';
+    }
+    r->line += c == '\n';
+    return c;
+}
+
 /* The next field, decoded into `heap`; *last: the row ends behind it. */
 static lt_text next_field(csv_reader *r, lt_arena *arena, bool *last)
 {
@@ -28,8 +40,7 @@ static lt_text next_field(csv_reader *r, lt_arena *arena, bool *last)
     *last = true;
     r->at += quoted;
     while (r->at < r->text.len) {
-        char c = r->text.ptr[r->at++];
-        r->line += c == '\n';
+        char c = next_char(r);
         if (quoted && c == '"') {
             if (r->at < r->text.len && r->text.ptr[r->at] == '"')
                 lt_buf_add_byte(&field, r->text.ptr[r->at++]);
@@ -41,8 +52,6 @@ static lt_text next_field(csv_reader *r, lt_arena *arena, bool *last)
             *last = false;
             break;
         }
-        if (!quoted && c == '\r' && (r->at >= r->text.len || r->text.ptr[r->at] == '\n'))
-            continue;
         if (!quoted && c == '\n')
             break;
         lt_buf_add_byte(&field, c);

@@ -1,5 +1,6 @@
 /* The built-in macros: they all compile, and the materialisations make the tables that dbt makes, on both engines. */
 #include "base/embed.h"
+#include "base/fs.h"
 #include "base/map.h"
 #include "dbt/rt/rt.h"
 
@@ -490,6 +491,28 @@ ON_BOTH(dbt_macros, seeds_are_loaded_with_their_types)
     lt_test_write(p->root, "s.csv", "other\nx\n");
     must(p, "seed", "s", "{{ {} }}", "");
     check_rows(p, "select other from shop.s", "x");
+}
+
+ON_BOTH(dbt_macros, each_kind_of_line_end_ends_a_row_of_a_seed)
+{
+    lt_test_write(p->root, "s.csv", "a,b\r1,x\r2,y\r");
+    must(p, "seed", "s", "{{ {} }}", "");
+    check_rows(p, "select a, b from shop.s order by a", "1,x 2,y");
+    lt_test_write(p->root, "s.csv", "a,b\r\n1,x\r\n2,y");
+    must(p, "seed", "s", "{{ {} }}", "");
+    check_rows(p, "select a, b from shop.s order by a", "1,x 2,y");
+}
+
+ON_BOTH(dbt_macros, a_nul_byte_in_a_seed_is_kept_or_refused_and_cuts_nothing)
+{
+    lt_err err = {0};
+    lt_dbt_run_result result;
+    LT_AUTO(lt_chars) path = lt_path_join(p->root, "s.csv");
+    CHECK_OK(lt_file_write(path, T("a,b\n1,x\0y\n"), 0644, &err), err);
+    if (build(p, "seed", "s", "{{ {} }}", "", &result, &err) == LT_OK)
+        check_rows(p, "select length(b) from shop.s", "3");
+    else
+        CHECK_HAS(err.message, "holds a NUL byte");
 }
 
 static void snap(project *p, const char *config, const char *sql)
