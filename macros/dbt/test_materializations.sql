@@ -126,7 +126,7 @@
         {% endfor %}
     {% endif %}
     {% if not types %}
-        {{ exceptions.raise_compiler_error("Not able to get columns for unit test '" ~ model.name ~ "' from relation " ~ this ~ " because the relation doesn't exist") }}
+        {{ exceptions.raise_compiler_error("Not able to get columns for unit test '" ~ model.name ~ "' from relation " ~ this ~ " because the relation doesn't exist: build it first" ~ (" ('leat dbt run --empty --select " ~ model.name ~ "' makes it without rows)" if model.resource_type == 'model' else "")) }}
     {% endif %}
     {% set blank = {} %}
     {% for name, type in types.items() %}

@@ -134,9 +134,11 @@ static lt_text materialization_of(const lt_dbt_node *node)
                                             : node->config.materialized;
 }
 
-/* An error of the database is told at the node's own line. */
+/* An error of the database is told at the node's own line, and one of a macro of ours where the node is written. */
 static lt_status blame(attempt *a, lt_err *err)
 {
+    if (err->status == LT_INVALID && !lt_dbt_exec_has_place(a->r.exec))
+        return lt_dbt_blame_entry(a->node, err);
     if (err->status != LT_FAILED || !a->compiled.sql.len)
         return err->status;
     return lt_dbt_blame(a->node, &a->compiled, lt_dbt_exec_failed_sql(a->r.exec),

@@ -225,7 +225,7 @@ bool lt_dbt_is_yaml_snapshot(const lt_dbt_node *node)
     return node->kind == LT_DBT_SNAPSHOT && !lt_text_ends(node->path, T(".sql"));
 }
 
-static lt_status blame_entry(const lt_dbt_node *node, lt_err *err)
+lt_status lt_dbt_blame_entry(const lt_dbt_node *node, lt_err *err)
 {
     return node->line ? lt_wrap(err, "%.*s:%u:%u", LT_ARG(node->path), node->line, node->col)
                       : lt_wrap(err, "%.*s", LT_ARG(node->path));
@@ -243,7 +243,7 @@ lt_status lt_dbt_blame(const lt_dbt_node *node, const lt_dbt_compiled *compiled,
         find_offset(statement, lt_buf_text(&compiled->sql), at, &offset))
         span = span_at(compiled, offset);
     if (!span)
-        return blame_entry(node, err);
+        return lt_dbt_blame_entry(node, err);
     unsigned line = span->line, col = span->col;
     if (span->is_text)
         advance(lt_text_sub(lt_buf_text(&compiled->sql), span->start, offset - span->start), &line,

@@ -732,6 +732,9 @@ bool lt_dbt_unit_macro(const rendering *r, lt_jinja_render *render, lt_text pack
 bool lt_dbt_unit_name(const rendering *r, lt_jinja_render *render, lt_text name,
                       lt_jinja_value *out);
 
+lt_jinja_known lt_dbt_known_names;
+/* Put the place of the node's entry, or its file, in front of an error. */
+lt_status lt_dbt_blame_entry(const lt_dbt_node *node, lt_err *err);
 /* Turn an error of the engine at byte `at` of a statement, in which `compiled` stands, into one of the model's file. */
 lt_status lt_dbt_blame(const lt_dbt_node *node, const lt_dbt_compiled *compiled, lt_text statement,
                        int64_t at, lt_err *err);

@@ -596,7 +596,8 @@ static lt_status load(lt_dbt *dbt, bool from_cache, lt_err *err)
                                 .envs = dbt->settings.metadata_envs};
     if (from_cache)
         lt_parse_cache_begin(dbt);
-    dbt->env = (lt_jinja_env){.filters = lt_dbt_text_filters,
+    dbt->env = (lt_jinja_env){.known = lt_dbt_known_names,
+                              .filters = lt_dbt_text_filters,
                               .filter_count = LT_DBT_FILTERS,
                               .tags = own_tags,
                               .tag_count = LT_COUNT(own_tags),

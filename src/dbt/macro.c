@@ -223,13 +223,25 @@ static lt_status compile_file(lt_dbt *dbt, lt_text path, lt_text source, lt_jinj
                : status;
 }
 
+/* As who stands in the project's folder finds the file: "dbt_packages/dbt_utils/macros/sql/star.sql". */
+static char *shown_path(const lt_dbt *dbt, const lt_dbt_package *package, lt_text path)
+{
+    lt_text root = lt_text_of(dbt->settings.root), folder = lt_text_of(package->root);
+    if (package->is_root)
+        return lt_text_dup(path);
+    if (lt_text_starts(folder, root) && folder.len > root.len && folder.ptr[root.len] == '/')
+        folder = lt_text_sub(folder, root.len + 1, SIZE_MAX);
+    return lt_format("%.*s/%.*s", LT_ARG(folder), LT_ARG(path));
+}
+
 lt_status lt_dbt_macros_add(lt_dbt *dbt, lt_dbt_package *package, lt_text path, lt_text source,
                             lt_err *err)
 {
     lt_jinja_template *compiled = NULL;
     lt_jinja_block block;
     path = lt_arena_text(&dbt->arena, path);
-    LT_TRY(compile_file(dbt, path, source, &compiled, err));
+    LT_AUTO(lt_chars) shown = shown_path(dbt, package, path);
+    LT_TRY(compile_file(dbt, lt_text_of(shown), source, &compiled, err));
     lt_push_in(&dbt->arena, &dbt->templates, compiled);
     lt_jinja_set_tag(compiled, package);
     for (size_t i = 0; lt_jinja_block_at(compiled, i, &block); i++)

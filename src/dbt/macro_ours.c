@@ -147,6 +147,7 @@ static void compile(lt_dbt_macro_file *file)
     assert(status == LT_OK); /* of ours */
     (void)status;
     lt_jinja_set_tag(compiled, file->package);
+    lt_jinja_hide(compiled);
     file->compiled = compiled;
     take_blocks(file);
     file->heap.frozen = true;

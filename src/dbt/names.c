@@ -654,6 +654,33 @@ static const lt_jinja_func functions[] = {
     {"env_var", env_var, NULL}, {"doc", doc, NULL},
 };
 
+static void add_macro_names(const lt_dbt_package *package, lt_texts *names)
+{
+    for (size_t i = 0; package && i < package->macros.entries.len; i++)
+        lt_push(names, package->macros.entries.items[i].key);
+}
+
+/* Macros of other packages are called by the package's name. */
+const char *lt_dbt_known_names(void *user, lt_text name, lt_arena *arena, lt_texts *names)
+{
+    const rendering *r = user;
+    const lt_dbt *dbt = r->dbt;
+    lt_push(names, T("ref"));
+    for (size_t i = 0; i < LT_COUNT(functions); i++)
+        lt_push(names, lt_text_of(functions[i].name));
+    for (size_t i = 0; i < dbt->packages.len; i++) {
+        const lt_dbt_package *package = dbt->packages.items[i];
+        if (package == r->package || package == dbt->root || package == dbt->internal ||
+            package == dbt->adapter)
+            add_macro_names(package, names);
+        else if (lt_map_find(&package->macros, name))
+            lt_push(names, lt_text_of(lt_arena_format(arena, "%.*s.%.*s", LT_ARG(package->name),
+                                                      LT_ARG(name))));
+        lt_push(names, package->name);
+    }
+    return dbt->is_strict ? NULL : "look for a typo, or install what has it with 'leat dbt deps'";
+}
+
 static bool find_function(const rendering *r, lt_text name, lt_jinja_value *out)
 {
     if (lt_text_eq(name, T("ref")) && !r->only_values) {

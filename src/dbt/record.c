@@ -10,8 +10,11 @@ lt_status lt_dbt_compile_template(const lt_dbt *dbt, const lt_dbt_node *node, bo
         LT_TRY(lt_dbt_python_template(path, node->raw_code, &calls, err));
         return lt_jinja_compile(&dbt->parse_env, node->path, lt_buf_text(&calls), out, NULL, err);
     }
-    return lt_jinja_compile(parsing ? &dbt->parse_env : &dbt->env, node->path, node->raw_code, out,
-                            NULL, err);
+    LT_TRY(lt_jinja_compile(parsing ? &dbt->parse_env : &dbt->env, node->path, node->raw_code, out,
+                            NULL, err));
+    if (node->kind == LT_DBT_GENERIC_TEST) /* nobody wrote its call of a macro */
+        lt_jinja_hide(*out);
+    return LT_OK;
 }
 
 static void rendering_for(rendering *r, lt_dbt *dbt, lt_dbt_node *node)

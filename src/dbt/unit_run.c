@@ -204,6 +204,8 @@ lt_status lt_dbt_fixture_sql(const rendering *r, const lt_dbt_node *node, lt_jin
     lt_jinja_kwarg args[] = {{T("rows"), rows}, {T("column_name_to_data_types"), types}};
     lt_status status = lt_dbt_exec_call(inner.exec, &r->dbt->env, &context, T("get_fixture_sql"),
                                         args, LT_COUNT(args), &made, err);
+    if (status == LT_INVALID && !lt_dbt_exec_has_place(inner.exec))
+        status = lt_dbt_blame_entry(r->node, err);
     lt_dbt_exec_close(inner.exec);
     *out = lt_jinja_as_text(made);
     return status;

@@ -138,6 +138,23 @@ static bool is_one_expression(lt_text text)
     return lt_text_starts(text, T("{{")) && lt_text_find(text, T("}}"), 0) == text.len - 2;
 }
 
+/* A scalar of a .yml file has a place of its own; one in its text, from where it begins, would be read as one in the file. */
+static lt_status compile_scalar(const value_source *source, const lt_yaml *node,
+                                lt_jinja_template **out, lt_err *err)
+{
+    lt_jinja_error where = {0};
+    lt_status status = lt_jinja_compile(&source->dbt->yaml_env, lt_text_of(source->path),
+                                        node->text, out, &where, err);
+    if (status == LT_OK)
+        lt_jinja_hide(*out);
+    else if (where.text[0]) {
+        const lt_err inner = *err;
+        lt_ignore(lt_fail(err, status, "%s", where.text));
+        memcpy(err->hint, inner.hint, sizeof(inner.hint));
+    }
+    return status;
+}
+
 static lt_status render(const value_source *source, const lt_yaml *node, bool native,
                         lt_texts *doc_blocks, lt_jinja_value *out, lt_err *err)
 {
@@ -154,8 +171,7 @@ static lt_status render(const value_source *source, const lt_yaml *node, bool na
     r.doc_blocks = doc_blocks;
     r.may_read_secrets = source->may_read_secrets;
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = &r};
-    lt_status status = lt_jinja_compile(&dbt->yaml_env, lt_text_of(source->path), node->text,
-                                        &compiled, NULL, err);
+    lt_status status = compile_scalar(source, node, &compiled, err);
     if (status == LT_OK && native) {
         status = lt_jinja_render_value(compiled, &context, &heap, &made, NULL, err);
         if (status == LT_OK)
@@ -170,7 +186,7 @@ static lt_status render(const value_source *source, const lt_yaml *node, bool na
     if (status == LT_OK && native && !is_one_expression(node->text))
         read_back(dbt, out);
     lt_jinja_heap_cleanup(&heap);
-    if (status != LT_OK) /* the template's own place counts from the scalar's first line */
+    if (status != LT_OK)
         return lt_wrap(err, "%s:%u:%u", source->path, node->line, node->col);
     return LT_OK;
 }

@@ -121,6 +121,7 @@ struct lt_jinja_template {
     lt_jinja_node_list calls;
     lt_jinja_block_list blocks;
     const void *tag;
+    bool is_hidden;
 };
 
 uint32_t lt_jinja_name_hash(lt_text name);

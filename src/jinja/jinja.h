@@ -25,7 +25,7 @@
  * (250), C stack below the first call (2 MiB). The evaluator recurses over the tree; each level checks the C stack.
  *
  * Errors are `template:line:col: text (in macro 'm' (file:line), ...)`, a hint when a near name exists, and the same as
- * lt_jinja_error for who wants the parts. LT_INVALID: template or data are wrong; LT_TOO_BIG: a limit. An error of a host
+ * lt_jinja_error for who wants the parts, which has hidden templates (lt_jinja_hide()) too. LT_INVALID: template or data are wrong; LT_TOO_BIG: a limit. An error of a host
  * function keeps its status.
  *
  * Differences from Jinja 2 in Python: whole numbers end at 4,300 digits, autoescape is always off, case
@@ -321,6 +321,10 @@ typedef struct lt_jinja_tag {
 typedef lt_status lt_jinja_load(void *user, lt_text name, const lt_jinja_template **out,
                                 lt_err *err);
 
+/* For the hint of an unknown name: add to `names` what context.lookup would answer to, "space.name" too where `name` itself is
+ * in a namespace. What it returns (may be NULL) is the hint when none of them is near. */
+typedef const char *lt_jinja_known(void *user, lt_text name, lt_arena *arena, lt_texts *names);
+
 struct lt_jinja_env {
     lt_jinja_undefined undefined;
     bool trim_blocks, lstrip_blocks, keep_trailing_newline;
@@ -332,6 +336,7 @@ struct lt_jinja_env {
     size_t tag_count;
     lt_jinja_load *load;
     void *load_user;
+    lt_jinja_known *known;   /* may be NULL; its user is the context's */
     size_t max_source_bytes; /* 4 MiB */
     unsigned max_nesting;
     uint64_t max_steps;
@@ -346,6 +351,7 @@ typedef struct lt_jinja_error {
     char template_name[256];
     unsigned line, col; /* from 1; 0 is unknown; columns count code points */
     char text[512];     /* without place and stack */
+    bool is_hidden;     /* no template of it may be told: the message has no place */
     size_t frame_count; /* of those kept */
     struct {
         char macro[LT_JINJA_NAME_BYTES];
@@ -367,6 +373,9 @@ lt_text lt_jinja_source(const lt_jinja_template *compiled);
 void lt_jinja_set_tag(lt_jinja_template *compiled,
                       const void *tag); /* for the host, before it is shared */
 const void *lt_jinja_tag_of(const lt_jinja_template *compiled);
+/* What fails in this template is told at the place of who called it, and without a place when that is hidden too: nobody who
+ * reads the error has the file. Before it is shared. */
+void lt_jinja_hide(lt_jinja_template *compiled);
 
 /* Asked for names that are in no scope and not in `vars`; `from` is the template that asks. *found false: undefined. */
 typedef lt_status lt_jinja_lookup(void *user, lt_jinja_render *render,

@@ -104,6 +104,11 @@ void lt_jinja_set_tag(lt_jinja_template *compiled, const void *tag)
     compiled->tag = tag;
 }
 
+void lt_jinja_hide(lt_jinja_template *compiled)
+{
+    compiled->is_hidden = true;
+}
+
 const void *lt_jinja_tag_of(const lt_jinja_template *compiled)
 {
     return compiled->tag;
@@ -217,6 +222,13 @@ lt_status lt_jinja_resolve(lt_jinja_render *render, lt_text name, lt_jinja_value
 
 enum { MAX_NAMES = 2000 };
 
+/* "space.name" for `name`. */
+static bool is_in_namespace(lt_text known, lt_text name)
+{
+    return known.len > name.len + 1 && known.ptr[known.len - name.len - 1] == '.' &&
+           lt_text_ends(known, name);
+}
+
 static lt_text text_at(const void *context, size_t i)
 {
     return ((const lt_texts *)context)->items[i];
@@ -231,6 +243,8 @@ static void name_list_cleanup(name_list *names)
 lt_status lt_jinja_suggest(lt_jinja_render *r, lt_text name, lt_err *err)
 {
     LT_AUTO(name_list) names = {0};
+    LT_AUTO(lt_arena) arena = {0};
+    const char *otherwise = NULL;
     for (lt_jinja_scope *scope = r->scope; scope; scope = scope->parent)
         for (uint32_t i = 0; i < scope->len && names.len < MAX_NAMES; i++)
             lt_push(&names, scope->vars[i].name);
@@ -240,10 +254,16 @@ lt_status lt_jinja_suggest(lt_jinja_render *r, lt_text name, lt_err *err)
         lt_push(&names, lt_jinja_as_text(key));
     for (const lt_jinja_func *global = lt_jinja_globals; global->name; global++)
         lt_push(&names, lt_text_of(global->name));
-    lt_text near;
-    if (lt_text_nearest(name, names.len, text_at, &names, &near) && !lt_text_eq(near, name))
+    if (r->env->known)
+        otherwise = r->env->known(r->context->user, name, &arena, &names);
+    lt_text near = {0};
+    for (size_t i = 0; i < names.len && !near.len; i++)
+        if (is_in_namespace(names.items[i], name))
+            near = names.items[i];
+    if ((near.len || lt_text_nearest(name, names.len, text_at, &names, &near)) &&
+        !lt_text_eq(near, name))
         return lt_hint(err, "did you mean '%.*s'?", LT_ARG(near));
-    return err->status;
+    return otherwise ? lt_hint(err, "%s", otherwise) : err->status;
 }
 
 /* ---- places of errors */
@@ -274,15 +294,23 @@ static void fill_where(const lt_jinja_render *r, unsigned line, unsigned col, co
     }
 }
 
+/* From `a` on outwards, the first whose template is not hidden. */
+static const lt_jinja_activation *next_shown(const lt_jinja_activation *a)
+{
+    while (a && a->home->is_hidden)
+        a = a->outer;
+    return a;
+}
+
 /* " (in macro 'a' (f:3), in macro 'b' (g:4), at h:5)", from the innermost out. */
-static void stack_words(const lt_jinja_render *r, lt_buf *out)
+static void stack_words(const lt_jinja_activation *shown, lt_buf *out)
 {
     unsigned count = 0;
-    if (!r->active->macro.len)
+    if (!shown || !shown->macro.len)
         return;
-    for (const lt_jinja_activation *a = r->active; a; a = a->outer, count++) {
+    for (const lt_jinja_activation *a = shown; a; a = next_shown(a->outer), count++) {
         lt_buf_add_str(out, count ? ", " : " (");
-        if (count == FRAMES_IN_MESSAGE && a->outer) {
+        if (count == FRAMES_IN_MESSAGE && next_shown(a->outer)) {
             lt_buf_add_str(out, "...");
             break;
         }
@@ -306,10 +334,16 @@ lt_status lt_jinja_locate(lt_jinja_render *r, uint32_t pos, lt_status status, lt
     lt_jinja_place(r->active->home->source, pos, &line, &col);
     if (r->where)
         fill_where(r, line, col, err);
+    const lt_jinja_activation *shown = next_shown(r->active);
+    if (r->where)
+        r->where->is_hidden = !shown;
+    if (!shown)
+        return status;
     LT_AUTO(lt_buf) stack = {.limit = 600};
-    stack_words(r, &stack);
+    stack_words(shown, &stack);
     const lt_err inner = *err;
-    lt_ignore(lt_fail(err, status, "%.*s:%u:%u: %s%s", LT_ARG(r->active->home->name), line, col,
+    lt_jinja_place(shown->home->source, shown->pos, &line, &col);
+    lt_ignore(lt_fail(err, status, "%.*s:%u:%u: %s%s", LT_ARG(shown->home->name), line, col,
                       inner.message, lt_buf_chars(&stack)));
     memcpy(err->hint, inner.hint, sizeof(inner.hint));
     return status;

@@ -125,6 +125,7 @@ struct lt_dbt_exec {
     lt_text last_sql;  /* the statement that failed; empty when none did */
     int64_t failed_at; /* the byte of it, or -1 */
     lt_err said;       /* what the database said of it */
+    bool has_place;    /* the error of the materialization names a file of the project */
 };
 
 /* Where the last statement begins: the ones before it are run first, its rows are what is wanted. */

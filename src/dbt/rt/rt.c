@@ -358,6 +358,11 @@ void lt_dbt_rt_forget_schema(lt_dbt_rt *rt, lt_text database, lt_text schema)
 {
     lt_dbt_cache_drop_schema(&rt->cache, database.len ? database : rt->settings.database, schema);
 }
+bool lt_dbt_exec_has_place(const lt_dbt_exec *exec)
+{
+    return exec->has_place;
+}
+
 int64_t lt_dbt_exec_failed_at(const lt_dbt_exec *exec)
 {
     return exec->failed_at;

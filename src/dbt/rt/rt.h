@@ -201,6 +201,8 @@ lt_session *lt_dbt_exec_session(const lt_dbt_exec *exec);
 /* The statement that the database refused, for the place of lt_dbt_exec_failed_at(); empty when none did. */
 lt_text lt_dbt_exec_failed_sql(const lt_dbt_exec *exec);
 int64_t lt_dbt_exec_failed_at(const lt_dbt_exec *exec); /* the byte of it, or -1 */
+/* Does the error of the last lt_dbt_exec_run() or lt_dbt_exec_call() begin with its place? What fails within our own macros alone has none. */
+bool lt_dbt_exec_has_place(const lt_dbt_exec *exec);
 
 /* The names of the run time: api, adapter, modules, exceptions, flags, log, return, tojson, load_result, ... */
 bool lt_dbt_exec_find(lt_dbt_exec *exec, lt_text name, lt_jinja_value *out);

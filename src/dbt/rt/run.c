@@ -116,24 +116,19 @@ static lt_status run_macro(lt_dbt_exec *exec, const lt_jinja_env *env,
                            lt_err *err)
 {
     lt_jinja_value macro = {0};
+    lt_jinja_error where = {0};
     const lt_dbt_rt_settings *settings = &exec->rt->settings;
+    exec->has_place = false;
     LT_TRY(settings->host->find_materialization(settings->user, exec, name, &macro, err));
     if (macro.type == LT_JINJA_UNDEFINED)
         return lt_fail(err, LT_INVALID,
                        "No materialization '%.*s' was found for adapter %.*s! (searched types "
                        "'default' and '%.*s')",
                        LT_ARG(name), LT_ARG(settings->kind), LT_ARG(settings->kind));
-    return lt_jinja_call_value(env, context, exec->heap, macro, NULL, 0, NULL, 0, out, NULL, err);
-}
-
-/* "macros/dbt_duckdb/sql.sql:81:19: ...": a place in the built-in macros. */
-static bool is_in_ours(const char *message)
-{
-    lt_text rest = lt_text_of(message), part;
-    return lt_text_cut(&rest, '/', &part) && lt_text_eq(part, T("macros")) &&
-           lt_text_cut(&rest, '/', &part) &&
-           (lt_text_eq(part, T("dbt")) || lt_text_eq(part, T("dbt_duckdb")) ||
-            lt_text_eq(part, T("dbt_postgres")));
+    lt_status status =
+        lt_jinja_call_value(env, context, exec->heap, macro, NULL, 0, NULL, 0, out, &where, err);
+    exec->has_place = where.line && !where.is_hidden;
+    return status;
 }
 
 static void hint_statement(lt_text sql, lt_err *err)
@@ -155,7 +150,7 @@ static void blame_own(const lt_dbt_exec *exec, lt_err *err)
 {
     lt_text own = exec->settings.compiled;
     bool is_own = own.len && lt_text_has(exec->last_sql, own);
-    if (exec->said.status == LT_OK || (!is_own && !is_in_ours(err->message)))
+    if (exec->said.status == LT_OK || (!is_own && exec->has_place))
         return;
     *err = exec->said;
     if (!is_own)
@@ -207,12 +202,16 @@ lt_status lt_dbt_exec_call(lt_dbt_exec *exec, const lt_jinja_env *env,
                            lt_err *err)
 {
     lt_jinja_value found = {0};
+    lt_jinja_error where = {0};
     const lt_dbt_rt_settings *settings = &exec->rt->settings;
+    exec->has_place = false;
     LT_TRY(settings->host->find_macro(settings->user, exec, macro, &found, err));
     if (found.type == LT_JINJA_UNDEFINED)
         return lt_fail(err, LT_NOT_FOUND,
                        "dbt could not find a macro with the name '%.*s' in any package",
                        LT_ARG(macro));
-    return lt_jinja_call_value(env, context, exec->heap, found, NULL, 0, args, arg_count, out, NULL,
-                               err);
+    lt_status status = lt_jinja_call_value(env, context, exec->heap, found, NULL, 0, args,
+                                           arg_count, out, &where, err);
+    exec->has_place = where.line && !where.is_hidden;
+    return status;
 }

@@ -281,6 +281,28 @@ Test(jinja, macros_of_other_templates_are_found_by_name_and_stand_in_the_stack)
     CHECK_TEXT(lt_jinja_as_text(result), "12");
 }
 
+Test(jinja, what_fails_in_a_hidden_template_is_told_at_the_place_of_its_caller)
+{
+    LT_AUTO(fixture) f = {0};
+    LT_AUTO(lt_jinja_template_ref) library = NULL;
+    lt_text source = T("{% macro twice(x) %}{{ x * 2 }}{% endmacro %}");
+    CHECK_OK(lt_jinja_compile(&f.env, T("lib.sql"), source, &library, NULL, &f.err), f.err);
+    lt_jinja_hide(library);
+    f.context.lookup = lookup_macro;
+    f.context.user = library;
+    CHECK_STATUS(render(&f, "a\n{{ twice(none) }}"), LT_INVALID, f.err);
+    CHECK_STR(f.err.message, "t.sql:2:9: unsupported operand type(s) for *: 'NoneType' and 'int'");
+    CHECK_STR(f.where.template_name, "lib.sql");
+    CHECK(!f.where.is_hidden);
+    lt_jinja_value none = lt_jinja_none(), result;
+    CHECK_STATUS(lt_jinja_call_value(&f.env, &f.context, &f.heap,
+                                     lt_jinja_macro_of(library, T("twice")), &none, 1, NULL, 0,
+                                     &result, &f.where, &f.err),
+                 LT_INVALID, f.err);
+    CHECK_STR(f.err.message, "unsupported operand type(s) for *: 'NoneType' and 'int'");
+    CHECK(f.where.is_hidden);
+}
+
 Test(jinja, values_put_into_a_longer_life_are_copied_there)
 {
     lt_jinja_heap graph_heap = {0};
