@@ -311,10 +311,18 @@ static bool writes_catalogs(dbt_verb verb)
            verb == DBT_SEED || verb == DBT_SNAPSHOT || verb == DBT_TEST;
 }
 
+static bool opens_engine(dbt_verb verb)
+{
+    return verb == DBT_RUN || verb == DBT_BUILD || verb == DBT_TEST || verb == DBT_SEED ||
+           verb == DBT_SNAPSHOT || verb == DBT_COMPILE || verb == DBT_SHOW || verb == DBT_OPERATION;
+}
+
 lt_status dbt_work_load(dbt_work *work, lt_err *err)
 {
     LT_TRY(dbt_work_profile(work, err));
     const lt_dbt_profile *profile = &work->profile;
+    if (opens_engine(work->flags->verb))
+        lt_engine_load_ahead(profile->kind);
     lt_jinja_put(profile->values, "threads", lt_jinja_int(dbt_threads(work)));
     const char *cache =
         lt_arena_format(&work->app->arena, "%s/leat_parse.cache", work->target_folder);

@@ -5,14 +5,29 @@
 
 typedef lt_json_writer writer;
 
+/* They are counted first, so that all lists stand in one piece of memory. */
 lt_dbt_nodes *lt_dbt_children(const lt_dbt *dbt, lt_arena *arena)
 {
     lt_dbt_nodes *children = lt_alloc_array(arena, dbt->all.len + 1, sizeof(*children));
-    for (size_t i = 0; i < dbt->all.len; i++)
-        for (size_t k = 0; k < dbt->all.items[i]->depends_on.len; k++) {
-            const lt_dbt_node *parent = dbt->all.items[i]->depends_on.items[k];
-            lt_push_in(arena, &children[parent->index], dbt->all.items[i]);
+    size_t edges = 0;
+    for (size_t i = 0; i < dbt->all.len; i++) {
+        const lt_dbt_nodes *on = &dbt->all.items[i]->depends_on;
+        for (size_t k = 0; k < on->len; k++)
+            children[on->items[k]->index].cap++;
+        edges += on->len;
+    }
+    lt_dbt_node **place = lt_alloc_array(arena, edges + 1, sizeof(lt_dbt_node *));
+    for (size_t i = 0; i < dbt->all.len; i++) {
+        children[i].items = place;
+        place += children[i].cap;
+    }
+    for (size_t i = 0; i < dbt->all.len; i++) {
+        const lt_dbt_nodes *on = &dbt->all.items[i]->depends_on;
+        for (size_t k = 0; k < on->len; k++) {
+            lt_dbt_nodes *of = &children[on->items[k]->index];
+            of->items[of->len++] = dbt->all.items[i];
         }
+    }
     return children;
 }
 

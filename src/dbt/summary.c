@@ -4,8 +4,6 @@
 #include "base/fs.h"
 #include "dbt/inner.h"
 
-#include <stdio.h>
-
 static lt_status write_file(const char *folder, const char *name, const lt_buf *text, lt_err *err)
 {
     LT_AUTO(lt_chars) path = lt_path_join(folder, name);
@@ -21,24 +19,30 @@ static bool is_in_graph(const lt_dbt_node *node)
     return node->kind != LT_DBT_GROUP && node->kind != LT_DBT_OPERATION;
 }
 
-static void write_graph_node(const lt_dbt *dbt, const lt_dbt_nodes *children, size_t i,
-                             lt_json_writer *w)
+static void add_number(size_t number, lt_buf *out)
+{
+    char digits[24], *at = digits + sizeof(digits);
+    do
+        *--at = (char)('0' + number % 10);
+    while (number /= 10);
+    lt_buf_add(out, lt_text_at(at, (size_t)(digits + sizeof(digits) - at)));
+}
+
+/* Letter by letter: of tens of thousands of nodes this is a fifth of what a writer with states takes, in each command. */
+static void add_graph_node(const lt_dbt *dbt, const lt_dbt_nodes *children, size_t i, lt_buf *out)
 {
     const lt_dbt_node *node = dbt->all.items[i];
-    char number[24];
-    (void)snprintf(number, sizeof(number), "%zu", i);
-    lt_json_key(w, lt_text_of(number));
-    lt_json_begin(w, '{');
-    lt_json_set(w, "name", node->id);
-    lt_json_set(w, "type", lt_text_of(lt_dbt_kind_name(node->kind)));
-    if (children[i].len) {
-        lt_json_key(w, T("succ"));
-        lt_json_begin(w, '[');
-        for (size_t k = 0; k < children[i].len; k++)
-            lt_json_int(w, (int64_t)children[i].items[k]->index);
-        lt_json_end(w);
+    lt_buf_add_byte(out, '"');
+    add_number(i, out);
+    lt_buf_add(out, T("\":{\"name\":"));
+    lt_json_quote(node->id, out);
+    lt_buf_add(out, T(",\"type\":"));
+    lt_json_quote(lt_text_of(lt_dbt_kind_name(node->kind)), out);
+    for (size_t k = 0; k < children[i].len; k++) {
+        lt_buf_add(out, k ? T(",") : T(",\"succ\":["));
+        add_number(children[i].items[k]->index, out);
     }
-    lt_json_end(w);
+    lt_buf_add(out, children[i].len ? T("]}") : T("}"));
 }
 
 lt_status lt_dbt_graph_summary_write(const lt_dbt *dbt, const lt_dbt_invocation *invocation,
@@ -53,8 +57,12 @@ lt_status lt_dbt_graph_summary_write(const lt_dbt *dbt, const lt_dbt_invocation 
     lt_json_key(&w, T("linked"));
     lt_json_begin(&w, '{');
     for (size_t i = 0; i < dbt->all.len; i++)
-        if (is_in_graph(dbt->all.items[i]))
-            write_graph_node(dbt, children, i, &w);
+        if (is_in_graph(dbt->all.items[i])) {
+            if (lt_json_has_items(&w))
+                lt_buf_add_byte(&text, ',');
+            add_graph_node(dbt, children, i, &text);
+            lt_json_note_item(&w);
+        }
     lt_json_end(&w);
     lt_json_end(&w);
     return write_file(folder, "graph_summary.json", &text, err);

@@ -581,6 +581,7 @@ const lt_engine_ops lt_duckdb_ops = {
     .type_from_duckdb = type_from_duckdb,
     .ingest = lt_duckdb_ingest,
     .cancel = session_cancel,
+    .load_ahead = lt_duckdb_load_ahead,
     .progress = session_progress,
     .write_parquet = session_write_parquet,
 };

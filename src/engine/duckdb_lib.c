@@ -84,3 +84,18 @@ lt_status lt_duckdb_load(lt_err *err)
     (void)pthread_mutex_unlock(&loading);
     return status;
 }
+
+static void *load(void *unused)
+{
+    lt_err none = {0};
+    (void)unused;
+    lt_ignore(lt_duckdb_load(&none));
+    return NULL;
+}
+
+void lt_duckdb_load_ahead(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, load, NULL) == 0)
+        (void)pthread_detach(thread);
+}

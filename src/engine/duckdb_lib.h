@@ -135,6 +135,8 @@ extern lt_duckdb_lib lt_duck;
 /* Open the library and fill lt_duck: from $LEAT_DUCKDB if set, else lib/ beside the program or ../lib/leat/. Any thread; once
  * it has worked, later calls do nothing. LT_NOT_FOUND, LT_INVALID (a call is missing), with the places in the hint. */
 LT_MUST_CHECK lt_status lt_duckdb_load(lt_err *err);
+/* The same on a thread of its own: lt_duckdb_load() waits for it, and says what is wrong. */
+void lt_duckdb_load_ahead(void);
 
 /* Owned handles for LT_AUTO. */
 #define LT_DUCK_OWNED(name, type, destroy)                                                         \

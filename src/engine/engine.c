@@ -49,6 +49,13 @@ lt_status lt_engine_open(const lt_target *target, lt_engine **out, lt_err *err)
     return LT_OK;
 }
 
+void lt_engine_load_ahead(lt_text kind)
+{
+    for (size_t i = 0; i < LT_COUNT(kinds); i++)
+        if (kinds[i]->load_ahead && lt_text_eq(lt_text_of(kinds[i]->kind), kind))
+            kinds[i]->load_ahead();
+}
+
 void lt_engine_close(lt_engine *engine)
 {
     if (engine)

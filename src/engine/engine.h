@@ -31,6 +31,9 @@ typedef struct lt_engine lt_engine;
 typedef struct lt_session lt_session;
 
 LT_MUST_CHECK lt_status lt_engine_open(const lt_target *target, lt_engine **out, lt_err *err);
+/* Begin to load the library that an engine of this kind needs, on a thread of its own, while the caller does something else. Nothing is opened;
+ * what goes wrong is told by lt_engine_open(). */
+void lt_engine_load_ahead(lt_text kind);
 void lt_engine_close(lt_engine *engine); /* NULL is fine; after all its sessions */
 LT_OWNED(lt_engine_ref, lt_engine *, lt_engine_close)
 

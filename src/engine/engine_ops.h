@@ -68,6 +68,7 @@ struct lt_engine_ops {
     void (*cancel)(lt_session *session); /* from any thread */
 
     /* Optional: NULL says that there is no such thing. */
+    void (*load_ahead)(void); /* does not wait for it */
     /* Several statements in one message, the first of which is BEGIN (`begins`) or the last COMMIT; the cells of the last that gives rows,
      * without names and types. *done: how many have been run. On failure no transaction is open. Who can do this has prepared
      * statements too (lt_session.prepared). */
