@@ -411,7 +411,7 @@ static lt_status put_written(lt_dbt *dbt, const lt_dbt_node *node, config_calls 
     if (is_simple(lt_dbt_test_macro(dbt, node), node) ||
         !lt_dbt_flag_read(dbt, LT_DBT_COMPARES_WRITTEN))
         return LT_OK;
-    LT_TRY(lt_jinja_compile(&dbt->parse_env, node->path, node->raw_code, &compiled, NULL, err));
+    LT_TRY(lt_jinja_compile(&dbt->test_env, node->path, node->raw_code, &compiled, NULL, err));
     if (lt_jinja_keywords_of(compiled, T("config"), &dbt->heap, &written))
         call->written = written;
     return LT_OK;
@@ -502,8 +502,8 @@ static lt_status render_text(const lt_dbt *dbt, const lt_dbt_node *node,
     lt_jinja_value made = {0};
     lt_buf_printf(&text, is_call_text(raw) ? "{{ %.*s }}" : "%.*s", LT_ARG(raw));
     const rendering *r = context->user;
-    LT_TRY(lt_jinja_compile(r->loading ? &dbt->parse_env : &dbt->env, node->path,
-                            lt_buf_text(&text), &compiled, NULL, err));
+    LT_TRY(lt_jinja_compile(r->loading ? &dbt->test_env : &dbt->env, node->path, lt_buf_text(&text),
+                            &compiled, NULL, err));
     LT_TRY(lt_jinja_render_value(compiled, context, heap, &made, NULL, err));
     return lt_jinja_copy(heap, made, value, err); /* the template goes, its constants with it */
 }
@@ -636,7 +636,7 @@ static lt_status record_macro(lt_dbt *dbt, lt_dbt_node *node, rendering *r, lt_e
     LT_AUTO(lt_jinja_template_ref) compiled = NULL;
     lt_jinja_context context = {.lookup = lt_dbt_lookup, .user = r};
     size_t end = lt_text_find(node->raw_code, T("}}"), 0) + 2;
-    LT_TRY(lt_jinja_compile(&dbt->parse_env, node->path, lt_text_sub(node->raw_code, 0, end),
+    LT_TRY(lt_jinja_compile(&dbt->test_env, node->path, lt_text_sub(node->raw_code, 0, end),
                             &compiled, NULL, err));
     lt_status status = lt_dbt_test_kwargs(dbt, node, &context, &heap, &r->kwargs, err);
     if (status == LT_OK)

@@ -69,10 +69,13 @@ struct lt_dbt {
     lt_arena arena;
     lt_arena file_names; /* of the thread that lists files */
     lt_dbt_settings settings;
-    lt_jinja_env env;       /* of what runs, and of macros */
-    lt_jinja_env yaml_env;  /* of texts in .yml files */
-    lt_jinja_env parse_env; /* of nodes while they are parsed: unknown names are absorbed */
-    lt_jinja_heap heap;     /* configuration, arguments of tests; frozen after loading */
+    lt_jinja_env env;      /* of what runs, and of macros */
+    lt_jinja_env yaml_env; /* of texts in .yml files */
+    lt_jinja_env
+        parse_env; /* of nodes while they are parsed: unknown names are absorbed, but for those that macros ask for */
+    lt_jinja_env
+        test_env; /* of generic tests, whose macros see those of their package, too: all are absorbed */
+    lt_jinja_heap heap; /* configuration, arguments of tests; frozen after loading */
     LT_VEC(lt_jinja_template *) templates;     /* owned: macros */
     LT_VEC(lt_dbt_package *) packages;         /* the root project first, ours last */
     lt_dbt_package *root, *internal, *adapter; /* adapter: "dbt_duckdb"; may be NULL */

@@ -615,7 +615,10 @@ static lt_status load(lt_dbt *dbt, bool from_cache, lt_err *err)
     dbt->parse_env.max_heap_bytes = 0;
     dbt->parse_env.max_steps = 0;
     if (!dbt->is_strict)
-        dbt->parse_env.undefined = LT_JINJA_ABSORBING;
+        dbt->parse_env.undefined = LT_JINJA_ABSORBING_HERE;
+    dbt->test_env = dbt->parse_env;
+    if (!dbt->is_strict)
+        dbt->test_env.undefined = LT_JINJA_ABSORBING;
     LT_TRY(lt_dbt_rt_make(dbt, &parsing, &dbt->parse_rt, err));
     for (size_t i = 0; i < dbt->packages.len; i++)
         LT_TRY(lt_dbt_macros_load(dbt, dbt->packages.items[i], err));

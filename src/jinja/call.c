@@ -313,7 +313,7 @@ lt_status lt_jinja_apply(lt_jinja_render *r, lt_jinja_value callee, lt_jinja_cal
     case LT_JINJA_OBJECT:
         return call_object(callee, call, out, err);
     case LT_JINJA_UNDEFINED:
-        if (r->env->undefined != LT_JINJA_ABSORBING)
+        if (!lt_jinja_is_absorbed(r->env, callee))
             return lt_jinja_fail_undefined(r, callee, err);
         *out = callee;
         return LT_OK;

@@ -179,7 +179,14 @@ typedef struct lt_jinja_method {
     const lt_jinja_func *func; /* NULL: a method of a host object */
 } lt_jinja_method;
 
-typedef enum missing_kind { MISSING_NAME, MISSING_ATTR, MISSING_ITEM, MISSING_TEXT } missing_kind;
+/* MISSING_IN_MACRO: a name that a macro of another file asks for, which is never absorbed. */
+typedef enum missing_kind {
+    MISSING_NAME,
+    MISSING_IN_MACRO,
+    MISSING_ATTR,
+    MISSING_ITEM,
+    MISSING_TEXT
+} missing_kind;
 
 typedef struct lt_jinja_missing {
     missing_kind kind;
@@ -194,6 +201,13 @@ void *lt_jinja_alloc(lt_jinja_heap *heap, size_t size);
 /* LT_TOO_BIG when `size` more bytes would pass the limit: ask before a big allocation. */
 LT_MUST_CHECK lt_status lt_jinja_room(lt_jinja_heap *heap, size_t size, lt_err *err);
 lt_jinja_value lt_jinja_list_of(lt_jinja_heap *heap, list_kind kind, size_t cap);
+/* Asking more of this undefined value gives it again. */
+static inline bool lt_jinja_is_absorbed(const lt_jinja_env *env, lt_jinja_value missing)
+{
+    return (env->undefined == LT_JINJA_ABSORBING || env->undefined == LT_JINJA_ABSORBING_HERE) &&
+           (missing.kind == UINT8_MAX || !missing.as.missing ||
+            missing.as.missing->kind != MISSING_IN_MACRO);
+}
 lt_jinja_value lt_jinja_missing_value(lt_jinja_heap *heap, missing_kind kind, lt_jinja_value owner,
                                       lt_text name);
 lt_jinja_value lt_jinja_concat(lt_jinja_heap *heap, lt_text a, lt_text b);

@@ -303,6 +303,7 @@ typedef enum lt_jinja_undefined {
     LT_JINJA_CHAINABLE, /* also: its attributes and items are undefined */
     LT_JINJA_STRICT,    /* only `is defined` and `default` may touch it */
     LT_JINJA_ABSORBING, /* chainable, and calling it gives it again: for a first pass over unknown names */
+    LT_JINJA_ABSORBING_HERE, /* the same in the template itself; names that macros out of other files miss are as by default */
 } lt_jinja_undefined;
 
 /* Own block tags: {% name ... %} body {% endname %}. They are not rendered; read them with lt_jinja_block_at(). */

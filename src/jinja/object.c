@@ -23,6 +23,7 @@ lt_status lt_jinja_fail_undefined(lt_jinja_render *r, lt_jinja_value value, lt_e
         return lt_fail(err, LT_INVALID, "the value is undefined");
     switch (missing->kind) {
     case MISSING_NAME:
+    case MISSING_IN_MACRO:
         lt_ignore(lt_fail(err, LT_INVALID, "'%.*s' is undefined", LT_ARG(missing->name)));
         return lt_jinja_suggest(r, missing->name, err);
     case MISSING_ATTR:
@@ -41,7 +42,7 @@ lt_status lt_jinja_fail_undefined(lt_jinja_render *r, lt_jinja_value value, lt_e
 static lt_status inside_undefined(lt_jinja_render *r, lt_jinja_value value, lt_jinja_value *out,
                                   lt_err *err)
 {
-    if (r->env->undefined != LT_JINJA_CHAINABLE && r->env->undefined != LT_JINJA_ABSORBING)
+    if (r->env->undefined != LT_JINJA_CHAINABLE && !lt_jinja_is_absorbed(r->env, value))
         return lt_jinja_fail_undefined(r, value, err);
     *out = value;
     return LT_OK;

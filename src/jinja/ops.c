@@ -271,7 +271,7 @@ lt_status lt_jinja_binary(lt_jinja_render *r, char op, lt_jinja_value a, lt_jinj
         return lt_jinja_percent(r, lt_jinja_as_text(a), b, out, err);
     if (lt_jinja_is_undefined(a) || lt_jinja_is_undefined(b)) {
         lt_jinja_value missing = lt_jinja_is_undefined(a) ? a : b;
-        if (r->env->undefined != LT_JINJA_ABSORBING)
+        if (!lt_jinja_is_absorbed(r->env, missing))
             return lt_jinja_fail_undefined(r, missing, err);
         *out = missing;
         return LT_OK;

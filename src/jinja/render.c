@@ -176,6 +176,16 @@ static bool sibling_macro(lt_jinja_render *r, lt_text name, lt_jinja_value *out)
     return !lt_jinja_is_undefined(*out);
 }
 
+/* A macro runs that the template took from elsewhere. */
+static bool in_other_file(const lt_jinja_render *r)
+{
+    const lt_jinja_activation *outermost =
+        r->env->undefined == LT_JINJA_ABSORBING_HERE ? r->active : NULL;
+    while (outermost && outermost->outer)
+        outermost = outermost->outer;
+    return outermost && r->active->home != outermost->home;
+}
+
 /* Beyond the scopes: the context's values, the host, the other macros of the file, then our own functions. */
 static lt_status get_global(lt_jinja_render *r, lt_text name, bool bare, lt_jinja_value *out,
                             lt_err *err)
@@ -193,7 +203,11 @@ static lt_status get_global(lt_jinja_render *r, lt_text name, bool bare, lt_jinj
     if (sibling_macro(r, name, out))
         return LT_OK;
     const lt_jinja_func *global = lt_jinja_global_find(name);
-    *out = global ? lt_jinja_func_value(global) : lt_jinja_undefined_named(r->heap, name);
+    if (global)
+        *out = lt_jinja_func_value(global);
+    else
+        *out = lt_jinja_missing_value(r->heap, in_other_file(r) ? MISSING_IN_MACRO : MISSING_NAME,
+                                      lt_jinja_none(), name);
     return LT_OK;
 }
 

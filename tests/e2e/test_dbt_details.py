@@ -658,3 +658,15 @@ def test_a_wrong_password_of_a_profile_is_not_shown(tmp_path):
     project(tmp_path, {"profiles.yml": "shop:\n  target: dev\n  outputs:\n    dev: " + json.dumps({**WHOLE, "password": 987654321})})
     out = dbt(tmp_path, "parse", code=2)
     assert "is not of type 'string'" in out and "987654321" not in out
+
+
+def test_a_name_that_a_macro_misses_is_told_when_the_project_is_read(tmp_path):
+    project(tmp_path, {"macros/n.sql": "{% macro n() %}{{ no_package.star(1) }}{% endmacro %}", "models/m.sql": "select '{{ n() }}' as id"})
+    out = dbt(tmp_path, "parse", code=2)
+    assert "macros/n.sql:1:" in out and "'no_package' is undefined" in out and "models/m.sql:1" in out
+    (tmp_path / "macros/n.sql").write_text("{% macro n() %}{{ nobody }}{% if nobody is defined or nobody %}x{% endif %}"
+                                           "{% if execute %}{{ no_package.star(1) }}{% endif %}{% endmacro %}")
+    dbt(tmp_path, "parse")
+    (tmp_path / "models/m.sql").write_text("select '{{ no_package.star(1) }}' as id")
+    dbt(tmp_path, "parse")
+    assert "'no_package' is undefined" in dbt(tmp_path, "compile", code=2)
