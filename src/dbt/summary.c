@@ -28,7 +28,7 @@ static void add_number(size_t number, lt_buf *out)
     lt_buf_add(out, lt_text_at(at, (size_t)(digits + sizeof(digits) - at)));
 }
 
-/* Letter by letter: of tens of thousands of nodes this is a fifth of what a writer with states takes, in each command. */
+/* Letter by letter: of tens of thousands of nodes this is less than half of what a writer with states takes, in each command. */
 static void add_graph_node(const lt_dbt *dbt, const lt_dbt_nodes *children, size_t i, lt_buf *out)
 {
     const lt_dbt_node *node = dbt->all.items[i];
