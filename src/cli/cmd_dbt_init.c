@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <termios.h>
 #include <unistd.h>
 
 static const char FOLDER[] = "templates/dbt_init/";
@@ -23,25 +24,47 @@ typedef struct making {
 
 /* ---- questions ---- */
 
-/* One line of standard input; an empty one is `usual`. */
-static lt_status ask(making *m, const char *question, const char *usual, const char **out,
-                     lt_err *err)
+/* A terminal does not show what is typed; true: it did before. */
+static bool stop_echo(struct termios *before)
+{
+    if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, before) != 0)
+        return false;
+    struct termios silent = *before;
+    silent.c_lflag &= ~(tcflag_t)ECHO;
+    return tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0;
+}
+
+/* One line of standard input; an empty one is `usual`. `hidden`: it is not to be seen. */
+static lt_status ask_quietly(making *m, const char *question, const char *usual, bool hidden,
+                             const char **out, lt_err *err)
 {
     enum { MOST = 1000 };
     char line[MOST];
+    lt_text answer = {0};
+    struct termios before;
     lt_err flush_err = {0};
-    lt_out_printf(&m->app->out, "%s%s%s%s: ", question, usual ? " [" : "", usual ? usual : "",
-                  usual ? "]" : "");
-    lt_ignore(lt_out_flush(&m->app->out, &flush_err));
-    if (!fgets(line, sizeof(line), stdin)) {
-        lt_ignore(lt_fail(err, LT_INVALID, "no answer to '%s'", question));
-        return lt_hint(err, "without answers: leat dbt init NAME --skip-profile-setup");
-    }
-    lt_text answer = lt_text_trim(lt_text_of(line));
-    if (!answer.len && !usual)
-        return ask(m, question, usual, out, err);
-    *out = answer.len ? lt_arena_str(&m->app->arena, answer) : usual;
+    do {
+        lt_out_printf(&m->app->out, "%s%s%s%s: ", question, usual ? " [" : "", usual ? usual : "",
+                      usual ? "]" : "");
+        lt_ignore(lt_out_flush(&m->app->out, &flush_err));
+        bool was_shown = hidden && stop_echo(&before);
+        const char *got = fgets(line, sizeof(line), stdin);
+        if (was_shown)
+            (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        if (!got) {
+            lt_ignore(lt_fail(err, LT_INVALID, "no answer to '%s'", question));
+            return lt_hint(err, "without answers: leat dbt init NAME --skip-profile-setup");
+        }
+        answer = lt_text_trim(lt_text_of(line));
+    } while (!answer.len && !usual);
+    *out = lt_arena_str(&m->app->arena, answer.len ? answer : lt_text_of(usual));
     return LT_OK;
+}
+
+static lt_status ask(making *m, const char *question, const char *usual, const char **out,
+                     lt_err *err)
+{
+    return ask_quietly(m, question, usual, false, out, err);
 }
 
 static bool is_name(const char *name)
@@ -120,7 +143,7 @@ static lt_status ask_postgres(making *m, lt_buf *out, lt_err *err)
                 {"dbname", "dbname (default database that dbt will build objects in)", NULL, false},
                 {"schema", "schema (default schema that dbt will build objects in)", NULL, false},
                 {"threads", "threads (1 or more)", "1", true}};
-    lt_buf_add_str(out, "    dev:\n      type: postgres\n");
+    lt_buf_add_str(out, "      type: postgres\n");
     for (size_t i = 0; i < LT_COUNT(keys); i++) {
         const char *answer;
         int64_t number;
@@ -132,28 +155,210 @@ static lt_status ask_postgres(making *m, lt_buf *out, lt_err *err)
     return LT_OK;
 }
 
-static lt_status make_profile(making *m, lt_err *err)
+/* Put an entry at the end of profiles.yml. */
+static lt_status write_profile(const making *m, const char *target, lt_text below, lt_err *err)
 {
-    const char *kind;
     LT_AUTO(lt_buf) text = {.limit = LT_MIB};
     LT_AUTO(lt_chars)
     folder = lt_xstrndup(m->profiles, (size_t)(strrchr(m->profiles, '/') - m->profiles));
-    LT_TRY(ask(m, "Which database would you like to use?\n[1] duckdb\n[2] postgres\nEnter a number",
-               NULL, &kind, err));
-    if (strcmp(kind, "1") != 0 && strcmp(kind, "2") != 0)
-        return lt_fail(err, LT_INVALID, "'%s' is neither 1 nor 2", kind);
     if (lt_path_exists(m->profiles))
         LT_TRY(lt_file_read(m->profiles, &text, err));
     if (text.len && !lt_text_ends(lt_buf_text(&text), T("\n")))
         lt_buf_add_byte(&text, '\n');
-    lt_buf_printf(&text, "%s:\n  target: dev\n  outputs:\n", m->profile);
+    lt_buf_printf(&text, "%s:\n  target: %s\n  outputs:\n    %s:\n", m->profile, target, target);
+    lt_buf_add(&text, below);
+    LT_TRY(lt_folder_make(folder, 0700, err));
+    return lt_file_write(m->profiles, lt_buf_text(&text), 0600, err);
+}
+
+/* ---- profile_template.yml of a project ---- */
+
+typedef struct prompting {
+    making *m;
+    lt_jinja_heap heap;
+    lt_jinja_value target; /* what the profile's target gets */
+} prompting;
+
+/* What click makes of an answer of that type; false: it is none. */
+static bool read_answer(prompting *p, lt_text type, const char *answer, lt_jinja_value *out)
+{
+    static const struct {
+        lt_text word;
+        bool value;
+    } words[] = {{T("true"), true}, {T("t"), true},   {T("1"), true},      {T("yes"), true},
+                 {T("y"), true},    {T("on"), true},  {T("false"), false}, {T("f"), false},
+                 {T("0"), false},   {T("no"), false}, {T("n"), false},     {T("off"), false}};
+    int64_t whole;
+    double number;
+    lt_text text = lt_text_of(answer);
+    if (lt_text_eq(type, T("int"))) {
+        bool fits = lt_text_to_i64(text, &whole);
+        *out = lt_jinja_int(fits ? whole : 0);
+        return fits;
+    }
+    if (lt_text_eq(type, T("float"))) {
+        bool fits = lt_text_to_double(text, &number);
+        *out = lt_jinja_float(fits ? number : 0);
+        return fits;
+    }
+    for (size_t i = 0; i < LT_COUNT(words) && lt_text_eq(type, T("bool")); i++) {
+        *out = lt_jinja_bool(words[i].value);
+        if (lt_text_eq_nocase(text, words[i].word))
+            return true;
+    }
+    *out = lt_jinja_text_copy(&p->heap, text);
+    return !lt_text_eq(type, T("bool"));
+}
+
+/* Without a type that of the default. */
+static lt_text type_of(lt_jinja_value said, lt_jinja_value preset)
+{
+    return said.type == LT_JINJA_STR       ? lt_jinja_as_text(said)
+           : preset.type == LT_JINJA_INT   ? T("int")
+           : preset.type == LT_JINJA_FLOAT ? T("float")
+           : preset.type == LT_JINJA_BOOL  ? T("bool")
+                                           : T("string");
+}
+
+static lt_status prompt(prompting *p, lt_text key, lt_jinja_value how, lt_err *err)
+{
+    LT_AUTO(lt_buf) question = {.limit = 64 * LT_KIB}, usual = {.limit = 64 * LT_KIB};
+    lt_jinja_value preset = lt_dbt_at(how, "default"), hint = lt_dbt_at(how, "hint"), value;
+    lt_text type = type_of(lt_dbt_at(how, "type"), preset);
+    bool has_usual = preset.type != LT_JINJA_UNDEFINED && preset.type != LT_JINJA_NONE;
+    bool hidden = lt_jinja_truth(lt_dbt_at(how, "hide_input"));
+    const char *answer;
+    if (how.type != LT_JINJA_DICT)
+        return lt_fail(err, LT_INVALID, "profile_template.yml: '%.*s' must be a mapping",
+                       LT_ARG(key));
+    lt_buf_add(&question, key);
+    if (lt_jinja_truth(hint)) {
+        lt_buf_add_str(&question, " (");
+        lt_jinja_str(hint, &question);
+        lt_buf_add_byte(&question, ')');
+    }
+    lt_jinja_str(preset, &usual);
+    for (;;) {
+        LT_TRY(ask_quietly(p->m, lt_buf_chars(&question), has_usual ? lt_buf_chars(&usual) : NULL,
+                           hidden, &answer, err));
+        if (read_answer(p, type, answer, &value))
+            break;
+        lt_out_printf(&p->m->app->out, "Error: '%s' is not a valid %.*s.\n", hidden ? "it" : answer,
+                      LT_ARG(type));
+    }
+    lt_jinja_put_value(p->target, lt_jinja_text_copy(&p->heap, key), value);
+    return LT_OK;
+}
+
+/* `_choose_X`: the number of one of several mappings of prompts. */
+static lt_status choose(prompting *p, lt_text name, lt_jinja_value options, lt_jinja_value *out,
+                        lt_err *err)
+{
+    LT_AUTO(lt_buf) question = {.limit = 64 * LT_KIB};
+    lt_jinja_value key, value;
+    const char *answer;
+    size_t count = 0;
+    int64_t number = 0;
+    for (size_t at = 0; options.type == LT_JINJA_DICT && lt_jinja_next(options, &at, &key, &value);)
+        lt_buf_printf(&question, "[%zu] %.*s\n", ++count, LT_ARG(lt_jinja_as_text(key)));
+    lt_buf_add_str(&question, "Desired ");
+    for (size_t i = 0; i < name.len; i++)
+        lt_buf_add_byte(&question, name.ptr[i] == '_' ? ' ' : name.ptr[i]);
+    lt_buf_add_str(&question, " option (enter a number)");
+    LT_TRY(ask(p->m, lt_buf_chars(&question), NULL, &answer, err));
+    if (!lt_text_to_i64(lt_text_of(answer), &number) || number < 1 || (size_t)number > count)
+        return lt_fail(err, LT_INVALID, "'%s' is none of the options", answer);
+    for (size_t at = 0; number-- > 0;)
+        (void)lt_jinja_next(options, &at, &key, out);
+    return LT_OK;
+}
+
+static lt_status prompt_for(prompting *p, lt_jinja_value prompts, unsigned depth, lt_err *err)
+{
+    static const lt_text choice = T("_choose"), fixed = T("_fixed");
+    enum { MOST_DEPTH = 8 };
+    lt_jinja_value key, value, chosen = {0};
+    if (depth > MOST_DEPTH)
+        return lt_fail(err, LT_INVALID,
+                       "profile_template.yml: more than %d choices within each other", MOST_DEPTH);
+    for (size_t at = 0;
+         prompts.type == LT_JINJA_DICT && lt_jinja_next(prompts, &at, &key, &value);) {
+        lt_text name = lt_jinja_as_text(key);
+        if (lt_text_starts(name, choice)) {
+            LT_TRY(choose(p, lt_text_sub(name, choice.len + 1, SIZE_MAX), value, &chosen, err));
+            LT_TRY(prompt_for(p, chosen, depth + 1, err));
+        } else if (lt_text_starts(name, fixed)) {
+            lt_jinja_put_value(
+                p->target, lt_jinja_text_copy(&p->heap, lt_text_sub(name, fixed.len + 1, SIZE_MAX)),
+                value);
+        } else {
+            LT_TRY(prompt(p, name, value, err));
+        }
+    }
+    return LT_OK;
+}
+
+static lt_status use_template(prompting *p, lt_err *err)
+{
+    LT_AUTO(lt_buf) below = {.limit = LT_MIB}, target = {.limit = LT_KIB};
+    lt_jinja_value all = {0}, key, value;
+    lt_jinja_json how = {0};
+    p->target = lt_jinja_dict(&p->heap);
+    LT_TRY(lt_dbt_yaml_value("profile_template.yml", &p->heap, &all, err));
+    lt_jinja_value fixed = lt_dbt_at(all, "fixed");
+    for (size_t at = 0; fixed.type == LT_JINJA_DICT && lt_jinja_next(fixed, &at, &key, &value);)
+        lt_jinja_put_value(p->target, key, value);
+    LT_TRY(prompt_for(p, lt_dbt_at(all, "prompts"), 0, err));
+    for (size_t at = 0; lt_jinja_next(p->target, &at, &key, &value);) {
+        if (lt_text_eq(lt_jinja_as_text(key), T("target"))) {
+            lt_jinja_str(value, &target);
+            continue;
+        }
+        lt_buf_printf(&below, "      %.*s: ", LT_ARG(lt_jinja_as_text(key)));
+        LT_TRY(lt_jinja_to_json(value, &how, &below, err));
+        lt_buf_add_byte(&below, '\n');
+    }
+    LT_TRY(
+        write_profile(p->m, target.len ? lt_buf_chars(&target) : "dev", lt_buf_text(&below), err));
+    dbt_say(
+        &p->m->log, LT_LOG_INFO, "A022", "ProfileWrittenWithProjectTemplateYAML",
+        "Profile %s written to %s using project's profile_template.yml and your supplied values. "
+        "Run 'dbt debug' to validate the connection.",
+        p->m->profile, p->m->profiles);
+    return LT_OK;
+}
+
+/* False: there is none, or it is no good, and the usual questions are asked. */
+static bool used_template(making *m)
+{
+    lt_err wrong = {0};
+    prompting p = {.m = m};
+    if (!lt_path_exists("profile_template.yml"))
+        return false;
+    lt_status status = use_template(&p, &wrong);
+    lt_jinja_heap_cleanup(&p.heap);
+    if (status != LT_OK)
+        dbt_say(&m->log, LT_LOG_INFO, "A024", "InvalidProfileTemplateYAML",
+                "Invalid profile_template.yml in project. (%s)", wrong.message);
+    return status == LT_OK;
+}
+
+static lt_status make_profile(making *m, lt_err *err)
+{
+    const char *kind;
+    LT_AUTO(lt_buf) text = {.limit = LT_MIB};
+    if (used_template(m))
+        return LT_OK;
+    LT_TRY(ask(m, "Which database would you like to use?\n[1] duckdb\n[2] postgres\nEnter a number",
+               NULL, &kind, err));
+    if (strcmp(kind, "1") != 0 && strcmp(kind, "2") != 0)
+        return lt_fail(err, LT_INVALID, "'%s' is neither 1 nor 2", kind);
     if (kind[0] == '1')
-        lt_buf_add_str(&text, "    dev:\n      type: duckdb\n      path: dev.duckdb\n"
+        lt_buf_add_str(&text, "      type: duckdb\n      path: dev.duckdb\n"
                               "      threads: 1\n");
     else
         LT_TRY(ask_postgres(m, &text, err));
-    LT_TRY(lt_folder_make(folder, 0700, err));
-    LT_TRY(lt_file_write(m->profiles, lt_buf_text(&text), 0600, err));
+    LT_TRY(write_profile(m, "dev", lt_buf_text(&text), err));
     dbt_say(&m->log, LT_LOG_INFO, "A019", "ProfileWrittenWithProjectTemplateYAML",
             "Profile %s written to %s. Run 'dbt debug' to validate the connection.", m->profile,
             m->profiles);
@@ -224,11 +429,12 @@ static lt_status of_this_project(making *m, lt_err *err)
 static lt_status make_project(making *m, lt_err *err)
 {
     m->name = m->flags->rest.len ? m->flags->rest.items[0] : NULL;
-    if (!m->name)
+    while (!m->name || !is_name(m->name)) {
+        if (m->name)
+            lt_out_printf(&m->app->out, "%s is not a valid project name.\n", m->name);
         LT_TRY(ask(m, "Enter a name for your project (letters, digits, underscore)", NULL, &m->name,
                    err));
-    if (!is_name(m->name))
-        return lt_fail(err, LT_INVALID, "%s is not a valid project name", m->name);
+    }
     if (lt_path_exists(m->name))
         return lt_fail(err, LT_INVALID, "A project called %s already exists here.", m->name);
     m->profile = m->flags->profile ? m->flags->profile : m->name;

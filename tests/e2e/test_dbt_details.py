@@ -670,3 +670,59 @@ def test_a_name_that_a_macro_misses_is_told_when_the_project_is_read(tmp_path):
     (tmp_path / "models/m.sql").write_text("select '{{ no_package.star(1) }}' as id")
     dbt(tmp_path, "parse")
     assert "'no_package' is undefined" in dbt(tmp_path, "compile", code=2)
+
+
+TEMPLATE = """fixed: {type: postgres, dbname: shop}
+prompts:
+  target: {type: string, hint: your branch, default: dev}
+  host: {hint: the server}
+  port: {default: 5432}
+  user: {type: string}
+  password: {hide_input: true}
+  keepalives_idle: {type: int, default: 0}
+  autocommit: {type: bool, default: false}
+  _choose_kind_of_schema:
+    own: {schema: {hint: yours}}
+    shared: {_fixed_schema: shared, _fixed_threads: 8}
+"""
+
+
+def init(folder, *words, answers=""):
+    done = subprocess.run([LEAT, "dbt", "init", *words, "--profiles-dir", "."], cwd=folder, env=clean_env(folder), input=answers, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+    return done.returncode, done.stdout
+
+
+def target_of(folder, name):
+    """What init wrote of the profile 'shop', whose values are JSON."""
+    lines = (folder / "profiles.yml").read_text().split(f"shop:\n  target: {name}\n  outputs:\n    {name}:\n")[1].splitlines()
+    return {key.strip(): value for key, _, value in (line.partition(": ") for line in lines)}
+
+
+def test_a_project_asks_for_a_profile_as_its_template_says(tmp_path):
+    project(tmp_path, {"profile_template.yml": TEMPLATE})
+    (tmp_path / "profiles.yml").write_text("other: {target: x, outputs: {x: {type: duckdb}}}")
+    code, out = init(tmp_path, answers="main\nlocalhost\nabc\n\nme\nse'cret: \"x\"\n\nyes\n2\n")
+    assert code == 0, out
+    for said in ("target (your branch) [dev]: ", "host (the server): ", "Error: 'abc' is not a valid int.", "[1] own\n[2] shared\nDesired kind of schema option"):
+        assert said in out
+    assert (tmp_path / "profiles.yml").read_text().startswith("other: {target: x, outputs: {x: {type: duckdb}}}\nshop:\n")
+    assert {key: json.loads(value) for key, value in target_of(tmp_path, "main").items()} == {
+        "type": "postgres", "dbname": "shop", "host": "localhost", "port": 5432, "user": "me", "password": "se'cret: \"x\"", "keepalives_idle": 0,
+        "autocommit": True, "schema": "shared", "threads": 8}
+    dbt(tmp_path, "parse")
+
+
+@pytest.mark.parametrize("template", ["prompts: {host: text}", "prompts: {_choose_it: {a: {x: {}}}}", "a: [", "prompts: " + "{_choose_x: {a: " * 12 + "{}" + "}}" * 12])
+def test_a_template_of_profiles_that_is_no_good_leaves_the_usual_questions(tmp_path, template):
+    project(tmp_path, {"profile_template.yml": template})
+    (tmp_path / "profiles.yml").unlink()
+    code, out = init(tmp_path, answers=("9\n" if "it" in template else "1\n" * 9 if "_x" in template else "") + "1\n")
+    assert code == 0 and "Invalid profile_template.yml in project." in out
+    assert target_of(tmp_path, "dev")["type"] == "duckdb"
+
+
+def test_a_project_that_cannot_have_its_name_is_asked_for_another(tmp_path):
+    code, out = init(tmp_path, "1-x", "--skip-profile-setup", answers="also bad\ngood\n")
+    assert code == 0 and "1-x is not a valid project name.\n" in out and "also bad is not a valid project name.\n" in out
+    assert (tmp_path / "good/dbt_project.yml").is_file()
