@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "e2e"))
 from harness import LEAT, Postgres, clean_env, write_files  # noqa: E402
@@ -225,10 +224,12 @@ def views_project(folder, count):
 
 
 def aim(folder, server):
-    """At a new database with the source in it; its URL."""
-    url = server.database()
+    """At an empty database with the source in it; its URL. It has the same name each time, so that what is compiled stays the same."""
+    name = "views"
+    server.psql(f"drop database if exists {name} with (force)")
+    server.psql(f"create database {name}")
+    url = server.url(name)
     server.psql("create schema raw; create table raw.orders (id int, amount int, origin text)", url)
-    name = urllib.parse.urlsplit(url).path[1:]
     write_files(folder, {"profiles.yml": f"views: {{target: dev, outputs: {{dev: {{type: postgres, host: {server.folder}, port: 5432, "
                                          f"user: postgres, password: none, dbname: {name}, schema: built, threads: {THREADS}}}}}}}\n"})
     return url
