@@ -131,14 +131,15 @@ LT_MUST_CHECK lt_status lt_session_begin_look(lt_session *session, lt_text lock,
                                               lt_err *err);
 /* What a transaction ends with. */
 typedef struct lt_ending {
-    const lt_text *statements; /* one each, without ';' at the end; they give no rows */
+    const lt_text *statements; /* one each; they give no rows */
     size_t count;
     const lt_relation
         *left;        /* lt_relation_has_readers() of it before the commit; NULL: not asked */
     bool has_readers; /* filled */
     size_t done;      /* filled: how many of the statements were run */
 } lt_ending;
-/* Run the statements and commit, in one message where the engine can. On failure no transaction is open. */
+/* Run the statements and commit, in one message where the engine can; lt_session_error_at() counts from the first one's beginning. On failure
+ * no transaction is open. */
 LT_MUST_CHECK lt_status lt_session_end(lt_session *session, lt_ending *ending, lt_err *err);
 /* Would DROP ... CASCADE of the relation take others along? True also where the engine cannot say. */
 LT_MUST_CHECK lt_status lt_relation_has_readers(lt_session *session, const lt_relation *relation,

@@ -100,7 +100,8 @@ lt_status lt_pg_query_table(lt_session *session, lt_text sql, const lt_text *par
 }
 
 /* Results until there is none left; the rows of the last one that has any. */
-static lt_status last_rows(pg_session *self, PGresult **last, size_t *done, lt_err *err)
+static lt_status last_rows(pg_session *self, lt_text sql, PGresult **last, size_t *done,
+                           lt_err *err)
 {
     for (*done = 0;; ++*done) {
         lt_pg_await(self);
@@ -111,7 +112,7 @@ static lt_status last_rows(pg_session *self, PGresult **last, size_t *done, lt_e
             PQclear(*last);
             *last = LT_TAKE(result);
         } else if (PQresultStatus(result) != PGRES_COMMAND_OK) {
-            return lt_pg_fail(self, result, (lt_text){0}, err);
+            return lt_pg_fail(self, result, sql, err);
         }
     }
 }
@@ -137,7 +138,7 @@ lt_status lt_pg_script(lt_session *session, bool begins, lt_text sql, size_t *do
     LT_AUTO(lt_chars) text = lt_text_dup(sql);
     atomic_store(&self->running, true);
     lt_status status = PQsendQuery(self->connection, text)
-                           ? last_rows(self, &last, done, err)
+                           ? last_rows(self, sql, &last, done, err)
                            : lt_pg_fail(self, NULL, (lt_text){0}, err);
     lt_pg_drain(self);
     if (status == LT_OK)

@@ -135,6 +135,21 @@ def test_an_error_is_told_at_the_line_of_the_model(views):
     assert views.relations()["more"] == "r"
 
 
+def test_texts_that_end_later_than_they_seem_stay_what_they_are(views):
+    texts = {"v_1": "select $$;)$$ as id", "v_2": r"select E'\');' as id", "v_3": "select 1 /* ) /* ; */ */ as id", "v_4": "select 1 as id -- ); 'x",
+             "v_5": "select ';)' as \"(;\"", "v_6": "select (1) as id --"}
+    for name, text in texts.items():
+        views.write(f"models/{name}.sql", text)
+    views("run")
+    views.write("models/v_8.sql", "select 'it never ends as id")
+    views.write("models/v_9.sql", "select 1 as id /* nor does this")
+    views.write("models/v_10.sql", "select 1 as id)")
+    out = views("run", code=1)
+    assert f"PASS={COUNT - 3} WARN=0 ERROR=3" in out and "unterminated quoted string" in out and "unterminated /* comment" in out
+    assert views.relations() == {f"v_{n}": "v" for n in range(COUNT)}  # those that failed are the old ones
+    assert views.sql("select * from built.v_1 union all select * from built.v_2 union all select \"(;\" from built.v_5") == [[";)"], ["');"], [";)"]]
+
+
 def test_a_name_without_room_for_a_suffix_is_built(views):
     name = "a" * 60
     views.write(f"models/{name}.sql", VIEW.format(n=1))

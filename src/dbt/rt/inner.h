@@ -248,11 +248,13 @@ void lt_dbt_rollback(lt_dbt_exec *exec);
 lt_status lt_dbt_write_statement(const lt_dbt_exec *exec, lt_text sql, lt_err *err);
 lt_jinja_value lt_dbt_response_value(lt_jinja_heap *heap, lt_text message, lt_text code,
                                      int64_t rows);
+/* Of a statement that changes no rows: "CREATE VIEW". */
+lt_jinja_value lt_dbt_response_of_tag(lt_jinja_heap *heap, lt_text tag);
 int64_t lt_dbt_response_changed(lt_jinja_value response); /* -1: not known */
 extern const lt_jinja_func lt_dbt_result_functions[], lt_dbt_builtin_functions[];
 
-/* view.c: what the materialization of a view does for a node without hooks, grants, comments and contracts. `*made` false: nothing was done,
- * it is for the macros (a table is in its place, something is left beside it, nothing is known of the schema yet). */
+/* view.c: what the materialization of a view does for a node without hooks, grants, comments and contracts. `*made` false: nothing is left of
+ * what was done, it is for the macros (a table is in its place, something is left beside it, nothing is known of the schema yet). */
 lt_status lt_dbt_view_make(lt_dbt_exec *exec, lt_text node, bool *made, lt_jinja_value *response,
                            lt_err *err);
 

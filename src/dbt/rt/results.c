@@ -62,6 +62,13 @@ lt_jinja_value lt_dbt_response_value(lt_jinja_heap *heap, lt_text message, lt_te
     return lt_jinja_object_value(&made->object);
 }
 
+lt_jinja_value lt_dbt_response_of_tag(lt_jinja_heap *heap, lt_text tag)
+{
+    lt_jinja_value made = lt_dbt_response_value(heap, tag, tag, -1);
+    ((response_object *)made.as.object)->changed = 0;
+    return made;
+}
+
 int64_t lt_dbt_response_changed(lt_jinja_value response)
 {
     if (response.type != LT_JINJA_OBJECT || response.as.object->class != &response_class)
@@ -340,6 +347,7 @@ lt_status lt_dbt_commit_with(lt_dbt_exec *exec, lt_ending *ending, lt_err *err)
         lt_dbt_log_sql(exec, ending->statements[i]);
     if (status != LT_OK && ending->done < ending->count) {
         exec->last_sql = ending->statements[ending->done];
+        exec->failed_at = ending->done ? -1 : lt_session_error_at(exec->session);
         exec->said = *err;
     }
     return status;

@@ -7,6 +7,9 @@ typedef struct plain_view {
     lt_dbt_relation target, beside, backup;
     lt_dbt_relation existing; /* as the cache has it */
     bool replaces;            /* there is an existing one */
+    lt_text statements[3];    /* what the transaction ends with */
+    lt_relation left;         /* the backup */
+    lt_ending ending;
 } plain_view;
 
 /* What a suffix stands behind as it is: a longer name is cut by the macros. */
@@ -98,15 +101,32 @@ static lt_text drop_sql(lt_dbt_exec *exec, const lt_dbt_relation *relation)
 
 /* ---- the steps ---- */
 
-static lt_status create(lt_dbt_exec *exec, const plain_view *view, lt_text node,
-                        lt_jinja_value *response, lt_err *err)
+/* Does the SELECT end where its text does, so that other statements may stand behind it in one message? Only what is sure: no escapes, dollar
+ * quotes or nested comments. */
+static bool is_tame(lt_text sql)
 {
-    lt_jinja_value table;
-    LT_AUTO(lt_chars) says = lt_format("Writing runtime sql for node \"%.*s\"", LT_ARG(node));
-    lt_text sql = create_sql(exec, view);
-    lt_dbt_log_sql(exec, lt_text_of(says));
-    LT_TRY(lt_dbt_write_statement(exec, sql, err));
-    return lt_dbt_rt_execute(exec, exec->heap, sql, true, false, -1, response, &table, err);
+    size_t depth = 0;
+    for (size_t i = 0; i < sql.len; i++) {
+        char c = sql.ptr[i], next = i + 1 < sql.len ? sql.ptr[i + 1] : '\0';
+        bool is_comment = c == '-' && next == '-';
+        if (c == '\'' || c == '"' || is_comment) {
+            size_t end = lt_text_find_byte(sql, is_comment ? '\n' : c, i + 1);
+            if (end == SIZE_MAX)
+                return is_comment && depth == 0;
+            if (lt_text_find_byte(lt_text_sub(sql, i, end - i), '\\', 0) != SIZE_MAX)
+                return false;
+            i = end;
+            continue;
+        }
+        if (c == ';' || c == '$' || c == '\\' || (c == '/' && next == '*') ||
+            (c == ')' && depth == 0))
+            return false;
+        if (c == '(')
+            depth++;
+        else if (c == ')')
+            depth--;
+    }
+    return depth == 0;
 }
 
 /* `has_readers`: what goes along is not known to be nothing. */
@@ -121,30 +141,66 @@ static lt_status drop(lt_dbt_exec *exec, const lt_dbt_relation *relation, bool h
                              &response, &table, err);
 }
 
-/* The old one goes to the backup's name, the new one takes its own, and that is committed. */
-static lt_status swap(lt_dbt_exec *exec, plain_view *view, bool *has_readers, lt_err *err)
+/* Another node may be dropping the old one along with what it read: then wait for that, and nothing is left to rename. */
+static lt_status settle(lt_dbt_exec *exec, plain_view *view, lt_err *err)
 {
-    lt_text statements[2];
     lt_dbt_relation still;
-    const lt_relation left = {.schema = view->backup.parts[LT_DBT_SCHEMA],
-                              .name = view->backup.parts[LT_DBT_IDENTIFIER]};
-    lt_ending ending = {.statements = statements};
-    if (view->replaces && !find_cached(exec, &view->existing, &still)) {
-        view->replaces =
-            false; /* another node is dropping it along with what it read: wait for that */
-        LT_TRY(drop(exec, &view->existing, true, err));
-    }
+    if (!view->replaces || find_cached(exec, &view->existing, &still))
+        return LT_OK;
+    view->replaces = false;
+    return drop(exec, &view->existing, true, err);
+}
+
+static void add_statement(plain_view *view, lt_text sql)
+{
+    view->statements[view->ending.count++] = sql;
+}
+
+/* The old one goes to the backup's name, the new one takes its own, and that is committed; with what makes it in front, when that was not
+ * sent before. */
+static lt_status swap(lt_dbt_exec *exec, plain_view *view, lt_text sql, lt_err *err)
+{
+    LT_TRY(settle(exec, view, err));
+    view->ending = (lt_ending){.statements = view->statements};
+    if (sql.len)
+        add_statement(view, sql);
     if (view->replaces) {
-        statements[ending.count++] = rename_sql(exec, &view->existing, &view->backup);
-        ending.left = &left;
+        view->left = (lt_relation){.schema = view->backup.parts[LT_DBT_SCHEMA],
+                                   .name = view->backup.parts[LT_DBT_IDENTIFIER]};
+        view->ending.left = &view->left;
+        add_statement(view, rename_sql(exec, &view->existing, &view->backup));
     }
-    statements[ending.count++] = rename_sql(exec, &view->beside, &view->target);
-    LT_TRY(lt_dbt_commit_with(exec, &ending, err));
-    *has_readers = ending.has_readers;
+    add_statement(view, rename_sql(exec, &view->beside, &view->target));
+    LT_TRY(lt_dbt_commit_with(exec, &view->ending, err));
     if (view->replaces)
         lt_dbt_cache_rename(&exec->rt->cache, &view->existing, &view->backup);
     lt_dbt_cache_put(&exec->rt->cache, &view->target);
     return LT_OK;
+}
+
+/* Made, and given its name: in one message where that is safe. */
+static lt_status make(lt_dbt_exec *exec, plain_view *view, lt_text node, lt_jinja_value *response,
+                      lt_err *err)
+{
+    lt_jinja_value table;
+    lt_text sql = create_sql(exec, view);
+    LT_AUTO(lt_chars) says = lt_format("Writing runtime sql for node \"%.*s\"", LT_ARG(node));
+    lt_dbt_log_sql(exec, lt_text_of(says));
+    LT_TRY(lt_dbt_write_statement(exec, sql, err));
+    if (is_tame(exec->settings.compiled)) {
+        *response = lt_dbt_response_of_tag(exec->heap, T("CREATE VIEW"));
+        return swap(exec, view, sql, err);
+    }
+    LT_TRY(lt_dbt_rt_execute(exec, exec->heap, sql, true, false, -1, response, &table, err));
+    return swap(exec, view, (lt_text){0}, err);
+}
+
+/* The old one could not be renamed: another node has dropped it along with what it read, a moment ago. Or there is more to it, which the macros
+ * will say. Nothing of it is there. */
+static bool has_lost_the_old(const plain_view *view, lt_status status)
+{
+    return status == LT_FAILED && view->replaces && view->ending.count &&
+           view->ending.done == view->ending.count - 2;
 }
 
 bool lt_dbt_adapter_has_plain_views(const lt_dbt_rt *rt)
@@ -155,13 +211,20 @@ bool lt_dbt_adapter_has_plain_views(const lt_dbt_rt *rt)
 lt_status lt_dbt_view_make(lt_dbt_exec *exec, lt_text node, bool *made, lt_jinja_value *response,
                            lt_err *err)
 {
-    plain_view view;
+    plain_view view = {0};
     lt_dbt_relation backup;
-    bool has_readers = false;
     *made = !exec->comment.len && exec->transaction->is_open && look(exec, &view);
     if (!*made)
         return LT_OK;
-    LT_TRY(create(exec, &view, node, response, err));
-    LT_TRY(swap(exec, &view, &has_readers, err));
-    return find_cached(exec, &view.backup, &backup) ? drop(exec, &backup, has_readers, err) : LT_OK;
+    lt_status status = make(exec, &view, node, response, err);
+    if (has_lost_the_old(&view, status)) {
+        exec->last_sql = (lt_text){0};
+        exec->said = (lt_err){0};
+        *made = false;
+        return LT_OK;
+    }
+    LT_TRY(status);
+    return find_cached(exec, &view.backup, &backup)
+               ? drop(exec, &backup, view.ending.has_readers, err)
+               : LT_OK;
 }
