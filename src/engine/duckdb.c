@@ -181,6 +181,8 @@ static lt_status share_or_open(const lt_target *target, duckdb_file **out, lt_er
     struct stat info;
     if (in_memory(target) || stat(target->path, &info) != 0)
         return open_file(target, out, err);
+    if (!S_ISREG(info.st_mode)) /* opening a pipe would wait for ever */
+        return lt_fail(err, LT_INVALID, "cannot open '%s': it is no regular file", target->path);
     for (duckdb_file *file = files; file; file = file->next) {
         if (file->inode != info.st_ino || file->device != info.st_dev)
             continue;

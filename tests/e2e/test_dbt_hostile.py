@@ -33,3 +33,8 @@ def test_a_device_in_place_of_a_file_is_refused_or_passed_over(shop, name):
         shop("ls")
     else:
         assert f"{name}': it is a device" in shop("ls", code=2)
+
+
+def test_a_duckdb_file_that_is_none_is_refused(shop):
+    os.mkfifo(shop.root / "shop.duckdb")
+    assert "cannot open 'shop.duckdb': it is no regular file" in shop("build", code=2)
