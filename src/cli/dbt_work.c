@@ -53,8 +53,9 @@ static lt_status read_vars(dbt_work *work, lt_err *err)
     static const lt_project none = {.name = {0}};
     lt_yaml *root = NULL;
     const char *text = work->flags->vars;
-    if (text)
-        LT_TRY(lt_yaml_read(lt_text_of(text), "--vars", &options, &work->heap.arena, &root, err));
+    if (text &&
+        lt_yaml_read(lt_text_of(text), "--vars", &options, &work->heap.arena, &root, err) != LT_OK)
+        return lt_hint(err, "write --vars '{name: value}'");
     if (root && root->kind == LT_YAML_SCALAR && root->type == LT_YAML_NULL)
         root = NULL;
     if (root && root->kind != LT_YAML_MAPPING) {
@@ -477,6 +478,25 @@ static lt_dbt_indirect indirect_of(const char *word)
                                         : LT_DBT_EAGER;
 }
 
+static lt_text node_name(const void *context, size_t i)
+{
+    return ((const lt_dbt_nodes *)context)->items[i]->name;
+}
+
+static lt_status warn_of_criterion(dbt_work *work, lt_text word, lt_err *err)
+{
+    const lt_dbt_nodes *all = lt_dbt_all(work->dbt);
+    lt_text near;
+    if (!lt_text_nearest(word, all->len, node_name, all, &near) || lt_text_eq(near, word))
+        return dbt_work_warn(work, LT_DBT_NO_CRITERION, err,
+                             "The selection criterion '%.*s' does not match any enabled nodes",
+                             LT_ARG(word));
+    return dbt_work_warn(
+        work, LT_DBT_NO_CRITERION, err,
+        "The selection criterion '%.*s' does not match any enabled nodes, did you mean '%.*s'?",
+        LT_ARG(word), LT_ARG(near));
+}
+
 lt_status dbt_work_select(dbt_work *work, unsigned kinds, lt_node_set *out, lt_err *err)
 {
     const dbt_flags *flags = work->flags;
@@ -501,8 +521,6 @@ lt_status dbt_work_select(dbt_work *work, unsigned kinds, lt_node_set *out, lt_e
     LT_TRY(lt_dbt_select(&selecting, &work->app->arena, out, &unmatched, err));
     LT_TRY(dbt_work_say_warnings(work, said, err));
     for (size_t i = 0; i < unmatched.len; i++)
-        LT_TRY(dbt_work_warn(work, LT_DBT_NO_CRITERION, err,
-                             "The selection criterion '%.*s' does not match any enabled nodes",
-                             LT_ARG(unmatched.items[i])));
+        LT_TRY(warn_of_criterion(work, unmatched.items[i], err));
     return LT_OK;
 }

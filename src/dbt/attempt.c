@@ -139,6 +139,8 @@ static lt_status blame(attempt *a, lt_err *err)
 {
     if (err->status == LT_INVALID && !lt_dbt_exec_has_place(a->r.exec))
         return lt_dbt_blame_entry(a->node, err);
+    if (err->status == LT_FAILED && a->node->kind == LT_DBT_SEED)
+        return lt_dbt_exec_blame_seed(a->r.exec, a->node->path, err);
     if (err->status != LT_FAILED || !a->compiled.sql.len)
         return err->status;
     return lt_dbt_blame(a->node, &a->compiled, lt_dbt_exec_failed_sql(a->r.exec),

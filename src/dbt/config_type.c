@@ -147,7 +147,7 @@ static void say_types(unsigned types, lt_buf *out)
 static lt_status wrong(const lt_dbt_node *node, lt_text key, lt_jinja_value value, lt_err *err)
 {
     LT_AUTO(lt_buf) shown = {.limit = LT_KIB};
-    lt_jinja_repr(value, &shown);
+    lt_jinja_str(value, &shown);
     return lt_fail(err, LT_INVALID, "%.*s: '%s' is not a value of the configuration '%.*s'",
                    LT_ARG(node->path), lt_buf_chars(&shown), LT_ARG(key));
 }

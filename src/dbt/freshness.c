@@ -68,11 +68,14 @@ static lt_dbt_fresh_status judge(const lt_dbt *dbt, const lt_dbt_fresh *one)
 static lt_status need_moment(const lt_dbt_node *source, const char *what, lt_jinja_value value,
                              int64_t *out, lt_err *err)
 {
-    if (lt_dbt_moment_of(value, out))
+    const char *type =
+        lt_jinja_type_name(value); /* a date has no time to measure from: dbt refuses it */
+    if (strcmp(type, "date") != 0 && lt_dbt_moment_of(value, out))
         return LT_OK;
-    lt_ignore(lt_fail(err, LT_FAILED, "the %s of source '%.*s' is no timestamp but %s", what,
-                      LT_ARG(source->name), lt_jinja_type_name(value)));
-    return lt_hint(err, "cast it in loaded_at_field or loaded_at_query");
+    return lt_fail(err, LT_FAILED,
+                   "the %s of source '%.*s' is no timestamp but %s: cast it in loaded_at_field or "
+                   "loaded_at_query",
+                   what, LT_ARG(source->name), type);
 }
 
 static lt_status call_macro(asking *a, lt_dbt_fresh *one, lt_jinja_heap *heap, lt_jinja_value *out,

@@ -131,6 +131,7 @@ struct lt_dbt {
     bool macros_again, docs_again;      /* they are not as the parse cache has them */
     bool reads_clock;                   /* something that cannot be evaluated alone did */
     bool is_kept;                       /* the parse cache is as the project is */
+    bool is_as_before;                  /* nothing was evaluated: all came from the parse cache */
     size_t first_warning, last_warning; /* those that the parse cache keeps */
     uint64_t cache_stamp;               /* of the parse cache that is as the project is; 0: none */
     const struct lt_dbt_state

@@ -45,6 +45,7 @@ static void record_ref(rendering *r, const lt_dbt_ref *ref, ref_kind kind)
 static lt_status bind_ref(lt_jinja_call *call, lt_dbt_ref *out, lt_err *err)
 {
     lt_jinja_value args[4];
+    call->name = "ref"; /* an object is called: it has no name of its own */
     LT_TRY(lt_jinja_bind(call, "model name? v? version?", args, err));
     bool two = !lt_jinja_is_absent(args[1]);
     *out = (lt_dbt_ref){.version = lt_jinja_none()};

@@ -315,6 +315,7 @@ lt_status lt_parse_cache_refresh(lt_dbt *dbt, project_files *files, const lt_par
     lt_parse_work work = {0};
     LT_TRY(lt_parse_refresh(dbt, files, parsed, &work, err));
     dbt->is_kept = is_near(dbt, &work);
+    dbt->is_as_before = !work.evaluated;
     dbt->cache_stamp = lt_parse_stamp(parsed->head);
     dbt->parse_note = lt_arena_format(
         &dbt->arena, "parsed from the cache: %zu files, %zu looked into, %zu evaluated again%s",

@@ -248,8 +248,19 @@ static bool has_key(const lt_yaml *target, const char *name)
     return name && lt_yaml_find(target, lt_text_of(name)) != NULL;
 }
 
+/* A key that means something is no slip for another. */
+static bool is_field(lt_text key, const target_field *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (lt_text_eq(key, lt_text_of(fields[i].name)) ||
+            (fields[i].alias && lt_text_eq(key, lt_text_of(fields[i].alias))))
+            return true;
+    return false;
+}
+
 static lt_status check_there(const profile_reading *r, const lt_yaml *target,
-                             const target_field *field, lt_err *err)
+                             const target_field *field, const target_field *fields, size_t count,
+                             lt_err *err)
 {
     lt_text nearest;
     LT_AUTO(lt_chars) why = lt_format("'%s' is a required property", field->name);
@@ -261,7 +272,8 @@ static lt_status check_there(const profile_reading *r, const lt_yaml *target,
     if (!field->required || field_in(target, field) != SIZE_MAX)
         return LT_OK;
     lt_ignore(refuse(r, target, lt_text_of(why), err));
-    if (lt_text_nearest(lt_text_of(field->name), target->count, key_at, target, &nearest))
+    if (lt_text_nearest(lt_text_of(field->name), target->count, key_at, target, &nearest) &&
+        !is_field(nearest, fields, count))
         return lt_hint(err, "'%.*s' is there: did you mean '%s'?", LT_ARG(nearest), field->name);
     return lt_hint(err, "add it below the target '%.*s'", LT_ARG(r->out->target_name));
 }
@@ -272,7 +284,7 @@ static lt_status check_fields(const profile_reading *r, const lt_yaml *target,
     for (size_t i = 0; i < count; i++)
         LT_TRY(check_type(r, target, &fields[i], err));
     for (size_t i = 0; i < count; i++)
-        LT_TRY(check_there(r, target, &fields[i], err));
+        LT_TRY(check_there(r, target, &fields[i], fields, count, err));
     return LT_OK;
 }
 

@@ -548,6 +548,15 @@ static lt_status patch_of_nothing(lt_dbt *dbt, const patch *given, lt_err *err)
     const lt_yaml *name = lt_yaml_find(given->entry, T("name"));
     lt_text nearest;
     bool found = lt_text_nearest(name->text, dbt->parsed.len, model_name, dbt, &nearest);
+    if (!dbt->is_strict && given->version) {
+        const lt_yaml *v = lt_yaml_find(given->version, T("v"));
+        lt_dbt_warn(dbt, LT_DBT_NO_NODE,
+                    "%s:%u:%u: there is no file for version %.*s of '%.*s': it is %.*s_v%.*s.sql, "
+                    "or what 'defined_in' says",
+                    given->path, v->line, v->col, LT_ARG(v->text), LT_ARG(name->text),
+                    LT_ARG(name->text), LT_ARG(v->text));
+        return LT_OK;
+    }
     if (!dbt->is_strict) {
         lt_dbt_warn(dbt, LT_DBT_NO_NODE, "%s:%u:%u: there is no %.*s '%.*s'%s%.*s%s", given->path,
                     name->line, name->col, (int)strlen(given->yaml_key) - 1, given->yaml_key,
@@ -572,7 +581,8 @@ static lt_dbt_node *other_kind(const lt_dbt *dbt, const patch *given, lt_text na
         lt_dbt_node *node = dbt->parsed.items[i];
         bool is_refable =
             node->kind == kinds[0] || node->kind == kinds[1] || node->kind == kinds[2];
-        if (is_refable && node->package == given->package && lt_text_eq(node->name, name))
+        if (is_refable && strcmp(given->yaml_key, yaml_keys[node->kind]) != 0 &&
+            node->package == given->package && lt_text_eq(node->name, name))
             return node;
     }
     return NULL;

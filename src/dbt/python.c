@@ -263,10 +263,16 @@ static lt_status check_return(const search *s, size_t header, size_t *next, lt_e
     if (!is_at(list, colon, ":"))
         return lt_fail(err, LT_INVALID, "%s:%u: SyntaxError: expected ':' behind %.*s()", s->path,
                        list->items[header].line, LT_ARG(list->items[header + 1].text));
+    unsigned before = outer; /* where the line above begins */
     for (i = colon + 1; i < list->len; i++) {
         const token *one = &list->items[i];
         if (one->begins_line && one->indent <= outer)
             break;
+        if (one->begins_line && one->indent > before && !is_at(list, i - 1, ":") &&
+            !is_at(list, i - 1, "\\"))
+            return lt_fail(err, LT_INVALID, "%s:%u: IndentationError: unexpected indent", s->path,
+                           one->line);
+        before = one->begins_line ? one->indent : before;
         if (one->begins_line && !inner)
             inner = one->indent;
         if (i == colon + 1 || (one->begins_line && one->indent == inner))

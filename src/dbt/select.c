@@ -177,6 +177,15 @@ static lt_status read_words(selecting *s, const char *const *words, size_t count
 static lt_status read_definition(selecting *s, lt_jinja_value value, unsigned depth, expr **out,
                                  lt_err *err);
 
+static lt_text selector_name(const void *context, size_t i)
+{
+    const lt_dbt *dbt = context;
+    lt_jinja_value key = {0}, value;
+    for (size_t at = 0; lt_jinja_next(dbt->selectors, &at, &key, &value) && i; i--)
+        ;
+    return lt_jinja_as_text(key);
+}
+
 static lt_status find_selector(selecting *s, lt_text name, unsigned depth, expr **out, lt_err *err)
 {
     lt_jinja_value found = {0};
@@ -184,6 +193,9 @@ static lt_status find_selector(selecting *s, lt_text name, unsigned depth, expr 
         return read_definition(s, lt_dbt_at(found, "definition"), depth, out, err);
     lt_ignore(
         lt_fail(err, LT_INVALID, "there is no selector '%.*s' in selectors.yml", LT_ARG(name)));
+    lt_text near;
+    if (lt_text_nearest(name, lt_jinja_len(s->dbt->selectors), selector_name, s->dbt, &near))
+        return lt_hint(err, "did you mean '%.*s'?", LT_ARG(near));
     return lt_hint(err, "define it there, or select with --select");
 }
 
@@ -238,6 +250,12 @@ static lt_text as_text(selecting *s, lt_jinja_value value)
     return lt_arena_text(s->arena, lt_buf_text(&text));
 }
 
+/* As it would be written behind --select. */
+static lt_text term_words(selecting *s, lt_text method, lt_text value)
+{
+    return lt_text_of(lt_arena_format(s->arena, "%.*s:%.*s", LT_ARG(method), LT_ARG(value)));
+}
+
 static lt_status read_method(selecting *s, lt_jinja_value dict, unsigned depth, expr **out,
                              lt_err *err)
 {
@@ -255,8 +273,9 @@ static lt_status read_method(selecting *s, lt_jinja_value dict, unsigned depth, 
         e->children_depth = depth_at(dict, "children_depth");
         e->indirect = indirect_of(lt_jinja_as_text(lt_dbt_at(dict, "indirect_selection")),
                                   s->asked->indirect);
-        e->word = method;
-        LT_TRY(set_method(e, method, as_text(s, lt_dbt_at(dict, "value")), err));
+        lt_text value = as_text(s, lt_dbt_at(dict, "value"));
+        e->word = term_words(s, method, value);
+        LT_TRY(set_method(e, method, value, err));
     }
     *out = e;
     if (exclude.type != LT_JINJA_LIST)
@@ -296,7 +315,7 @@ static lt_status read_definition(selecting *s, lt_jinja_value value, unsigned de
                        "selectors.yml: a definition needs 'method', 'union' or 'intersection'");
     (void)lt_jinja_next(value, &at, &key, &item); /* {tag: nightly} */
     expr *e = group(s, CRITERION);
-    e->word = lt_jinja_as_text(key);
+    e->word = term_words(s, lt_jinja_as_text(key), as_text(s, item));
     *out = e;
     return set_method(e, lt_jinja_as_text(key), as_text(s, item), err);
 }

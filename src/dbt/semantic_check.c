@@ -286,7 +286,8 @@ static lt_status check_cumulative(lt_dbt *dbt, lt_err *err)
 static void warn_of_bare_spine(lt_dbt *dbt)
 {
     bool is_bare = false;
-    if (lt_dbt_flag_is_on(dbt, T("require_yaml_configuration_for_mf_time_spines")))
+    if (dbt->is_as_before ||
+        lt_dbt_flag_is_on(dbt, T("require_yaml_configuration_for_mf_time_spines")))
         return;
     for (size_t i = 0; i < dbt->all.len; i++) {
         const lt_dbt_node *node = dbt->all.items[i];

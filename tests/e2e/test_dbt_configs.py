@@ -374,7 +374,7 @@ def test_list_means_models_alone_by_models(shop):
 @pytest.mark.parametrize("flag, times", [("", 2), ("flags: {source_freshness_run_project_hooks: false}\n", 0)])
 def test_a_flag_keeps_the_hooks_of_the_project_from_freshness(shop, flag, times):
     shop.write("dbt_project.yml", PROJECT + flag + "on-run-start: [select 1]\non-run-end: [select 2]\n")
-    shop.write("models/s.yml", "sources: [{name: raw, schema: main, tables: [{name: s, loaded_at_field: \"date '2000-01-01' + id\", "
+    shop.write("models/s.yml", "sources: [{name: raw, schema: main, tables: [{name: s, loaded_at_field: \"timestamp '2000-01-01' + to_days(id)\", "
                                "config: {freshness: {warn_after: {count: 1, period: day}}}}]}]")
     shop("seed")
     assert shop("source", "freshness").count("OK hook: ") == times

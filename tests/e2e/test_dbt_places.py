@@ -46,7 +46,7 @@ def test_a_query_of_a_template_is_told_at_its_own_place(dbt):
 
 
 def test_a_place_in_a_package_is_a_path_from_the_projects_folder(dbt):
-    out = dbt({**PACKAGE, "models/g.sql": "select {{ gp.hello() }} as a\n"}, "run", "-s", "g")
+    out = dbt({**PACKAGE, "models/g.sql": "select {{ gp.hello() }} as a\n"}, "run", "-s", "g", code=2)
     assert "dbt_packages/gp/macros/hello.sql:2:6: 'nope' is undefined" in out
     assert "in macro 'hello' (dbt_packages/gp/macros/hello.sql:2), at models/g.sql:1)" in out
 
@@ -70,3 +70,65 @@ def test_a_text_of_a_yml_file_has_one_place(dbt):
     assert "models/s.yml:3:18: expected" in dbt({"models/s.yml": broken}, "parse", code=2)
     tested = "models:\n  - name: orders\n    columns:\n      - name: id\n        data_tests: [positiv]\n"
     assert "models/s.yml:5:22: test positiv: 'test_positiv' is undefined" in dbt({"models/s.yml": tested}, "build")
+
+
+def test_a_bad_row_of_a_seed_is_told_with_its_line(dbt):
+    seed = "id,day,note\n1,2024-01-01,\"a\nb\"\n"
+    typed = {"dbt_project.yml": "name: shop\nprofile: shop\nseeds: {shop: {+column_types: {id: integer, day: date, note: varchar}}}\n"}
+    short = dbt({**typed, "seeds/days.csv": seed + "2,2024-01-02\n"}, "seed")
+    assert "\n  seeds/days.csv:4: the row has 2 values, and the header 3\n" in short
+    wrong = dbt({**typed, "seeds/days.csv": seed + "2,soon,x\n"}, "seed")
+    assert "\n  seeds/days.csv:4: Conversion Error: CSV Error\n" in wrong
+
+
+def test_a_bad_value_of_a_seed_is_told_with_its_line_on_postgresql_too(project, postgres):
+    target = f"{{type: postgres, host: '{postgres.folder}', port: 5432, user: postgres, password: x, dbname: postgres, schema: seed_lines}}"
+    leat = project({**FILES, "profiles.yml": f"shop: {{target: dev, outputs: {{dev: {target}}}}}\n",
+                    "dbt_project.yml": "name: shop\nprofile: shop\nseeds: {shop: {+column_types: {day: date}}}\n",
+                    "seeds/days.csv": "id,day\n1,2024-01-01\n2,soon\n"})
+    assert "seeds/days.csv:3: invalid input syntax for type date: \"soon\"" in leat("dbt", "seed", code=1).out
+
+
+def test_a_model_in_python_with_a_wrong_indent_names_that_line(dbt):
+    out = dbt({"models/p.py": "def model(dbt, session):\n    x = 1 + \\\n        2\n    if x:\n        x = 2\n      \n    y = 3\n     z = 4\n    return x\n"},
+              "parse", code=2)
+    assert "models/p.py:8: IndentationError: unexpected indent" in out
+
+
+def test_a_version_without_a_file_says_which_file_it_would_be(dbt):
+    out = dbt({"models/v.yml": "models:\n  - name: orders\n    versions: [{v: 7}, {v: 8}]\n"}, "parse", code=0)
+    assert "models/v.yml:3:20: there is no file for version 7 of 'orders': it is orders_v7.sql, or what 'defined_in' says" in out
+
+
+def test_words_that_choose_nothing_have_a_next_step(dbt):
+    assert "'order' does not match any enabled nodes, did you mean 'orders'?" in dbt({}, "ls", "-s", "order", code=0)
+    selectors = {"selectors.yml": "selectors:\n  - {name: nightly, definition: {method: tag, value: x}}\n"}
+    assert "'tag:x' does not match any enabled nodes" in dbt(selectors, "ls", "--selector", "nightly", code=0)
+    assert "did you mean 'nightly'?" in dbt(selectors, "ls", "--selector", "nightli", code=2)
+    assert "write --vars '{name: value}'" in dbt({}, "ls", "--vars", "{a: ", code=2)
+    assert "ref() missing required argument 'model'" in dbt({"models/r.sql": "select {{ ref() }}"}, "run", code=2)
+
+
+def test_a_time_spine_of_the_old_form_is_told_of_when_the_file_is_evaluated(project):
+    leat = project({**FILES, "models/metricflow_time_spine.sql": "select date '2024-01-01' as date_day\n",
+                    "models/s.yml": "semantic_models:\n  - name: all_orders\n    model: ref('orders')\n    defaults: {agg_time_dimension: ordered_at}\n"
+                                    "    entities: [{name: order_id, type: primary, expr: id}]\n    dimensions: [{name: ordered_at, type: time, type_params: {time_granularity: day}}]\n"
+                                    "    measures: [{name: cents_of_all, agg: sum, expr: cents}]\n"
+                                    "metrics:\n  - {name: all_cents, label: m, type: simple, type_params: {measure: cents_of_all}}\n"})
+    assert "Time spines without YAML" in leat("dbt", "parse").out
+    assert "Time spines without YAML" not in leat("dbt", "parse").out
+    assert "Time spines without YAML" in leat("dbt", "parse", "--no-partial-parse").out
+
+
+def test_freshness_by_a_date_is_an_error_as_in_dbt(project):
+    source = "sources:\n  - name: main\n    freshness: {warn_after: {count: 1, period: day}}\n    loaded_at_field: day\n    tables: [{name: days}]\n"
+    leat = project({**FILES, "models/src.yml": source, "models/days.sql": "select date '2024-01-01' as day\n"})
+    leat("dbt", "run")
+    out = leat("dbt", "source", "freshness", code=1).out
+    assert "the newest row of source 'days' is no timestamp but date: cast it in loaded_at_field" in out
+
+
+def test_a_key_of_a_profile_that_means_something_is_no_slip_for_another(dbt):
+    target = "{type: postgres, host: localhost, user: u, password: x, dbname: d, schema: s}"
+    out = dbt({"profiles.yml": f"shop: {{target: dev, outputs: {{dev: {target}}}}}\n"}, "parse", code=2)
+    assert "'port' is a required property" in out and "did you mean" not in out

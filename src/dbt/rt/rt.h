@@ -201,6 +201,8 @@ lt_session *lt_dbt_exec_session(const lt_dbt_exec *exec);
 /* The statement that the database refused, for the place of lt_dbt_exec_failed_at(); empty when none did. */
 lt_text lt_dbt_exec_failed_sql(const lt_dbt_exec *exec);
 int64_t lt_dbt_exec_failed_at(const lt_dbt_exec *exec); /* the byte of it, or -1 */
+/* Put the line of the seed's file, by the path `shown`, in front of what the database says of its rows, when that can be found out; else nothing. */
+lt_status lt_dbt_exec_blame_seed(lt_dbt_exec *exec, lt_text shown, lt_err *err);
 /* Does the error of the last lt_dbt_exec_run() or lt_dbt_exec_call() begin with its place? What fails within our own macros alone has none. */
 bool lt_dbt_exec_has_place(const lt_dbt_exec *exec);
 

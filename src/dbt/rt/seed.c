@@ -195,6 +195,93 @@ static lt_status build(lt_jinja_heap *heap, const text_rows *rows, lt_jinja_valu
     return LT_OK;
 }
 
+/* ---- the place of what the database refuses ---- */
+
+static char *path_of(const lt_dbt_exec *exec, const char *given)
+{
+    return given[0] == '/' || !exec->rt->settings.project_root
+               ? lt_xstrdup(given)
+               : lt_path_join(exec->rt->settings.project_root, given);
+}
+
+typedef struct seed_row {
+    unsigned line; /* where it begins; 0: there is none */
+    size_t fields, expected;
+} seed_row;
+
+/* The row of that number, the header being 1; of none (0), the first with `value` in it; of an empty value, the first that has
+ * not as many fields as the header. */
+static seed_row find_row(csv_reader *r, uint64_t number, lt_text value)
+{
+    size_t expected = 0;
+    for (uint64_t at = 1; r->at < r->text.len; at++) {
+        LT_AUTO(lt_arena) arena = {0};
+        seed_row row = {.line = r->line, .expected = expected};
+        bool has_value = false, is_blank = true;
+        for (bool last = false; !last; row.fields++) {
+            lt_text field = next_field(r, &arena, &last);
+            has_value |= value.len && lt_text_eq(field, value);
+            is_blank &= !field.len;
+        }
+        is_blank &= row.fields == 1;
+        bool is_odd = !value.len && row.fields != expected && !is_blank;
+        if (number ? at == number : expected && (has_value || is_odd))
+            return row;
+        if (!expected)
+            expected = row.fields;
+    }
+    return (seed_row){0};
+}
+
+/* DuckDB says "CSV Error on Line: N" and means the row; the words are taken out of the message. 0: it says nothing. */
+static uint64_t take_row(lt_err *err)
+{
+    static const char words[] = " on Line: ";
+    uint64_t row = 0;
+    char *at = strstr(err->message, words);
+    if (!at || !lt_text_has(lt_text_of(err->message), T("CSV Error")) ||
+        !lt_text_to_u64(lt_text_of(at + sizeof(words) - 1), &row))
+        return 0;
+    *at = '\0';
+    return row;
+}
+
+/* What stands in the last quotes of a message: invalid input syntax for type date: "soon". */
+static lt_text quoted_at_end(lt_text message)
+{
+    if (!lt_text_ends(message, T("\"")) || message.len < 3)
+        return (lt_text){0};
+    size_t from = message.len - 1;
+    while (from && message.ptr[from - 1] != '"')
+        from--;
+    return from ? lt_text_sub(message, from, message.len - 1 - from) : (lt_text){0};
+}
+
+lt_status lt_dbt_exec_blame_seed(lt_dbt_exec *exec, lt_text shown, lt_err *err)
+{
+    lt_err ignored = {0};
+    LT_AUTO(lt_buf) file = {.limit = MAX_SEED};
+    LT_AUTO(lt_chars) given = lt_text_dup(exec->settings.seed_path);
+    LT_AUTO(lt_chars) path = path_of(exec, given);
+    lt_text value = quoted_at_end(lt_text_of(err->message));
+    lt_text delimiter = lt_jinja_as_text(lt_dbt_get(lt_dbt_of_model(exec, "config"), "delimiter"));
+    bool of_rows = lt_text_has(lt_text_of(err->message), T("Error when sniffing file"));
+    uint64_t number = take_row(err);
+    if ((!value.len && !of_rows && !number) || lt_file_read(path, &file, &ignored) != LT_OK)
+        return err->status;
+    csv_reader reader = {
+        .text = lt_buf_text(&file), .delimiter = delimiter.len ? delimiter.ptr[0] : ',', .line = 1};
+    skip_mark(&reader);
+    seed_row row = find_row(&reader, number, of_rows ? (lt_text){0} : value);
+    if (!row.line)
+        return err->status;
+    if (!of_rows)
+        return lt_wrap(err, "%.*s:%u", LT_ARG(shown), row.line);
+    err->hint[0] = '\0'; /* all that the reader of CSV has tried */
+    return lt_fail(err, LT_FAILED, "%.*s:%u: the row has %zu values, and the header %zu",
+                   LT_ARG(shown), row.line, row.fields, row.expected);
+}
+
 lt_status lt_dbt_seed_table(lt_dbt_exec *exec, lt_jinja_value *out, lt_err *err)
 {
     LT_AUTO(lt_arena) arena = {0};
@@ -203,10 +290,7 @@ lt_status lt_dbt_seed_table(lt_dbt_exec *exec, lt_jinja_value *out, lt_err *err)
     lt_jinja_value config = lt_dbt_of_model(exec, "config");
     lt_text delimiter = lt_jinja_as_text(lt_dbt_get(config, "delimiter"));
     LT_AUTO(lt_chars) given = lt_text_dup(exec->settings.seed_path);
-    LT_AUTO(lt_chars)
-    path = given[0] == '/' || !exec->rt->settings.project_root
-               ? lt_xstrdup(given)
-               : lt_path_join(exec->rt->settings.project_root, given);
+    LT_AUTO(lt_chars) path = path_of(exec, given);
     if (!given[0])
         return lt_fail(err, LT_INVALID, "can only load_agate_table for seeds");
     if (lt_dbt_get(config, "delimiter").type == LT_JINJA_STR && !delimiter.len)

@@ -291,7 +291,7 @@ Test(jinja, what_fails_in_a_hidden_template_is_told_at_the_place_of_its_caller)
     f.context.lookup = lookup_macro;
     f.context.user = library;
     CHECK_STATUS(render(&f, "a\n{{ twice(none) }}"), LT_INVALID, f.err);
-    CHECK_STR(f.err.message, "t.sql:2:9: unsupported operand type(s) for *: 'NoneType' and 'int'");
+    CHECK_STR(f.err.message, "t.sql:2:4: unsupported operand type(s) for *: 'NoneType' and 'int'");
     CHECK_STR(f.where.template_name, "lib.sql");
     CHECK(!f.where.is_hidden);
     lt_jinja_value none = lt_jinja_none(), result;
