@@ -11,6 +11,32 @@ static const lt_text strict_table_keys[] = {T("name"),    T("description"), T("i
                                             T("columns"), T("tests"),       T("data_tests"),
                                             T("meta")};
 
+/* What dbt takes; other keys of these it refuses, while those of a table, a model or a column stay. */
+static const lt_text source_keys[] = {T("name"),
+                                      T("description"),
+                                      T("meta"),
+                                      T("database"),
+                                      T("schema"),
+                                      T("loader"),
+                                      T("quoting"),
+                                      T("freshness"),
+                                      T("loaded_at_field"),
+                                      T("tables"),
+                                      T("loaded_at_query"),
+                                      T("loaded_at_field_present"),
+                                      T("tags"),
+                                      T("config"),
+                                      T("unrendered_database"),
+                                      T("unrendered_schema"),
+                                      T("overrides")};
+static const lt_text exposure_keys[] = {T("name"),  T("type"),       T("owner"), T("description"),
+                                        T("label"), T("maturity"),   T("meta"),  T("tags"),
+                                        T("url"),   T("depends_on"), T("config")};
+static const lt_text group_keys[] = {T("name"), T("owner"), T("description"), T("config")};
+static const lt_text unit_test_keys[] = {T("name"),   T("model"),       T("given"),
+                                         T("expect"), T("description"), T("overrides"),
+                                         T("config"), T("versions")};
+
 /* "marts/marts.yml" of "models/marts/marts.yml". */
 static lt_text below_folder(const char *path)
 {
@@ -372,6 +398,7 @@ lt_status lt_dbt_add_source(const value_source *given, const lt_yaml *entry, lt_
     if (source->dbt->is_strict)
         LT_TRY(lt_dbt_check_keys(source->path, entry, "a source", KEYS(strict_source_keys), err));
     LT_TRY(name_at(source, entry, &name, err));
+    LT_TRY(lt_dbt_check_keys(source->path, entry, "a source", KEYS(source_keys), err));
     if (lt_yaml_find(entry, T("overrides")))
         return LT_OK; /* says something of another package's */
     const lt_yaml *tables = lt_yaml_find(entry, T("tables")), *over;
@@ -428,6 +455,7 @@ lt_status lt_dbt_add_exposure(const value_source *source, const lt_yaml *entry, 
     LT_TRY(lt_dbt_need_text(source->path, entry, T("type"), &kind, err));
     if (!lt_yaml_find(entry, T("owner")))
         return lt_yaml_fail(entry, source->path, err, "'owner' is missing");
+    LT_TRY(lt_dbt_check_keys(source->path, entry, "an exposure", KEYS(exposure_keys), err));
     lt_dbt_old_exposure(source->dbt, name);
     lt_dbt_node *node = node_of(source, LT_DBT_EXPOSURE, name, entry);
     LT_TRY(rendered_entry(source, node, entry, err));
@@ -441,6 +469,7 @@ lt_status lt_dbt_add_group(const value_source *source, const lt_yaml *entry, lt_
     LT_TRY(lt_dbt_need_text(source->path, entry, T("name"), &name, err));
     if (!lt_yaml_find(entry, T("owner")))
         return lt_yaml_fail(entry, source->path, err, "'owner' is missing");
+    LT_TRY(lt_dbt_check_keys(source->path, entry, "a group", KEYS(group_keys), err));
     lt_dbt_node *node = node_of(source, LT_DBT_GROUP, name, entry);
     if (lt_map_put(&source->dbt->groups, name, node))
         return lt_yaml_fail(entry, source->path, err, "the group '%.*s' is there already",
@@ -482,6 +511,7 @@ lt_status lt_dbt_add_unit_test(const value_source *source, const lt_yaml *entry,
     LT_TRY(lt_dbt_need_text(source->path, entry, T("model"), &model, err));
     if (!lt_yaml_find(entry, T("expect")))
         return lt_yaml_fail(entry, source->path, err, "'expect' is missing");
+    LT_TRY(lt_dbt_check_keys(source->path, entry, "a unit test", KEYS(unit_test_keys), err));
     const lt_yaml *given = lt_yaml_find(entry, T("given"));
     if (!lt_dbt_is_null(given))
         LT_TRY(lt_dbt_need_list(source->path, given, "given", err));

@@ -87,10 +87,13 @@ struct lt_jinja_heap {
     lt_arena arena;
     size_t limit; /* bytes; 0: 256 MiB. A render sets it from its env when it is 0. */
     uint64_t seed;
-    char *tail, *tail_end; /* room behind the newest text, for `a = a ~ b` in a loop */
-    bool frozen;           /* its containers cannot be changed from templates */
-    bool overflow;         /* the limit was passed: the render ends with LT_TOO_BIG */
-    bool borrows; /* an object that cannot be copied was put into it: it lives in another heap */
+    struct {
+        char *end, *room_end;
+    } tails
+        [2]; /* room behind the newest text and the newest large one, for `a = a ~ b` in a loop, also when others are made in between */
+    bool frozen;   /* its containers cannot be changed from templates */
+    bool overflow; /* the limit was passed: the render ends with LT_TOO_BIG */
+    bool borrows;  /* an object that cannot be copied was put into it: it lives in another heap */
 };
 void lt_jinja_heap_cleanup(lt_jinja_heap *heap);
 /* The same, for the next of many renders: some memory stays with it. */

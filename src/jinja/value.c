@@ -5,8 +5,11 @@
 #include <stdlib.h>
 
 enum {
-    COMPARE_BUDGET = 1000000
-}; /* nested items looked at by one comparison: shared lists can nest exponentially */
+    LARGE_TEXT =
+        16 * 1024, /* bytes: small texts, of which there are many, take no room from a large one */
+    COMPARE_BUDGET =
+        1000000 /* nested items looked at by one comparison: shared lists can nest exponentially */
+};
 
 void *lt_jinja_alloc(lt_jinja_heap *heap, size_t size)
 {
@@ -28,7 +31,7 @@ lt_status lt_jinja_room(lt_jinja_heap *heap, size_t size, lt_err *err)
 void lt_jinja_heap_cleanup(lt_jinja_heap *heap)
 {
     lt_arena_cleanup(&heap->arena);
-    heap->tail = heap->tail_end = NULL;
+    memset(heap->tails, 0, sizeof(heap->tails));
     heap->overflow = false;
 }
 
@@ -48,14 +51,25 @@ lt_jinja_value lt_jinja_text_copy(lt_jinja_heap *heap, lt_text text)
     return lt_jinja_text(lt_text_at(copy, text.len));
 }
 
+/* `a` with `b` behind it where `a` lies, if there is room. */
+static bool extend(lt_jinja_heap *heap, lt_text a, lt_text b)
+{
+    for (size_t i = 0; i < LT_COUNT(heap->tails) && a.len; i++) {
+        if (a.ptr + a.len != heap->tails[i].end ||
+            b.len > (size_t)(heap->tails[i].room_end - heap->tails[i].end))
+            continue;
+        if (b.len)
+            memcpy(heap->tails[i].end, b.ptr, b.len);
+        heap->tails[i].end += b.len;
+        return true;
+    }
+    return false;
+}
+
 lt_jinja_value lt_jinja_concat(lt_jinja_heap *heap, lt_text a, lt_text b)
 {
-    if (a.len && a.ptr + a.len == heap->tail && b.len <= (size_t)(heap->tail_end - heap->tail)) {
-        if (b.len)
-            memcpy(heap->tail, b.ptr, b.len);
-        heap->tail += b.len;
+    if (extend(heap, a, b))
         return lt_jinja_text(lt_text_at(a.ptr, a.len + b.len));
-    }
     size_t len = a.len + b.len;
     size_t room = len < 64 ? len : len + len / 2; /* a text that grew once may grow again */
     char *made = lt_jinja_alloc(heap, room + 1);
@@ -63,8 +77,8 @@ lt_jinja_value lt_jinja_concat(lt_jinja_heap *heap, lt_text a, lt_text b)
         memcpy(made, a.ptr, a.len);
     if (b.len)
         memcpy(made + a.len, b.ptr, b.len);
-    heap->tail = made + len;
-    heap->tail_end = made + room;
+    heap->tails[len >= LARGE_TEXT].end = made + len;
+    heap->tails[len >= LARGE_TEXT].room_end = made + room;
     return lt_jinja_text(lt_text_at(made, len));
 }
 

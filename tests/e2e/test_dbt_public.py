@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from test_dbt_details import dbt, project, rows
 
 
@@ -186,3 +188,24 @@ def test_columns_of_a_seed_without_a_name_or_with_one_twice_are_named(tmp_path):
     project(tmp_path, {"seeds/s.csv": "x,,x,x\n1,2,3,4\n"})
     dbt(tmp_path, "seed")
     assert rows(tmp_path, "select x, b, x_2, x_3 from {{ ref('s') }}") == [(1, 2, 3, 4)]
+
+
+def test_a_text_that_grows_in_a_loop_is_not_copied_each_time(tmp_path):
+    project(tmp_path, {"macros/m.sql": "{% macro row(i) %}{% set x = '(' ~ i ~ ')' %}{{ return(x + '') }}{% endmacro %}\n",
+                       "models/a.sql": "{% if execute %}{% set q = namespace(data='') %}{% for i in range(30000) %}{% set r = row('x' * 200) %}"
+                       "{% set with_row = q.data + (',' if not loop.first else '') + r %}{% set q.data = with_row %}{% endfor %}"
+                       "select {{ q.data | length }} as x{% else %}select 1 as x{% endif %}\n"})
+    dbt(tmp_path, "run")
+    assert rows(tmp_path, "select x from {{ ref('a') }}") == [(30000 * 203 - 1,)]
+
+
+@pytest.mark.parametrize("entry, what", [
+    ("sources: [{name: s, catalog: x, tables: []}]", "unknown key 'catalog' in a source"), ("groups: [{name: g, owner: {name: x, team: y}, tags: [t]}]", "in a group"),
+    ("exposures: [{name: e, type: notebook, owner: {name: x}, urls: y}]", "did you mean 'url'?"),
+    ("unit_tests: [{name: u, model: a, given: [], expect: {rows: []}, tags: [t]}]", "unknown key 'tags' in a unit test")])
+def test_keys_that_sources_exposures_groups_and_unit_tests_do_not_have_are_refused(tmp_path, entry, what):
+    project(tmp_path, {"models/a.sql": "select 1 as x\n", "models/s.yml": entry + "\n"})
+    said = dbt(tmp_path, "parse", code=2)
+    assert "models/s.yml:1:" in said and what in said
+    (tmp_path / "models/s.yml").write_text("sources: [{name: s, tables: [{name: t, catalog: x}]}]\nmodels: [{name: a, catalog: y}]\n")
+    dbt(tmp_path, "parse")

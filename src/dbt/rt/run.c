@@ -12,7 +12,7 @@ static void read_response(lt_dbt_exec *exec, lt_jinja_value response, lt_dbt_run
     result->rows_affected = -1;
     result->rows_changed = lt_dbt_response_changed(response);
     result->adapter_response = lt_dbt_response_dict(exec->heap, response);
-    result->message = lt_dbt_is_none(response) ? T("NO-OP") : lt_dbt_str(exec->heap, response);
+    result->message = lt_dbt_is_none(response) ? T("No-op") : lt_dbt_str(exec->heap, response);
     rows = lt_dbt_get(result->adapter_response, "rows_affected");
     if (rows.type == LT_JINJA_INT)
         result->rows_affected = rows.as.i;
