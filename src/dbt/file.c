@@ -203,7 +203,7 @@ static size_t thread_count(const project_files *files, size_t from, size_t to)
         return 1;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t most = cores > 1 ? LT_MIN((size_t)cores, (size_t)MOST_THREADS) : 1;
-    return LT_MIN(most, wanted / FILES_FOR_A_THREAD);
+    return LT_MAX((size_t)1, LT_MIN(most, wanted / FILES_FOR_A_THREAD));
 }
 
 void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to)
