@@ -36,7 +36,7 @@ sources:
         config:
           loaded_at_query: "select max(cast(day as timestamp)) from {{ this }} where customer = '{{ model.name[:0] }}bob'"
           freshness: {error_after: {count: 200, period: day}}
-      - {name: fine, identifier: orders, config: {loaded_at_field: 'current_date + 0 * id', freshness: {filter: id = 1}}}
+      - {name: fine, identifier: orders, config: {loaded_at_field: 'cast(current_date + 0 * id as timestamp)', freshness: {filter: id = 1}}}
       - {name: unasked, identifier: orders, config: {freshness: null}}
 exposures:
   - {name: board, type: dashboard, owner: {name: ann}, depends_on: [ref('totals')]}

@@ -236,13 +236,14 @@ static seed_row find_row(csv_reader *r, uint64_t number, lt_text value)
 /* DuckDB says "CSV Error on Line: N" and means the row; the words are taken out of the message. 0: it says nothing. */
 static uint64_t take_row(lt_err *err)
 {
-    static const char words[] = " on Line: ";
+    static const lt_text words = T(" on Line: ");
     uint64_t row = 0;
-    char *at = strstr(err->message, words);
-    if (!at || !lt_text_has(lt_text_of(err->message), T("CSV Error")) ||
-        !lt_text_to_u64(lt_text_of(at + sizeof(words) - 1), &row))
+    lt_text message = lt_text_of(err->message);
+    size_t at = lt_text_find(message, words, 0);
+    if (at == SIZE_MAX || !lt_text_has(message, T("CSV Error")) ||
+        !lt_text_to_u64(lt_text_sub(message, at + words.len, SIZE_MAX), &row))
         return 0;
-    *at = '\0';
+    err->message[at] = '\0';
     return row;
 }
 
