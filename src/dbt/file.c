@@ -194,16 +194,19 @@ static void *read_some(void *context)
     return NULL;
 }
 
-static size_t thread_count(const project_files *files, size_t from, size_t to)
+static size_t count_wanted(const project_files *files, size_t from, size_t to)
 {
     size_t wanted = 0;
     for (size_t i = from; i < to; i++)
         wanted += files->items[i].is_wanted;
-    if (wanted < (size_t)2 * FILES_FOR_A_THREAD)
-        return 1;
+    return wanted;
+}
+
+static size_t thread_count(size_t files)
+{
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t most = cores > 1 ? LT_MIN((size_t)cores, (size_t)MOST_THREADS) : 1;
-    return LT_MAX((size_t)1, LT_MIN(most, wanted / FILES_FOR_A_THREAD));
+    return LT_MAX((size_t)1, LT_MIN(most, files / FILES_FOR_A_THREAD));
 }
 
 void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to)
@@ -212,7 +215,7 @@ void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to
     pthread_t threads[MOST_THREADS];
     bool started[MOST_THREADS] = {false};
     atomic_size_t next = from;
-    size_t count = thread_count(files, from, to);
+    size_t count = thread_count(count_wanted(files, from, to));
     while (dbt->arenas.len < count) /* one for each thread, used again for the next files */
         lt_push_in(&dbt->arena, &dbt->arenas, ((file_arenas){0}));
     for (size_t i = 0; i < count; i++) {
