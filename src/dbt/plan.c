@@ -55,6 +55,7 @@ typedef struct planning {
     lt_map writes;            /* "schema"."name" -> write_row */
     lt_map fresh;             /* id of a source -> lt_dbt_fresh */
     lt_map results;           /* id of a node -> lt_json: of the state's run */
+    lt_dbt_comparison comparison; /* with the state */
     lt_text state_run;
 } planning;
 
@@ -436,8 +437,10 @@ static lt_status judge_manifest(planning *p, lt_dbt_plan_item *item, lt_err *err
         {T("modified.configs"), LT_DBT_WHY_CONFIG, "the configuration has changed"},
         {T("modified.contract"), LT_DBT_WHY_CONFIG, "the contract has changed"},
         {T("modified.persisted_descriptions"), LT_DBT_WHY_CONFIG, "its descriptions have changed"}};
-    const lt_dbt_method_context context = {
-        .dbt = p->request->dbt, .state = p->request->state, .arena = p->arena};
+    const lt_dbt_method_context context = {.dbt = p->request->dbt,
+                                           .state = p->request->state,
+                                           .arena = p->arena,
+                                           .comparison = &p->comparison};
     bool is_seed = item->node->kind == LT_DBT_SEED;
     item->evidence = LT_DBT_BY_MANIFEST;
     for (size_t i = 0; i < LT_COUNT(checks); i++) {
@@ -671,6 +674,7 @@ lt_status lt_dbt_plan_make(const lt_dbt_plan_request *request, lt_arena *arena, 
     for (size_t i = 0; i < p.relations.entries.len; i++)
         lt_map_cleanup(p.relations.entries.items[i].value);
     lt_map_cleanup(&p.relations);
+    lt_map_cleanup(&p.comparison.macros);
     lt_map_cleanup(&p.writes);
     lt_map_cleanup(&p.fresh);
     lt_map_cleanup(&p.results);

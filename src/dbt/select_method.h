@@ -19,7 +19,7 @@ typedef struct lt_dbt_method_context {
 
 /* What state: needs of all nodes at once. */
 typedef struct lt_dbt_comparison {
-    const bool *as_before; /* by index: lt_dbt_state_as_before() */
+    const bool *as_before; /* by index: lt_dbt_state_as_before(); NULL: not known */
     lt_map
         macros; /* id -> whether it, or what it calls, is another; for those that were asked for */
 } lt_dbt_comparison;

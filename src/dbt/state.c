@@ -453,7 +453,8 @@ static lt_status compare_trees(change_check *c, size_t i, bool *fits, lt_err *er
 static lt_status compare(change_check *c, size_t i, bool *fits, lt_err *err)
 {
     bool says_more = c->node->kind == LT_DBT_SEED; /* a large one is told of */
-    if (!c->context->comparison->as_before[c->node->index] || says_more)
+    const bool *as_before = c->context->comparison->as_before;
+    if (!as_before || !as_before[c->node->index] || says_more)
         return compare_trees(c, i, fits, err);
     LT_TRY(check_apart(c, checks[i].name, err));
     *fits = fits_when_same(c, checks[i].same);
