@@ -154,15 +154,17 @@ lt_status lt_proc_run(char *const argv[], lt_buf *out, int *exit_code, lt_err *e
     return status;
 }
 
-static volatile sig_atomic_t stop_signal;
+static _Atomic int stop_signal; /* without a lock, as handlers need it: other threads look, too */
 
 static void on_signal(int number)
 {
+    int before = errno;
     if (stop_signal) {
         (void)signal(number, SIG_DFL);
         (void)raise(number);
     }
     stop_signal = number;
+    errno = before;
 }
 
 /* The kernel and the shell may both tell of it: the second does not hurry. */

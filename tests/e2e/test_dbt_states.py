@@ -205,7 +205,7 @@ def test_quoting_of_a_source_is_its_own(shop):
     shop.write("dbt_project.yml", PROJECT + "quoting: {database: false, schema: false, identifier: false}\n")
     shop.write("models/s.yml", "sources:\n  - name: raw\n    config: {meta: {a: 1}}\n    tables: [{name: t}]\n")
     shop("parse")
-    assert manifest(shop)["sources"]["source.shop.raw.t"]["relation_name"] == '"shop"."raw"."t"'
+    assert manifest(shop)["sources"]["source.shop.raw.t"]["relation_name"] == "shop.raw.t"
     assert manifest(shop)["sources"]["source.shop.raw.t"]["source_meta"] == {"a": 1}
 
 
