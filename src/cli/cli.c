@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "base/proc.h"
-#include "cli/dbt_flags.h"
+#include "cli/dbt/flags.h"
 
 #include <assert.h>
 

@@ -48,8 +48,9 @@ typedef struct lt_dbt_settings {
     const lt_dbt_source *sources; /* loaded resources; their schemas have the prefix already */
     size_t source_count;
     const lt_scope *scope; /* variables, secrets, clock and id of the run; read at each rendering */
-    const char *parse_cache; /* file that keeps what reading gave (parse_cache.h); NULL: none */
-    bool reads_cache;        /* else it is only written */
+    const char
+        *parse_cache; /* file that keeps what reading gave (parse_cache/cache.h); NULL: none */
+    bool reads_cache; /* else it is only written */
     bool full_refresh;
     lt_jinja_value
         flags; /* what `flags` gives: a dict with lower-case keys; undefined: a few, by the settings */

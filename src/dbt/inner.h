@@ -3,7 +3,7 @@
 #include "conf/scope.h"
 #include "dbt/dbt.h"
 #include "dbt/rt/rt.h"
-#include "dbt/select.h"
+#include "dbt/select/select.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -28,7 +28,7 @@ typedef struct patch {
     unsigned home;          /* of the .yml file */
 } patch;
 
-/* What evaluating one file looked at, so that the parse cache knows when to do it again (parse_unit.c). */
+/* What evaluating one file looked at, so that the parse cache knows when to do it again (parse_cache/unit.c). */
 typedef struct parse_unit {
     LT_VEC(uint32_t) macros; /* places of those that are not ours */
     lt_texts docs;           /* ids of docs blocks */
@@ -451,7 +451,7 @@ void lt_dbt_files_read(lt_dbt *dbt, project_files *files, size_t from, size_t to
 /* The trees of .yml files are of no more use; their texts are. */
 void lt_dbt_trees_free(lt_dbt *dbt);
 
-/* ---- parse_unit.c: what the file that is evaluated looks at ---- */
+/* ---- parse_cache/unit.c: what the file that is evaluated looks at ---- */
 
 void lt_dbt_units_init(lt_dbt *dbt, size_t files);
 /* NULL: nothing is evaluated, or nobody will ask. */

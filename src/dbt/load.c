@@ -1,5 +1,5 @@
 /* Reading a project: packages, macros, files, properties, and one node after the other. */
-#include "dbt/parse_cache.h"
+#include "dbt/parse_cache/cache.h"
 
 #include "base/fs.h"
 #include "base/time.h"

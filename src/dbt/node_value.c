@@ -1,6 +1,6 @@
 /* A node as a value of templates: `model`, and the entries of `graph`. */
+#include "dbt/artifacts/manifest.h"
 #include "dbt/inner.h"
-#include "dbt/manifest.h"
 #include "fmt/json.h"
 
 /* The tree's depth is limited by its reader. */

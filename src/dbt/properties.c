@@ -1,5 +1,5 @@
 /* The .yml files beside the models: descriptions, columns, configuration, and the tests that they ask for. */
-#include "dbt/semantic.h"
+#include "dbt/semantic/semantic.h"
 
 static const lt_text strict_file_keys[] = {T("version"), T("models"), T("sources")};
 static const lt_text strict_model_keys[] = {T("name"),  T("description"), T("config"), T("columns"),

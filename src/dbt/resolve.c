@@ -1,5 +1,5 @@
 /* From what nodes name to the nodes that are meant; twins, cycles and who may read what. */
-#include "dbt/semantic.h"
+#include "dbt/semantic/semantic.h"
 
 #define OWN_PACKAGE_FIRST T("require_ref_searches_node_package_before_root")
 

@@ -1,7 +1,7 @@
 /* What .yml files define by themselves: sources, exposures, groups, unit tests, metrics, and snapshots without a file. */
-#include "dbt/artifacts.h"
+#include "dbt/artifacts/artifacts.h"
 #include "dbt/inner.h"
-#include "dbt/semantic.h"
+#include "dbt/semantic/semantic.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* inner.h - what the files of run/ share. */
 #pragma once
 #include "base/buf.h"
-#include "dbt/execute.h"
+#include "dbt/run/execute.h"
 #include "engine/write.h"
 #include "fmt/json.h"
 #include "net/rate.h"

@@ -3,8 +3,8 @@
  * A view borrows packages and macros (and nodes, if it is told so) of the project; all that an input makes lives in the view. */
 #pragma once
 #include "base/fs.h"
-#include "dbt/manifest.h"
-#include "dbt/parse_cache.h"
+#include "dbt/artifacts/manifest.h"
+#include "dbt/parse_cache/cache.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 /* The record of builds: sets of spans, a damaged file, what two fingerprints say. */
-#include "dbt/builds.h"
+#include "dbt/plan/builds.h"
 
 #include "base/fs.h"
 #include "support/test.h"

@@ -1,5 +1,5 @@
 /* Projects of models: references, configuration, building, tests, and errors at the right place. */
-#include "dbt/execute.h"
+#include "dbt/run/execute.h"
 
 #include "support/files.h"
 #include "support/test.h"

@@ -1,5 +1,5 @@
 /* Another run's manifest as text: what is letter by letter as it was, and nodes that another thread has read. */
-#include "dbt/state_text.h"
+#include "dbt/select/state_text.h"
 
 #include "base/fs.h"
 #include "support/test.h"
