@@ -534,6 +534,8 @@ lt_status lt_dbt_add_source(const value_source *given, const lt_yaml *entry, lt_
 lt_status lt_dbt_add_exposure(const value_source *source, const lt_yaml *entry, lt_err *err);
 lt_status lt_dbt_add_group(const value_source *source, const lt_yaml *entry, lt_err *err);
 lt_status lt_dbt_add_unit_test(const value_source *source, const lt_yaml *entry, lt_err *err);
+/* The same for an entry that may have more keys, which others have looked at. */
+lt_status lt_dbt_add_model_test(const value_source *source, const lt_yaml *entry, lt_err *err);
 lt_status lt_dbt_add_metric(const value_source *source, const lt_yaml *entry, lt_err *err);
 lt_status lt_dbt_add_semantic_model(const value_source *source, const lt_yaml *entry, lt_err *err);
 lt_status lt_dbt_add_saved_query(const value_source *source, const lt_yaml *entry, lt_err *err);

@@ -503,7 +503,7 @@ lt_status lt_dbt_unit_fill(const value_source *source, lt_dbt_node *node, const 
     return LT_OK;
 }
 
-lt_status lt_dbt_add_unit_test(const value_source *source, const lt_yaml *entry, lt_err *err)
+lt_status lt_dbt_add_model_test(const value_source *source, const lt_yaml *entry, lt_err *err)
 {
     lt_text name = {0}, model = {0};
     lt_dbt_ref wanted = {.version = lt_jinja_none()};
@@ -511,7 +511,6 @@ lt_status lt_dbt_add_unit_test(const value_source *source, const lt_yaml *entry,
     LT_TRY(lt_dbt_need_text(source->path, entry, T("model"), &model, err));
     if (!lt_yaml_find(entry, T("expect")))
         return lt_yaml_fail(entry, source->path, err, "'expect' is missing");
-    LT_TRY(lt_dbt_check_keys(source->path, entry, "a unit test", KEYS(unit_test_keys), err));
     const lt_yaml *given = lt_yaml_find(entry, T("given"));
     if (!lt_dbt_is_null(given))
         LT_TRY(lt_dbt_need_list(source->path, given, "given", err));
@@ -522,6 +521,12 @@ lt_status lt_dbt_add_unit_test(const value_source *source, const lt_yaml *entry,
     wanted.name = model;
     lt_push_in(&source->dbt->arena, &node->refs, wanted);
     return LT_OK;
+}
+
+lt_status lt_dbt_add_unit_test(const value_source *source, const lt_yaml *entry, lt_err *err)
+{
+    LT_TRY(lt_dbt_check_keys(source->path, entry, "a unit test", KEYS(unit_test_keys), err));
+    return lt_dbt_add_model_test(source, entry, err);
 }
 
 /* ---- the semantic layer ---- */

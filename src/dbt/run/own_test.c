@@ -83,7 +83,7 @@ static lt_status add_cte_test(const value_source *source, const lt_yaml *entry, 
     LT_TRY(lt_dbt_check_keys(source->path, entry, "a test of a CTE", KEYS(keys), err));
     LT_TRY(lt_dbt_need_text(source->path, entry, T("cte"), &cte, err));
     LT_TRY(check_expect(source->path, entry, false, err));
-    return lt_dbt_add_unit_test(source, entry, err);
+    return lt_dbt_add_model_test(source, entry, err);
 }
 
 lt_status lt_dbt_own_tests(lt_dbt *dbt, const project_file *file, lt_err *err)
