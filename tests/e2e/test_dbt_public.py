@@ -185,9 +185,12 @@ def test_a_running_macro_may_keep_what_thousands_of_tests_need(tmp_path):
 
 
 def test_columns_of_a_seed_without_a_name_or_with_one_twice_are_named(tmp_path):
-    project(tmp_path, {"seeds/s.csv": "x,,x,x\n1,2,3,4\n"})
+    project(tmp_path, {"seeds/s.csv": "x,,x,x\n1,2,3,4\n", "seeds/taken.csv": "x,x_2,x,x_2\n1,2,3,4\n",
+                       "seeds/wide.csv": ",".join(["x"] * 4000) + "\n" + ",".join(["1"] * 4000) + "\n"})
     dbt(tmp_path, "seed")
     assert rows(tmp_path, "select x, b, x_2, x_3 from {{ ref('s') }}") == [(1, 2, 3, 4)]
+    assert rows(tmp_path, "select x, x_2, x_3, x_2_2 from {{ ref('taken') }}") == [(1, 2, 3, 4)]
+    assert rows(tmp_path, "select x_4000 from {{ ref('wide') }}") == [(1,)]
 
 
 def test_a_text_that_grows_in_a_loop_is_not_copied_each_time(tmp_path):

@@ -149,23 +149,18 @@ static lt_text letter_name(lt_arena *arena, size_t column)
     return lt_text_at(name, len);
 }
 
-static bool is_among(const lt_texts *names, lt_text name)
-{
-    for (size_t i = 0; i < names->len; i++)
-        if (lt_text_eq(names->items[i], name))
-            return true;
-    return false;
-}
-
 /* No column is without a name, and the second `x` is `x_2`, the third `x_3`. */
 static lt_texts column_names(lt_arena *arena, const lt_texts *header)
 {
     lt_texts made = {0};
+    LT_AUTO(lt_map) taken = {0}; /* a name -> the last number behind it */
     for (size_t i = 0; i < header->len; i++) {
-        lt_text name = header->items[i].len ? header->items[i] : letter_name(arena, i);
-        lt_text own = name;
-        for (size_t again = 2; is_among(&made, own); again++)
-            own = lt_text_of(lt_arena_format(arena, "%.*s_%zu", LT_ARG(name), again));
+        lt_text name = header->items[i].len ? header->items[i] : letter_name(arena, i), own = name;
+        size_t *last = lt_map_find(&taken, name), *first = LT_NEW(arena, size_t);
+        while (lt_map_has(&taken, own))
+            own = lt_text_of(lt_arena_format(arena, "%.*s_%zu", LT_ARG(name), ++*last));
+        *first = 1;
+        (void)lt_map_put(&taken, own, first);
         lt_push_in(arena, &made, own);
     }
     return made;
