@@ -100,33 +100,36 @@ static lt_status render(void *user, lt_dbt_exec *exec, lt_jinja_render *inside, 
 }
 
 /* Where nobody listens, what log() says while a project is read is left out. */
-static lt_status say(void *user, lt_dbt_exec *exec, lt_dbt_said how, lt_text message, lt_err *err)
+static lt_status tell(const lt_dbt *dbt, bool is_read, lt_dbt_said how, lt_text message,
+                      lt_err *err)
 {
     static const lt_log_level levels[] = {[LT_DBT_LOGGED] = LT_LOG_DEBUG,
                                           [LT_DBT_TOLD] = LT_LOG_INFO,
                                           [LT_DBT_WARNED] = LT_LOG_WARNING};
-    const lt_dbt *dbt = user;
-    lt_dbt *loading = rendering_of(exec)->loading;
-    if (loading && loading->may_begin_anew) {
-        held_line line = {.how = how, .text = lt_arena_text(&loading->arena, message)};
-        lt_push_in(&loading->arena, &loading->held, line);
-        return LT_OK;
-    }
     if (dbt->settings.say)
         return dbt->settings.say(dbt->settings.say_user, how, message, err);
     if (how == LT_DBT_PRINTED)
         printf("%.*s\n", LT_ARG(message));
-    else if (!loading || how == LT_DBT_WARNED)
+    else if (!is_read || how == LT_DBT_WARNED)
         lt_log(levels[how], "%.*s", LT_ARG(message));
+    return LT_OK;
+}
+
+static lt_status say(void *user, lt_dbt_exec *exec, lt_dbt_said how, lt_text message, lt_err *err)
+{
+    lt_dbt *loading = rendering_of(exec)->loading;
+    if (!loading || !loading->may_begin_anew)
+        return tell(user, loading != NULL, how, message, err);
+    held_line line = {.how = how, .text = lt_arena_text(&loading->arena, message)};
+    lt_push_in(&loading->arena, &loading->held, line);
     return LT_OK;
 }
 
 lt_status lt_dbt_say_held(lt_dbt *dbt, lt_err *err)
 {
     dbt->may_begin_anew = false;
-    for (size_t i = 0; dbt->settings.say && i < dbt->held.len; i++)
-        LT_TRY(dbt->settings.say(dbt->settings.say_user, dbt->held.items[i].how,
-                                 dbt->held.items[i].text, err));
+    for (size_t i = 0; i < dbt->held.len; i++)
+        LT_TRY(tell(dbt, true, dbt->held.items[i].how, dbt->held.items[i].text, err));
     return LT_OK;
 }
 
