@@ -212,7 +212,6 @@ lt_status lt_dbt_view_make(lt_dbt_exec *exec, lt_text node, bool *made, lt_jinja
                            lt_err *err)
 {
     plain_view view = {0};
-    lt_dbt_relation backup;
     *made = !exec->comment.len && exec->transaction->is_open && look(exec, &view);
     if (!*made)
         return LT_OK;
@@ -224,7 +223,5 @@ lt_status lt_dbt_view_make(lt_dbt_exec *exec, lt_text node, bool *made, lt_jinja
         return LT_OK;
     }
     LT_TRY(status);
-    return find_cached(exec, &view.backup, &backup)
-               ? drop(exec, &backup, view.ending.has_readers, err)
-               : LT_OK;
+    return view.replaces ? drop(exec, &view.backup, view.ending.has_readers, err) : LT_OK;
 }
